@@ -1,0 +1,1 @@
+"""Baseline methods: plug-ins of the benchmark, one file each."""

@@ -1,0 +1,131 @@
+"""The `bench` program: its commands, the options they share, and how errors reach the user."""
+
+import errno
+import os
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from egoactgen_bench import __version__, plugins
+from egoactgen_bench.errors import EXIT_INTERRUPTED, EXIT_REFUSED, BenchError
+from egoactgen_bench.workspace import Workspace
+
+
+@dataclass
+class Shared:
+    """Options that may stand before or after the command's name."""
+
+    workspace: Path | None = None
+    debug: bool = False
+
+
+_shared = Shared()
+
+
+def _workspace(value: Path | None) -> Path:
+    """What is given here, else what stood before the command, else the default."""
+    _shared.workspace = value or _shared.workspace or Workspace.default().root
+    return _shared.workspace
+
+
+def _debug(value: bool) -> bool:
+    _shared.debug = _shared.debug or value
+    return _shared.debug
+
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="DIR",
+        help="Folder that all commands share [default: $BENCH_WORKSPACE, else ./workspace].",
+        callback=_workspace,
+        rich_help_panel="Shared options",
+    ),
+]
+DebugOption = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Show the traceback of an error.",
+        callback=_debug,
+        rich_help_panel="Shared options",
+    ),
+]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"egoactgen_bench {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Prepare splits, run methods, score frames and ask people: egocentric action frames."""
+
+
+def build() -> typer.Typer:
+    """The program: the core commands in the order of the daily loop, then the plug-ins."""
+    from egoactgen_bench.cli import listing, models, prepare, run, score, study
+
+    app = typer.Typer(
+        name="bench",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for module in (prepare, run, score, study, models, listing):
+        module.register(app)
+    for point in plugins.registered("commands").values():
+        point.load()(app)
+    return app
+
+
+def current_workspace() -> Workspace:
+    """The workspace that the options name."""
+    return Workspace(_shared.workspace or Workspace.default().root)
+
+
+def main() -> None:
+    """Run the program; every expected error is one sentence on stderr and its exit status."""
+    _shared.workspace, _shared.debug = None, False
+    try:
+        status = build()(standalone_mode=False)
+    except TyperException as error:
+        _fail(error.format_message(), error)
+    except BenchError as error:
+        _fail(str(error), error)
+    except KeyboardInterrupt as error:
+        _fail("Interrupted; the same command goes on from here.", error, EXIT_INTERRUPTED)
+    except OSError as error:
+        _fail(_os_sentence(error), error)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _os_sentence(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "The disk is full: free some space and run the same command again."
+    if error.errno == errno.EPIPE:
+        os._exit(1)
+    return str(error) + "."
+
+
+def _fail(sentence: str, error: BaseException, status: int = EXIT_REFUSED) -> None:
+    if _shared.debug:
+        traceback.print_exception(error)
+    typer.echo(f"bench: {sentence}", err=True)
+    sys.exit(status)

@@ -1,0 +1,7 @@
+"""`bench prepare-splits`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""

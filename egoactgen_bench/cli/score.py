@@ -1,0 +1,7 @@
+"""`bench score`."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""

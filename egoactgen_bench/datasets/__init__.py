@@ -1,0 +1,1 @@
+"""Data sets: annotation files → action clips."""

@@ -1,0 +1,61 @@
+"""The interface of a data set: annotations in, action clips and rejections out."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.records import ActionClip, FrameSource, Rejection
+
+Subset = Literal["val", "train"]
+
+
+class Dataset(ABC):
+    """Base class of data sets; a subclass's first docstring line stands in `bench datasets`.
+
+    A reader streams: it never decodes a picture, and needs no videos to list the clips.
+    """
+
+    name: ClassVar[str]
+    egovlp: ClassVar[Literal["4-frame", "16-frame"]]
+    keeps_frames: ClassVar[bool] = False  # stored frames are used as they are, without scaling
+
+    def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
+        self.annotations = annotations
+        self.videos = videos
+        self.subset = subset
+
+    @property
+    def split_name(self) -> str:
+        return f"{self.name}-{self.subset}"
+
+    @abstractmethod
+    def clips(self) -> Iterator[ActionClip | Rejection]:
+        """Every annotated action of the subset in the annotation's order, or why it gives none.
+
+        Sample ids are safe and unique. Raises `BenchError` where the file as a whole is unreadable.
+        """
+
+    @abstractmethod
+    def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
+        """Where the input and the target frame of a clip lie under `videos`.
+
+        Raises `SampleError` (`missing_video`, …) where they are not to be had.
+        """
+
+    def recipe(self) -> dict[str, Any]:
+        """Every choice of this reader that shapes the split, for split.json; no machine's paths."""
+        return {}
+
+    def notices(self) -> list[str]:
+        """Sentences the user should read, known once `clips` is exhausted."""
+        return []
+
+    def downloader_ids(self, clips: list[ActionClip]) -> list[str]:
+        """The ids that the data set's own downloader takes, sorted, each once."""
+        return sorted({clip.video_id for clip in clips})
+
+    @staticmethod
+    def missing_video(path: Path) -> SampleError:
+        return SampleError("missing_video", path.name)

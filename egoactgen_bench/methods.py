@@ -1,0 +1,69 @@
+"""The interface of a method: what it is told about itself, what it is asked, what it returns.
+
+A method is a class, registered under the entry point `egoactgen_bench.methods` or named as
+`module:Class`. It is built once per run and asked for batches:
+
+    class MyMethod(Method):
+        class Options(options.Options):
+            strength: float = Field(0.6, ge=0, le=1, description="how far from the input")
+
+        def generate(self, requests):
+            return [request.input for request in requests]
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
+
+from PIL import Image
+
+from egoactgen_bench import options
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.records import Request
+
+OptionsT = TypeVar("OptionsT", bound=options.Options)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run tells its method beside the method's own options.
+
+    `weights` is a folder or file, already found; None where none was named and the method has no
+    default. `argument` is what followed the colon in `images:DIR`.
+    """
+
+    weights: Path | None = None
+    argument: str | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+
+
+class Method(ABC, Generic[OptionsT]):
+    """Base class of methods; a subclass's first docstring line stands in `bench methods`."""
+
+    Options: type[OptionsT]
+    takes_argument: ClassVar[bool] = False
+    default_weights: ClassVar[str | None] = None
+    packages: ClassVar[tuple[str, ...]] = ()  # whose versions run.json records
+
+    def __init__(self, options: OptionsT, setting: Setting) -> None:
+        self.options = options
+        self.setting = setting
+
+    def weight_files(self) -> list[Path]:
+        """The files that shape the images: run.json records their sha256."""
+        return []
+
+    def prompt(self, request: Request) -> str:
+        """The text that this method reads for a request, as recorded in the run's samples.csv."""
+        return ""
+
+    @abstractmethod
+    def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
+        """One 8-bit RGB image for each request, in order.
+
+        A request that cannot be served gives a `SampleError` in its place. An image depends on its
+        own request alone: never on its neighbours, the batch's size or an earlier call.
+        """

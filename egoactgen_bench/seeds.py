@@ -1,0 +1,20 @@
+"""Random streams: each depends on the run's seed, the sample's id and a stream name alone."""
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+def derive_seed(seed: int, *names: str) -> int:
+    """A seed in [0, 2**63) for the stream that `names` (a sample id, a purpose …) spell out."""
+    text = "\x1f".join([str(seed), *names])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+def torch_generator(seed: int) -> "torch.Generator":
+    """A CPU generator: noise drawn on the CPU is the same whatever device runs the model."""
+    import torch
+
+    return torch.Generator("cpu").manual_seed(seed)
