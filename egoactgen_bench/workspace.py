@@ -78,7 +78,8 @@ class Workspace:
         usable = [path for path in manifests if read_json(path).get("subset") != "train"]
         if not usable:
             raise BenchError(
-                f"There is no finished test split in {self.splits}: `bench prepare-splits` makes one."
+                f"There is no finished test split in {self.splits}: "
+                "make one with `bench prepare-splits`."
             )
         return max(usable, key=lambda path: path.stat().st_mtime_ns).parent
 

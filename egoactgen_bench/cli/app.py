@@ -44,7 +44,7 @@ WorkspaceOption = Annotated[
         "--workspace",
         "-w",
         metavar="DIR",
-        help="Folder that all commands share [default: $BENCH_WORKSPACE, else ./workspace].",
+        help="Folder that all commands share (default: $BENCH_WORKSPACE, else ./workspace).",
         callback=_workspace,
         rich_help_panel="Shared options",
     ),

@@ -1,0 +1,86 @@
+"""A prepared split on disk: its manifest, its samples, and the fingerprints that name its content."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.files import read_csv, read_json
+
+TEXT_COLUMNS = (
+    "sample_id",
+    "dataset",
+    "video_id",
+    "action",
+    "verb",
+    "noun",
+    "input_frame",
+    "target_frame",
+    "input_sha256",
+    "target_sha256",
+)
+COLUMNS = (
+    *TEXT_COLUMNS[:6],
+    "t_start",
+    "t_end",
+    "t_input",
+    "t_target",
+    *TEXT_COLUMNS[6:],
+    "width",
+    "height",
+)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A finished split. `samples` has one row a sample, in split order, with the columns `COLUMNS`."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    samples: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest["name"])
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.manifest["fingerprint"])
+
+    @property
+    def frames_fingerprint(self) -> str | None:
+        """None for a split made with --times-only."""
+        return self.manifest["frames_fingerprint"]
+
+    def frame_path(self, relative: str) -> Path:
+        return self.folder / relative
+
+
+def load_split(folder: Path) -> Split:
+    """Read a finished split; a missing or broken one is a `BenchError`."""
+    manifest = read_json(folder / "split.json")
+    samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    return Split(folder, manifest, samples)
+
+
+def fingerprint(samples: pd.DataFrame) -> str:
+    """sha256 over the ordered sample ids, times and actions: equal for equal test sets."""
+    columns = ["sample_id", "action", "t_start", "t_end", "t_input", "t_target"]
+    return _digest(samples[columns].itertuples(index=False, name=None))
+
+
+def frames_fingerprint(samples: pd.DataFrame) -> str:
+    """sha256 over the ordered hashes of the stored frames: equal for equal pixels and files."""
+    columns = ["sample_id", "input_sha256", "target_sha256"]
+    return _digest(samples[columns].itertuples(index=False, name=None))
+
+
+def _digest(rows: Iterable[tuple[Any, ...]]) -> str:
+    digest = hashlib.sha256()
+    for row in rows:
+        cells = (f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in row)
+        digest.update(("\x1f".join(cells) + "\n").encode())
+    return digest.hexdigest()
