@@ -1,4 +1,4 @@
-"""A prepared split on disk: its manifest, its samples, and the fingerprints that name its content."""
+"""A prepared split on disk: its manifest, its samples, its fingerprints."""
 
 import hashlib
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Split:
-    """A finished split. `samples` has one row a sample, in split order, with the columns `COLUMNS`."""
+    """A finished split; `samples` has one row a sample, in split order, with `COLUMNS`."""
 
     folder: Path
     manifest: dict[str, Any]

@@ -80,10 +80,10 @@ def write_drawn_split(folder: Path, count: int, size: tuple[int, int] = (96, 64)
             "action": ("open drawer", "take mug", "cut onion")[index % 3],
             "verb": ("open", "take", "cut")[index % 3],
             "noun": ("drawer", "mug", "onion")[index % 3],
-            "t_start": float(index),
-            "t_end": index + 1.0,
-            "t_input": index - 0.25,
-            "t_target": index + 0.6,
+            "t_start": index + 0.5,
+            "t_end": index + 1.5,
+            "t_input": index + 0.25,
+            "t_target": index + 1.1,
         }
         for role in ("input", "target"):
             small = noise.integers(0, 256, (4, 6, 3), dtype=np.uint8)
