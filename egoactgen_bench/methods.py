@@ -20,7 +20,7 @@ from typing import ClassVar, Generic, TypeVar
 from PIL import Image
 
 from egoactgen_bench import options
-from egoactgen_bench.errors import SampleError
+from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
 from egoactgen_bench.records import Request
 
 OptionsT = TypeVar("OptionsT", bound=options.Options)
@@ -41,20 +41,52 @@ class Setting:
 
 
 class Method(ABC, Generic[OptionsT]):
-    """Base class of methods; a subclass's first docstring line stands in `bench methods`."""
+    """Base class of methods; a subclass's first docstring line stands in `bench methods`.
+
+    Building one is cheap: networks are loaded by the first `generate`, since a run that is found
+    complete builds its method too, to ask for `weight_files`.
+    """
 
     Options: type[OptionsT]
     takes_argument: ClassVar[bool] = False
+    uses_weights: ClassVar[bool] = False
+    uses_device: ClassVar[bool] = True  # False: `--device` and `--dtype` do not concern it
     default_weights: ClassVar[str | None] = None
+    default_batch_size: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions run.json records
 
     def __init__(self, options: OptionsT, setting: Setting) -> None:
         self.options = options
         self.setting = setting
 
+    @classmethod
+    def find_weights(cls, name: str | None, models: Path) -> Path | None:
+        """The file or folder that `--weights` means: a path, else a name in the folder `models`.
+
+        None where no name is given and the method has no default.
+        """
+        if name is None:
+            name = cls.default_weights
+        elif not cls.uses_weights:
+            raise BenchError("This method uses no weights: leave out --weights.")
+        if name is None:
+            return None
+        for path in (Path(name), models / name):
+            if path.exists():
+                return path
+        known = [path.name for path in models.glob("*")]
+        raise BenchError(
+            f"There are no weights '{name}': no such path, and none of that name in {models}."
+            + did_you_mean(name, known)
+        )
+
     def weight_files(self) -> list[Path]:
         """The files that shape the images: run.json records their sha256."""
         return []
+
+    def sources(self) -> dict[str, str]:
+        """What else shapes the images, name → sha256: run.json records it."""
+        return {}
 
     def prompt(self, request: Request) -> str:
         """The text that this method reads for a request, as recorded in the run's samples.csv."""
@@ -64,6 +96,8 @@ class Method(ABC, Generic[OptionsT]):
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
         """One 8-bit RGB image for each request, in order.
 
-        A request that cannot be served gives a `SampleError` in its place. An image depends on its
-        own request alone: never on its neighbours, the batch's size or an earlier call.
+        A request that cannot be served gives a `SampleError` in its place. Where this raises, each
+        request of the batch is asked alone, so that a bad one costs itself only; a `BenchError`
+        ends the whole run. An image depends on its own request alone: never on its neighbours, the
+        batch's size or an earlier call.
         """

@@ -1,7 +1,9 @@
 """Finding plug-ins: data sets, methods, metrics and command groups, ours and strangers' alike."""
 
 import importlib
+import sys
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.errors import BenchError, did_you_mean
@@ -25,8 +27,9 @@ def load(kind: str, name: str) -> tuple[Any, str | None]:
     head, colon, argument = name.partition(":")
     if head in points:
         plugin = points[head].load()
-        if bool(colon and argument) != bool(getattr(plugin, "takes_argument", False)):
-            wanted = f"{head}:ARGUMENT" if not colon else head
+        takes_argument = bool(getattr(plugin, "takes_argument", False))
+        if bool(colon and argument) != takes_argument or bool(colon) != takes_argument:
+            wanted = f"{head}:ARGUMENT" if takes_argument else head
             raise BenchError(f"'{name}' is not how {head} is named: write {wanted}.")
         return plugin, argument or None
     if colon:
@@ -35,14 +38,23 @@ def load(kind: str, name: str) -> tuple[Any, str | None]:
 
 
 def _import(kind: str, module: str, attribute: str) -> Any:
+    here = str(Path.cwd())
+    if here not in sys.path:  # a console script, unlike `python -m`, does not look there
+        sys.path.insert(0, here)
     try:
         return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
-        if error.name is not None and not module.startswith(error.name):
-            raise
-        raise BenchError(
-            f"There is no {kind[:-1]} '{module}:{attribute}': no registered name and no importable "
-            f"module '{module}'.{did_you_mean(module, registered(kind))}"
-        ) from None
-    except AttributeError:
+        if error.name is not None and module.startswith(error.name):
+            raise BenchError(
+                f"There is no {kind[:-1]} '{module}:{attribute}': no registered name and no "
+                f"importable module '{module}'.{did_you_mean(module, registered(kind))}"
+            ) from None
+        raise BenchError(f"Importing '{module}' failed: {error}.") from error
+    except AttributeError as error:
+        if getattr(error, "obj", None) is not sys.modules.get(module):
+            raise BenchError(f"Importing '{module}' failed: {error}.") from error
         raise BenchError(f"Module '{module}' has no '{attribute}'.") from None
+    except Exception as error:
+        raise BenchError(
+            f"Importing '{module}' failed: {type(error).__name__}: {error}."
+        ) from error

@@ -1,0 +1,71 @@
+"""A finished run on disk: its manifest and its samples."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_csv, read_json
+
+TEXT_COLUMNS = ("sample_id", "image", "sha256", "prompt", "status", "detail")
+COLUMNS = (*TEXT_COLUMNS[:3], "seed", *TEXT_COLUMNS[3:5], "seconds", "detail")
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run; `samples` has one row a sample, in split order, with `COLUMNS`.
+
+    A failed sample has its reason code as `status`, an explanation as `detail`, and no image.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    samples: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def method(self) -> str:
+        return str(self.manifest["method"])
+
+    @property
+    def split(self) -> str:
+        """The name of the split that was run."""
+        return str(self.manifest["split"])
+
+    @property
+    def fingerprint(self) -> str:
+        """The split's fingerprint."""
+        return str(self.manifest["fingerprint"])
+
+    @property
+    def frames_fingerprint(self) -> str:
+        return str(self.manifest["frames_fingerprint"])
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        """The samples that have an image."""
+        return self.samples[self.samples["status"] == OK]
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The samples that have none."""
+        return self.samples[self.samples["status"] != OK]
+
+    def image_path(self, relative: str) -> Path:
+        """Where the image of a row's `image` cell lies."""
+        return self.folder / relative
+
+
+def load_run(folder: Path) -> Run:
+    """Read a finished run; an unfinished or broken one is a `BenchError`."""
+    if folder.is_dir() and not (folder / "run.json").is_file():
+        raise BenchError(f"{folder} holds no finished run: run it to the end with `bench run`.")
+    manifest = read_json(folder / "run.json")
+    samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    return Run(folder, manifest, samples)
