@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from egoactgen_bench.errors import SampleError
+from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 
 Subset = Literal["val", "train"]
+EgoVLP = Literal["4-frame", "16-frame"]
 
 
 class Dataset(ABC):
@@ -18,8 +19,8 @@ class Dataset(ABC):
     """
 
     name: ClassVar[str]
-    egovlp: ClassVar[Literal["4-frame", "16-frame"]]
     keeps_frames: ClassVar[bool] = False  # stored frames are used as they are, without scaling
+    egovlp: EgoVLP  # the video-text model that the published tables of this data set use
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         self.annotations = annotations
@@ -29,6 +30,14 @@ class Dataset(ABC):
     @property
     def split_name(self) -> str:
         return f"{self.name}-{self.subset}"
+
+    def annotation_path(self) -> Path:
+        """The file or folder that the user named; `BenchError` where there is none."""
+        if self.annotations is None:
+            raise BenchError(f"{self.name} needs --annotations PATH.")
+        if not self.annotations.exists():
+            raise BenchError(f"{self.annotations} does not exist; --annotations names nothing.")
+        return self.annotations
 
     @abstractmethod
     def clips(self) -> Iterator[ActionClip | Rejection]:
@@ -52,10 +61,18 @@ class Dataset(ABC):
         """Sentences the user should read, known once `clips` is exhausted."""
         return []
 
+    def descriptions(self) -> dict[str, dict[str, str]]:
+        """Descriptions that come with the data: name → sample id → text; known after `clips`."""
+        return {}
+
+    def video_durations(self) -> dict[str, float]:
+        """Seconds of each video whose length the annotations tell; known after `clips`."""
+        return {}
+
     def downloader_ids(self, clips: list[ActionClip]) -> list[str]:
         """The ids that the data set's own downloader takes, sorted, each once."""
         return sorted({clip.video_id for clip in clips})
 
     @staticmethod
-    def missing_video(path: Path) -> SampleError:
-        return SampleError("missing_video", path.name)
+    def missing_video(video_id: str) -> SampleError:
+        return SampleError("missing_video", video_id)

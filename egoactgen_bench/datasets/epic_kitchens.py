@@ -1,0 +1,217 @@
+"""EPIC-KITCHENS-100: its annotation CSVs, its videos, its extracted frames."""
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from egoactgen_bench.datasets.base import Dataset, EgoVLP
+from egoactgen_bench.datasets.epic_frames import ExtractedFrames
+from egoactgen_bench.datasets.locating import index_videos
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import sha256_file
+from egoactgen_bench.records import ActionClip, FrameSource, Rejection, is_safe_id
+
+INPUT_LEAD = 0.25  # seconds before the action starts
+TARGET_SHARE = 0.6  # of the action's duration
+
+_FILES = {"val": "EPIC_100_validation.csv", "train": "EPIC_100_train.csv"}
+_COLUMNS = (
+    "narration_id",
+    "video_id",
+    "start_timestamp",
+    "stop_timestamp",
+    "narration",
+    "verb",
+    "noun",
+)
+_VIDEO_PATTERNS = ("*/videos/*", "EPIC-KITCHENS/*/videos/*", "videos/*", "*")
+_TIMESTAMP = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d(?:\.\d+)?)", re.ASCII)
+
+
+class EpicKitchens(Dataset):
+    """EPIC-KITCHENS-100 action segments (annotation CSV; videos or extracted rgb_frames)."""
+
+    name: ClassVar[str] = "epic-kitchens"
+    egovlp: EgoVLP = "16-frame"
+
+    def clips(self) -> Iterator[ActionClip | Rejection]:
+        seen: set[str] = set()
+        for line, row in _rows(self._csv):
+            result = row if isinstance(row, Rejection) else _clip(line, row)
+            if isinstance(result, ActionClip):
+                if result.sample_id in seen:
+                    result = Rejection(result.row, "bad_row", f"{line}: narration_id repeated")
+                else:
+                    seen.add(result.sample_id)
+            yield result
+
+    def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
+        if not self._videos:
+            frames = self._frames
+            return frames.at(clip.video_id, clip.t_input), frames.at(clip.video_id, clip.t_target)
+        path = self._videos.get(clip.video_id)
+        if path is None:
+            raise self.missing_video(clip.video_id)
+        return FrameSource(path, clip.t_input), FrameSource(path, clip.t_target)
+
+    def recipe(self) -> dict[str, Any]:
+        source = None
+        if self.videos is not None:
+            source = "videos" if self._videos else "rgb_frames"
+        return {
+            "annotations": {self._csv.name: sha256_file(self._csv)},
+            "t_input": f"t_start - {INPUT_LEAD}",
+            "t_target": f"t_start + {TARGET_SHARE} * (t_end - t_start)",
+            "source": source,
+        }
+
+    def video_durations(self) -> dict[str, float]:
+        if self._video_info is None:
+            return {}
+        return {video_id: info["duration"] for video_id, info in self._video_info.items()}
+
+    @cached_property
+    def _csv(self) -> Path:
+        """The annotation file of the subset; a file named outright must not be the other subset's.
+
+        A split under the wrong subset's name would let a model be tested on what it was trained on.
+        """
+        path = self.annotation_path()
+        wanted = _FILES[self.subset]
+        if path.is_dir():
+            path = path / wanted
+            if not path.is_file():
+                raise BenchError(f"{path} does not exist; it holds the subset '{self.subset}'.")
+        for subset, name in _FILES.items():
+            if path.name == name != wanted:
+                raise BenchError(
+                    f"{path.name} holds the subset '{subset}', not '{self.subset}': "
+                    f"give --subset {subset}, or {wanted}."
+                )
+        return path
+
+    @cached_property
+    def _videos(self) -> dict[str, Path]:
+        return index_videos(self.videos, _VIDEO_PATTERNS)
+
+    @cached_property
+    def _frames(self) -> ExtractedFrames:
+        assert self.videos is not None  # `_videos` is asked first, and refuses it
+        rates = None
+        if self._video_info is not None:
+            rates = {video_id: info["fps"] for video_id, info in self._video_info.items()}
+        return ExtractedFrames(self.videos, rates)
+
+    @cached_property
+    def _video_info(self) -> dict[str, dict[str, float]] | None:
+        """Video id → duration (seconds) and fps of the video; None where the file is absent."""
+        folder = self._csv.parent
+        for place in (folder, self.videos):
+            if place is not None and (place / "EPIC_100_video_info.csv").is_file():
+                return _read_video_info(place / "EPIC_100_video_info.csv")
+        return None
+
+
+def _clip(line: str, row: dict[str, str]) -> ActionClip | Rejection:
+    row_id = row["narration_id"]
+    try:
+        t_start, t_end = _seconds(row["start_timestamp"]), _seconds(row["stop_timestamp"])
+        _check(row, t_start, t_end)
+    except ValueError as error:
+        return Rejection(row_id or line, "bad_row", f"{line}: {error}")
+    t_input = round(t_start - INPUT_LEAD, 6)
+    if t_input < 0:
+        return Rejection(row_id, "input_before_start", f"t_input = {t_input:g} s")
+    return ActionClip(
+        row=row_id,
+        sample_id=row_id,
+        dataset=EpicKitchens.name,
+        video_id=row["video_id"],
+        action=row["narration"].strip(),
+        verb=row["verb"],
+        noun=row["noun"],
+        t_start=t_start,
+        t_end=t_end,
+        t_input=t_input,
+        t_target=round(t_start + TARGET_SHARE * (t_end - t_start), 6),
+    )
+
+
+def _check(row: dict[str, str], t_start: float, t_end: float) -> None:
+    for column in ("narration_id", "video_id"):
+        if not is_safe_id(row[column]):
+            raise ValueError(f"{column} {row[column][:80]!r} is no plain file name")
+    if not row["narration"].strip():
+        raise ValueError("narration is empty")
+    if t_end <= t_start:
+        raise ValueError(f"stop_timestamp {t_end:g} s is not after start_timestamp {t_start:g} s")
+
+
+def _seconds(timestamp: str) -> float:
+    """`"00:01:02.50"` → 62.5."""
+    match = _TIMESTAMP.fullmatch(timestamp)
+    if match is None:
+        raise ValueError(f"timestamp {timestamp[:40]!r} is not HH:MM:SS.ff")
+    hours, minutes, seconds = match.groups()
+    return round(int(hours) * 3600 + int(minutes) * 60 + float(seconds), 6)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str] | Rejection]]:
+    """Each row with the words "line N".
+
+    Every line is parsed by itself (no cell of these files holds a newline), so that a stray quote
+    or a foreign byte costs its own row and none after it.
+    """
+    with path.open("rb") as stream:
+        try:
+            header = _cells(stream.readline().removeprefix(b"\xef\xbb\xbf"))
+        except ValueError as error:
+            raise BenchError(f"{path} has no readable header ({error}).") from None
+        missing = [column for column in _COLUMNS if column not in header]
+        if missing:
+            raise BenchError(
+                f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
+                f"it is no EPIC-KITCHENS-100 annotation file such as {_FILES['val']}."
+            )
+        id_place = header.index("narration_id")
+        for number, raw in enumerate(stream, start=2):
+            if not raw.strip():
+                continue
+            line = f"line {number}"
+            try:
+                cells = _cells(raw)
+            except ValueError as error:
+                yield line, Rejection(line, "bad_row", f"{line}: {error}")
+                continue
+            if len(cells) == len(header):
+                yield line, dict(zip(header, cells, strict=True))
+                continue
+            row_id = cells[id_place] if id_place < len(cells) else ""
+            detail = f"{line}: {len(cells)} cells, wanted {len(header)}"
+            yield line, Rejection(row_id or line, "bad_row", detail)
+
+
+def _cells(raw: bytes) -> list[str]:
+    """The cells of one line; `ValueError` where it is no UTF-8 or its quotes do not match."""
+    text = raw.decode("utf-8").rstrip("\r\n")
+    try:
+        return next(csv.reader([text], strict=True), [])
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
+
+
+def _read_video_info(path: Path) -> dict[str, dict[str, float]]:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            return {
+                row["video_id"]: {"duration": float(row["duration"]), "fps": float(row["fps"])}
+                for row in csv.DictReader(stream)
+            }
+        except (KeyError, TypeError, ValueError, csv.Error) as error:
+            raise BenchError(
+                f"{path} is not a readable list of videos ({type(error).__name__}: {error}); "
+                "it has the columns video_id, duration and fps."
+            ) from None
