@@ -1,10 +1,14 @@
 """Where a result comes from: versions of what made it, and the device it was made on."""
 
+import functools
+import hashlib
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from egoactgen_bench import __version__
+from egoactgen_bench.files import sha256_file
 
 
 def versions(packages: Iterable[str] = ()) -> dict[str, str]:
@@ -25,3 +29,21 @@ def device_name(device: str) -> str:
 
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"{device} ({platform.machine()})"
+
+
+def content_digest(path: Path) -> str:
+    """sha256 of a file, or of the names and contents of a folder's files; remembered while whole.
+
+    A file is read again only where its size or time of change differs.
+    """
+    if path.is_file():
+        return _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
+    digest = hashlib.sha256()
+    for file in sorted(entry for entry in path.rglob("*") if entry.is_file()):
+        digest.update(f"{file.relative_to(path)} {content_digest(file)}\n".encode())
+    return digest.hexdigest()
+
+
+@functools.cache
+def _file_digest(path: Path, size: int, time: int) -> str:
+    return sha256_file(path)

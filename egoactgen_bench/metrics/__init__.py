@@ -1,0 +1,1 @@
+"""The metrics: one file each, joined by entry points like a stranger's."""

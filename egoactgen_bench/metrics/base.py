@@ -1,0 +1,138 @@
+"""The interface of a metric: what it needs, what it measures per sample, how that is summarised.
+
+A metric is a class, registered under the entry point `egoactgen_bench.metrics` by its name or named
+as `module:Class`. It is built once per call and measures batches:
+
+    class LpipsOptions(options.Options):
+        network: Literal["squeeze", "alex", "vgg"] = "squeeze"
+
+    class Lpips(Metric[LpipsOptions]):
+        name, label, factor = "lpips", "LPIPS", 100
+        higher_is_better = False
+        Options = LpipsOptions
+
+        def measure(self, batch):
+            return distances(batch.images("output"), batch.images("target"))[:, None]
+
+Importing a metric's module must stay cheap: heavy packages are imported inside its functions.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoactgen_bench import __version__, options
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.metrics.batch import Batch, Role
+from egoactgen_bench.provenance import content_digest, versions
+
+OptionsT = TypeVar("OptionsT", bound=options.Options)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a call tells every metric beside the metric's own options.
+
+    `weights` is the folder of weight files; `egovlp` is the split's clip form. `workspace` is where
+    helpers with a home of their own live.
+    """
+
+    weights: Path = Path("models")
+    device: str = "cpu"
+    egovlp: Literal["4-frame", "16-frame"] = "4-frame"
+    captioner: Literal["transformers", "lavis"] = "transformers"
+    workspace: Path = field(default_factory=lambda: Path("workspace"))
+
+
+class Metric(ABC, Generic[OptionsT]):
+    """Base class of metrics; a subclass's first docstring line stands in `bench metrics`.
+
+    `factor` turns a raw value into the paper's unit (100 for cosines and LPIPS). `needs` names the
+    roles that `measure` reads: a sample or split without one of them is not measured.
+    """
+
+    Options: type[OptionsT] = options.Options  # type: ignore[assignment]
+    name: ClassVar[str]
+    label: ClassVar[str]  # as tables print it
+    unit: ClassVar[str] = ""
+    factor: ClassVar[float] = 1.0
+    decimals: ClassVar[int] = 2
+    higher_is_better: ClassVar[bool]
+    primary: ClassVar[bool] = False
+    needs: ClassVar[frozenset[Role]] = frozenset({"output", "target"})
+    packages: ClassVar[tuple[str, ...]] = ()  # whose versions the signature names
+    per_sample: ClassVar[bool] = True  # False: only the set of samples has a value (FID)
+    minimum_samples: ClassVar[int] = 1  # refused below
+    advised_samples: ClassVar[int] = 1  # warned of below
+    may_be_infinite: ClassVar[bool] = False  # else a value that is not finite is a failed sample
+
+    def __init__(self, options: OptionsT, setting: Setting) -> None:
+        self.options = options
+        self.setting = setting
+
+    @classmethod
+    def variants(cls) -> Mapping[str, OptionsT]:
+        """The protocols that this metric belongs to, and its options in each."""
+        return {"standard": cls.Options()}
+
+    @abstractmethod
+    def measure(self, batch: Batch) -> NDArray[np.floating]:
+        """One row of statistics per sample, (n, width) float32 or float64.
+
+        A row depends on its own sample alone: never on its neighbours, the batch's size or an
+        earlier call. A row that holds NaN marks its sample as failed; so does a `SampleError`.
+        """
+
+    def summarise(self, rows: NDArray[np.floating]) -> float:
+        """One number in raw units from the rows of all samples; by default the mean.
+
+        `rows` may be memory-mapped: a metric with wide rows reads it in blocks.
+        """
+        return float(np.mean(rows[:, 0], dtype=np.float64))
+
+    def facts(self) -> Mapping[str, str]:
+        """What beside options, weights and versions shapes a value: preprocessing, ranges …"""
+        return {}
+
+    def weights(self) -> tuple[tuple[str, ...], ...]:
+        """The files or folders under the weights folder that are needed, each with alternatives."""
+        return ()
+
+    def signature(self) -> str:
+        """How a value is made, readable: `psnr|data_range:255|resize:lanczos|v:0.1.0`."""
+        parts = {key: str(value) for key, value in self.options.model_dump().items()}
+        parts |= self.facts()
+        for names in self.weights():
+            path = self.weight_path(*names)
+            parts[path.name] = content_digest(path)[:12]
+        parts |= {name: versions([name])[name] for name in self.packages}
+        return "|".join([self.name, *(f"{key}:{value}" for key, value in parts.items())]) + (
+            f"|v:{__version__}"
+        )
+
+    def measurement(self) -> str:
+        """What `measure` computes: metrics for which this is equal share one set of rows."""
+        return self.signature()
+
+    def missing_weights(self) -> list[str]:
+        """The first name of each needed file of which no alternative is there."""
+        return [
+            names[0]
+            for names in self.weights()
+            if not any((self.setting.weights / name).exists() for name in names)
+        ]
+
+    def weight_path(self, *names: str) -> Path:
+        """The first of the alternatives that is in the weights folder."""
+        for name in names:
+            if (self.setting.weights / name).exists():
+                return self.setting.weights / name
+        raise BenchError(
+            f"{self.setting.weights} holds no {' or '.join(names)}: "
+            f"fetch it with `bench models fetch {names[0]}` or name its folder by --weights-dir."
+        )
