@@ -218,7 +218,9 @@ def _encode(picture: Image.Image | SampleError, height: int | None) -> _Frame | 
     return _Frame(png, sha256_bytes(png), size)
 
 
-def _store(folder: Path, sample_id: str, halves: dict[str, _Frame | SampleError]) -> Stored | Failed:
+def _store(
+    folder: Path, sample_id: str, halves: dict[str, _Frame | SampleError]
+) -> Stored | Failed:
     frames: dict[str, _Frame] = {}
     for role in ROLES:
         half = halves[role]
@@ -228,8 +230,8 @@ def _store(folder: Path, sample_id: str, halves: dict[str, _Frame | SampleError]
         frames[role] = half
     for role, frame in frames.items():
         write_bytes(folder / frame_name(sample_id, role), frame.png)
-    hashes = (frames[role].sha256 for role in ROLES)
-    return Stored(sample_id, *hashes, *frames["input"].source_size)
+    first, last = frames["input"], frames["target"]
+    return Stored(sample_id, first.sha256, last.sha256, *first.source_size)
 
 
 def _extract_whole(job: Job) -> list[Stored | Failed]:

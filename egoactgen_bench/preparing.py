@@ -22,44 +22,13 @@ from egoactgen_bench.extracting import (
     read_journals,
 )
 from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json
+from egoactgen_bench.planning import Plan, by_reason
 from egoactgen_bench.provenance import versions
-from egoactgen_bench.records import ActionClip, FrameSource, Rejection, is_safe_id
+from egoactgen_bench.records import ActionClip, Rejection
 from egoactgen_bench.splits import COLUMNS, Split, fingerprint, frames_fingerprint, load_split
 
 JOURNAL = ".partial"
 START_ANEW = "give --overwrite to start anew, or --name for another split"
-TIMES = ("sample_id", "action", "t_start", "t_end", "t_input", "t_target")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A split before any picture is read: what the annotation allows, and where the frames are.
-
-    `rows` holds every annotation row in order. `places` is empty where frames are not asked for.
-    """
-
-    dataset: Dataset
-    name: str
-    recipe: dict[str, Any]
-    rows: list[ActionClip | Rejection]
-    places: dict[str, tuple[FrameSource, FrameSource] | SampleError]
-    times_fingerprint: str
-
-    @property
-    def clips(self) -> list[ActionClip]:
-        return [row for row in self.rows if isinstance(row, ActionClip)]
-
-    @property
-    def rejections(self) -> list[Rejection]:
-        """The annotation's own; what is missing or broken among the videos comes later."""
-        return [row for row in self.rows if isinstance(row, Rejection)]
-
-    @property
-    def unlocated(self) -> Counter[str]:
-        """How many samples have no video or image, by reason."""
-        return Counter(
-            place.code for place in self.places.values() if isinstance(place, SampleError)
-        )
 
 
 @dataclass(frozen=True)
@@ -76,50 +45,6 @@ class Prepared:
     resumed: int = 0
     files: int = 0
     bytes: int = 0
-
-
-def plan_split(
-    dataset: Dataset,
-    *,
-    name: str | None = None,
-    size: int = 256,
-    limit: int | None = None,
-    times_only: bool = False,
-    locate: bool = True,
-) -> Plan:
-    """List a data set's clips and find their frames, without reading a picture.
-
-    `limit` keeps the first clips that the annotation's times allow. `locate` False looks for no
-    videos: enough to count, not to extract.
-    """
-    name = name or dataset.split_name
-    if not is_safe_id(name):
-        raise BenchError(f"'{name}' is no name for a split: use letters, digits, '.', '_' and '-'.")
-    rows: list[ActionClip | Rejection] = []
-    places: dict[str, tuple[FrameSource, FrameSource] | SampleError] = {}
-    seen: set[str] = set()
-    for row in dataset.clips():
-        rows.append(row)
-        if isinstance(row, Rejection):
-            continue
-        _check_id(dataset, row.sample_id, seen)
-        if locate and not times_only:
-            try:
-                places[row.sample_id] = dataset.locate(row)
-            except SampleError as error:
-                places[row.sample_id] = error
-        if len(seen) == limit:
-            break
-    if not seen:
-        raise BenchError(f"{dataset.name}: no row of the annotation gives a sample{_why(rows)}.")
-    recipe = dataset.recipe() | {
-        "size": None if times_only or dataset.keeps_frames else size,
-        "limit": limit,
-        "times_only": times_only,
-    }
-    clips = [row for row in rows if isinstance(row, ActionClip)]
-    times = {key: [getattr(clip, key) for clip in clips] for key in TIMES}
-    return Plan(dataset, name, recipe, rows, places, fingerprint(pd.DataFrame(times)))
 
 
 def prepare(
@@ -160,8 +85,9 @@ def prepare(
         shutil.rmtree(folder / JOURNAL)
         _remove_if_empty(folder)
         raise BenchError(
-            f"No sample of {plan.name} could be kept: {_by_reason(failures.values())}. "
-            f"The first: {next(iter(failures.values())).detail}."
+            f"None of the {len(failures):,} samples of {plan.name} could be kept: "
+            f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
+            f"Is --videos {plan.dataset.videos} the right folder?"
         )
     split = _finish(plan, folder, stored, failures)
     paths = {source.path for item in wanted for source in (item.input, item.target)}
@@ -174,16 +100,8 @@ def prepare(
     )
 
 
-def _check_id(dataset: Dataset, sample_id: str, seen: set[str]) -> None:
-    if not is_safe_id(sample_id):
-        raise BenchError(f"{dataset.name} gives the sample id {sample_id!r}: not a safe file name.")
-    if sample_id in seen:
-        raise BenchError(f"{dataset.name} gives the sample id '{sample_id}' twice.")
-    seen.add(sample_id)
-
-
 def _open_folder(plan: Plan, folder: Path, overwrite: bool) -> Split | None:
-    """What is already there: the same split, finished (returned) or begun; anything else refuses."""
+    """The same split if it is finished there; refuses what is neither it nor its beginning."""
     finished = (folder / "split.json").is_file()
     begun = (folder / JOURNAL / "plan.json").is_file()
     if overwrite and (finished or begun):
@@ -207,7 +125,7 @@ def _refuse_other(plan: Plan, found: dict[str, Any], what: str) -> None:
             continue
         if isinstance(value, dict):
             old = found.get(key) or {}
-            key = next(name for name in {**value, **old} if value.get(name) != old.get(name))
+            key = next(name for name in value | old if value.get(name) != old.get(name))
             found, wanted = old, value
         raise BenchError(
             f"{what} with {key} = {found.get(key)}, and {wanted.get(key)} is asked for: "
@@ -253,9 +171,7 @@ def _stored_before(folder: Path, before: Split | None) -> dict[str, Stored]:
     }
 
 
-def _wanted(
-    plan: Plan, stored: dict[str, Stored], failures: dict[str, Rejection]
-) -> list[Wanted]:
+def _wanted(plan: Plan, stored: dict[str, Stored], failures: dict[str, Rejection]) -> list[Wanted]:
     """The samples to extract; those without a place are added to `failures`."""
     wanted = []
     for clip in plan.clips:
@@ -294,7 +210,8 @@ def _finish(
     """Write the tables and, last, the manifest. `stored` None: a split of times without frames."""
     kept = [clip for clip in plan.clips if stored is None or clip.sample_id in stored]
     samples = pd.DataFrame(
-        [_sample_row(clip, stored and stored[clip.sample_id]) for clip in kept], columns=COLUMNS
+        [_sample_row(clip, stored[clip.sample_id] if stored else None) for clip in kept],
+        columns=COLUMNS,
     )
     rejected = [
         row if isinstance(row, Rejection) else failures[row.sample_id]
@@ -354,13 +271,3 @@ def _versions(frames: bool) -> dict[str, str]:
         name: ".".join(map(str, number)) for name, number in sorted(av.library_versions.items())
     }
     return versions(["av", "pillow", "numpy", "pandas"]) | libraries
-
-
-def _by_reason(rejections: Any) -> str:
-    counts = Counter(rejection.reason for rejection in rejections)
-    return ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
-
-
-def _why(rows: list[ActionClip | Rejection]) -> str:
-    rejected = [row for row in rows if isinstance(row, Rejection)]
-    return f" ({_by_reason(rejected)})" if rejected else ""
