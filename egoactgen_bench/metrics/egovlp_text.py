@@ -1,0 +1,46 @@
+"""Sentences in EgoVLP's joint space."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.metrics.egovlp_network import TextTower
+from egoactgen_bench.metrics.egovlp_weights import load_text_tower
+
+
+class SentenceEncoder:
+    """EgoVLP's text tower with BERT's uncased WordPiece tokens."""
+
+    def __init__(self, tower: TextTower, tokenizer: Any) -> None:
+        self.tower = tower
+        self.tokenizer = tokenizer
+
+    @classmethod
+    def load(cls, checkpoint: Path, distilbert: Path) -> "SentenceEncoder":
+        """`checkpoint` holds the tower; the folder `distilbert` its vocab.txt and config.json."""
+        return cls(load_text_tower(checkpoint, distilbert), cls.load_tokenizer(distilbert))
+
+    @staticmethod
+    def load_tokenizer(distilbert: Path) -> Any:
+        """BERT's uncased tokenizer from the folder's vocab.txt."""
+        from transformers import BertTokenizer
+
+        if not (distilbert / "vocab.txt").is_file():
+            raise BenchError(f"{distilbert / 'vocab.txt'} does not exist.")
+        return BertTokenizer.from_pretrained(distilbert)
+
+    @torch.inference_mode()
+    def encode(self, sentences: Sequence[str]) -> Tensor:
+        """(n, 256) float32, not normalised; a sentence past the model's length is cut."""
+        tokens = self.tokenizer(
+            list(sentences),
+            padding=True,
+            truncation=True,
+            max_length=self.tower.text_model.config.max_position_embeddings,
+            return_tensors="pt",
+        ).to(self.tower.text_model.device)
+        return self.tower(tokens["input_ids"], tokens["attention_mask"])

@@ -1,0 +1,117 @@
+"""EgoVLP's checkpoints: from a published file to a tower of the sizes it holds."""
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from egoactgen_bench.checkpoints import read_checkpoint
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_json
+from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
+
+Inflation = Literal["zeros", "bilinear"]
+State = dict[str, Tensor]
+Tower = TypeVar("Tower", bound=nn.Module)
+
+VIDEO = ("video_model.", "vid_proj.")
+TEXT = ("text_model.", "txt_proj.")
+# A buffer that some releases of transformers stored: 0, 1, 2 …
+DERIVED = "text_model.embeddings.position_ids"
+
+
+def load_video_tower(
+    checkpoint: Path, frames: int | None = None, inflation: Inflation = "zeros"
+) -> VideoTower:
+    """The video tower of `checkpoint`, in eval mode, for clips of `frames` (None: as stored).
+
+    Errors: `BenchError` where parameters are missing, unknown or of another shape.
+    """
+    try:
+        return build_video_tower(read_state(checkpoint, VIDEO), frames, inflation)
+    except (KeyError, RuntimeError) as error:
+        raise _misfit(checkpoint, error) from None
+
+
+def load_text_tower(checkpoint: Path, distilbert: Path) -> TextTower:
+    """The text tower of `checkpoint`, in eval mode; the folder `distilbert` holds config.json.
+
+    Errors: as `load_video_tower`.
+    """
+    sizes = read_json(distilbert / "config.json")
+    try:
+        return build_text_tower(read_state(checkpoint, TEXT), sizes)
+    except (KeyError, RuntimeError) as error:
+        raise _misfit(checkpoint, error) from None
+
+
+def read_state(checkpoint: Path, prefixes: tuple[str, ...] = VIDEO + TEXT) -> State:
+    """The parameters whose names start with one of `prefixes`, float32, without "module."."""
+    found = read_checkpoint(checkpoint)
+    tensors = found.get("state_dict", found)
+    state = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    strangers = [name for name in state if not name.startswith(VIDEO + TEXT)]
+    if strangers:
+        raise BenchError(f"{checkpoint} is not an EgoVLP checkpoint: it holds '{strangers[0]}'.")
+    return {
+        name: tensor.float()
+        for name, tensor in state.items()
+        if name.startswith(prefixes) and name != DERIVED
+    }
+
+
+def build_video_tower(
+    state: State, frames: int | None = None, inflation: Inflation = "zeros"
+) -> VideoTower:
+    """A video tower of the sizes that `state` holds, strictly filled; see `load_video_tower`."""
+    temporal = state["video_model.temporal_embed"]
+    temporal = inflate(temporal, frames or temporal.shape[1], inflation)
+    hidden, width = state["video_model.blocks.0.mlp.fc1.weight"].shape
+    with torch.device("meta"):
+        transformer = SpaceTimeTransformer(
+            width=width,
+            hidden=hidden,
+            depth=len({name.split(".")[2] for name in state if ".blocks." in name}),
+            patch=state["video_model.patch_embed.proj.weight"].shape[-1],
+            places=state["video_model.pos_embed"].shape[1] - 1,
+            frames=temporal.shape[1],
+        )
+        tower = VideoTower(transformer, embedding=len(state["vid_proj.0.weight"]))
+    return _fill(tower, state | {"video_model.temporal_embed": temporal})
+
+
+def build_text_tower(state: State, sizes: dict[str, object]) -> TextTower:
+    """A text tower strictly filled with `state`; `sizes` is DistilBERT's config.json."""
+    from transformers import DistilBertConfig
+
+    config = DistilBertConfig.from_dict(sizes)
+    return _fill(TextTower(config, embedding=len(state["txt_proj.1.weight"])), state)
+
+
+def inflate(temporal: Tensor, frames: int, inflation: Inflation = "zeros") -> Tensor:
+    """Temporal embeddings (1, stored, width) for clips of another length, (1, frames, width).
+
+    As EgoVLP loads them: a shorter clip takes the first ones; for a longer one, zeros follow, or
+    they are interpolated with the ends held.
+    """
+    stored = temporal.shape[1]
+    if frames <= stored:
+        return temporal[:, :frames]
+    if inflation == "zeros":
+        return nn.functional.pad(temporal, (0, 0, 0, frames - stored))
+    channels_first = temporal.transpose(1, 2)
+    wider = nn.functional.interpolate(channels_first, frames, mode="linear", align_corners=True)
+    return wider.transpose(1, 2)
+
+
+def _fill(tower: Tower, state: State) -> Tower:
+    tower.load_state_dict(state, strict=True, assign=True)
+    return tower.requires_grad_(False).eval()
+
+
+def _misfit(checkpoint: Path, error: Exception) -> BenchError:
+    if isinstance(error, KeyError):
+        return BenchError(f"{checkpoint} is not an EgoVLP checkpoint: it lacks {error}.")
+    detail = " ".join(str(error).split())[:300]
+    return BenchError(f"{checkpoint} does not fit EgoVLP's network: {detail}.")
