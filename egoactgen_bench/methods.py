@@ -43,11 +43,11 @@ class Setting:
 class Method(ABC, Generic[OptionsT]):
     """Base class of methods; a subclass's first docstring line stands in `bench methods`.
 
-    Building one is cheap: networks are loaded by the first `generate`, since a run that is found
-    complete builds its method too, to ask for `weight_files`.
+    Building one is cheap and checks what it needs; heavy work waits for `load`, since a run that
+    turns out to be complete builds its method too, to ask for `weight_files` and `sources`.
     """
 
-    Options: type[OptionsT]
+    Options: type[OptionsT] = options.Options  # type: ignore[assignment]
     takes_argument: ClassVar[bool] = False
     uses_weights: ClassVar[bool] = False
     uses_device: ClassVar[bool] = True  # False: `--device` and `--dtype` do not concern it
@@ -79,6 +79,9 @@ class Method(ABC, Generic[OptionsT]):
             f"There are no weights '{name}': no such path, and none of that name in {models}."
             + did_you_mean(name, known)
         )
+
+    def load(self) -> None:
+        """Bring the networks to the device; a run calls it once, before the first `generate`."""
 
     def weight_files(self) -> list[Path]:
         """The files that shape the images: run.json records their sha256."""

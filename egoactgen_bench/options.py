@@ -1,9 +1,11 @@
 """A plug-in's own options: typed fields, filled from `-o key=value`, recorded resolved."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from egoactgen_bench.errors import BenchError, did_you_mean
 
@@ -45,3 +47,36 @@ def resolve(options: type[T], values: dict[str, Any], owner: str) -> T:
         raise BenchError(
             f"{owner}: option {key}={first['input']}: {first['msg'].removeprefix('Value error, ')}."
         ) from None
+
+
+def describe(options: type[Options]) -> list[tuple[str, str, str, str]]:
+    """(name, type with its range, default, description) of each option, as text for people."""
+    return [
+        (name, _type_text(field), _default_text(field), field.description or "")
+        for name, field in options.model_fields.items()
+    ]
+
+
+def _type_text(field: FieldInfo) -> str:
+    bounds = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    limits = [
+        f"{sign} {getattr(rule, name)}"
+        for rule in field.metadata
+        for name, sign in bounds.items()
+        if getattr(rule, name, None) is not None
+    ]
+    return ", ".join([_name(field.annotation), *limits])
+
+
+def _name(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        return "|".join(_name(part) for part in get_args(annotation))
+    if annotation is NoneType:
+        return "none"
+    return str(getattr(annotation, "__name__", annotation)).lower()
+
+
+def _default_text(field: FieldInfo) -> str:
+    return "required" if field.is_required() else str(field.get_default(call_default_factory=True))

@@ -23,17 +23,27 @@ def load(kind: str, name: str) -> tuple[Any, str | None]:
     `lego` → (its class, None); `images:DIR` → (its class, "DIR");
     `my_package.mine:MyMethod` → (that class, None), registered or not.
     """
-    points = registered(kind)
     head, colon, argument = name.partition(":")
-    if head in points:
-        plugin = points[head].load()
-        takes_argument = bool(getattr(plugin, "takes_argument", False))
-        if bool(colon and argument) != takes_argument or bool(colon) != takes_argument:
-            wanted = f"{head}:ARGUMENT" if takes_argument else head
-            raise BenchError(f"'{name}' is not how {head} is named: write {wanted}.")
-        return plugin, argument or None
+    if colon and head not in registered(kind):
+        return find(kind, name), None
+    plugin = find(kind, head)
+    takes_argument = bool(getattr(plugin, "takes_argument", False))
+    if (bool(colon), bool(argument)) != (takes_argument, takes_argument):
+        wanted = f"{head}:ARGUMENT" if takes_argument else head
+        raise BenchError(f"'{name}' is not how {head} is named: write {wanted}.")
+    return plugin, argument or None
+
+
+def find(kind: str, name: str) -> Any:
+    """The plug-in class of a registered name, without argument, or of `module:Class`."""
+    points = registered(kind)
+    if name in points:
+        return points[name].load()
+    module, colon, attribute = name.partition(":")
+    if colon and module in points:
+        return points[module].load()
     if colon:
-        return _import(kind, head, argument), None
+        return _import(kind, module, attribute)
     raise BenchError(f"There is no {kind[:-1]} '{name}'.{did_you_mean(name, points)}")
 
 

@@ -1,5 +1,6 @@
 """A finished run on disk: its manifest and its samples."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pandas as pd
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_csv, read_json
+from egoactgen_bench.records import is_safe_id
 
 TEXT_COLUMNS = ("sample_id", "image", "sha256", "prompt", "status", "detail")
 COLUMNS = (*TEXT_COLUMNS[:3], "seed", *TEXT_COLUMNS[3:5], "seconds", "detail")
@@ -48,6 +50,11 @@ class Run:
         return str(self.manifest["frames_fingerprint"])
 
     @property
+    def complete(self) -> bool:
+        """False for what one shard returns while others are missing."""
+        return "counts" in self.manifest
+
+    @property
     def finished(self) -> pd.DataFrame:
         """The samples that have an image."""
         return self.samples[self.samples["status"] == OK]
@@ -60,6 +67,16 @@ class Run:
     def image_path(self, relative: str) -> Path:
         """Where the image of a row's `image` cell lies."""
         return self.folder / relative
+
+
+def default_name(method: str) -> str:
+    """The name of a method's run: `lego` → lego, `images:/data/mine` → images-mine."""
+    head, colon, argument = method.partition(":")
+    name = f"{head}-{Path(argument).resolve().name}" if colon else head
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".")[:128]
+    if not is_safe_id(name):
+        raise BenchError(f"Method '{method}' gives its run no name: give one with --run.")
+    return name
 
 
 def load_run(folder: Path) -> Run:

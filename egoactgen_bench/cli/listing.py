@@ -2,6 +2,8 @@
 
 import inspect
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from typing import Annotated, Any
 
 import typer
 
@@ -11,13 +13,38 @@ from egoactgen_bench import plugins
 def register(app: typer.Typer) -> None:
     """Add the three commands to the program."""
     for kind in ("methods", "metrics", "datasets"):
-        app.command(kind, help=f"List the registered {kind}, one line each.")(_lister(kind))
+        text = f"List the registered {kind}, one line each, or all about one of them."
+        app.command(kind, help=text)(_lister(kind))
 
 
-def _lister(kind: str) -> Callable[[], None]:
-    def show() -> None:
-        for name, point in plugins.registered(kind).items():
-            summary = (inspect.getdoc(point.load()) or "").partition("\n")[0]
-            typer.echo(f"{name:<16} {summary}")
+def _lister(kind: str) -> Callable[..., None]:
+    def show(name: Annotated[str | None, typer.Argument(metavar="NAME")] = None) -> None:
+        if name is not None:
+            _show_one(plugins.find(kind, name))
+            return
+        for known, point in plugins.registered(kind).items():
+            typer.echo(f"{known:<16} {_summary(point)}")
 
     return show
+
+
+def _summary(point: EntryPoint) -> str:
+    try:
+        return (inspect.getdoc(point.load()) or "").partition("\n")[0]
+    except Exception as error:  # noqa: BLE001  one broken plug-in must not hide the others
+        return f"(cannot be loaded: {type(error).__name__}: {error})"
+
+
+def _show_one(plugin: Any) -> None:
+    from egoactgen_bench.options import describe
+
+    typer.echo(inspect.getdoc(plugin) or "")
+    options = getattr(plugin, "Options", None)
+    if options is None:
+        return
+    rows = describe(options)
+    typer.echo("\nOptions (-o key=value):" if rows else "\nIt has no options of its own.")
+    widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join(["", *cells, row[3]]).rstrip())

@@ -1,7 +1,137 @@
 """`bench run`."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from egoactgen_bench.cli.app import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.options import parse_pairs
+from egoactgen_bench.records import is_safe_id
+
+if TYPE_CHECKING:
+    from egoactgen_bench.running import Job
+    from egoactgen_bench.runs import Run
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
+    app.command("run")(run)
+
+
+def run(
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="A name of `bench methods`, images:DIR, diffusers:PATH, or module:Class.",
+        ),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|NAME", help="A path, or a name in the workspace's models/."),
+    ] = None,
+    descriptions: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the split's descriptions/.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Each sample's seed derives from it and its id.")] = 0,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Default: the method's own.", show_default=False)
+    ] = None,
+    device: Annotated[
+        str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
+    ] = "auto",
+    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first samples of the split.")
+    ] = None,
+    shard: Annotated[
+        str, typer.Option(metavar="I/N", help="Only part I (1 … N) of N; all may share a folder.")
+    ] = "1/1",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o", metavar="KEY=VALUE", help="The method's own options; see `bench methods NAME`."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--run", metavar="NAME", help="The run's name (default: the method's)."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
+) -> int:
+    """Make a method's images for a split; an interrupted run goes on where it was."""
+    from egoactgen_bench.running import execute, prepare
+    from egoactgen_bench.runs import default_name
+    from egoactgen_bench.splits import load_split
+
+    if name is not None and not is_safe_id(name):
+        raise BenchError(f"--run '{name}' is no safe file name: letters, digits, '.', '_', '-'.")
+    place = current_workspace()
+    loaded = load_split(place.find_split(split))
+    job = prepare(
+        method,
+        loaded,
+        out or place.run(loaded.name, name or default_name(method)),
+        models=place.models,
+        weights=weights,
+        descriptions=descriptions,
+        options=parse_pairs(option or []),
+        seed=seed,
+        batch_size=batch_size,
+        device=device,
+        dtype=dtype,
+        limit=limit,
+        shard=shard,
+    )
+    if dry_run:
+        return _estimate(job, place.root / "runs")
+    complete = job.journal.finished and not overwrite
+    done = execute(job, overwrite, progress=True)
+    if job.share.rank != 0:  # rank 0 speaks for all, and its status is the launcher's
+        return EXIT_DONE
+    if complete:
+        typer.echo("This run is complete already; --overwrite would start it anew.")
+    return _report(job, done)
+
+
+def _estimate(job: "Job", runs: Path) -> int:
+    from egoactgen_bench.running import estimate
+
+    if job.share.rank == 0:
+        typer.echo(estimate(job, runs))
+        typer.echo("Nothing was done (--dry-run).")
+    return EXIT_DONE
+
+
+def _report(job: "Job", done: "Run") -> int:
+    for row in done.failed.to_dict("records"):
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        typer.echo(f"failed: {row['sample_id']}: {row['status']}{detail}")
+    made = len(done.finished)
+    if done.complete:
+        speed = done.manifest["timing"]["images_per_second"] or 0
+        total = len(done.samples)
+        typer.echo(
+            f"{done.method}: {made} of {total} images in {done.folder} ({speed:.3g} a second)"
+        )
+    else:
+        typer.echo(
+            f"{done.method}: shard {job.share.index + 1}/{job.share.count} is done, {made} images; "
+            f"the last shard to finish completes {done.folder}"
+        )
+    return EXIT_PARTIAL if len(done.failed) else EXIT_DONE

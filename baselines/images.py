@@ -1,0 +1,52 @@
+"""Finished images, made elsewhere, brought into a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.files import sha256_bytes, sha256_file
+from egoactgen_bench.images import read_rgb
+from egoactgen_bench.methods import Method, Setting
+from egoactgen_bench.options import Options
+from egoactgen_bench.records import Request
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class Images(Method[Options]):
+    """Finished images by sample id: DIR/<sample_id>.png, .jpg or .webp, each at its own size."""
+
+    takes_argument = True
+    uses_device = False
+    default_batch_size = 16
+
+    def __init__(self, options: Options, setting: Setting) -> None:
+        super().__init__(options, setting)
+        self.folder = Path(setting.argument or "")
+        if not self.folder.is_dir():
+            raise BenchError(f"images:{self.folder}: there is no such folder.")
+        self.files = {
+            path.name: path for path in sorted(self.folder.iterdir()) if path.suffix in SUFFIXES
+        }
+        if not self.files:
+            raise BenchError(f"images:{self.folder}: it holds no {', '.join(SUFFIXES)} files.")
+
+    def sources(self) -> dict[str, str]:
+        lines = (f"{sha256_file(path)}  {name}\n" for name, path in self.files.items())
+        return {"images": sha256_bytes("".join(lines).encode())}
+
+    def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
+        return [self._find(request.sample_id) for request in requests]
+
+    def _find(self, sample_id: str) -> Image.Image | SampleError:
+        names = [sample_id + suffix for suffix in SUFFIXES if sample_id + suffix in self.files]
+        if not names:
+            return SampleError("missing_image", f"no {sample_id}.png, .jpg or .webp")
+        if len(names) > 1:
+            return SampleError("ambiguous_image", f"both {names[0]} and {names[1]}")
+        try:
+            return read_rgb(self.files[names[0]])
+        except SampleError as error:
+            return SampleError(error.code, names[0])
