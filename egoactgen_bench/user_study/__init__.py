@@ -1,0 +1,1 @@
+"""Studies with people: batches for crowd workers, and what their answers say."""

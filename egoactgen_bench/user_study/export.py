@@ -1,0 +1,146 @@
+"""Stage export-amt: write a study's folder, its manifest last."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json, write_text
+from egoactgen_bench.images import write_png
+from egoactgen_bench.provenance import versions
+from egoactgen_bench.user_study import pages
+from egoactgen_bench.user_study.plan import Plan, frame
+from egoactgen_bench.user_study.sampling import shuffled
+from egoactgen_bench.user_study.text import html_cell, keyed_hash
+
+MANIFEST = "study.json"
+IMAGES = "images"
+
+
+def write_study(plan: Plan, folder: Path, overwrite: bool = False) -> None:
+    """Write study.json, batch.csv, key.csv, hit.html, preview.html and images/.
+
+    The folder's name is the study's. Raises `BenchError` where another finished study lies there:
+    its key may be wanted for answers on their way.
+    """
+    recipe = _recipe(plan)
+    _make_room(folder, recipe, overwrite)
+    pictures = _Pictures(folder / IMAGES, plan.key)
+    shown = [_place(plan, task.name, plan.show(task), pictures) for task in plan.tasks]
+    rows = [pages.Row(task.name, columns) for task, columns in zip(plan.tasks, shown, strict=True)]
+    example = _instruction_example(plan, pictures)
+    base = (plan.options.image_base_url or IMAGES).rstrip("/")
+    batch = [
+        {"task": row.task} | {c: _cell(value, base) for c, value in row.columns.items()}
+        for row in rows
+    ]
+    key_rows = [row for task in plan.tasks for row in task.key_rows()]
+    write_csv(folder / "batch.csv", pd.DataFrame(batch))
+    write_csv(folder / "key.csv", pd.DataFrame(key_rows))
+    look = pages.Look(plan.options.study, len(plan.candidates), example, plan.options.consent)
+    write_text(folder / "hit.html", pages.hit(look, base))
+    write_text(folder / "preview.html", pages.preview(look, folder.name, rows, batch, plan.key))
+    files = ["batch.csv", "key.csv", "hit.html", "preview.html", *pictures.relative_names()]
+    manifest = {
+        "name": folder.name,
+        **recipe,
+        "secret": plan.key.hex(),
+        "tasks": [
+            task.as_json() | {"text": _texts(row.columns)}
+            for task, row in zip(plan.tasks, rows, strict=True)
+        ],
+        "files": {name: sha256_file(folder / name) for name in files},
+        "versions": versions(),
+    }
+    write_json(folder / MANIFEST, manifest)
+
+
+def _recipe(plan: Plan) -> dict[str, Any]:
+    return {
+        "study": plan.options.study,
+        "split": plan.split.name,
+        "fingerprint": plan.split.fingerprint,
+        "frames_fingerprint": plan.split.frames_fingerprint,
+        "candidates": list(plan.candidates),
+        "options": asdict(plan.options),
+        "counts": {
+            "examples": len(plan.examples),
+            "votes": sum(task.kind == "vote" for task in plan.tasks),
+            "checks": sum(task.kind == "check" for task in plan.tasks),
+        },
+    }
+
+
+def _make_room(folder: Path, recipe: dict[str, Any], overwrite: bool) -> None:
+    manifest = folder / MANIFEST
+    if manifest.is_file() and not overwrite:
+        old = read_json(manifest)
+        if {name: old.get(name) for name in recipe} != recipe:
+            raise BenchError(
+                f"{folder} holds a study made with other options, and answers to it may be on "
+                "their way: give this one another --name, or replace that one with --overwrite."
+            )
+    manifest.unlink(missing_ok=True)
+    if (folder / IMAGES).is_dir():
+        shutil.rmtree(folder / IMAGES)
+
+
+class _Pictures:
+    """The study's image folder: names say nothing, files hold nothing but pixels."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self.folder = folder
+        self.key = key
+        self.names: list[str] = []
+
+    def add(self, image: Image.Image, task: str, column: str) -> pages.Picture:
+        """Write an image under a name that is tied to its place, not to who made it."""
+        name = f"{keyed_hash(self.key, 'image', task, column)}.png"
+        write_png(self.folder / name, image)
+        self.names.append(name)
+        return pages.Picture(name)
+
+    def relative_names(self) -> list[str]:
+        return [f"{IMAGES}/{name}" for name in self.names]
+
+
+def _place(
+    plan: Plan, task: str, columns: dict[str, str | Image.Image], pictures: _Pictures
+) -> dict[str, str | pages.Picture]:
+    return {
+        column: value if isinstance(value, str) else pictures.add(value, task, column)
+        for column, value in columns.items()
+    }
+
+
+def _cell(value: str | pages.Picture, base: str) -> str:
+    return html_cell(value) if isinstance(value, str) else f"{base}/{value.name}"
+
+
+def _texts(columns: dict[str, str | pages.Picture]) -> dict[str, str]:
+    return {column: value for column, value in columns.items() if isinstance(value, str)}
+
+
+def _instruction_example(plan: Plan, pictures: _Pictures) -> pages.Example | None:
+    """Real frames of two samples outside the study that share neither verb nor noun, or None."""
+    spare = plan.split.samples[plan.split.samples["sample_id"].isin(plan.spare)]
+    checked = {task.sample_id for task in plan.tasks}
+    rows = spare[~spare["sample_id"].isin(checked)].set_index("sample_id")
+    for good in shuffled(rows.index.tolist(), plan.key, "instructions"):
+        this = rows.loc[good]
+        others = rows[(rows["verb"] != this["verb"]) & (rows["noun"] != this["noun"])]
+        if not others.empty:
+            bad = shuffled(others.index.tolist(), plan.key, "instructions")[0]
+            before, after = frame(plan.split, good, "input"), frame(plan.split, good, "target")
+            return pages.Example(
+                action=str(this["action"]),
+                other_action=str(others.loc[bad, "action"]),
+                input=pictures.add(before, "instructions", "input"),
+                good=pictures.add(after, "instructions", "good"),
+                bad=pictures.add(frame(plan.split, bad, "target"), "instructions", "bad"),
+            )
+    return None
