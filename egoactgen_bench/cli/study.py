@@ -37,8 +37,10 @@ def export_amt(
     seed: Annotated[int, typer.Option(help="Seed of the examples and orders.")] = 0,
     image_base_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where the files of images/ are hosted; without it the "
-                     "batch is for preview."),
+        typer.Option(
+            metavar="URL",
+            help="Where the files of images/ are hosted; without it the batch is for preview.",
+        ),
     ] = None,
     pay: Annotated[float, typer.Option(min=0.01, help="Dollars for one answer.")] = 0.05,
     seconds_per_task: Annotated[
@@ -66,8 +68,11 @@ def export_amt(
     folder, plan = export(
         current_workspace(), split, options, runs or [], descriptions or [], name, out, overwrite
     )
-    for notice in plan.notices:
+    typer.echo(f"{study} over {', '.join(plan.candidates)}.")
+    for notice in plan.notices():
         typer.echo(f"note: {notice}")
     for sentence in Cost(len(plan.tasks), raters, pay, seconds_per_task).sentences():
         typer.echo(sentence)
-    typer.echo(f"{folder}: open preview.html in a browser; keep study.json and key.csv to yourself.")
+    typer.echo(
+        f"{folder}: open preview.html in a browser; keep study.json and key.csv to yourself."
+    )

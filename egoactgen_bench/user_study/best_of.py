@@ -17,6 +17,7 @@ from egoactgen_bench.user_study.plan import (
     Task,
     frame,
     numbered,
+    row_of,
     secret_key,
     unchanged_image,
 )
@@ -36,6 +37,11 @@ class Candidates:
     runs: dict[str, Run]
     names: tuple[str, ...]
 
+    @property
+    def copies_input(self) -> bool:
+        """Whether the input frame was added as a second candidate."""
+        return len(self.runs) < len(self.names)
+
     def usable(self) -> pd.DataFrame:
         """The split's samples that every run has an image for."""
         samples = self.split.samples
@@ -51,7 +57,7 @@ class Candidates:
         if name not in self.runs:
             return resize(frame(self.split, sample_id, "input"), target.size)
         run = self.runs[name]
-        row = run.finished.set_index("sample_id").loc[sample_id]
+        row = row_of(run.finished, sample_id)
         image = unchanged_image(run.image_path(row["image"]), row["sha256"], f"run '{name}'")
         return resize(image, target.size)
 
@@ -76,7 +82,8 @@ def plan_best_of(
     key = secret_key(split, made, options.seed)
     tasks = best_of_tasks(examples, spare, candidates.names, options.checks, key)
     show = partial(_show, candidates)
-    return Plan(split, options, candidates.names, examples, spare, key, tasks, show)
+    remarks = ("with one run only, copy-input stands against it.",) * candidates.copies_input
+    return Plan(split, options, candidates.names, examples, spare, key, tasks, show, remarks)
 
 
 def find_candidates(workspace: Workspace, split: Split, names: Sequence[str]) -> Candidates:
@@ -140,9 +147,10 @@ def best_of_tasks(
 
 
 def _show(candidates: Candidates, task: Task) -> dict[str, str | Image.Image]:
-    sample = candidates.split.samples.set_index("sample_id").loc[task.sample_id]
-    columns: dict[str, str | Image.Image] = {"action": sample["action"]}
-    columns["input"] = frame(candidates.split, task.sample_id, "input")
+    columns: dict[str, str | Image.Image] = {
+        "action": row_of(candidates.split.samples, task.sample_id)["action"],
+        "input": frame(candidates.split, task.sample_id, "input"),
+    }
     for position, name in enumerate(task.candidates, start=1):
         columns[f"image_{position}"] = candidates.picture(name, task.sample_id)
     return columns

@@ -10,7 +10,7 @@ from PIL import Image
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_csv
 from egoactgen_bench.splits import Split
-from egoactgen_bench.user_study.plan import Options, Plan, Task, frame, numbered, secret_key
+from egoactgen_bench.user_study.plan import Options, Plan, Task, frame, numbered, row_of, secret_key
 from egoactgen_bench.user_study.sampling import choose_examples, shuffled
 
 Descriptions = dict[str, dict[str, str]]  # set → sample id → text
@@ -35,7 +35,7 @@ def plan_description(split: Split, names: Sequence[str], options: Options) -> Pl
 
     def show(task: Task) -> dict[str, str | Image.Image]:
         return {
-            "action": samples.set_index("sample_id").loc[task.sample_id, "action"],
+            "action": row_of(samples, task.sample_id)["action"],
             "description": descriptions[task.candidates[0]][task.text_from],
             "input": frame(split, task.sample_id, "input"),
             "target": frame(split, task.sample_id, "target"),

@@ -1,6 +1,8 @@
 """Stage export-amt: write a study's folder, its manifest last."""
 
+import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,19 +14,65 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json, write_text
 from egoactgen_bench.images import write_png
 from egoactgen_bench.provenance import versions
+from egoactgen_bench.records import is_safe_id
+from egoactgen_bench.splits import load_split
 from egoactgen_bench.user_study import pages
-from egoactgen_bench.user_study.plan import Plan, frame
+from egoactgen_bench.user_study.best_of import plan_best_of
+from egoactgen_bench.user_study.description import plan_description
+from egoactgen_bench.user_study.plan import Options, Plan, frame
 from egoactgen_bench.user_study.sampling import shuffled
 from egoactgen_bench.user_study.text import html_cell, keyed_hash
+from egoactgen_bench.workspace import Workspace
 
 MANIFEST = "study.json"
 IMAGES = "images"
 
 
-def write_study(plan: Plan, folder: Path, overwrite: bool = False) -> None:
+def export(
+    workspace: Workspace,
+    split_name: str | None,
+    options: Options,
+    runs: Sequence[str] = (),
+    descriptions: Sequence[str] = (),
+    name: str | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> tuple[Path, Plan]:
+    """Plan a study and write it to `out`, or to the workspace under its name."""
+    _check(options, runs, descriptions)
+    split = load_split(workspace.find_split(split_name))
+    if split.frames_fingerprint is None:
+        raise BenchError(
+            f"Split '{split.name}' has times only, no frames to show: prepare it with its videos."
+        )
+    if options.study == "best-of":
+        plan = plan_best_of(workspace, split, runs, options)
+    else:
+        plan = plan_description(split, descriptions, options)
+    name = name or f"{split.name}-{options.study}"
+    if not is_safe_id(name):
+        raise BenchError(f"'{name}' cannot be a study's name: use letters, digits, '.', '_', '-'.")
+    folder = out or workspace.study(name)
+    write_study(plan, folder, name, overwrite)
+    return folder, plan
+
+
+def _check(options: Options, runs: Sequence[str], descriptions: Sequence[str]) -> None:
+    if options.study == "best-of" and descriptions:
+        raise BenchError("--descriptions belongs to --study description; best-of compares runs.")
+    if options.study == "description" and runs:
+        raise BenchError(
+            "--study description shows no runs: name description sets with --descriptions NAME."
+        )
+    url = options.image_base_url
+    if url is not None and not re.fullmatch(r"https?://[^\s\"'<>$,]+", url):
+        raise BenchError(f"--image-base-url '{url}' is not an address like https://host/folder.")
+
+
+def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) -> None:
     """Write study.json, batch.csv, key.csv, hit.html, preview.html and images/.
 
-    The folder's name is the study's. Raises `BenchError` where another finished study lies there:
+    Raises `BenchError` where another finished study lies there:
     its key may be wanted for answers on their way.
     """
     recipe = _recipe(plan)
@@ -43,10 +91,10 @@ def write_study(plan: Plan, folder: Path, overwrite: bool = False) -> None:
     write_csv(folder / "key.csv", pd.DataFrame(key_rows))
     look = pages.Look(plan.options.study, len(plan.candidates), example, plan.options.consent)
     write_text(folder / "hit.html", pages.hit(look, base))
-    write_text(folder / "preview.html", pages.preview(look, folder.name, rows, batch, plan.key))
+    write_text(folder / "preview.html", pages.preview(look, name, rows, batch, plan.key))
     files = ["batch.csv", "key.csv", "hit.html", "preview.html", *pictures.relative_names()]
     manifest = {
-        "name": folder.name,
+        "name": name,
         **recipe,
         "secret": plan.key.hex(),
         "tasks": [

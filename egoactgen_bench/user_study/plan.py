@@ -76,6 +76,25 @@ class Plan:
     key: bytes
     tasks: list[Task]
     show: Callable[[Task], dict[str, str | Image.Image]]
+    remarks: tuple[str, ...] = ()
+
+    def notices(self) -> list[str]:
+        """Sentences that whoever runs the study should read."""
+        found = list(self.remarks)
+        if len(self.examples) < self.options.examples:
+            found.append(
+                f"{len(self.examples)} samples can be shown, fewer than the "
+                f"{self.options.examples} asked for: all are in the study."
+            )
+        url = self.options.image_base_url
+        if url is None:
+            found.append(
+                "without --image-base-url the images' addresses are relative: "
+                "this batch is for preview only."
+            )
+        elif not url.startswith("https://"):
+            found.append("Mechanical Turk shows only images from https:// addresses.")
+        return found
 
 
 def numbered(votes: Sequence[Task], checks: Sequence[Task], key: bytes) -> list[Task]:
@@ -104,9 +123,15 @@ def secret_key(split: Split, tables: Sequence[pd.DataFrame], seed: int) -> bytes
     return digest.digest()
 
 
+def row_of(table: pd.DataFrame, sample_id: str) -> dict[str, Any]:
+    """A sample's row in a table that has one row a sample."""
+    row = table[table["sample_id"] == sample_id].iloc[0]
+    return {str(column): value for column, value in row.items()}
+
+
 def frame(split: Split, sample_id: str, role: Literal["input", "target"]) -> Image.Image:
     """The input or target frame of a sample."""
-    sample = split.samples.set_index("sample_id").loc[sample_id]
+    sample = row_of(split.samples, sample_id)
     path = split.frame_path(sample[f"{role}_frame"])
     return unchanged_image(path, sample[f"{role}_sha256"], f"split '{split.name}'")
 
