@@ -22,21 +22,29 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def read_rgb(path: Path) -> Image.Image:
-    """Read an 8-bit RGB image whole.
+    """Read an 8-bit RGB image file whole.
 
-    Errors: `SampleError` `missing_image`, `undecodable_image` (truncated or no image) or
-    `unsupported_image` (grey, alpha, palette, CMYK, 16 bit: whoever made it decides how it becomes
-    RGB).
+    Errors: `SampleError` `missing_image`, or one of `decode_rgb`.
     """
     try:
-        with Image.open(path) as image:
-            image.load()
+        return decode_rgb(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise SampleError("missing_image", str(path)) from None
+
+
+def decode_rgb(data: bytes, name: str) -> Image.Image:
+    """Decode the bytes of an 8-bit RGB image file whole; `name` is for the error's text.
+
+    Errors: `SampleError` `undecodable_image` (truncated or no image) or `unsupported_image` (grey,
+    alpha, palette, CMYK, 16 bit: whoever made it decides how it becomes RGB).
+    """
+    try:
+        image = Image.open(io.BytesIO(data))
+        image.load()
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise SampleError("undecodable_image", f"{path}: {error}") from None
+        raise SampleError("undecodable_image", f"{name}: {error}") from None
     if image.mode != "RGB":
-        raise SampleError("unsupported_image", f"{path}: mode {image.mode}, wanted 8-bit RGB")
+        raise SampleError("unsupported_image", f"{name}: mode {image.mode}, wanted 8-bit RGB")
     return image
 
 

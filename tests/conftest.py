@@ -94,6 +94,7 @@ def write_drawn_split(folder: Path, count: int, size: tuple[int, int] = (96, 64)
         rows.append(row | {"width": size[0], "height": size[1]})
     samples = pd.DataFrame(rows)
     write_csv(folder / "samples.csv", samples)
+    write_csv(folder / "rejected.csv", pd.DataFrame(columns=["row", "reason", "detail"]))
     manifest = {
         "name": folder.name,
         "dataset": "drawn",

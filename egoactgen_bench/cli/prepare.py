@@ -1,7 +1,178 @@
 """`bench prepare-splits`."""
 
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
 import typer
+
+from egoactgen_bench.cli.app import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+
+if TYPE_CHECKING:
+    from egoactgen_bench.planning import Plan
+    from egoactgen_bench.preparing import Prepared
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
+    app.command("prepare-splits")(prepare_splits)
+
+
+def prepare_splits(
+    dataset: Annotated[
+        str, typer.Argument(help="A name from `bench datasets`, or module:Class.")
+    ] = "toy-kitchen",
+    annotations: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The data set's annotation file or folder.")
+    ] = None,
+    videos: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the videos or extracted frames.")
+    ] = None,
+    subset: Annotated[
+        Literal["val", "train"], typer.Option(help="Which part of the annotations.")
+    ] = "val",
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N clips.")
+    ] = None,
+    times_only: Annotated[
+        bool, typer.Option("--times-only", help="Ids and times without frames: needs no videos.")
+    ] = False,
+    list_videos: Annotated[
+        bool,
+        typer.Option("--list-videos", help="Write the ids for the videos' downloader, and stop."),
+    ] = False,
+    size: Annotated[
+        int, typer.Option(min=16, metavar="PIXELS", help="Height of the stored frames.")
+    ] = 256,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="Videos decoded at a time (default: CPUs, up to 16)."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="SPLIT", help="The split's name (default: the data's).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be kept, and what it would take.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start anew where a split of that name exists.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the split (or file of the list).")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
+) -> int:
+    """Prepare a split: annotated actions become pairs of frames, exact in time, with their hashes.
+
+    Run again, it goes on where it was, and tries again what failed.
+    """
+    from egoactgen_bench.planning import open_dataset, plan_split
+
+    source = open_dataset(dataset, annotations, videos, subset)
+    only_count = list_videos or (dry_run and videos is None)
+    plan = plan_split(
+        source, name=name, size=size, limit=limit, times_only=times_only, locate=not only_count
+    )
+    for notice in source.notices():
+        typer.echo(notice, err=True)
+    splits = current_workspace().splits
+    workers = workers or min(_processors(), 16)
+    if list_videos:
+        return _list_videos(plan, out or splits / f"{plan.name}.videos.txt")
+    folder = out or splits / plan.name
+    if dry_run:
+        return _dry_run(plan, folder, workers)
+    return _prepare(plan, folder, workers, overwrite)
+
+
+def _list_videos(plan: "Plan", path: Path) -> int:
+    from egoactgen_bench.files import write_text
+
+    ids, seconds, unknown = plan.video_list()
+    write_text(path, "".join(f"{video}\n" for video in ids))
+    length = f"{seconds / 3600:.1f} hours" if seconds else "of unknown length"
+    without = f" ({unknown:,} more of unknown length)" if unknown and seconds else ""
+    typer.echo(f"{len(ids):,} videos, {length}{without}: {path}")
+    return EXIT_DONE
+
+
+def _dry_run(plan: "Plan", folder: Path, workers: int) -> int:
+    kept = len(plan.clips) - plan.unlocated.total()
+    typer.echo(f"{plan.name}: {kept:,} samples would be kept")
+    _echo_reasons(_reasons(plan))
+    if not plan.places and not plan.recipe["times_only"]:
+        typer.echo("  no --videos: which of them are there was not looked at")
+    disk, seconds = plan.expected_cost(workers)
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    typer.echo(f"  disk: about {_bytes(disk)} of {_bytes(free)} free")
+    typer.echo(f"  time: about {_duration(seconds)} with {workers} workers on 1080p videos")
+    typer.echo(f"  folder: {folder} (nothing was written)")
+    return EXIT_DONE
+
+
+def _prepare(plan: "Plan", folder: Path, workers: int, overwrite: bool) -> int:
+    from tqdm import tqdm
+
+    from egoactgen_bench.preparing import prepare
+
+    with tqdm(total=len(plan.clips), unit="sample", disable=None, leave=False) as bar:
+        done = prepare(plan, folder, workers=workers, overwrite=overwrite, on_sample=bar.update)
+    _summarise(done)
+    return EXIT_PARTIAL if done.failures else EXIT_DONE
+
+
+def _summarise(done: "Prepared") -> None:
+    counts = done.split.manifest["counts"]
+    state = ": already complete" if done.already_complete else ""
+    typer.echo(f"{done.split.name}{state}")
+    typer.echo(f"  {counts['kept']:>7,} kept")
+    _echo_reasons(counts["by_reason"])
+    if done.resumed:
+        typer.echo(f"  {done.resumed:,} of them were there from an earlier call")
+    if done.files:
+        typer.echo(f"  read: {done.files:,} files of {_bytes(done.bytes)}")
+    typer.echo(f"  folder: {done.split.folder}")
+    if done.failures:
+        reasons = ", ".join(f"{code} {n:,}" for code, n in done.failures.most_common())
+        typer.echo(
+            f"bench: {done.failures.total():,} samples have no frames ({reasons}); "
+            f"{done.split.folder / 'rejected.csv'} names them. The same command tries them again.",
+            err=True,
+        )
+
+
+def _reasons(plan: "Plan") -> dict[str, int]:
+    counts = plan.unlocated
+    counts.update(rejection.reason for rejection in plan.rejections)
+    return dict(sorted(counts.items()))
+
+
+def _echo_reasons(by_reason: dict[str, int]) -> None:
+    for reason, count in by_reason.items():
+        typer.echo(f"  {count:>7,} rejected: {reason}")
+
+
+def _processors() -> int:
+    """The processors that this process may use, which in a container are fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

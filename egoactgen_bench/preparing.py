@@ -1,0 +1,273 @@
+"""The stage prepare-splits: annotated actions → a split of frames, hashes and fingerprints."""
+
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.datasets.base import Dataset
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.extracting import (
+    ROLES,
+    Failed,
+    Job,
+    Stored,
+    Wanted,
+    extract_all,
+    frame_name,
+    read_journals,
+)
+from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json
+from egoactgen_bench.planning import Plan, by_reason
+from egoactgen_bench.provenance import versions
+from egoactgen_bench.records import ActionClip, Rejection
+from egoactgen_bench.splits import COLUMNS, Split, fingerprint, frames_fingerprint, load_split
+
+JOURNAL = ".partial"
+START_ANEW = "give --overwrite to start anew, or --name for another split"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A finished split and what this call did for it.
+
+    `failures` counts the samples whose frames are not to be had, by reason. `files` and `bytes`
+    are the number and size of the videos, archives and images that this call read.
+    """
+
+    split: Split
+    failures: Counter[str]
+    already_complete: bool = False
+    resumed: int = 0
+    files: int = 0
+    bytes: int = 0
+
+
+def prepare(
+    plan: Plan,
+    folder: Path,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+    on_sample: Callable[[int], object] = lambda count: None,
+) -> Prepared:
+    """Extract a plan's frames into `folder` and finish the split there.
+
+    A call that was killed goes on; a finished split is left as it is, but for samples that failed:
+    these are tried again. `on_sample` is told of each number of samples dealt with.
+    """
+    before = _open_folder(plan, folder, overwrite)
+    failed_before = 0 if before is None else len(plan.clips) - len(before.samples)
+    if before is not None and not failed_before:
+        return Prepared(before, Counter(), already_complete=True)
+    if plan.recipe["times_only"]:
+        return Prepared(_finish(plan, folder, None, {}), Counter())
+    stored = _stored_before(folder, before)
+    failures: dict[str, Rejection] = {}
+    wanted = _wanted(plan, stored, failures)
+    on_sample(len(stored) + len(failures))
+    resumed = len(stored)
+    _begin(plan, folder)
+    rows = {clip.sample_id: clip.row for clip in plan.clips}
+    for outcome in extract_all(_jobs(plan, folder, wanted), workers):
+        if isinstance(outcome, Failed):
+            failures[outcome.sample_id] = Rejection(
+                rows[outcome.sample_id], outcome.reason, outcome.detail
+            )
+        else:
+            stored[outcome.sample_id] = outcome
+        on_sample(1)
+    if not stored:
+        shutil.rmtree(folder / JOURNAL)
+        _remove_if_empty(folder)
+        raise BenchError(
+            f"None of the {len(failures):,} samples of {plan.name} could be kept: "
+            f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
+            f"Is --videos {plan.dataset.videos} the right folder?"
+        )
+    split = _finish(plan, folder, stored, failures)
+    paths = {source.path for item in wanted for source in (item.input, item.target)}
+    return Prepared(
+        split,
+        Counter(failure.reason for failure in failures.values()),
+        resumed=resumed,
+        files=len(paths),
+        bytes=sum(path.stat().st_size for path in paths if path.is_file()),
+    )
+
+
+def _open_folder(plan: Plan, folder: Path, overwrite: bool) -> Split | None:
+    """The same split if it is finished there; refuses what is neither it nor its beginning."""
+    finished = (folder / "split.json").is_file()
+    begun = (folder / JOURNAL / "plan.json").is_file()
+    if overwrite and (finished or begun):
+        _remove(folder)
+        return None
+    if finished:
+        split = load_split(folder)
+        _refuse_other(plan, split.manifest, f"{folder} holds a split")
+        return split
+    if begun:
+        _refuse_other(plan, read_json(folder / JOURNAL / "plan.json"), f"{folder} was begun as one")
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise BenchError(f"{folder} is not empty and holds no split: name another folder.")
+    return None
+
+
+def _refuse_other(plan: Plan, found: dict[str, Any], what: str) -> None:
+    wanted = _identity(plan)
+    for key, value in wanted.items():
+        if found.get(key) == value:
+            continue
+        if isinstance(value, dict):
+            old = found.get(key) or {}
+            key = next(name for name in value | old if value.get(name) != old.get(name))
+            found, wanted = old, value
+        raise BenchError(
+            f"{what} with {key} = {found.get(key)}, and {wanted.get(key)} is asked for: "
+            f"{START_ANEW}."
+        )
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    """What two calls must share for the second to go on where the first was."""
+    return {
+        "dataset": plan.dataset.name,
+        "subset": plan.dataset.subset,
+        "recipe": plan.recipe,
+        "times_fingerprint": plan.times_fingerprint,
+    }
+
+
+def _remove(folder: Path) -> None:
+    """Remove a split, manifest first; descriptions that others wrote stay."""
+    (folder / "split.json").unlink(missing_ok=True)
+    for name in ("samples.csv", "rejected.csv"):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("frames", JOURNAL):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _stored_before(folder: Path, before: Split | None) -> dict[str, Stored]:
+    """Samples whose frames an earlier call left, by id."""
+    earlier = list(read_journals(folder / JOURNAL))
+    if before is not None:
+        columns = ["sample_id", "input_sha256", "target_sha256", "width", "height"]
+        records = before.samples[columns].itertuples(index=False, name=None)
+        earlier.extend(Stored(*record) for record in records)
+    return {
+        item.sample_id: item
+        for item in earlier
+        if all((folder / frame_name(item.sample_id, role)).is_file() for role in ROLES)
+    }
+
+
+def _wanted(plan: Plan, stored: dict[str, Stored], failures: dict[str, Rejection]) -> list[Wanted]:
+    """The samples to extract; those without a place are added to `failures`."""
+    wanted = []
+    for clip in plan.clips:
+        place = plan.places[clip.sample_id]
+        if clip.sample_id in stored:
+            continue
+        if isinstance(place, SampleError):
+            failures[clip.sample_id] = Rejection(clip.row, place.code, place.detail)
+        else:
+            wanted.append(Wanted(clip.sample_id, *place))
+    return wanted
+
+
+def _begin(plan: Plan, folder: Path) -> None:
+    write_json(folder / JOURNAL / "plan.json", _identity(plan))
+
+
+def _jobs(plan: Plan, folder: Path, wanted: list[Wanted]) -> list[Job]:
+    """One job a video, those with most samples first, so that workers end together."""
+    video_of = {clip.sample_id: clip.video_id for clip in plan.clips}
+    videos: dict[str, list[Wanted]] = defaultdict(list)
+    for item in wanted:
+        videos[video_of[item.sample_id]].append(item)
+    return [
+        Job(tuple(items), folder, folder / JOURNAL / f"{number:06d}.jsonl", plan.recipe["size"])
+        for number, items in enumerate(sorted(videos.values(), key=len, reverse=True))
+    ]
+
+
+def _finish(
+    plan: Plan,
+    folder: Path,
+    stored: dict[str, Stored] | None,
+    failures: dict[str, Rejection],
+) -> Split:
+    """Write the tables and, last, the manifest. `stored` None: a split of times without frames."""
+    kept = [clip for clip in plan.clips if stored is None or clip.sample_id in stored]
+    samples = pd.DataFrame(
+        [_sample_row(clip, stored[clip.sample_id] if stored else None) for clip in kept],
+        columns=COLUMNS,
+    )
+    rejected = [
+        row if isinstance(row, Rejection) else failures[row.sample_id]
+        for row in plan.rows
+        if isinstance(row, Rejection) or row.sample_id in failures
+    ]
+    (folder / "split.json").unlink(missing_ok=True)
+    write_csv(folder / "samples.csv", samples)
+    write_csv(folder / "rejected.csv", pd.DataFrame(rejected, columns=["row", "reason", "detail"]))
+    _write_descriptions(plan.dataset, folder, kept)
+    manifest = {
+        "name": plan.name,
+        **_identity(plan),
+        "counts": {
+            "kept": len(kept),
+            "rejected": len(rejected),
+            "by_reason": dict(sorted(Counter(row.reason for row in rejected).items())),
+        },
+        "fingerprint": fingerprint(samples),
+        "frames_fingerprint": None if stored is None else frames_fingerprint(samples),
+        "egovlp": plan.dataset.egovlp,
+        "files": {name: sha256_file(folder / name) for name in ("samples.csv", "rejected.csv")},
+        "versions": _versions(frames=stored is not None),
+    }
+    write_json(folder / "split.json", manifest)
+    shutil.rmtree(folder / JOURNAL, ignore_errors=True)
+    return Split(folder, manifest, samples)
+
+
+def _sample_row(clip: ActionClip, stored: Stored | None) -> tuple[object, ...]:
+    about = (clip.sample_id, clip.dataset, clip.video_id, clip.action, clip.verb, clip.noun)
+    times = (clip.t_start, clip.t_end, clip.t_input, clip.t_target)
+    if stored is None:
+        return (*about, *times, *[""] * 6)
+    names = (frame_name(clip.sample_id, role) for role in ROLES)
+    hashes = (stored.input_sha256, stored.target_sha256)
+    return (*about, *times, *names, *hashes, stored.width, stored.height)
+
+
+def _write_descriptions(dataset: Dataset, folder: Path, kept: list[ActionClip]) -> None:
+    """Write the descriptions that come with the data, where there are any."""
+    for name, texts in dataset.descriptions().items():
+        rows = [(clip.sample_id, texts[clip.sample_id]) for clip in kept if clip.sample_id in texts]
+        path = folder / "descriptions" / f"{name}.csv"
+        write_csv(path, pd.DataFrame(rows, columns=["sample_id", "description"]))
+        about = {"name": name, "source": f"came with {dataset.name}", "count": len(rows)}
+        write_json(path.with_suffix(".json"), about | {"files": {path.name: sha256_file(path)}})
+
+
+def _versions(frames: bool) -> dict[str, str]:
+    """The programs that shaped the split: for frames, also the decoder's libraries."""
+    if not frames:
+        return versions(["pandas"])
+    import av
+
+    libraries = {
+        name: ".".join(map(str, number)) for name, number in sorted(av.library_versions.items())
+    }
+    return versions(["av", "pillow", "numpy", "pandas"]) | libraries

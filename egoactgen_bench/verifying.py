@@ -1,0 +1,126 @@
+"""Recomputing what a finished folder's manifest and tables promise, and naming what differs."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_csv, read_json, sha256_file
+from egoactgen_bench.splits import Split, fingerprint, frames_fingerprint, load_split
+
+MANIFESTS = ("split.json", "run.json", "score.json", "study.json")
+# Columns of a samples.csv that name a file, each with the column of its sha256.
+HASHED = {"input_frame": "input_sha256", "target_frame": "target_sha256", "image": "sha256"}
+TABLES = ("samples.csv", "rejected.csv")
+PICTURE_FOLDERS = ("frames", "images")
+TIMES = ["t_start", "t_end", "t_input", "t_target"]
+
+
+def verify(folder: Path) -> list[str]:
+    """One sentence for each thing that differs in a split, run, score or study; none if all holds.
+
+    Every file with a recorded sha256 is read: those under `files` in a manifest, and those that
+    samples.csv lists. A split's fingerprints and counts are recomputed as well.
+    """
+    manifest = next((name for name in MANIFESTS if (folder / name).is_file()), None)
+    if manifest is None:
+        raise BenchError(
+            f"{folder} holds no finished split, run, score or study: "
+            f"it has none of {', '.join(MANIFESTS)}."
+        )
+    tables = dict(_listed_in_manifests(folder, manifest))
+    pictures = dict(_listed_in_samples(folder))
+    differences = _hash_differences(folder, tables | pictures)
+    differences += [f"{name}: in no table" for name in _unlisted(folder, pictures)]
+    if manifest == "split.json" and not any(line.startswith(TABLES) for line in differences):
+        differences += _split_differences(load_split(folder))
+    return differences
+
+
+def against(folder: Path, standard: Path) -> list[str]:
+    """How a split differs from a standard one in ids and times; `standard` is its split.json."""
+    have, wanted = load_split(folder), read_json(standard)
+    if have.fingerprint == wanted["fingerprint"]:
+        return []
+    types = dict.fromkeys(["sample_id", "video_id"], str)
+    reference = read_csv(standard.parent / "samples.csv", dtype=types)
+    both = reference.merge(
+        have.samples, on="sample_id", how="outer", suffixes=("", "_here"), indicator=True
+    )
+    moved = (both["_merge"] == "both") & (
+        both[TIMES].to_numpy() != both[[f"{time}_here" for time in TIMES]].to_numpy()
+    ).any(axis=1)
+    found = {
+        "is missing": both["_merge"] == "left_only",
+        "is not in the standard split": both["_merge"] == "right_only",
+        "has other times than in the standard split": moved,
+    }
+    differences = [
+        f"{sample_id} {what}" for what, rows in found.items() for sample_id in both.sample_id[rows]
+    ]
+    return differences or ["the order of the samples or the text of an action differs"]
+
+
+def _listed_in_manifests(folder: Path, manifest: str) -> Iterator[tuple[str, str]]:
+    """File → sha256 from the `files` of the manifest and of the descriptions' manifests."""
+    for path in (folder / manifest, *sorted(folder.glob("descriptions/*.json"))):
+        for name, sha256 in (read_json(path).get("files") or {}).items():
+            yield str((path.parent / name).relative_to(folder)), sha256
+
+
+def _listed_in_samples(folder: Path) -> Iterator[tuple[str, str]]:
+    path = folder / "samples.csv"
+    if not path.is_file():
+        return
+    samples = read_csv(path, dtype=str)
+    for column, hashed in HASHED.items():
+        if column in samples and hashed in samples:
+            rows = samples[samples[column] != ""]
+            yield from zip(rows[column], rows[hashed], strict=True)
+
+
+def _hash_differences(folder: Path, hashes: dict[str, str]) -> list[str]:
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(_sha256, [folder / name for name in hashes])
+        return [
+            f"{name}: {'is missing' if is_now is None else 'differs from its recorded sha256'}"
+            for (name, recorded), is_now in zip(hashes.items(), found, strict=True)
+            if is_now != recorded
+        ]
+
+
+def _sha256(path: Path) -> str | None:
+    return sha256_file(path) if path.is_file() else None
+
+
+def _unlisted(folder: Path, listed: dict[str, str]) -> list[str]:
+    present = (path for name in PICTURE_FOLDERS for path in (folder / name).rglob("*"))
+    names = (path.relative_to(folder).as_posix() for path in present if path.is_file())
+    return sorted(name for name in names if listed and name not in listed)
+
+
+def _split_differences(split: Split) -> list[str]:
+    """What the tables, themselves unchanged, do not bear out in the manifest."""
+    if "action" not in split.samples:  # a published split: narrations may not be copied
+        return []
+    rejected = read_csv(split.folder / "rejected.csv", dtype=str)
+    frames = split.frames_fingerprint and frames_fingerprint(split.samples)
+    promised = {
+        "fingerprint": fingerprint(split.samples),
+        "frames_fingerprint": frames,
+        "counts": _counts(split.samples, rejected),
+    }
+    return [
+        f"split.json: {key} is not that of the tables"
+        for key, value in promised.items()
+        if split.manifest.get(key) != value
+    ]
+
+
+def _counts(samples: pd.DataFrame, rejected: pd.DataFrame) -> dict[str, Any]:
+    by_reason = dict(Counter(rejected["reason"]))
+    return {"kept": len(samples), "rejected": len(rejected), "by_reason": by_reason}
