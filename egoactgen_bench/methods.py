@@ -91,6 +91,10 @@ class Method(ABC, Generic[OptionsT]):
         """What else shapes the images, name → sha256: run.json records it."""
         return {}
 
+    def notices(self) -> list[str]:
+        """Sentences that the user should read beside the run's outcome."""
+        return []
+
     def prompt(self, request: Request) -> str:
         """The text that this method reads for a request, as recorded in the run's samples.csv."""
         return ""

@@ -1,0 +1,135 @@
+"""What the denoiser is told: C = [ψ(R) ‖ σ(H_i) ‖ π(μ(H_t))], equation (1) of the paper."""
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_json, write_json
+from lego.denoiser.strict import fill
+
+# The rows of the paper's Table 3: which text R is, and which VLLM features stand beside it.
+Conditioning = Literal["labels", "descriptions", "image", "text", "joint"]
+
+
+class Conditioner(nn.Module):
+    """σ, μ and π under their released names; a part that `conditioning` leaves out is absent.
+
+    σ: `projection_img`, μ: `projection_txt`, linear; π: `self_attn_mix`, two pre-norm transformer
+    encoder layers without mask or positions, so that padding takes part.
+    """
+
+    def __init__(
+        self,
+        conditioning: Conditioning,
+        width: int = 768,
+        vllm_width: int = 5120,
+        heads: int = 8,
+        feed_forward: int = 2048,
+        layers: int = 2,
+        image_tokens: int = 256,
+        text_tokens: int = 77,
+    ) -> None:
+        super().__init__()
+        self.conditioning = conditioning
+        self.sizes = {
+            "width": width,
+            "vllm_width": vllm_width,
+            "heads": heads,
+            "feed_forward": feed_forward,
+            "layers": layers,
+            "image_tokens": image_tokens,
+            "text_tokens": text_tokens,
+        }
+        if self.takes_image:
+            self.projection_img = nn.Linear(vllm_width, width)
+        if self.takes_text:
+            self.projection_txt = nn.Linear(vllm_width, width)
+            layer = nn.TransformerEncoderLayer(
+                width, heads, feed_forward, norm_first=True, batch_first=True
+            )
+            self.self_attn_mix = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+
+    @property
+    def prompt(self) -> Literal["action", "description"]:
+        """Which text R is."""
+        return "action" if self.conditioning == "labels" else "description"
+
+    @property
+    def takes_image(self) -> bool:
+        return self.conditioning in ("image", "joint")
+
+    @property
+    def takes_text(self) -> bool:
+        return self.conditioning in ("text", "joint")
+
+    def forward(
+        self, prompt: Tensor, image: Tensor | None = None, text: Tensor | None = None
+    ) -> Tensor:
+        """(B, 77, width) ψ(R), (B, 256, vllm_width) H_i, (B, 77, vllm_width) H_t → (B, L, width).
+
+        L is 77 + 256 + 77 for `joint`. H_i and H_t are needed where the conditioning takes them.
+        """
+        parts = [prompt]
+        if self.takes_image:
+            parts.append(self.projection_img(image))
+        if self.takes_text:
+            parts.append(self.self_attn_mix(self.projection_txt(text)))
+        return torch.cat(parts, dim=1)
+
+    def null(self, prompt: Tensor) -> Tensor:
+        """∅: the empty prompt's (B, 77, width) embedding beside zeros, as long as `forward`'s."""
+        tokens = self.takes_image * self.sizes["image_tokens"]
+        tokens += self.takes_text * self.sizes["text_tokens"]
+        return torch.cat([prompt, prompt.new_zeros(len(prompt), tokens, prompt.shape[2])], dim=1)
+
+
+def conditioner_of(weights: dict[str, Tensor], conditioning: Conditioning | None) -> Conditioner:
+    """The conditioner that holds `weights` (released names); sizes are read from their shapes.
+
+    Without `conditioning` it is what the weights' parts allow, and `labels` where there is none.
+    """
+    image, text = "projection_img.weight" in weights, "projection_txt.weight" in weights
+    present: Conditioning = (
+        "joint" if image and text else "image" if image else "text" if text else "labels"
+    )
+    sizes: dict[str, Any] = {}
+    if image or text:
+        width, vllm_width = weights[f"projection_{'img' if image else 'txt'}.weight"].shape
+        sizes = {"width": width, "vllm_width": vllm_width}
+    inner = weights.get("self_attn_mix.layers.0.linear1.weight")
+    if inner is not None:
+        sizes["feed_forward"] = inner.shape[0]
+        sizes["layers"] = len({n.split(".")[2] for n in weights if n.startswith("self_attn_mix.")})
+    with torch.device("meta"):
+        conditioner = Conditioner(conditioning or present, **sizes)
+    return fill(conditioner, weights, "The checkpoint's conditioner")
+
+
+def save_conditioner(conditioner: Conditioner, folder: Path) -> None:
+    """Write `model.safetensors` (released names) and `config.json`."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(conditioner.state_dict(), folder / "model.safetensors")
+    write_json(
+        folder / "config.json", {"conditioning": conditioner.conditioning, **conditioner.sizes}
+    )
+
+
+def load_conditioner(folder: Path) -> Conditioner:
+    """Read what `save_conditioner` wrote, strictly."""
+    from safetensors.torch import load_file
+
+    config = read_json(folder / "config.json")
+    conditioning = config.pop("conditioning", None)
+    if conditioning not in get_args(Conditioning):
+        raise BenchError(
+            f"{folder / 'config.json'}: conditioning {conditioning!r}, "
+            f"wanted one of {', '.join(get_args(Conditioning))}."
+        )
+    with torch.device("meta"):
+        conditioner = Conditioner(conditioning, **config)
+    return fill(conditioner, load_file(folder / "model.safetensors"), str(folder))

@@ -1,0 +1,67 @@
+"""From noise to a frame's latent: three-way guidance and Euler ancestral steps."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lego.denoiser.schedule import ancestral_step, sigmas, time_of
+
+Denoise = Callable[[Tensor, Tensor], Tensor]  # (B, C, h, w) at a scalar σ → the denoised x_0
+
+
+def guided(
+    unet: Any,
+    image: Tensor,
+    context: Tensor,
+    null: Tensor,
+    text_scale: float = 7.5,
+    image_scale: float = 1.5,
+) -> Denoise:
+    """The guided denoiser of InstructPix2Pix (arXiv 2211.09800, equation 3), in one UNet call.
+
+    `image`: (B, C, h, w) latent of X; `context`, `null`: (B, L, width), the same length L. It forms
+    x_0(∅,∅) + s_T (x_0(X,C) − x_0(X,∅)) + s_I (x_0(X,∅) − x_0(∅,∅)): equal to the formula on ε.
+    """
+    images = torch.cat([image, image, torch.zeros_like(image)])
+    contexts = torch.cat([context, null, null]).to(unet.dtype)
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        scaled = (x / (sigma**2 + 1).sqrt()).repeat(3, 1, 1, 1)
+        inputs = torch.cat([scaled, images], dim=1).to(unet.dtype)
+        noise = unet(inputs, time_of(sigma), encoder_hidden_states=contexts).sample.float()
+        full, picture, empty = noise.chunk(3)
+        combined = empty + text_scale * (full - picture) + image_scale * (picture - empty)
+        return x - sigma * combined
+
+    return denoise
+
+
+def ancestral_sample(denoise: Denoise, steps: int, draw: Callable[[], Tensor]) -> Tensor:
+    """The (B, C, h, w) latent after `steps` Euler ancestral steps.
+
+    `draw` gives standard normal noise of that shape: first for x_T, then once after each step but
+    the last.
+    """
+    noise = draw()
+    levels = sigmas(steps)
+    x = noise * levels[0]
+    for sigma, following in pairwise(levels):
+        denoised = denoise(x, sigma)
+        fresh = draw() if following > 0 else None
+        x = ancestral_step(x, denoised, sigma, following, fresh)
+    return x
+
+
+def drawing(
+    generators: Sequence[torch.Generator], shape: Sequence[int], device: str
+) -> Callable[[], Tensor]:
+    """Standard normal noise (B, *shape), each sample's from its own generator on the CPU."""
+
+    def draw() -> Tensor:
+        drawn = [torch.randn(*shape, generator=generator) for generator in generators]
+        return torch.stack(drawn).to(device)
+
+    return draw

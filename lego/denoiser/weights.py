@@ -1,0 +1,105 @@
+"""A weights folder: UNet, VAE, CLIP text encoder and tokenizer, as diffusers lays them out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from egoactgen_bench.errors import BenchError
+
+PARTS = ("unet", "vae", "text_encoder", "tokenizer")
+MANIFESTS = ("conversion.json", "train.json", "untrained.json", "model_index.json")
+
+
+@dataclass(frozen=True)
+class LatentModel:
+    """The loaded networks; text encoder and VAE in float32, since each runs once an image."""
+
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    device: str
+
+    @property
+    def size(self) -> int:
+        """The side in pixels of the square frames that the UNet was made for."""
+        return int(self.unet.config.sample_size * self.factor)
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent cell along a side."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def embed(self, prompts: Sequence[str]) -> Tensor:
+        """ψ: (B, 77, width) last hidden states; padding takes part, as in Stable Diffusion."""
+        tokens = self.tokenizer(
+            list(prompts),
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        embedded: Tensor = self.text_encoder(tokens.input_ids.to(self.device)).last_hidden_state
+        return embedded
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] → (B, 4, H/8, W/8): the posterior's mode, not scaled."""
+        latents: Tensor = self.vae.encode(images.to(self.device)).latent_dist.mode()
+        return latents
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Denoised latents → (B, 3, H, W), about [-1, 1]."""
+        images: Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample
+        return images
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is not a finished one of weights, naming what it lacks."""
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing or not any((folder / name).is_file() for name in MANIFESTS):
+        what = ", ".join(f"{part}/" for part in missing) or "a manifest: it is not finished"
+        raise BenchError(
+            f"{folder} is no weights folder, it lacks {what}. "
+            "Make one with `bench models convert CKPT --out DIR`."
+        )
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of a weights folder that shape the images, sorted."""
+    parts = (*PARTS, "conditioner")
+    return sorted(file for part in parts for file in (folder / part).glob("*") if file.is_file())
+
+
+def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = False) -> LatentModel:
+    """Load a weights folder strictly; the UNet computes in `dtype`."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    check_folder(folder)
+    unet = _network(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
+    if channels_last:
+        unet = unet.to(memory_format=torch.channels_last)
+    vae = _network(AutoencoderKL, folder / "vae", torch_dtype=torch.float32)
+    text_encoder = _network(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    return LatentModel(unet.to(device), vae.to(device), text_encoder.to(device), tokenizer, device)
+
+
+def _network(kind: Any, folder: Path, **options: Any) -> Any:
+    """Load one network; a tensor too few or too many is a `BenchError`."""
+    try:
+        network, info = kind.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        sentence = str(error).strip().splitlines()[0][:200]
+        raise BenchError(f"{folder} cannot be loaded ({sentence}).") from error
+    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if info.get(what):
+            first = sorted(map(str, info[what]))[0]
+            raise BenchError(f"{folder}: {what.replace('_', ' ')}: {first} ({len(info[what])}).")
+    return network.eval().requires_grad_(False)
