@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from reference_weights import hashed_weights, seeded
 
 from egoactgen_bench.converting import convert
 from lego.conditioning import conditioner_of, load_conditioner
 from lego.denoiser import released, schedule
 from lego.denoiser.sampler import ancestral_sample, guided
 from lego.denoiser.weights import load
+from reference_weights import hashed_weights, seeded
 
 
 @pytest.fixture(scope="module")
