@@ -1,0 +1,113 @@
+"""Decoding from a keyframe on, and which of the frames can be trusted."""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import av
+
+from egoactgen_bench.video_stream import Shown, VideoStream
+
+
+class Fed(NamedTuple):
+    """A frame's place: presentation time, rank in decode order, rank of the keyframe it needs."""
+
+    pts: int
+    rank: int
+    keyframe: int
+
+
+class DecodingRun:
+    """Decoding from one keyframe on.
+
+    A frame is true only if it and all frames decoded before it, back to its keyframe, came out
+    whole: a decoder conceals damage and carries it into the frames that are predicted from it.
+    """
+
+    def __init__(self, video: VideoStream) -> None:
+        self.video = video
+        self.decoder = video.stream.codec_context
+        self.end = video.origin
+        self._rank = 0
+        self._keyframes: deque[Fed] = deque(maxlen=2)
+        self._damage: dict[int, int] = {}  # rank of a keyframe → rank of its first damaged frame
+        self._inside: dict[int, Fed] = {}  # by pts: fed to the decoder, not out yet
+        self._targets: dict[float, Fed] = {}
+        self._frames: dict[int, av.VideoFrame] = {}
+
+    def take(self, shown: Shown, times: Sequence[float]) -> None:
+        """Decode the next packet, whose frame is wanted for `times` (perhaps for none)."""
+        packet, pts, _, duration = shown.coded
+        self._rank += 1
+        self.end = max(self.end, pts + duration)
+        if packet.is_keyframe:
+            self._keyframes.append(Fed(pts, self._rank, self._rank))
+        needed = [key.rank for key in self._keyframes if key.pts <= pts]
+        if not needed:
+            return  # displayed before the keyframe where the run began, decoded after it
+        fed = Fed(pts, self._rank, needed[-1])
+        self._targets.update(dict.fromkeys(times, fed))
+        if shown.damaged:
+            self._mark(fed)
+        if fed.keyframe in self._damage:
+            return
+        if times or not self.video.is_unreferenced(packet):
+            self._feed(packet, fed)
+
+    def _feed(self, packet: av.Packet, fed: Fed) -> None:
+        if not packet.is_discard:
+            self._inside[fed.pts] = fed
+        try:
+            self._receive(self.decoder.decode(packet))
+        except av.FFmpegError:
+            self._inside.pop(fed.pts, None)
+            self._mark(fed)
+
+    def drain(self) -> None:
+        """Get the frames that the decoder still holds; what does not come is lost."""
+        while self._inside:
+            try:
+                self._receive(self.decoder.decode(None))
+            except av.EOFError:
+                break
+            except av.FFmpegError:
+                continue
+        for fed in self._inside.values():
+            self._mark(fed)
+        self._inside.clear()
+
+    def _receive(self, frames: Sequence[av.VideoFrame]) -> None:
+        for frame in frames:
+            fed = None if frame.pts is None else self._inside.pop(frame.pts, None)
+            if fed is None:
+                continue
+            for pts in [pts for pts in self._inside if pts < fed.pts]:
+                self._mark(self._inside.pop(pts))  # frames come in display order: it was dropped
+            if frame.is_corrupt:
+                self._mark(fed)
+            elif fed in self._targets.values():
+                self._frames[fed.pts] = frame
+
+    def _mark(self, fed: Fed) -> None:
+        self._damage[fed.keyframe] = min(fed.rank, self._damage.get(fed.keyframe, fed.rank))
+
+    def is_decided(self, time: float) -> bool:
+        """Whether the frame for `time` is known to be lost, or out and true."""
+        target = self._targets.get(time)
+        if target is None:
+            return False
+        out = target.pts in self._frames and all(
+            fed.rank > target.rank for fed in self._inside.values()
+        )
+        return out or self._is_lost(target)
+
+    def pop(self, time: float) -> av.VideoFrame | None:
+        """The frame for a decided time, None if it is lost."""
+        target = self._targets.pop(time)
+        frame = None if self._is_lost(target) else self._frames[target.pts]
+        if target not in self._targets.values():
+            self._frames.pop(target.pts, None)
+        return frame
+
+    def _is_lost(self, target: Fed) -> bool:
+        return self._damage.get(target.keyframe, target.rank + 1) <= target.rank

@@ -1,0 +1,231 @@
+"""The packets of a video file: opening, seeking, their order on screen, and visible damage."""
+
+import bisect
+import io
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.stream import Discard
+
+from egoactgen_bench.errors import SampleError
+
+START_PACKETS = 64  # the first displayed frame is among them, however frames are reordered
+
+
+class CountedFile(io.FileIO):
+    """A file that counts the bytes that were read from it."""
+
+    bytes_read = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(-1 if size is None else size) or b""
+        self.bytes_read += len(data)
+        return data
+
+
+class Coded(NamedTuple):
+    """A packet and its times in ticks; none after it has a pts below its dts."""
+
+    packet: av.Packet
+    pts: int
+    dts: int
+    duration: int
+
+
+class Shown(NamedTuple):
+    """A coded frame and the span of ticks in which it is on screen: [coded.pts, until)."""
+
+    coded: Coded
+    until: int
+    damaged: bool
+
+
+class VideoStream:
+    """The first video stream of a file.
+
+    Errors: `SampleError` `missing_video`, or `undecodable` where the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.file = CountedFile(path)
+        except FileNotFoundError:
+            raise SampleError("missing_video", path.name) from None
+        except OSError as error:
+            raise SampleError("undecodable", f"{path.name}: {error.strerror}") from None
+        try:
+            self._open(path)
+        except av.FFmpegError as error:
+            self.file.close()
+            raise SampleError(
+                "undecodable", f"{path.name} cannot be opened ({error.strerror})"
+            ) from None
+        except SampleError:
+            self.close()
+            raise
+
+    def _open(self, path: Path) -> None:
+        self.container = av.open(self.file, "r", metadata_errors="replace")
+        videos = [
+            stream
+            for stream in self.container.streams.video
+            if not stream.disposition & av.stream.Disposition.attached_pic
+        ]
+        if not videos:
+            raise SampleError("undecodable", f"{path.name} holds no video stream")
+        self.stream = videos[0]
+        for other in self.container.streams:
+            other.discard = Discard.default if other is self.stream else Discard.all
+        self.ticks = 1 / (self.stream.time_base or Fraction(1, 1000))
+        self.tolerance = int(self.ticks / 1000)
+        decoder = self.stream.codec_context
+        decoder.thread_count = 1  # with more, a frame can leave before its damage is known
+        if decoder.name != "h264":  # which marks damaged frames, and calls harmless oddities errors
+            decoder.options = {"err_detect": "explode"}
+        extradata = self.stream.codec_context.extradata or b""
+        self.nal_length_size = nal_length_size(self.stream.codec_context.name, extradata)
+        entries = self.stream.index_entries
+        self.keyframes = sorted(entry.timestamp for entry in entries if entry.is_keyframe)
+        self.last_dts = max((entry.timestamp for entry in entries), default=None)
+        self.delay = 0
+        self.origin = self._first_pts(path)
+
+    def close(self) -> None:
+        self.container.close()
+        self.file.close()
+
+    def _first_pts(self, path: Path) -> int:
+        """The time of the first displayed frame: at or after the first keyframe, none discarded."""
+        first, shown = None, []
+        for coded in itertools.islice(self._demux(), START_PACKETS):
+            if first is None and coded.packet.is_keyframe:
+                first = coded.pts
+                self.delay = coded.pts - coded.dts
+            if first is not None and coded.pts >= first and not coded.packet.is_discard:
+                shown.append(coded.pts)
+        if not shown:
+            raise SampleError("undecodable", f"{path.name} holds no frame")
+        return min(shown)
+
+    def limit(self, time: float) -> int:
+        """The last tick at which a frame may begin to be on screen at `time` (+ 1 ms)."""
+        return self.origin + int((time + 0.001 + 1e-9) * self.ticks)
+
+    def declared_end(self) -> int | None:
+        """Where the container's own table says that the video ends, in ticks."""
+        if self.last_dts is None or self.stream.duration is None:
+            return None
+        return self.origin + self.stream.duration
+
+    def _demux(self) -> Iterator[Coded]:
+        """Packets in decode order, as far as the file can be read."""
+        dts = -(2**63)
+        try:
+            for packet in self.container.demux(self.stream):
+                dts = dts if packet.dts is None else packet.dts
+                pts = packet.dts if packet.pts is None else packet.pts
+                if pts is not None:
+                    yield Coded(packet, pts, min(dts, pts), packet.duration or 0)
+        except (av.FFmpegError, OSError):
+            return
+
+    def _from_keyframe(self, limit: int) -> Iterator[Coded]:
+        """Packets in decode order from the last keyframe that is displayed at or before `limit`."""
+        start = self.origin - self.delay
+        request, step = limit, 0
+        while True:
+            self.container.seek(request, stream=self.stream)
+            coded = self._demux()
+            first = next((one for one in coded if one.packet.is_keyframe), None)
+            if request <= start or (first is not None and first.pts <= limit):
+                break
+            before = request if first is None else first.dts
+            request = max(min(request - step, before - 1), start)
+            step = 2 * step or int(self.ticks)
+        return coded if first is None else itertools.chain((first,), coded)
+
+    def shown_from(self, limit: int) -> Iterator[Shown]:
+        """Frames in decode order, each with its span on screen.
+
+        The first is the last keyframe displayed at or before `limit`. A frame is given once nothing
+        that follows in the file can begin before its span ends.
+        """
+        held: deque[tuple[Coded, bool]] = deque()
+        begins: list[int] = []
+        shortest, last_dts = int(self.ticks), limit
+        for coded, damaged in self._with_damage(self._from_keyframe(limit)):
+            held.append((coded, damaged))
+            last_dts = coded.dts
+            shortest = min(shortest, coded.duration or shortest)
+            if not coded.packet.is_discard:
+                bisect.insort(begins, coded.pts)
+            while held:
+                until = successor(begins, held[0][0].pts)
+                if until is None or until > last_dts:
+                    break
+                yield Shown(held[0][0], until, held.popleft()[1])
+        cut = self.last_dts is not None and last_dts < self.last_dts
+        for coded, damaged in held:
+            end = coded.pts + (coded.duration or shortest) + (0 if cut else self.tolerance)
+            until = successor(begins, coded.pts)
+            until = end if until is None else until
+            yield Shown(coded, min(until, coded.pts + shortest) if cut else until, damaged)
+
+    def _with_damage(self, stream: Iterator[Coded]) -> Iterator[tuple[Coded, bool]]:
+        """Each packet and whether its bytes, or those of the packet that follows, are broken."""
+        previous, broken = None, False
+        for coded in stream:
+            was_broken, broken = broken, coded.packet.is_corrupt or self._is_broken(coded.packet)
+            if previous is not None:
+                yield previous, was_broken or broken
+            previous = coded
+        if previous is not None:
+            yield previous, broken
+
+    def _is_broken(self, packet: av.Packet) -> bool:
+        size = self.nal_length_size
+        return bool(size) and split_nal_units(bytes(packet), size) is None
+
+    def is_unreferenced(self, packet: av.Packet) -> bool:
+        """Whether no other frame is predicted from this one (known for H.264 in MP4 and MKV)."""
+        if not self.nal_length_size or self.stream.codec_context.name != "h264":
+            return False
+        units = split_nal_units(bytes(packet), self.nal_length_size) or []
+        return bool(units) and all(unit[0] & 0x60 == 0 for unit in units)
+
+
+def successor(ordered: list[int], value: int) -> int | None:
+    """The smallest member above `value`."""
+    position = bisect.bisect_right(ordered, value)
+    return ordered[position] if position < len(ordered) else None
+
+
+def nal_length_size(codec: str, extradata: bytes) -> int:
+    """Bytes of the length before each NAL unit (ISO/IEC 14496-15); 0 where there are none."""
+    if codec == "h264" and len(extradata) > 6 and extradata[0] == 1:
+        return (extradata[4] & 3) + 1
+    if codec == "hevc" and len(extradata) > 22 and extradata[0] == 1:
+        return (extradata[21] & 3) + 1
+    return 0
+
+
+def split_nal_units(data: bytes, length_size: int) -> list[bytes] | None:
+    """The NAL units of a packet; None where the bytes cannot be what an encoder wrote.
+
+    Inside a unit three zero bytes never follow each other (H.264 and H.265, 7.4.1); zeros at its
+    end may be padding.
+    """
+    units, position = [], 0
+    while position < len(data):
+        begin = position + length_size
+        position = begin + int.from_bytes(data[position:begin], "big")
+        unit = data[begin:position].rstrip(b"\0")
+        if position > len(data) or not unit or unit[0] & 0x80 or b"\0\0\0" in unit:
+            return None
+        units.append(unit)
+    return units
