@@ -20,7 +20,7 @@ TIMES = ("sample_id", "action", "t_start", "t_end", "t_input", "t_target")
 
 # For estimates: PNG bytes a pixel of natural frames, and processor seconds to seek, decode, scale
 # and store one frame of a 1080p H.264 video.
-PNG_BYTES_PER_PIXEL = 1.6
+PNG_BYTES_PER_PIXEL = 1.5
 SECONDS_PER_FRAME = 0.5
 
 

@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,18 +61,21 @@ def prepare(
     A call that was killed goes on; a finished split is left as it is, but for samples that failed:
     these are tried again. `on_sample` is told of each number of samples dealt with.
     """
-    before = _open_folder(plan, folder, overwrite)
-    failed_before = 0 if before is None else len(plan.clips) - len(before.samples)
-    if before is not None and not failed_before:
-        return Prepared(before, Counter(), already_complete=True)
+    made_by = _versions(frames=not plan.recipe["times_only"])
+    before = _open_folder(plan, folder, made_by, overwrite)
+    if before is not None:
+        failed = Counter(before.manifest["counts"]["by_reason"])
+        failed.subtract(rejection.reason for rejection in plan.rejections)
+        if not +failed or before.manifest["versions"] != made_by:
+            return Prepared(before, +failed, already_complete=True)
     if plan.recipe["times_only"]:
-        return Prepared(_finish(plan, folder, None, {}), Counter())
+        return Prepared(_finish(plan, folder, made_by, None, {}), Counter())
     stored = _stored_before(folder, before)
     failures: dict[str, Rejection] = {}
     wanted = _wanted(plan, stored, failures)
     on_sample(len(stored) + len(failures))
     resumed = len(stored)
-    _begin(plan, folder)
+    write_json(folder / JOURNAL / "plan.json", _identity(plan) | {"versions": made_by})
     rows = {clip.sample_id: clip.row for clip in plan.clips}
     for outcome in extract_all(_jobs(plan, folder, wanted), workers):
         if isinstance(outcome, Failed):
@@ -89,7 +93,7 @@ def prepare(
             f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
             f"Is --videos {plan.dataset.videos} the right folder?"
         )
-    split = _finish(plan, folder, stored, failures)
+    split = _finish(plan, folder, made_by, stored, failures)
     paths = {source.path for item in wanted for source in (item.input, item.target)}
     return Prepared(
         split,
@@ -100,37 +104,35 @@ def prepare(
     )
 
 
-def _open_folder(plan: Plan, folder: Path, overwrite: bool) -> Split | None:
+def _open_folder(
+    plan: Plan, folder: Path, made_by: dict[str, str], overwrite: bool
+) -> Split | None:
     """The same split if it is finished there; refuses what is neither it nor its beginning."""
     finished = (folder / "split.json").is_file()
     begun = (folder / JOURNAL / "plan.json").is_file()
     if overwrite and (finished or begun):
         _remove(folder)
-        return None
-    if finished:
+    elif finished:
         split = load_split(folder)
-        _refuse_other(plan, split.manifest, f"{folder} holds a split")
+        _refuse_other(_identity(plan), split.manifest, f"{folder} holds a split")
         return split
-    if begun:
-        _refuse_other(plan, read_json(folder / JOURNAL / "plan.json"), f"{folder} was begun as one")
+    elif begun:
+        found = read_json(folder / JOURNAL / "plan.json")
+        _refuse_other(_identity(plan) | {"versions": made_by}, found, f"{folder} was begun")
     elif folder.is_dir() and any(folder.iterdir()):
         raise BenchError(f"{folder} is not empty and holds no split: name another folder.")
     return None
 
 
-def _refuse_other(plan: Plan, found: dict[str, Any], what: str) -> None:
-    wanted = _identity(plan)
+def _refuse_other(wanted: dict[str, Any], found: dict[str, Any], what: str) -> None:
     for key, value in wanted.items():
-        if found.get(key) == value:
+        old = found.get(key)
+        if old == value:
             continue
-        if isinstance(value, dict):
-            old = found.get(key) or {}
+        if isinstance(value, dict) and isinstance(old, dict):
             key = next(name for name in value | old if value.get(name) != old.get(name))
-            found, wanted = old, value
-        raise BenchError(
-            f"{what} with {key} = {found.get(key)}, and {wanted.get(key)} is asked for: "
-            f"{START_ANEW}."
-        )
+            old, value = old.get(key), value.get(key)
+        raise BenchError(f"{what} with {key} = {old}, and this call has {value}: {START_ANEW}.")
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
@@ -164,11 +166,20 @@ def _stored_before(folder: Path, before: Split | None) -> dict[str, Stored]:
         columns = ["sample_id", "input_sha256", "target_sha256", "width", "height"]
         records = before.samples[columns].itertuples(index=False, name=None)
         earlier.extend(Stored(*record) for record in records)
-    return {
-        item.sample_id: item
-        for item in earlier
-        if all((folder / frame_name(item.sample_id, role)).is_file() for role in ROLES)
-    }
+    with ThreadPoolExecutor() as pool:
+        whole = pool.map(lambda item: _is_whole(folder, item), earlier)
+        return {item.sample_id: item for item, good in zip(earlier, whole, strict=True) if good}
+
+
+def _is_whole(folder: Path, item: Stored) -> bool:
+    hashes = zip(ROLES, (item.input_sha256, item.target_sha256), strict=True)
+    try:
+        return all(
+            sha256_file(folder / frame_name(item.sample_id, role)) == sha256
+            for role, sha256 in hashes
+        )
+    except FileNotFoundError:
+        return False
 
 
 def _wanted(plan: Plan, stored: dict[str, Stored], failures: dict[str, Rejection]) -> list[Wanted]:
@@ -183,10 +194,6 @@ def _wanted(plan: Plan, stored: dict[str, Stored], failures: dict[str, Rejection
         else:
             wanted.append(Wanted(clip.sample_id, *place))
     return wanted
-
-
-def _begin(plan: Plan, folder: Path) -> None:
-    write_json(folder / JOURNAL / "plan.json", _identity(plan))
 
 
 def _jobs(plan: Plan, folder: Path, wanted: list[Wanted]) -> list[Job]:
@@ -204,6 +211,7 @@ def _jobs(plan: Plan, folder: Path, wanted: list[Wanted]) -> list[Job]:
 def _finish(
     plan: Plan,
     folder: Path,
+    made_by: dict[str, str],
     stored: dict[str, Stored] | None,
     failures: dict[str, Rejection],
 ) -> Split:
@@ -219,6 +227,8 @@ def _finish(
         if isinstance(row, Rejection) or row.sample_id in failures
     ]
     (folder / "split.json").unlink(missing_ok=True)
+    for torn in [*folder.glob(".*.tmp"), *folder.glob("frames/*/.*.tmp")]:
+        torn.unlink()
     write_csv(folder / "samples.csv", samples)
     write_csv(folder / "rejected.csv", pd.DataFrame(rejected, columns=["row", "reason", "detail"]))
     _write_descriptions(plan.dataset, folder, kept)
@@ -234,7 +244,7 @@ def _finish(
         "frames_fingerprint": None if stored is None else frames_fingerprint(samples),
         "egovlp": plan.dataset.egovlp,
         "files": {name: sha256_file(folder / name) for name in ("samples.csv", "rejected.csv")},
-        "versions": _versions(frames=stored is not None),
+        "versions": made_by,
     }
     write_json(folder / "split.json", manifest)
     shutil.rmtree(folder / JOURNAL, ignore_errors=True)

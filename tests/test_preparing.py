@@ -1,8 +1,13 @@
 """The stage prepare-splits, on a data set of drawn images and on the real EPIC-KITCHENS CSV."""
 
 import errno
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +24,7 @@ from egoactgen_bench.preparing import prepare
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.splits import fingerprint, frames_fingerprint, load_split
 
-CLIPS = 7
+CLIPS = int(os.environ.get("DRAWN_CLIPS", "7"))
 VIDEOS = 3
 
 
@@ -69,14 +74,12 @@ class Drawn(Dataset):
         return {"V0": 3600.0, "V1": 1800.0}
 
 
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
-    folder = tmp_path / "videos"
-    for number in range(CLIPS):
+def draw(folder: Path, clips: int, scale: int = 1) -> Path:
+    for number in range(clips):
         for role, level in (("input", 40), ("target", 200)):
             path = folder / f"V{number % VIDEOS}" / f"s{number}_{role}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(_picture(number, level)).save(path)
+            Image.fromarray(_picture(number, level)).resize((160 * scale, 90 * scale)).save(path)
     return folder
 
 
@@ -84,6 +87,11 @@ def _picture(number: int, level: int) -> np.ndarray:
     pixels = np.full((90, 160, 3), level, np.uint8)
     pixels[:, : 20 * (number + 1)] = (255, 0, number)
     return pixels
+
+
+@pytest.fixture
+def videos(tmp_path: Path) -> Path:
+    return draw(tmp_path / "videos", CLIPS)
 
 
 @pytest.fixture
@@ -176,6 +184,44 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(make, tmp_path, monkeypatc
     assert contents(tmp_path / "whole") == contents(split)
 
 
+@pytest.mark.parametrize(
+    ("signal_number", "status", "sentence"),
+    [
+        (signal.SIGKILL, -9, ""),
+        (signal.SIGINT, 130, "bench: Interrupted; the same command goes on from here.\n"),
+    ],
+)
+def test_a_killed_process_leaves_what_another_completes(
+    tmp_path, monkeypatch, signal_number, status, sentence
+):
+    monkeypatch.setattr(sys.modules[__name__], "CLIPS", 20)
+    monkeypatch.setenv("DRAWN_CLIPS", "20")
+    videos = draw(tmp_path / "videos", 20, scale=4)
+    program = "from egoactgen_bench.cli import main; main()"
+    call = ["prepare-splits", f"{__name__}:Drawn", "--videos", videos, "--workers", 2]
+    split = tmp_path / "killed"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, call), "--out", str(split)],
+        cwd=Path(__file__).parents[1],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any(path.stat().st_size for path in split.glob(".partial/*.jsonl")):
+        time.sleep(0.005)
+    process.send_signal(signal_number)
+    _, said = process.communicate()
+    assert process.returncode == status
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not (split / "split.json").exists()
+
+    plan = plan_split(Drawn(None, videos, "val"))
+    assert prepare(plan, split).resumed > 0
+    prepare(plan, tmp_path / "whole")
+    assert contents(split) == contents(tmp_path / "whole")
+
+
 def test_full_disk_is_one_sentence_and_leaves_the_rest_resumable(bench, videos, monkeypatch):
     call = ("prepare-splits", f"{__name__}:Drawn", "--videos", videos, "--workers", 1)
     full = OSError(errno.ENOSPC, "No space left on device")
@@ -224,7 +270,7 @@ def test_another_recipe_is_refused_until_overwritten(bench, videos, tmp_path):
     assert bench(*call).status == 0
     result = bench(*call, "--size", 128)
     assert result.status == 2
-    assert "holds a split with size = 256, and 128 is asked for" in result.err
+    assert "holds a split with size = 256, and this call has 128" in result.err
     assert "--overwrite to start anew, or --name for another split" in result.err
     assert bench(*call, "--size", 128, "--name", "larger").status == 0
     assert bench(*call, "--size", 128, "--overwrite").status == 0
@@ -239,7 +285,7 @@ def test_a_begun_split_of_another_recipe_is_refused(make, monkeypatch):
         patch.setattr(extracting, "write_bytes", writing_only(4, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             make()
-    with pytest.raises(BenchError, match=r"was begun .* with limit = None, and 3 is asked for"):
+    with pytest.raises(BenchError, match="was begun with limit = None, and this call has 3"):
         make(limit=3)
     assert len(make(limit=3, overwrite=True).split.samples) == 3
 

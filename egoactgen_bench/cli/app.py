@@ -108,11 +108,11 @@ def main() -> None:
         _fail(error.format_message(), error)
     except BenchError as error:
         _fail(str(error), error)
-    except KeyboardInterrupt as error:
-        _fail("Interrupted; the same command goes on from here.", error, EXIT_INTERRUPTED)
     except OSError as error:
         _fail(_os_sentence(error), error)
     else:
+        if status == EXIT_INTERRUPTED:  # what Typer makes of KeyboardInterrupt
+            typer.echo("bench: Interrupted; the same command goes on from here.", err=True)
         sys.exit(status if isinstance(status, int) else 0)
 
 

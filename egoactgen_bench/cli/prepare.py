@@ -141,8 +141,8 @@ def _summarise(done: "Prepared") -> None:
     if done.failures:
         reasons = ", ".join(f"{code} {n:,}" for code, n in done.failures.most_common())
         typer.echo(
-            f"bench: {done.failures.total():,} samples have no frames ({reasons}); "
-            f"{done.split.folder / 'rejected.csv'} names them. The same command tries them again.",
+            f"bench: {done.failures.total():,} samples have no frames ({reasons}): "
+            f"{done.split.folder / 'rejected.csv'} names them.",
             err=True,
         )
 
