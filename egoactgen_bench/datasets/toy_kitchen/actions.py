@@ -177,7 +177,11 @@ def _takes(kind: str) -> Options:
 
 def _take(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
-    item, lift, drift = scene.items[plan.target], 13.0 * done, mix((0, 0), (0.22 * (50 - plan.goal[0]), -1.5), done)
+    item, lift, drift = (
+        scene.items[plan.target],
+        13.0 * done,
+        mix((0, 0), (0.22 * (50 - plan.goal[0]), -1.5), done),
+    )
     hand = mix(REST[plan.hand], plan.goal, reach)
     hand = (hand[0] + drift[0], hand[1] + drift[1] - lift)
     # The thing turns about the hand as it comes up.
@@ -197,9 +201,9 @@ def _puts(kind: str) -> Options:
             return []
         hand, index = scene.held
         others = [other.place[0] for i, other in enumerate(scene.items) if i != index]
-        free = [
-            x for x in range(14, 87, 4) if all(abs(x - other) > 13.5 for other in others)
-        ] or [50]
+        free = [x for x in range(14, 87, 4) if all(abs(x - other) > 13.5 for other in others)] or [
+            50
+        ]
         return [
             Plan(hand, (0.0, 0.0), index, (x + random.uniform(-2, 2), random.uniform(59, 64)))
             for x in free
@@ -216,12 +220,16 @@ def _put(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     above = (plan.place[0] + offset[0], plan.place[1] + offset[1])
     at = mix(CARRY[plan.hand], above, reach)
     turn = _carry_turn(item) * (1 - reach)
-    moment = carried(idle.scene, idle.poses, plan.hand, plan.target, (at[0], at[1] + 7 - lift), turn, lift)
+    moment = carried(
+        idle.scene, idle.poses, plan.hand, plan.target, (at[0], at[1] + 7 - lift), turn, lift
+    )
     # Once the thing stands, the hand opens and draws back a little.
     away = mix((0, 0), (2.5 if plan.hand == "right" else -2.5, 5.0), max(0.0, 2 * done - 1))
     pose = moment.poses[plan.hand]
     freed = replace(
-        pose, at=(pose.at[0] + away[0], pose.at[1] + away[1]), curl=1 - 0.85 * max(0.0, 2 * done - 1)
+        pose,
+        at=(pose.at[0] + away[0], pose.at[1] + away[1]),
+        curl=1 - 0.85 * max(0.0, 2 * done - 1),
     )
     return Moment(moment.scene, {**moment.poses, plan.hand: freed})
 
@@ -245,7 +253,9 @@ def _tap(open_now: bool) -> Options:
             return []
         near: Hand = "left" if scene.kitchen.sink[0] < 50 else "right"
         lever = tap_lever(scene.kitchen.sink)
-        return [Plan(hand, fingertip_at(hand, lever)) for hand in scene.free_hands() if hand == near]
+        return [
+            Plan(hand, fingertip_at(hand, lever)) for hand in scene.free_hands() if hand == near
+        ]
 
     return options
 
@@ -349,10 +359,18 @@ def _putting(noun: str) -> Action:
 
 ACTIONS: dict[str, Action] = {
     "open drawer": Action(
-        "open", "drawer", ("opens the drawer", "pulls a drawer open"), _drawers_to_open, _open_drawer
+        "open",
+        "drawer",
+        ("opens the drawer", "pulls a drawer open"),
+        _drawers_to_open,
+        _open_drawer,
     ),
     "close drawer": Action(
-        "close", "drawer", ("closes the drawer", "pushes the drawer"), _drawer_to_close, _close_drawer
+        "close",
+        "drawer",
+        ("closes the drawer", "pushes the drawer"),
+        _drawer_to_close,
+        _close_drawer,
     ),
     "take mug": _taking("mug", "picks a mug"),
     "take plate": _taking("plate"),

@@ -20,10 +20,20 @@ def _wall(kitchen: Kitchen) -> str:
         rows = "".join(f"M-60 {WALL_END - size * i} H160" for i in range(10))
         parts.append(f'<path d="{columns}{rows}" stroke="{line}" stroke-width=".45"/>')
     parts.append(
-        f'<rect x="-60" y="{WALL_END - 9}" width="220" height="9" fill="url(#under)"/>'
-        f'<rect x="-60" y="{WALL_END - 1.6}" width="220" height="2.2" fill="{shade(kitchen.counter, 0.2)}"/>'
+        _bands(WALL_END - 9, 9, "#000", (0.03, 0.06, 0.10))
+        + f'<rect x="-60" y="{WALL_END - 1.6}" width="220" height="2.2" fill="{shade(kitchen.counter, 0.2)}"/>'
     )
     return "".join(parts)
+
+
+def _bands(y: float, height: float, colour: str, strengths: tuple[float, ...]) -> str:
+    """A vertical gradient in plain strips."""
+    step = height / len(strengths)
+    return "".join(
+        f'<rect x="-60" y="{y + step * i:.2f}" width="220" height="{step + 0.02:.2f}" fill="{colour}"'
+        f' fill-opacity="{strength}"/>'
+        for i, strength in enumerate(strengths)
+    )
 
 
 def _counter(kitchen: Kitchen) -> str:
@@ -40,8 +50,9 @@ def _counter(kitchen: Kitchen) -> str:
         )
         parts.append(f'<path d="{lines}" fill="none" stroke="{grain}" stroke-width=".4"/>')
     parts.append(
-        f'<rect x="-60" y="{WALL_END}" width="220" height="{height}" fill="url(#sheen)"/>'
-        f'<rect x="-60" y="{COUNTER_END - 2}" width="220" height="2" fill="{shade(kitchen.counter, 0.24)}"/>'
+        _bands(WALL_END, 14, "#000", (0.22, 0.16, 0.10, 0.05))
+        + _bands(COUNTER_END - 16, 14, "#fff", (0.03, 0.06, 0.10))
+        + f'<rect x="-60" y="{COUNTER_END - 2}" width="220" height="2" fill="{shade(kitchen.counter, 0.24)}"/>'
         f'<rect x="-60" y="{COUNTER_END}" width="220" height="2.6" fill="{shade(kitchen.counter, -0.38)}"/>'
     )
     return "".join(parts)
@@ -96,7 +107,7 @@ def _box(x: float, width: float, slide: float) -> str:
         ' fill="#5a3d26"/>'
         f'<rect x="{x + 2:.2f}" y="{y:.2f}" width="{width - 4:.2f}" height="{depth:.2f}" fill="#7b5636"/>'
         f'<rect x="{x + 2:.2f}" y="{y:.2f}" width="{width - 4:.2f}" height="{min(depth, 3):.2f}"'
-        f' fill="#2d1d11" opacity=".55"/>{spoons}'
+        f' fill="#2d1d11" fill-opacity=".55"/>{spoons}'
         f'<path d="M{x + width * 0.41:.2f} {y:.2f} v{depth:.2f} M{x + width * 0.64:.2f} {y:.2f}'
         f' v{depth:.2f}" stroke="#5a3d26" stroke-width=".9"/>'
     )
@@ -109,7 +120,7 @@ def draw_hob(at: Point, lit: bool) -> str:
     return (
         f'<g transform="translate({x:.2f},{y:.2f})"><path d="M-12 -8.6 H12 L14 8.6 H-14 Z"'
         ' fill="#1c1d21" stroke="#7b7f86" stroke-width=".6"/>'
-        '<path d="M-11 -8 H-1 L-6 8 H-13 Z" fill="#fff" opacity=".05"/>'
+        '<path d="M-11 -8 H-1 L-6 8 H-13 Z" fill="#fff" fill-opacity=".05"/>'
         f'{glow}<ellipse cy=".4" rx="7.6" ry="4.6" fill="none" stroke="{ring}" stroke-width=".8"/>'
         f'<ellipse cy=".4" rx="4.6" ry="2.7" fill="none" stroke="{ring}" stroke-width=".55"/></g>'
     )
@@ -133,7 +144,7 @@ def draw_sink(at: Point) -> str:
     return (
         f'<g transform="translate({x:.2f},{y:.2f})"><path d="M-12 -7 H12 L14 9 H-14 Z" fill="#cdd3d8"'
         ' stroke="#868e96" stroke-width=".6"/>'
-        '<path d="M-9.8 -4.8 H9.8 L11.6 7 H-11.6 Z" fill="url(#basin)" stroke="#7b838b"'
+        '<path d="M-9.8 -4.8 H9.8 L11.6 7 H-11.6 Z" fill="#a3abb3" stroke="#7b838b"'
         ' stroke-width=".5"/><ellipse cy="2.6" rx="1.8" ry="1" fill="#4a5057"/></g>'
     )
 
@@ -144,10 +155,10 @@ def draw_tap(at: Point, turned: float) -> str:
     water = ""
     if turned > 0.15:
         water = (
-            f'<path d="M-.9 -6.4 L-1.1 2.6 H1.1 L.9 -6.4 Z" fill="#8fd0f5" opacity="{0.9 * turned:.2f}"/>'
-            f'<path d="M-.2 -6.4 V2.2" stroke="#fff" stroke-width=".5" opacity="{0.8 * turned:.2f}"/>'
+            f'<path d="M-.9 -6.4 L-1.1 2.6 H1.1 L.9 -6.4 Z" fill="#8fd0f5" fill-opacity="{0.9 * turned:.2f}"/>'
+            f'<path d="M-.2 -6.4 V2.2" stroke="#fff" stroke-width=".5" stroke-opacity="{0.8 * turned:.2f}"/>'
             f'<ellipse cy="2.7" rx="{4.6 * turned:.2f}" ry="{1.9 * turned:.2f}" fill="#bfe6fb"'
-            ' opacity=".85"/>'
+            ' fill-opacity=".85"/>'
         )
     pipe = "M4.2 -8.2 V-15 C4.2 -20 0 -20 0 -15 V-7"
     return (

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from egoactgen_bench.datasets.toy_kitchen.palette import shade
+from egoactgen_bench.datasets.toy_kitchen.palette import shade, shadow
 from egoactgen_bench.datasets.toy_kitchen.scene import Hand, Point
 
 ELBOW: dict[Hand, Point] = {"left": (6.0, 128.0), "right": (94.0, 128.0)}
@@ -30,13 +30,13 @@ def draw_arm(hand: Hand, pose: HandPose, skin: str, sleeve: str) -> str:
     angle = math.degrees(math.atan2(x - elbow[0], elbow[1] - y))
     reach = math.hypot(x - elbow[0], y - elbow[1]) - PALM
     mirror = 1 if hand == "left" else -1
-    inner = _forearm(reach, skin, sleeve) + f'<g transform="scale({mirror * _SIZE},{_SIZE})">{_hand(pose, skin)}</g>'
-    wrist = (x - PALM * math.sin(math.radians(angle)), y + PALM * math.cos(math.radians(angle)))
-    shadow = (
-        f'<ellipse cx="{x + 1.5:.2f}" cy="{y + 5:.2f}" rx="8" ry="5.5" fill="url(#shadow)"/>'
+    inner = (
+        _forearm(reach, skin, sleeve)
+        + f'<g transform="scale({mirror * _SIZE},{_SIZE})">{_hand(pose, skin)}</g>'
     )
+    wrist = (x - PALM * math.sin(math.radians(angle)), y + PALM * math.cos(math.radians(angle)))
     return (
-        f'{shadow}<g transform="translate({wrist[0]:.2f},{wrist[1]:.2f}) rotate({angle:.2f})">'
+        f'{shadow(x + 1.5, y + 5, 8, 5.5)}<g transform="translate({wrist[0]:.2f},{wrist[1]:.2f}) rotate({angle:.2f})">'
         f"{inner}</g>"
     )
 
@@ -85,7 +85,7 @@ def _hand(pose: HandPose, skin: str) -> str:
     )
     return (
         f'{outline}<path d="{palm}" fill="{skin}" stroke="{edge}" stroke-width=".45"/>{flesh}'
-        f'<path d="M1.4 -8 C4 -7 4.4 -3 3 .4 L1 .4 C2 -3 2 -6 1.4 -8 Z" fill="{edge}" opacity=".16"/>'
+        f'<path d="M1.4 -8 C4 -7 4.4 -3 3 .4 L1 .4 C2 -3 2 -6 1.4 -8 Z" fill="{edge}" fill-opacity=".16"/>'
         f"{knuckles}"
     )
 

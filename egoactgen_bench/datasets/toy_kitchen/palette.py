@@ -1,4 +1,13 @@
-"""Arithmetic on colours."""
+"""Colours, and soft shadows without gradients."""
+
+
+def shadow(x: float, y: float, rx: float, ry: float, strength: float = 1.0) -> str:
+    """A soft shadow: three ellipses over each other."""
+    return "".join(
+        f'<ellipse cx="{x:.2f}" cy="{y:.2f}" rx="{rx * part:.2f}" ry="{ry * part:.2f}"'
+        f' fill-opacity="{0.1 * strength:.3f}"/>'
+        for part in (1.0, 0.82, 0.62)
+    )
 
 
 def shade(colour: str, amount: float) -> str:

@@ -147,7 +147,10 @@ def counter_places(random: Random, count: int) -> list[Point]:
     """`count` places along the front of the counter, at least 13 apart, in random order."""
     gap = 84 / count
     places = [
-        (8 + gap * (i + 0.5) + random.uniform(-1, 1) * max(0.0, gap - 12.5) / 2, random.uniform(59, 64))
+        (
+            8 + gap * (i + 0.5) + random.uniform(-1, 1) * max(0.0, gap - 12.5) / 2,
+            random.uniform(59, 64),
+        )
         for i in range(count)
     ]
     random.shuffle(places)

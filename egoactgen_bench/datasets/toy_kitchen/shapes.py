@@ -1,6 +1,6 @@
 """The movable things, each drawn as SVG about the point it stands on."""
 
-from egoactgen_bench.datasets.toy_kitchen.palette import shade
+from egoactgen_bench.datasets.toy_kitchen.palette import shade, shadow
 from egoactgen_bench.datasets.toy_kitchen.scene import Item, Point
 
 # Half width, height above and below the standing point: the boxes of the annotations.
@@ -20,10 +20,9 @@ def draw_item(item: Item) -> str:
     draw = {"mug": _mug, "plate": _plate, "knife": _knife, "jug": _jug, "pan": _pan}[item.kind]
     side = -1 if item.mirrored else 1
     scale = 1 + 0.012 * item.lift
+    under = shadow(x + 1.2 + 0.2 * item.lift, y + 1, half * 1.02, half * 0.48, 1 - 0.04 * item.lift)
     return (
-        f'<ellipse cx="{x + 1.2 + 0.2 * item.lift:.2f}" cy="{y + 1:.2f}" rx="{half * 1.02:.2f}"'
-        f' ry="{half * 0.48:.2f}" fill="url(#shadow)" opacity="{1 - 0.04 * item.lift:.2f}"/>'
-        f'<g transform="translate({x:.2f},{y - item.lift:.2f}) rotate({item.turn:.2f})'
+        f'{under}<g transform="translate({x:.2f},{y - item.lift:.2f}) rotate({item.turn:.2f})'
         f' scale({side * scale:.3f},{scale:.3f})">{draw(item.colour)}</g>'
     )
 
@@ -35,7 +34,7 @@ def _mug(colour: str) -> str:
         f'<path d="M4 -8 C8.4 -8.4 8.4 -2 3.8 -2.4" fill="none" stroke="{colour}" stroke-width="1.4"/>'
         f'<path d="M-4.6 -9.6 L-3.9 0 A3.9 1.7 0 0 0 3.9 0 L4.6 -9.6 Z" fill="{colour}"'
         f' stroke="{edge}" stroke-width=".45"/>'
-        f'<path d="M1.6 -9 L1.5 1.5 A3.9 1.7 0 0 0 3.9 0 L4.6 -9.6 Z" fill="{dark}" opacity=".75"/>'
+        f'<path d="M1.6 -9 L1.5 1.5 A3.9 1.7 0 0 0 3.9 0 L4.6 -9.6 Z" fill="{dark}" fill-opacity=".75"/>'
         f'<ellipse cx="0" cy="-9.6" rx="4.6" ry="1.9" fill="{shade(colour, 0.25)}" stroke="{edge}"'
         ' stroke-width=".45"/><ellipse cx="0" cy="-9.4" rx="3.6" ry="1.3" fill="#3a2a22"/>'
     )
@@ -63,12 +62,12 @@ def _jug(_: str) -> str:
     return (
         '<path d="M4 -12.5 C9 -12.5 8.6 -3.4 4 -3.6" fill="none" stroke="#4d8fb8" stroke-width="1.7"/>'
         '<path d="M-6.2 -14.4 L-4.6 -12 L-4.2 0 A4.2 1.8 0 0 0 4.2 0 L4.8 -14 Z" fill="#bfe2f2"'
-        ' opacity=".93" stroke="#3e7ea6" stroke-width=".5"/>'
-        '<path d="M-4.4 -8.4 L-4.2 0 A4.2 1.8 0 0 0 4.2 0 L4.5 -8.4 Z" fill="#4fa7dc" opacity=".8"/>'
+        ' fill-opacity=".93" stroke="#3e7ea6" stroke-width=".5"/>'
+        '<path d="M-4.4 -8.4 L-4.2 0 A4.2 1.8 0 0 0 4.2 0 L4.5 -8.4 Z" fill="#4fa7dc" fill-opacity=".8"/>'
         '<ellipse cx="0" cy="-8.4" rx="4.4" ry="1.5" fill="#8ccbee"/>'
         '<path d="M-6.2 -14.4 Q0 -16.4 4.8 -14 Q0 -12.2 -4.9 -12.8 Z" fill="#e7f5fb" stroke="#3e7ea6"'
         ' stroke-width=".4"/><path d="M-2.9 -11.5 L-2.7 -1" stroke="#fff" stroke-width=".8"'
-        ' opacity=".7"/>'
+        ' fill-opacity=".7"/>'
     )
 
 
@@ -87,7 +86,7 @@ def draw_board(at: Point) -> str:
     x, y = at
     return (
         f'<g transform="translate({x:.2f},{y:.2f})">'
-        '<ellipse cx="1" cy="4" rx="15" ry="7" fill="url(#shadow)"/>'
+        f"{shadow(1, 4, 16, 7)}"
         '<path d="M-12 -6.5 H12 Q13.2 -6.5 13.6 -5.3 L15.4 5.3 Q15.6 6.8 14.2 6.8 H-14.2 Q-15.6 6.8'
         ' -15.4 5.3 L-13.6 -5.3 Q-13.2 -6.5 -12 -6.5 Z" fill="#d9a866" stroke="#8d6030"'
         ' stroke-width=".5"/>'
@@ -102,7 +101,7 @@ def draw_onion(at: Point, cut: float) -> str:
     """A whole onion; as `cut` goes to 1, slices fall from its right side."""
     x, y = at
     whole = (
-        '<ellipse cx=".6" cy="2.8" rx="4.6" ry="2" fill="url(#shadow)"/>'
+        f"{shadow(0.6, 2.8, 4.8, 2.1)}"
         '<path d="M0 -5.2 C.6 -4 4.3 -3.4 4.3 -.2 C4.3 2.2 2.2 3.4 0 3.4 C-2.2 3.4 -4.3 2.2 -4.3 -.2'
         ' C-4.3 -3.4 -.6 -4 0 -5.2 Z" fill="#b0457f" stroke="#6b2149" stroke-width=".45"/>'
         '<path d="M-1 -3.4 C-3 -1.6 -2.6 1.8 -1 3.2 M1 -3.4 C3 -1.6 2.6 1.8 1 3.2" fill="none"'

@@ -1,0 +1,77 @@
+"""Boxes of hands and of the object of change, in pixels, as annotators would draw them."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS, Moment, Plan
+from egoactgen_bench.datasets.toy_kitchen.furniture import COUNTER_END, DRAWER_SLIDE
+from egoactgen_bench.datasets.toy_kitchen.picture import Camera
+from egoactgen_bench.datasets.toy_kitchen.scene import HANDS, Point, drawer_centre
+from egoactgen_bench.datasets.toy_kitchen.shapes import EXTENT
+
+Corners = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One annotated box; `corners` in pixels, clipped to the frame."""
+
+    object_type: str  # left_hand, right_hand, object_of_change
+    noun: str
+    corners: Corners
+
+
+def boxes(moment: Moment, plan: Plan, action: str, camera: Camera, size: int) -> list[Box]:
+    """What of hands and changing object is in the frame."""
+    found = [
+        (f"{hand}_hand", "hand", _around(moment.poses[hand].at, 8.0, 9.0, 9.0)) for hand in HANDS
+    ]
+    found.append(("object_of_change", ACTIONS[action].noun, _changing(moment, plan, action)))
+    pixels = [(kind, noun, _to_pixels(corners, camera, size)) for kind, noun, corners in found]
+    return [Box(kind, noun, c) for kind, noun, c in pixels if c[2] - c[0] > 2 and c[3] - c[1] > 2]
+
+
+def _changing(moment: Moment, plan: Plan, action: str) -> Corners:
+    scene, noun = moment.scene, ACTIONS[action].noun
+    if noun == "drawer":
+        out = scene.drawer_slide if scene.open_drawer == plan.target else 0.0
+        x, half = drawer_centre(scene.kitchen, plan.target), 50 / scene.kitchen.drawers - 1.5
+        return (x - half, COUNTER_END + 3, x + half, COUNTER_END + 26 + DRAWER_SLIDE * out)
+    if noun == "tap":
+        x, y = scene.kitchen.sink
+        return (x - 8.0, y - 20.0, x + 8.0, y + 4.0)
+    if noun == "onion":
+        return _around(scene.kitchen.board, 7.0, 7.0, 4.5)
+    if noun == "water":
+        return _around(plan.place, 6.0, 3.0, 11.0)
+    item = scene.items[plan.target]
+    return _around((item.place[0], item.place[1] - item.lift), *EXTENT[item.kind])
+
+
+def _around(at: Point, half: float, above: float, below: float) -> Corners:
+    return (at[0] - half, at[1] - above, at[0] + half, at[1] + below)
+
+
+def _to_pixels(corners: Corners, camera: Camera, size: int) -> Corners:
+    left, top, right, bottom = corners
+    points = [_project((x, y), camera) for x in (left, right) for y in (top, bottom)]
+    return (
+        _clip((p[0] for p in points), min, size),
+        _clip((p[1] for p in points), min, size),
+        _clip((p[0] for p in points), max, size),
+        _clip((p[1] for p in points), max, size),
+    )
+
+
+def _project(point: Point, camera: Camera) -> Point:
+    angle = math.radians(camera.roll)
+    x, y = point[0] - 50 - camera.x, point[1] - 50 - camera.y
+    return (
+        50 + camera.zoom * (x * math.cos(angle) - y * math.sin(angle)),
+        50 + camera.zoom * (x * math.sin(angle) + y * math.cos(angle)),
+    )
+
+
+def _clip(values: Iterable[float], extreme: type[min] | type[max], size: int) -> float:  # type: ignore[valid-type]
+    return round(min(100.0, max(0.0, extreme(values))) * size / 100, 2)

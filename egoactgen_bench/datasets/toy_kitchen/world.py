@@ -1,0 +1,125 @@
+"""Filming the toy kitchen: videos and annotation files in one folder."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from random import Random
+
+from egoactgen_bench.datasets.toy_kitchen.annotations import epic_rows, fho_video, truth
+from egoactgen_bench.datasets.toy_kitchen.motion import FPS, LENGTH, Clip, sample_clip
+from egoactgen_bench.datasets.toy_kitchen.picture import photograph
+from egoactgen_bench.datasets.toy_kitchen.scene import sample_kitchen
+from egoactgen_bench.files import replacing, write_json
+
+SIZE = 256  # pixels of a side
+CLIPS_PER_VIDEO = 4
+EDITION = 1  # raised whenever the same seed gives other pictures
+
+
+def video_uid(subset: str, number: int) -> str:
+    """A uuid, as Ego4D's videos have, from the subset and the video's number alone."""
+    random = Random(f"toy kitchen {EDITION} {subset} {number} uid")
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+
+
+def video_clips(subset: str, number: int) -> list[Clip]:
+    """The actions of one video, all in one kitchen. Seeds of the subsets are disjoint."""
+    random = Random(f"toy kitchen {EDITION} {subset} {number}")
+    kitchen = sample_kitchen(random)
+    return [sample_clip(random, kitchen) for _ in range(CLIPS_PER_VIDEO)]
+
+
+def make_world(folder: Path, subset: str, videos: int, workers: int = 1) -> None:
+    """Film what is not there yet of the first `videos` videos, then write the annotations.
+
+    Layout: `full_scale/<uid>.mp4` and `annotations/{fho_main,ego4d}.json` as Ego4D has them;
+    `epic/EPIC_100_*.csv` and `epic/P01/videos/P01_01.MP4` as EPIC-KITCHENS has them; `truth.json`.
+    """
+    missing = [n for n in range(videos) if not _video_path(folder, subset, n).is_file()]
+    for _ in _each(missing, folder, subset, workers):
+        pass
+    _write_ego4d(folder, subset, videos)
+    _write_epic(folder, subset, videos)
+
+
+def _video_path(folder: Path, subset: str, number: int) -> Path:
+    return folder / "full_scale" / f"{video_uid(subset, number)}.mp4"
+
+
+def _each(numbers: list[int], folder: Path, subset: str, workers: int) -> Iterator[None]:
+    if workers <= 1 or len(numbers) <= 1:
+        for number in numbers:
+            yield _film(folder, subset, number)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_film, [folder] * len(numbers), [subset] * len(numbers), numbers)
+
+
+def _film(folder: Path, subset: str, number: int) -> None:
+    """H.264, 30 frames a second, one thread: the same bytes on the same library versions."""
+    import av
+
+    with replacing(_video_path(folder, subset, number)) as path:
+        with av.open(str(path), "w", format="mp4") as container:
+            stream = container.add_stream("libx264", rate=FPS)
+            stream.width = stream.height = SIZE
+            stream.pix_fmt = "yuv420p"
+            stream.thread_count = 1
+            stream.options = {"crf": "17", "preset": "veryfast", "g": "66"}
+            for clip in video_clips(subset, number):
+                for frame in range(LENGTH):
+                    image = photograph(clip.moment(frame), clip.camera(frame), SIZE)
+                    container.mux(stream.encode(av.VideoFrame.from_image(image)))
+            container.mux(stream.encode(None))
+
+
+def _write_ego4d(folder: Path, subset: str, videos: int) -> None:
+    entries, states, known = [], [], []
+    for number in range(videos):
+        uid, clips = video_uid(subset, number), video_clips(subset, number)
+        entries.append(fho_video(uid, clips, SIZE))
+        states.append({"video_uid": uid, "split_fho": subset, "redacted_intervals": []})
+        known += [truth(uid, index, clip) for index, clip in enumerate(clips)]
+    write_json(folder / "annotations" / "ego4d.json", {"videos": states})
+    write_json(folder / "truth.json", known)
+    header = {"version": "toy", "date": "", "description": "toy kitchen", "metadata": {}}
+    write_json(folder / "annotations" / "fho_main.json", header | {"videos": entries})
+
+
+def _write_epic(folder: Path, subset: str, videos: int) -> None:
+    import pandas as pd
+
+    from egoactgen_bench.files import write_csv
+
+    rows, info = [], []
+    for number in range(videos):
+        participant, video_id = (
+            f"P{number // 2 + 1:02d}",
+            f"P{number // 2 + 1:02d}_{number % 2 + 1:02d}",
+        )
+        clips = video_clips(subset, number)
+        rows += epic_rows(video_id, clips)
+        seconds = LENGTH * len(clips) / FPS
+        info.append((video_id, seconds, float(FPS), f"{SIZE}x{SIZE}"))
+        _link(
+            _video_path(folder, subset, number),
+            folder / "epic" / participant / "videos" / f"{video_id}.MP4",
+        )
+    name = "train" if subset == "train" else "validation"
+    columns = ["video_id", "duration", "fps", "resolution"]
+    write_csv(folder / "epic" / "EPIC_100_video_info.csv", pd.DataFrame(info, columns=columns))
+    write_csv(folder / "epic" / f"EPIC_100_{name}.csv", pd.DataFrame(rows))
+
+
+def _link(source: Path, link: Path) -> None:
+    if link.exists():
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, link)
+    except OSError:
+        shutil.copyfile(source, link)
