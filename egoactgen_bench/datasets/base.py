@@ -31,6 +31,12 @@ class Dataset(ABC):
     def split_name(self) -> str:
         return f"{self.name}-{self.subset}"
 
+    def materialise(self, folder: Path, limit: int | None, workers: int) -> None:  # noqa: B027
+        """Make annotations and videos in `folder`: for data sets that draw their own world.
+
+        Called once, before `clips`; what an earlier call left in `folder` is used again.
+        """
+
     def annotation_path(self) -> Path:
         """The file or folder that the user named; `BenchError` where there is none."""
         if self.annotations is None:

@@ -50,7 +50,7 @@ Motion = Callable[[Scene, Plan, float, float], Moment]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A kind of action with its EPIC-style verb and noun, and how narrators call it (third person)."""
+    """A kind of action: EPIC-style verb and noun, and how narrators call it (third person)."""
 
     verb: str
     noun: str
@@ -153,7 +153,7 @@ def _close_drawer(scene: Scene, plan: Plan, reach: float, done: float) -> Moment
     hand = mix(REST[plan.hand], _handle(scene, plan.target, 1.0 - done), reach)
     still_open = plan.target if done < 1 else None
     moved = replace(idle.scene, open_drawer=still_open, drawer_slide=1.0 - done)
-    return Moment(moved, {**idle.poses, plan.hand: HandPose(hand, 0.1)})
+    return Moment(moved, {**idle.poses, plan.hand: HandPose(hand)})
 
 
 # --- take and put down ---------------------------------------------------------------------------
@@ -396,6 +396,13 @@ ACTIONS: dict[str, Action] = {
     ),
     "wash plate": Action("wash", "plate", ("washes the plate", "rinses a plate"), _washes, _wash),
 }
+
+# What a hand that holds a thing is likely to do with it.
+WITH_HELD_THING = frozenset(
+    name
+    for name in ACTIONS
+    if name.startswith("put") or name in ("cut onion", "pour water", "wash plate")
+)
 
 
 def possible(scene: Scene, random: Random) -> dict[str, list[Plan]]:

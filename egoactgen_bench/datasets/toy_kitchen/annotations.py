@@ -8,9 +8,22 @@ from egoactgen_bench.datasets.toy_kitchen.motion import CONTACT, FPS, LENGTH, PN
 from egoactgen_bench.datasets.toy_kitchen.scene import Scene
 
 EPIC_COLUMNS = (
-    "narration_id,participant_id,video_id,narration_timestamp,start_timestamp,stop_timestamp,"
-    "start_frame,stop_frame,narration,verb,verb_class,noun,noun_class,all_nouns,all_noun_classes"
-).split(",")
+    "narration_id",
+    "participant_id",
+    "video_id",
+    "narration_timestamp",
+    "start_timestamp",
+    "stop_timestamp",
+    "start_frame",
+    "stop_frame",
+    "narration",
+    "verb",
+    "verb_class",
+    "noun",
+    "noun_class",
+    "all_nouns",
+    "all_noun_classes",
+)
 
 
 def fho_video(uid: str, clips: list[Clip], size: int) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Boxes of hands and of the object of change, in pixels, as annotators would draw them."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS, Moment, Plan
@@ -56,12 +55,9 @@ def _around(at: Point, half: float, above: float, below: float) -> Corners:
 def _to_pixels(corners: Corners, camera: Camera, size: int) -> Corners:
     left, top, right, bottom = corners
     points = [_project((x, y), camera) for x in (left, right) for y in (top, bottom)]
-    return (
-        _clip((p[0] for p in points), min, size),
-        _clip((p[1] for p in points), min, size),
-        _clip((p[0] for p in points), max, size),
-        _clip((p[1] for p in points), max, size),
-    )
+    xs = [_pixel(x, size) for x, _ in points]
+    ys = [_pixel(y, size) for _, y in points]
+    return (min(xs), min(ys), max(xs), max(ys))
 
 
 def _project(point: Point, camera: Camera) -> Point:
@@ -73,5 +69,5 @@ def _project(point: Point, camera: Camera) -> Point:
     )
 
 
-def _clip(values: Iterable[float], extreme: type[min] | type[max], size: int) -> float:  # type: ignore[valid-type]
-    return round(min(100.0, max(0.0, extreme(values))) * size / 100, 2)
+def _pixel(value: float, size: int) -> float:
+    return round(min(100.0, max(0.0, value)) * size / 100, 2)

@@ -1,4 +1,4 @@
-"""Wall, counter, hob, sink with tap, and drawers, drawn as SVG with overscan for a moving camera."""
+"""Wall, counter, hob, sink with tap, and drawers, drawn beyond the frame for a moving camera."""
 
 from egoactgen_bench.datasets.toy_kitchen.palette import shade
 from egoactgen_bench.datasets.toy_kitchen.scene import Kitchen, Point, Scene, drawer_centre

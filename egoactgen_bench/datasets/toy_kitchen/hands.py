@@ -14,8 +14,9 @@ _FINGERS = (-3.3, -1.1, 1.1, 3.3)
 
 @dataclass(frozen=True, slots=True)
 class HandPose:
-    """Where a hand's grip point is, and its shape: `curl` 0 (spread open) … 1 (closed round a thing).
+    """Where a hand's grip point is, and its shape.
 
+    `curl` 0 … 1 closes it from spread open to round a thing;
     `point` 0 … 1 stretches the index finger alone, as a hand does that is about to press.
     """
 

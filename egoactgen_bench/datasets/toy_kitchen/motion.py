@@ -4,12 +4,18 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS, Moment, Plan, possible
+from egoactgen_bench.datasets.toy_kitchen.actions import (
+    ACTIONS,
+    WITH_HELD_THING,
+    Moment,
+    Plan,
+    possible,
+)
 from egoactgen_bench.datasets.toy_kitchen.picture import Camera
 from egoactgen_bench.datasets.toy_kitchen.scene import Kitchen, Scene, sample_scene
 
 FPS = 30
-IDLE, CONTACT, PNR, LENGTH = 20, 42, 56, 66  # frames of a clip: the reach begins, …, the clip ends
+IDLE, CONTACT, PNR, LENGTH = 8, 26, 40, 48  # frames of a clip: the reach begins, …, the clip ends
 PRE_PROGRESS = (0.10, 0.25)  # share of its way that the acting hand has covered in the input frame
 LEAST_POSSIBLE = 6  # actions that every scene allows
 
@@ -55,7 +61,8 @@ def sample_clip(random: Random, kitchen: Kitchen) -> Clip:
         plans = possible(scene, random)
         if len(plans) >= LEAST_POSSIBLE:
             break
-    action = random.choice(sorted(plans))
+    names = sorted(plans)
+    action = random.choices(names, [3 if name in WITH_HELD_THING else 1 for name in names])[0]
     progress = random.uniform(*PRE_PROGRESS)
     return Clip(
         scene,

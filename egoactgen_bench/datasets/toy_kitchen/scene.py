@@ -123,8 +123,10 @@ def sample_scene(random: Random, kitchen: Kitchen) -> Scene:
     colours = random.sample(MUGS, 2)
     items = [_item(random, kind, place, colours) for kind, place in zip(kinds, places, strict=True)]
     held: tuple[Hand, int] | None = None
-    if random.random() < 0.55:
-        hand, index = random.choice(HANDS), random.randrange(len(items))
+    if random.random() < 0.7:
+        kind = random.choice(sorted({item.kind for item in items}))
+        hand = random.choice(HANDS)
+        index = next(i for i, item in enumerate(items) if item.kind == kind)
         items[index] = replace(items[index], mirrored=hand == "left", turn=0.0)
         held = (hand, index)
     return Scene(

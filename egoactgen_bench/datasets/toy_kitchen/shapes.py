@@ -22,7 +22,7 @@ def draw_item(item: Item) -> str:
     scale = 1 + 0.012 * item.lift
     under = shadow(x + 1.2 + 0.2 * item.lift, y + 1, half * 1.02, half * 0.48, 1 - 0.04 * item.lift)
     return (
-        f'{under}<g transform="translate({x:.2f},{y - item.lift:.2f}) rotate({item.turn:.2f})'
+        f'{under}<g transform="translate({x:.2f},{y - item.lift:.2f}) rotate({item.turn + 0.0:.2f})'
         f' scale({side * scale:.3f},{scale:.3f})">{draw(item.colour)}</g>'
     )
 

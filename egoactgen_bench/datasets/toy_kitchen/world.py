@@ -3,7 +3,6 @@
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,8 +39,7 @@ def make_world(folder: Path, subset: str, videos: int, workers: int = 1) -> None
     `epic/EPIC_100_*.csv` and `epic/P01/videos/P01_01.MP4` as EPIC-KITCHENS has them; `truth.json`.
     """
     missing = [n for n in range(videos) if not _video_path(folder, subset, n).is_file()]
-    for _ in _each(missing, folder, subset, workers):
-        pass
+    _film_all(missing, folder, subset, workers)
     _write_ego4d(folder, subset, videos)
     _write_epic(folder, subset, videos)
 
@@ -50,31 +48,35 @@ def _video_path(folder: Path, subset: str, number: int) -> Path:
     return folder / "full_scale" / f"{video_uid(subset, number)}.mp4"
 
 
-def _each(numbers: list[int], folder: Path, subset: str, workers: int) -> Iterator[None]:
+def _film_all(numbers: list[int], folder: Path, subset: str, workers: int) -> None:
     if workers <= 1 or len(numbers) <= 1:
         for number in numbers:
-            yield _film(folder, subset, number)
+            _film(folder, subset, number)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_film, [folder] * len(numbers), [subset] * len(numbers), numbers)
+        jobs = [pool.submit(_film, folder, subset, number) for number in numbers]
+        for job in jobs:
+            job.result()
 
 
 def _film(folder: Path, subset: str, number: int) -> None:
     """H.264, 30 frames a second, one thread: the same bytes on the same library versions."""
     import av
 
-    with replacing(_video_path(folder, subset, number)) as path:
-        with av.open(str(path), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=FPS)
-            stream.width = stream.height = SIZE
-            stream.pix_fmt = "yuv420p"
-            stream.thread_count = 1
-            stream.options = {"crf": "17", "preset": "veryfast", "g": "66"}
-            for clip in video_clips(subset, number):
-                for frame in range(LENGTH):
-                    image = photograph(clip.moment(frame), clip.camera(frame), SIZE)
-                    container.mux(stream.encode(av.VideoFrame.from_image(image)))
-            container.mux(stream.encode(None))
+    with (
+        replacing(_video_path(folder, subset, number)) as path,
+        av.open(str(path), "w", format="mp4") as container,
+    ):
+        stream = container.add_stream("libx264", rate=FPS)
+        stream.width = stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        stream.thread_count = 1
+        stream.options = {"crf": "17", "preset": "veryfast", "g": "48"}
+        for clip in video_clips(subset, number):
+            for frame in range(LENGTH):
+                image = photograph(clip.moment(frame), clip.camera(frame), SIZE)
+                container.mux(stream.encode(av.VideoFrame.from_image(image)))
+        container.mux(stream.encode(None))
 
 
 def _write_ego4d(folder: Path, subset: str, videos: int) -> None:

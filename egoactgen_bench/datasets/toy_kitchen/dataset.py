@@ -1,0 +1,68 @@
+"""The toy kitchen as a data set: its world is filmed on demand and read as Ego4D is read."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.datasets.base import Dataset, Subset
+from egoactgen_bench.datasets.ego4d import Ego4D
+from egoactgen_bench.datasets.toy_kitchen.world import (
+    CLIPS_PER_VIDEO,
+    EDITION,
+    SIZE,
+    make_world,
+)
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.records import ActionClip, FrameSource, Rejection
+
+DEFAULT_CLIPS = 32
+
+
+class ToyKitchen(Dataset):
+    """A drawn first-person kitchen: needs no licence, no download and no GPU."""
+
+    name = "toy-kitchen"
+    egovlp = "4-frame"
+
+    def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
+        if annotations is not None or videos is not None:
+            raise BenchError("toy-kitchen draws its own world: give no --annotations or --videos.")
+        super().__init__(annotations, videos, subset)
+        self._reader: Ego4D | None = None
+
+    @property
+    def split_name(self) -> str:
+        return "toy-kitchen" if self.subset == "val" else "toy-kitchen-train"
+
+    def materialise(self, folder: Path, limit: int | None, workers: int) -> None:
+        """Film as many clips as are wanted, by default 32, into `folder`; what is there stays."""
+        videos = -(-(limit or DEFAULT_CLIPS) // CLIPS_PER_VIDEO)
+        make_world(folder, self.subset, videos, workers)
+        self._reader = Ego4D(folder / "annotations", folder, self.subset)
+
+    @property
+    def reader(self) -> Ego4D:
+        """The Ego4D reader over the world that was made."""
+        if self._reader is None:
+            raise BenchError("The toy kitchen's world is made by `materialise`, before its clips.")
+        return self._reader
+
+    def clips(self) -> Iterator[ActionClip | Rejection]:
+        for clip in self.reader.clips():
+            yield self._renamed(clip) if isinstance(clip, ActionClip) else clip
+
+    def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
+        return self.reader.locate(clip)
+
+    def recipe(self) -> dict[str, Any]:
+        return {**self.reader.recipe(), "world_edition": EDITION, "world_size": SIZE}
+
+    def notices(self) -> list[str]:
+        return self.reader.notices()
+
+    def video_durations(self) -> dict[str, float]:
+        return self.reader.video_durations()
+
+    def _renamed(self, clip: ActionClip) -> ActionClip:
+        return replace(clip, dataset=self.name)
