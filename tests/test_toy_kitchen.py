@@ -5,9 +5,13 @@ from random import Random
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from egoactgen_bench.datasets.ego4d import Ego4D
+from egoactgen_bench.datasets.epic_kitchens import EpicKitchens
 from egoactgen_bench.datasets.toy_kitchen import actions, motion, picture, scene, world
 from egoactgen_bench.datasets.toy_kitchen.boxes import boxes
+from egoactgen_bench.splits import load_split
 
 
 def scenes(count: int) -> list[scene.Scene]:
@@ -83,9 +87,12 @@ def test_boxes_hold_what_they_name():
     assert found["object_of_change"][2] > found["object_of_change"][0]
 
 
-def test_world_is_the_same_twice_and_grows(tmp_path):
-    world.make_world(tmp_path / "a", "val", 1)
-    world.make_world(tmp_path / "b", "val", 2, workers=2)
+def test_world_is_the_same_twice_and_grows(tmp_path, monkeypatch):
+    monkeypatch.setattr(world, "SIZE", 32)
+    monkeypatch.setattr(world, "CLIPS_PER_VIDEO", 2)
+    world.film(tmp_path / "a", "val", 1)
+    world.film(tmp_path / "b", "val", 2)
+    world.annotate(tmp_path / "b", "val", 2)
     first = f"full_scale/{world.video_uid('val', 0)}.mp4"
     assert (tmp_path / "a" / first).read_bytes() == (tmp_path / "b" / first).read_bytes()
     annotations = json.loads((tmp_path / "b/annotations/fho_main.json").read_text())
@@ -96,3 +103,36 @@ def test_world_is_the_same_twice_and_grows(tmp_path):
         f"#C C {clip.narration}" for clip in world.video_clips("val", 0)
     ]
     assert (tmp_path / "b/epic/P01/videos/P01_02.MP4").is_file()
+
+
+def test_prepare_splits_makes_the_default_split(bench, tmp_path):
+    result = bench("prepare-splits", "--limit", 4, "--workers", 1)
+    assert (result.status, "4 kept" in result.out) == (0, True), result
+    split = load_split(tmp_path / "workspace/splits/toy-kitchen")
+    clips = world.video_clips("val", 0)
+    ids = [f"{world.video_uid('val', 0)}_{motion.LENGTH * i + motion.PNR}" for i in range(4)]
+    assert split.samples.sample_id.tolist() == ids
+    assert split.samples.t_input.tolist() == pytest.approx(
+        [(motion.LENGTH * i + clip.pre15) / motion.FPS for i, clip in enumerate(clips)]
+    )
+    shown = np.asarray(Image.open(split.frame_path(split.samples.target_frame[0])), dtype=float)
+    drawn = picture.photograph(clips[0].moment(motion.PNR), clips[0].camera(motion.PNR), 256)
+    assert np.abs(shown - np.asarray(drawn)).mean() < 3
+    other = np.asarray(picture.photograph(clips[0].moment(0), clips[0].camera(0), 256))
+    assert np.abs(shown - other).mean() > 3
+
+
+def test_both_formats_show_the_same_frames(tmp_path, monkeypatch):
+    """The EPIC recipe and the Ego4D recipe lead to the same frame numbers."""
+    world.annotate(tmp_path, "val", 2)
+    ego4d = list(Ego4D(tmp_path / "annotations", None, "val").clips())
+    epic = list(EpicKitchens(tmp_path / "epic", None, "val").clips())
+    for first, second in zip(ego4d, epic, strict=True):
+        assert int(first.t_input * 30 + 1e-6) == int(second.t_input * 30)
+        assert int(first.t_target * 30 + 1e-6) == int(second.t_target * 30)
+
+
+def test_dry_run_draws_nothing(bench, tmp_path):
+    result = bench("prepare-splits", "--dry-run")
+    assert (result.status, "32 samples" in result.out) == (0, True), result
+    assert not (tmp_path / "workspace").exists()

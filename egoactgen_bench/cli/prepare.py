@@ -2,7 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -11,6 +14,7 @@ from egoactgen_bench.cli.app import DebugOption, WorkspaceOption, current_worksp
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
 if TYPE_CHECKING:
+    from egoactgen_bench.datasets.base import Dataset
     from egoactgen_bench.planning import Plan
     from egoactgen_bench.preparing import Prepared
 
@@ -74,20 +78,37 @@ def prepare_splits(
     from egoactgen_bench.planning import open_dataset, plan_split
 
     source = open_dataset(dataset, annotations, videos, subset)
+    workers = workers or min(_processors(), 16)
     only_count = list_videos or (dry_run and videos is None)
-    plan = plan_split(
-        source, name=name, size=size, limit=limit, times_only=times_only, locate=not only_count
-    )
+    with _world(source, limit, workers, with_videos=not (times_only or only_count)):
+        plan = plan_split(
+            source, name=name, size=size, limit=limit, times_only=times_only, locate=not only_count
+        )
     for notice in source.notices():
         typer.echo(notice, err=True)
     splits = current_workspace().splits
-    workers = workers or min(_processors(), 16)
     if list_videos:
         return _list_videos(plan, out or splits / f"{plan.name}.videos.txt")
     folder = out or splits / plan.name
     if dry_run:
         return _dry_run(plan, folder, workers)
     return _prepare(plan, folder, workers, overwrite)
+
+
+@contextmanager
+def _world(source: "Dataset", limit: int | None, workers: int, with_videos: bool) -> Iterator[None]:
+    """For a data set that draws its own world: the world, kept in the workspace if it is filmed."""
+    if not source.draws:
+        yield
+    elif with_videos:
+        typer.echo(f"Drawing the world of {source.split_name} …", err=True)
+        folder = current_workspace().root / "datasets" / source.split_name
+        source.materialise(folder, limit, workers, with_videos=True)
+        yield
+    else:
+        with TemporaryDirectory() as scratch:
+            source.materialise(Path(scratch), limit, workers, with_videos=False)
+            yield
 
 
 def _list_videos(plan: "Plan", path: Path) -> int:

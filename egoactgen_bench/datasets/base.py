@@ -31,10 +31,14 @@ class Dataset(ABC):
     def split_name(self) -> str:
         return f"{self.name}-{self.subset}"
 
-    def materialise(self, folder: Path, limit: int | None, workers: int) -> None:  # noqa: B027
-        """Make annotations and videos in `folder`: for data sets that draw their own world.
+    draws: ClassVar[bool] = False  # the data set makes its own annotations and videos
 
-        Called once, before `clips`; what an earlier call left in `folder` is used again.
+    def materialise(  # noqa: B027
+        self, folder: Path, limit: int | None, workers: int, *, with_videos: bool
+    ) -> None:
+        """Make annotations and videos in `folder`, before `clips`, where the data set `draws` them.
+
+        What an earlier call left in `folder` is used again.
         """
 
     def annotation_path(self) -> Path:

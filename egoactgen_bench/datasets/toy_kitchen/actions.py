@@ -264,7 +264,7 @@ def _turn_tap(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
     opened = done if scene.tap < 0.5 else 1 - done
     goal = (plan.goal[0], plan.goal[1] - 3.0 * opened)
-    pose = HandPose(mix(REST[plan.hand], goal, reach), curl=0.3 * reach, point=reach)
+    pose = HandPose(mix(REST[plan.hand], goal, reach), curl=0.15 * (1 + reach), point=reach)
     return Moment(replace(idle.scene, tap=opened), {**idle.poses, plan.hand: pose})
 
 
@@ -287,7 +287,13 @@ def _cut(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     at = mix(CARRY[plan.hand], plan.goal, reach)
     turn = -side * (62.0 + 88.0 * reach)
     moment = carried(
-        idle.scene, idle.poses, plan.hand, plan.target, (at[0], at[1] - 2 + 2 * done), turn, 3.0
+        idle.scene,
+        idle.poses,
+        plan.hand,
+        plan.target,
+        (at[0], at[1] - 2 * reach + 2 * done),
+        turn,
+        7.0 - 4.0 * reach,
     )
     other: Hand = "left" if plan.hand == "right" else "right"
     x, y = scene.kitchen.board
@@ -342,7 +348,13 @@ def _wash(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     side = 1 if plan.hand == "right" else -1
     at = mix(CARRY[plan.hand], plan.goal, reach)
     moment = carried(
-        idle.scene, idle.poses, plan.hand, plan.target, at, turn=side * 14.0 * done, lift=2.0
+        idle.scene,
+        idle.poses,
+        plan.hand,
+        plan.target,
+        at,
+        turn=side * 14.0 * done,
+        lift=7.0 - 5.0 * reach,
     )
     return Moment(replace(moment.scene, splash=done), moment.poses)
 

@@ -11,7 +11,8 @@ from egoactgen_bench.datasets.toy_kitchen.world import (
     CLIPS_PER_VIDEO,
     EDITION,
     SIZE,
-    make_world,
+    annotate,
+    film,
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
@@ -24,6 +25,7 @@ class ToyKitchen(Dataset):
 
     name = "toy-kitchen"
     egovlp = "4-frame"
+    draws = True
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         if annotations is not None or videos is not None:
@@ -35,10 +37,14 @@ class ToyKitchen(Dataset):
     def split_name(self) -> str:
         return "toy-kitchen" if self.subset == "val" else "toy-kitchen-train"
 
-    def materialise(self, folder: Path, limit: int | None, workers: int) -> None:
-        """Film as many clips as are wanted, by default 32, into `folder`; what is there stays."""
+    def materialise(
+        self, folder: Path, limit: int | None, workers: int, *, with_videos: bool
+    ) -> None:
+        """Film as many clips as are wanted, by default 32; what is in `folder` stays."""
         videos = -(-(limit or DEFAULT_CLIPS) // CLIPS_PER_VIDEO)
-        make_world(folder, self.subset, videos, workers)
+        if with_videos:
+            film(folder, self.subset, videos, workers)
+        annotate(folder, self.subset, videos)
         self._reader = Ego4D(folder / "annotations", folder, self.subset)
 
     @property

@@ -32,31 +32,31 @@ def video_clips(subset: str, number: int) -> list[Clip]:
     return [sample_clip(random, kitchen) for _ in range(CLIPS_PER_VIDEO)]
 
 
-def make_world(folder: Path, subset: str, videos: int, workers: int = 1) -> None:
-    """Film what is not there yet of the first `videos` videos, then write the annotations.
-
-    Layout: `full_scale/<uid>.mp4` and `annotations/{fho_main,ego4d}.json` as Ego4D has them;
-    `epic/EPIC_100_*.csv` and `epic/P01/videos/P01_01.MP4` as EPIC-KITCHENS has them; `truth.json`.
-    """
+def film(folder: Path, subset: str, videos: int, workers: int = 1) -> None:
+    """Film what is not there yet of the first `videos` videos: `full_scale/<uid>.mp4`."""
     missing = [n for n in range(videos) if not _video_path(folder, subset, n).is_file()]
-    _film_all(missing, folder, subset, workers)
+    if workers <= 1 or len(missing) <= 1:
+        for number in missing:
+            _film(folder, subset, number)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(_film, folder, subset, number) for number in missing]
+        for job in jobs:
+            job.result()
+
+
+def annotate(folder: Path, subset: str, videos: int) -> None:
+    """Write the annotations of the first `videos` videos in both formats, and the truth.
+
+    `annotations/{fho_main,ego4d}.json` as Ego4D has them; `epic/EPIC_100_*.csv` and, for videos
+    that are filmed, `epic/P01/videos/P01_01.MP4` as EPIC-KITCHENS has them; `truth.json`.
+    """
     _write_ego4d(folder, subset, videos)
     _write_epic(folder, subset, videos)
 
 
 def _video_path(folder: Path, subset: str, number: int) -> Path:
     return folder / "full_scale" / f"{video_uid(subset, number)}.mp4"
-
-
-def _film_all(numbers: list[int], folder: Path, subset: str, workers: int) -> None:
-    if workers <= 1 or len(numbers) <= 1:
-        for number in numbers:
-            _film(folder, subset, number)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_film, folder, subset, number) for number in numbers]
-        for job in jobs:
-            job.result()
 
 
 def _film(folder: Path, subset: str, number: int) -> None:
@@ -118,7 +118,7 @@ def _write_epic(folder: Path, subset: str, videos: int) -> None:
 
 
 def _link(source: Path, link: Path) -> None:
-    if link.exists():
+    if link.exists() or not source.is_file():
         return
     link.parent.mkdir(parents=True, exist_ok=True)
     try:
