@@ -3,66 +3,94 @@
 One folder per signature, one pair of files per writing process: `<token>-<dtype>-<width>.rows`
 holds the numbers, `.keys` the sha256 of what each row was computed from. Rows are only ever
 appended, a key after its row, so a process that is killed leaves nothing half there and several
-processes never write to one file.
+processes never write to one file. Of the rows on disk only an index is held in memory.
 """
 
 import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 KEY_BYTES = 32
+BLOCK_BITS = 40  # a place is block << BLOCK_BITS | row
+ABSENT = -1
+
+
+def short_keys(keys: bytes | Sequence[bytes]) -> NDArray[np.uint64]:
+    """(n,) the first 8 bytes of each sha256: what the index holds of it."""
+    joined = keys if isinstance(keys, bytes) else b"".join(keys)
+    return np.frombuffer(joined, dtype="<u8")[:: KEY_BYTES // 8]
+
+
+class KeyIndex:
+    """Places of rows by short key, 16 bytes an entry: sorted, with a few recent ones beside."""
+
+    def __init__(self) -> None:
+        self._keys = np.empty(0, np.uint64)
+        self._places = np.empty(0, np.int64)
+        self._recent: dict[int, int] = {}
+
+    def add(self, keys: NDArray[np.uint64], places: NDArray[np.int64]) -> None:
+        self._recent.update(zip(keys.tolist(), places.tolist(), strict=True))
+        if len(self._recent) > 4096:
+            keys = np.concatenate([np.fromiter(self._recent, np.uint64), self._keys])
+            places = np.concatenate([np.fromiter(self._recent.values(), np.int64), self._places])
+            self._keys, first = np.unique(keys, return_index=True)
+            self._places = places[first]
+            self._recent = {}
+
+    def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """(n,) places, `ABSENT` where a key is not known."""
+        places = np.array([self._recent.get(key, ABSENT) for key in keys.tolist()], np.int64)
+        if len(self._keys):
+            at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+            known = (self._keys[at] == keys) & (places == ABSENT)
+            places[known] = self._places[at[known]]
+        return places
 
 
 class RowStore:
     """Rows of one signature, by key; without a folder they live in memory."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, fresh: bool = False) -> None:
         self._folder = folder
         self._token = secrets.token_hex(6)
-        self._blocks: dict[str, NDArray[np.floating]] = {}  # by the keys file's name
-        self._where: dict[bytes, tuple[str, int]] = {}  # key → (block, row)
+        self._index = KeyIndex()
+        self._blocks: list[Path | NDArray[np.floating]] = []
+        self._counts: dict[Path, int] = {}  # rows of each file that are indexed
         self._streams: tuple[BinaryIO, BinaryIO] | None = None
+        self._old = self._key_files() if fresh else set()
         self.refresh()
 
-    def __contains__(self, key: bytes) -> bool:
-        return key in self._where
+    def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """(n,) the places of short keys, `ABSENT` where there is no row."""
+        return self._index.find(keys)
 
-    def __getitem__(self, key: bytes) -> NDArray[np.floating]:
-        block, row = self._where[key]
-        return self._blocks[block][row]
-
-    def refresh(self) -> None:
-        """Take in what other processes have written since."""
-        if self._folder is None or not self._folder.is_dir():
-            return
-        for path in sorted(self._folder.glob("*.keys")):
-            known = len(self._blocks.get(path.name, ()))
-            _, dtype, width = path.stem.split("-")
-            rows = path.with_suffix(".rows")
-            record = np.dtype(dtype).itemsize * int(width)
-            count = min(path.stat().st_size // KEY_BYTES, rows.stat().st_size // record)
-            if count <= known:
-                continue
-            with path.open("rb") as stream:
-                stream.seek(known * KEY_BYTES)
-                keys = stream.read((count - known) * KEY_BYTES)
-            shape = (count, int(width))
-            self._blocks[path.name] = np.memmap(rows, dtype=dtype, mode="r", shape=shape)
-            for index in range(known, count):
-                start = (index - known) * KEY_BYTES
-                self._where[keys[start : start + KEY_BYTES]] = (path.name, index)
+    def read(self, places: NDArray[np.int64]) -> NDArray[np.floating]:
+        """(n, width) rows at places, copied out of the files."""
+        if not len(places):
+            return np.empty((0, 1))
+        blocks = places >> BLOCK_BITS
+        rows = places & ((1 << BLOCK_BITS) - 1)
+        found: NDArray[np.floating] | None = None
+        for block in np.unique(blocks):
+            here = blocks == block
+            values = self._block(int(block))[rows[here]]
+            if found is None:
+                found = np.empty((len(places), values.shape[1]), values.dtype)
+            found[here] = values
+        assert found is not None
+        return found
 
     def add(self, keys: Sequence[bytes], rows: NDArray[np.floating]) -> None:
-        """Append rows (n, width) float32 or float64."""
+        """Append rows (n, width) float32 or float64 under their sha256."""
         if self._folder is None:
-            block = str(len(self._blocks))
-            self._blocks[block] = np.array(rows)
-            self._where.update({key: (block, index) for index, key in enumerate(keys)})
+            self._blocks.append(np.array(rows))
+            self._note(short_keys(keys), len(self._blocks) - 1, 0)
             return
         if self._streams is None:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -74,14 +102,80 @@ class RowStore:
         for stream, data in zip(self._streams, (rows.tobytes(), b"".join(keys)), strict=True):
             stream.write(data)
             stream.flush()
-        self.refresh()
+        self._take_in(Path(self._streams[1].name))
+
+    def refresh(self) -> None:
+        """Take in what other processes have written since."""
+        for path in sorted(self._key_files() - self._old):
+            self._take_in(path)
+
+    def _key_files(self) -> set[Path]:
+        return set(self._folder.glob("*.keys")) if self._folder else set()
+
+    def _take_in(self, path: Path) -> None:
+        known = self._counts.get(path, 0)
+        count = min(path.stat().st_size // KEY_BYTES, len(_mapped(path)))
+        if count <= known:
+            return
+        if path not in self._counts:
+            self._blocks.append(path)
+        with path.open("rb") as stream:
+            stream.seek(known * KEY_BYTES)
+            keys = stream.read((count - known) * KEY_BYTES)
+        self._note(short_keys(keys), self._blocks.index(path), known)
+        self._counts[path] = count
+
+    def _note(self, keys: NDArray[np.uint64], block: int, start: int) -> None:
+        self._index.add(keys, (block << BLOCK_BITS) + np.arange(start, start + len(keys)))
+
+    def _block(self, number: int) -> NDArray[np.floating]:
+        block = self._blocks[number]
+        return _mapped(block) if isinstance(block, Path) else block
+
+
+def _mapped(keys: Path) -> NDArray[np.floating]:
+    """The rows beside a keys file, mapped for as long as the caller holds them."""
+    _, dtype, width = keys.stem.split("-")
+    rows = keys.with_suffix(".rows")
+    count = rows.stat().st_size // (np.dtype(dtype).itemsize * int(width))
+    if not count:
+        return np.empty((0, int(width)), dtype)
+    return np.memmap(rows, dtype=dtype, mode="r", shape=(count, int(width)))
+
+
+class StoredRows:
+    """Rows (n, width) that are read when they are sliced, so that wide ones never fill memory."""
+
+    def __init__(self, store: RowStore, places: NDArray[np.int64]) -> None:
+        self.store = store
+        self.places = places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.places), self.store.read(self.places[:1]).shape[1]
+
+    def __getitem__(self, part: Any) -> NDArray[np.floating]:
+        rows, *columns = part if isinstance(part, tuple) else (part,)
+        found = self.store.read(np.atleast_1d(self.places[rows]))
+        found = found[0] if np.ndim(self.places[rows]) == 0 else found
+        return found[..., columns[0]] if columns else found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.floating]:
+        return np.asarray(self.store.read(self.places), dtype=dtype)
 
 
 class FeatureCache:
-    """Features by extractor signature and content; without a folder they live in memory."""
+    """Features by extractor signature and content; without a folder they live in memory.
 
-    def __init__(self, folder: Path | None = None) -> None:
+    With `fresh`, what earlier processes left is not looked at.
+    """
+
+    def __init__(self, folder: Path | None = None, *, fresh: bool = False) -> None:
         self._folder = folder
+        self._fresh = fresh
         self._stores: dict[str, RowStore] = {}
 
     def get(
@@ -93,19 +187,28 @@ class FeatureCache:
     ) -> NDArray[np.float32]:
         """(n, d) features for `keys`; `compute` gives those of the positions not yet known."""
         store = self.store(signature)
-        first = {key: index for index, key in reversed(list(enumerate(keys)))}
-        wanted = sorted(index for key, index in first.items() if key not in store)
-        fresh: dict[bytes, NDArray[np.floating]] = {}
-        if wanted:
-            rows = np.asarray(compute(wanted), dtype=np.float32)
-            fresh = {keys[index]: row for index, row in zip(wanted, rows, strict=True)}
+        distinct = list(dict.fromkeys(keys))
+        places = store.find(short_keys(distinct))
+        known = places != ABSENT
+        rows = dict(
+            zip(
+                [key for key, there in zip(distinct, known, strict=True) if there],
+                store.read(places[known]),
+                strict=True,
+            )
+        )
+        missing = [key for key in distinct if key not in rows]
+        if missing:
+            fresh = np.asarray(compute([keys.index(key) for key in missing]), dtype=np.float32)
+            rows |= dict(zip(missing, fresh, strict=True))
             if keep:
-                store.add(list(fresh), rows)
-        return np.stack([fresh[key] if key in fresh else store[key] for key in keys])
+                store.add(missing, fresh)
+        return np.stack([rows[key] for key in keys])
 
     def store(self, signature: str) -> RowStore:
         """The store of one signature."""
         if signature not in self._stores:
             name = hashlib.sha256(signature.encode()).hexdigest()[:24]
-            self._stores[signature] = RowStore(self._folder and self._folder / name)
+            folder = self._folder / name if self._folder else None
+            self._stores[signature] = RowStore(folder, fresh=self._fresh)
         return self._stores[signature]

@@ -64,9 +64,10 @@ class Metric(ABC, Generic[OptionsT]):
     decimals: ClassVar[int] = 2
     higher_is_better: ClassVar[bool]
     primary: ClassVar[bool] = False
+    position: ClassVar[int] = 100  # place in tables, from the left
     needs: ClassVar[frozenset[Role]] = frozenset({"output", "target"})
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions the signature names
-    per_sample: ClassVar[bool] = True  # False: only the set of samples has a value (FID)
+    per_sample: ClassVar[bool] = True  # False: only a set of samples has a value (FID)
     minimum_samples: ClassVar[int] = 1  # refused below
     advised_samples: ClassVar[int] = 1  # warned of below
     may_be_infinite: ClassVar[bool] = False  # else a value that is not finite is a failed sample
@@ -89,9 +90,10 @@ class Metric(ABC, Generic[OptionsT]):
         """
 
     def summarise(self, rows: NDArray[np.floating]) -> float:
-        """One number in raw units from the rows of all samples; by default the mean.
+        """One number in raw units from the rows of all samples: of a per-sample metric the mean.
 
-        `rows` may be memory-mapped: a metric with wide rows reads it in blocks.
+        The rows of a set metric are read from disk when they are sliced: go through them in blocks
+        (`rows[start : start + 1024]`), so that wide ones never fill memory.
         """
         return float(np.mean(rows[:, 0], dtype=np.float64))
 

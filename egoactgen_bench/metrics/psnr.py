@@ -14,6 +14,7 @@ class Psnr(Metric[Options]):
     """Peak signal-to-noise ratio of the output against the target, in dB."""
 
     name, label, unit = "psnr", "PSNR", "dB"
+    position = 50
     higher_is_better = True
     may_be_infinite = True
 

@@ -1,0 +1,92 @@
+"""Which metrics a call computes: the variants of a protocol, and what is missing for some."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from egoactgen_bench import options, plugins
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.metrics.base import Metric, Setting
+from egoactgen_bench.metrics.batch import Role
+
+PROTOCOLS = ("standard", "lego-release")
+
+
+@dataclass
+class Selection:
+    """The metrics of a call in the order of the tables, and a sentence for each left out.
+
+    `failed` were named by the user; `skipped` were not.
+    """
+
+    metrics: list[Metric] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+def select(
+    protocol: str,
+    names: Sequence[str] | None,
+    values: Mapping[str, str],
+    setting: Setting,
+    roles: frozenset[Role],
+) -> Selection:
+    """Build the protocol's metrics, all of them or those named.
+
+    `values` are options as `metric.key` → value; `roles` is what the split and its descriptions
+    offer. Unknown names and options are a `BenchError`.
+    """
+    if protocol not in PROTOCOLS:
+        raise BenchError(f"There is no protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}")
+    classes = [plugins.load("metrics", name)[0] for name in names or plugins.registered("metrics")]
+    given = _by_metric(values, [metric.name for metric in classes])
+    selection = Selection()
+    for metric in sorted(dict.fromkeys(classes), key=lambda metric: metric.position):
+        if protocol not in metric.variants():
+            if names is not None:
+                raise BenchError(
+                    f"Metric {metric.name} has no {protocol} variant: it belongs to "
+                    f"{', '.join(metric.variants())}."
+                )
+            continue
+        built = metric(_resolve(metric, protocol, given.get(metric.name, {})), setting)
+        obstacle = _obstacle(built, roles)
+        if obstacle is None:
+            selection.metrics.append(built)
+        else:
+            (selection.skipped if names is None else selection.failed)[metric.name] = obstacle
+    return selection
+
+
+def _by_metric(values: Mapping[str, str], metrics: Sequence[str]) -> dict[str, dict[str, str]]:
+    """`{"lpips.network": "vgg"}` → `{"lpips": {"network": "vgg"}}`."""
+    given: dict[str, dict[str, str]] = {}
+    for key, value in values.items():
+        metric, _, option = key.partition(".")
+        if metric not in metrics or not option:
+            raise BenchError(
+                f"Option '-o {key}={value}' names no metric of this call: write "
+                f"-o metric.option=value.{did_you_mean(metric, metrics)}"
+            )
+        given.setdefault(metric, {})[option] = value
+    return given
+
+
+def _resolve(metric: type[Metric], protocol: str, given: dict[str, str]) -> options.Options:
+    variant: dict[str, Any] = metric.variants()[protocol].model_dump()
+    return options.resolve(metric.Options, variant | given, f"Metric {metric.name}")
+
+
+def _obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
+    """Why a metric cannot be computed here, and what to do about it."""
+    if lacking := sorted(metric.needs - roles):
+        return (
+            f"{metric.name} needs the samples' {lacking[0]}: "
+            "name a set of them by --descriptions."
+            if lacking == ["description"]
+            else f"{metric.name} needs the samples' {lacking[0]}, which this split lacks."
+        )
+    if missing := metric.missing_weights():
+        commands = " && ".join(f"bench models fetch {name}" for name in missing)
+        return f"{metric.name} needs {', '.join(missing)}: get it with `{commands}`."
+    return None

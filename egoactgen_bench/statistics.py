@@ -1,0 +1,164 @@
+"""Intervals and tests for means over samples that come in clusters (the actions of one video).
+
+Values are (n, columns) float64 with NaN where a sample has none; a value may be infinite (the PSNR
+of an identical pair). `clusters` is (n,) int64, numbered from 0 without gaps.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Clusters = NDArray[np.int64]
+
+PERMUTATIONS = 9_999
+BLOCK = 1_000_000  # weights held at a time
+
+
+def bootstrap_means(values: Floats, clusters: Clusters, draws: int, seed: int = 0) -> Floats:
+    """(draws, columns) means over clusters drawn with replacement, the same draws for all columns.
+
+    NaN where a draw holds no sample of a column.
+    """
+    infinite = np.isinf(values)
+    sums = _cluster_sums(np.where(infinite, 0, values), clusters)
+    counts = _cluster_sums(np.where(np.isnan(values), np.nan, 1), clusters)
+    infinities = _cluster_sums(np.where(infinite, np.sign(values), 0), clusters)
+    means = []
+    for weights in _cluster_draws(len(sums), draws, seed):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = (weights @ sums) / (weights @ counts)
+        toward = weights @ infinities
+        means.append(np.where(toward == 0, mean, np.copysign(np.inf, toward)))
+    return np.concatenate(means)
+
+
+def bootstrap_intervals(
+    values: Floats, clusters: Clusters, draws: int, seed: int = 0, level: float = 0.95
+) -> tuple[Floats, Floats]:
+    """(columns,) lower and upper percentile bounds of the mean; NaN for a column without values.
+
+    Bounds are drawn means themselves, never interpolated, so that infinite ones stay in order.
+    """
+    means = bootstrap_means(values, clusters, draws, seed)
+    bounds = np.full((2, values.shape[1]), np.nan)
+    for column, drawn in enumerate(means.T):
+        drawn = drawn[~np.isnan(drawn)]
+        if len(drawn):
+            tails = [(1 - level) / 2, (1 + level) / 2]
+            bounds[:, column] = np.quantile(drawn, tails, method="inverted_cdf")
+    return bounds[0], bounds[1]
+
+
+def paired_differences(a: Floats, b: Floats) -> Floats:
+    """a − b per sample, 0 where both are the same infinity."""
+    with np.errstate(invalid="ignore"):
+        return np.where(a == b, 0.0, a - b)
+
+
+def mean_difference(differences: Floats) -> float:
+    """The mean; infinite with infinite differences of one sign, NaN with both signs or none."""
+    present = differences[~np.isnan(differences)]
+    if not len(present) or {np.inf, -np.inf} <= set(present[np.isinf(present)].tolist()):
+        return float("nan")
+    return float(np.mean(present))
+
+
+def sign_flip_test(
+    differences: Floats, clusters: Clusters, permutations: int = PERMUTATIONS, seed: int = 0
+) -> Floats:
+    """(columns,) two-sided p-values of a paired permutation test: cluster signs are flipped.
+
+    All 2^g sign patterns of g clusters are gone through where they are no more than `permutations`;
+    else that many are drawn, and the observed one counts as one of them. An infinite difference
+    outweighs all finite ones together. NaN for a column without values.
+    """
+    sums = _cluster_sums(_outweighing(differences), clusters)
+    observed = np.abs(sums.sum(axis=0)) * (1 - 1e-12)
+    exact = 2 ** min(len(sums), 62) <= permutations
+    signs = _all_signs(len(sums)) if exact else _drawn_signs(len(sums), permutations, seed)
+    reached = np.zeros(sums.shape[1])
+    total = 0
+    for block in signs:
+        reached += np.sum(np.abs(block @ sums) >= observed, axis=0)
+        total += len(block)
+    p_values = reached / total if exact else (reached + 1) / (total + 1)
+    return np.where(np.isnan(differences).all(axis=0), np.nan, p_values)
+
+
+def swap_test(
+    distance: Callable[[NDArray[np.bool_]], float],
+    clusters: Clusters,
+    permutations: int,
+    seed: int = 0,
+) -> float:
+    """p-value of a difference between two sets, when clusters change sides at random.
+
+    `distance(swapped)` is the difference after the samples where `swapped` (n,) holds have changed
+    sides.
+    """
+    generator = np.random.default_rng(seed)
+    groups = int(clusters.max()) + 1
+    observed = abs(distance(np.zeros(len(clusters), bool))) * (1 - 1e-12)
+    reached = sum(
+        abs(distance(generator.integers(0, 2, groups).astype(bool)[clusters])) >= observed
+        for _ in range(permutations)
+    )
+    return (reached + 1) / (permutations + 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment, in the given order; NaN stays and is not counted."""
+    ranked = sorted((p, index) for index, p in enumerate(p_values) if not np.isnan(p))
+    adjusted = [float("nan")] * len(p_values)
+    highest = 0.0
+    for rank, (p, index) in enumerate(ranked):
+        highest = max(highest, min(1.0, (len(ranked) - rank) * p))
+        adjusted[index] = highest
+    return adjusted
+
+
+def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Every pair once, in the given order."""
+    return list(combinations(names, 2))
+
+
+def _cluster_sums(values: Floats, clusters: Clusters) -> Floats:
+    """(clusters, columns) sums, missing values left out."""
+    sums = np.zeros((int(clusters.max()) + 1 if len(clusters) else 0, values.shape[1]))
+    np.add.at(sums, clusters, np.nan_to_num(values, nan=0.0))
+    return sums
+
+
+def _outweighing(differences: Floats) -> Floats:
+    """Infinite differences replaced by finite ones larger than all finite ones together."""
+    finite = np.where(np.isfinite(differences), differences, 0)
+    large = 2 * np.abs(finite).sum(axis=0) + 1
+    return np.where(np.isinf(differences), np.sign(differences) * large, differences)
+
+
+def _cluster_draws(clusters: int, draws: int, seed: int) -> Iterator[Floats]:
+    """How often each cluster is drawn, (block of draws, clusters) at a time."""
+    generator = np.random.default_rng(seed)
+    block = max(1, BLOCK // max(1, clusters))
+    for start in range(0, draws, block):
+        rows = min(block, draws - start)
+        drawn = generator.integers(0, clusters, (rows, clusters))
+        flat = (drawn + np.arange(rows)[:, None] * clusters).ravel()
+        counts = np.bincount(flat, minlength=rows * clusters)
+        yield counts.reshape(rows, clusters).astype(np.float64)
+
+
+def _drawn_signs(clusters: int, permutations: int, seed: int) -> Iterator[Floats]:
+    generator = np.random.default_rng(seed)
+    block = max(1, BLOCK // clusters)
+    for start in range(0, permutations, block):
+        rows = min(block, permutations - start)
+        yield generator.integers(0, 2, (rows, clusters)) * 2.0 - 1
+
+
+def _all_signs(clusters: int) -> Iterator[Floats]:
+    patterns = np.arange(2**clusters)
+    yield (patterns[:, None] >> np.arange(clusters) & 1) * 2.0 - 1
