@@ -35,10 +35,12 @@ class KeyIndex:
         self._recent: dict[int, int] = {}
 
     def add(self, keys: NDArray[np.uint64], places: NDArray[np.int64]) -> None:
-        self._recent.update(zip(keys.tolist(), places.tolist(), strict=True))
+        """Note where rows are; a key that is known keeps its place."""
+        for key, place in zip(keys.tolist(), places.tolist(), strict=True):
+            self._recent.setdefault(key, place)
         if len(self._recent) > 4096:
-            keys = np.concatenate([np.fromiter(self._recent, np.uint64), self._keys])
-            places = np.concatenate([np.fromiter(self._recent.values(), np.int64), self._places])
+            keys = np.concatenate([self._keys, np.fromiter(self._recent, np.uint64)])
+            places = np.concatenate([self._places, np.fromiter(self._recent.values(), np.int64)])
             self._keys, first = np.unique(keys, return_index=True)
             self._places = places[first]
             self._recent = {}
@@ -48,7 +50,7 @@ class KeyIndex:
         places = np.array([self._recent.get(key, ABSENT) for key in keys.tolist()], np.int64)
         if len(self._keys):
             at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-            known = (self._keys[at] == keys) & (places == ABSENT)
+            known = self._keys[at] == keys
             places[known] = self._places[at[known]]
         return places
 
@@ -104,9 +106,9 @@ class RowStore:
             stream.flush()
         self._take_in(Path(self._streams[1].name))
 
-    def refresh(self) -> None:
-        """Take in what other processes have written since."""
-        for path in sorted(self._key_files() - self._old):
+    def refresh(self, *, old: bool = False) -> None:
+        """Take in what others have written since; with `old`, also what a fresh store left out."""
+        for path in sorted(self._key_files() - (set() if old else self._old)):
             self._take_in(path)
 
     def _key_files(self) -> set[Path]:

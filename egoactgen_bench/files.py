@@ -57,7 +57,8 @@ def read_json(path: Path) -> Any:
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table atomically: UTF-8, comma, plain newlines, shortest round-trip floats."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
 
 def read_csv(path: Path, **options: Any) -> "pd.DataFrame":

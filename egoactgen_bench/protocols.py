@@ -81,8 +81,7 @@ def _obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
     """Why a metric cannot be computed here, and what to do about it."""
     if lacking := sorted(metric.needs - roles):
         return (
-            f"{metric.name} needs the samples' {lacking[0]}: "
-            "name a set of them by --descriptions."
+            f"{metric.name} needs the samples' {lacking[0]}: name a set of them by --descriptions."
             if lacking == ["description"]
             else f"{metric.name} needs the samples' {lacking[0]}, which this split lacks."
         )

@@ -4,8 +4,7 @@ Values are (n, columns) float64 with NaN where a sample has none; a value may be
 of an identical pair). `clusters` is (n,) int64, numbered from 0 without gaps.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,8 +108,9 @@ def swap_test(
     return (reached + 1) / (permutations + 1)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Iterable[float]) -> list[float]:
     """Holm's step-down adjustment, in the given order; NaN stays and is not counted."""
+    p_values = list(p_values)
     ranked = sorted((p, index) for index, p in enumerate(p_values) if not np.isnan(p))
     adjusted = [float("nan")] * len(p_values)
     highest = 0.0
@@ -118,11 +118,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(ranked) - rank) * p))
         adjusted[index] = highest
     return adjusted
-
-
-def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Every pair once, in the given order."""
-    return list(combinations(names, 2))
 
 
 def _cluster_sums(values: Floats, clusters: Clusters) -> Floats:
@@ -139,7 +134,7 @@ def _outweighing(differences: Floats) -> Floats:
     return np.where(np.isinf(differences), np.sign(differences) * large, differences)
 
 
-def _cluster_draws(clusters: int, draws: int, seed: int) -> Iterator[Floats]:
+def _cluster_draws(clusters: int, draws: int, seed: int) -> Iterator[NDArray[np.floating]]:
     """How often each cluster is drawn, (block of draws, clusters) at a time."""
     generator = np.random.default_rng(seed)
     block = max(1, BLOCK // max(1, clusters))
@@ -151,7 +146,7 @@ def _cluster_draws(clusters: int, draws: int, seed: int) -> Iterator[Floats]:
         yield counts.reshape(rows, clusters).astype(np.float64)
 
 
-def _drawn_signs(clusters: int, permutations: int, seed: int) -> Iterator[Floats]:
+def _drawn_signs(clusters: int, permutations: int, seed: int) -> Iterator[NDArray[np.floating]]:
     generator = np.random.default_rng(seed)
     block = max(1, BLOCK // clusters)
     for start in range(0, permutations, block):
@@ -159,6 +154,6 @@ def _drawn_signs(clusters: int, permutations: int, seed: int) -> Iterator[Floats
         yield generator.integers(0, 2, (rows, clusters)) * 2.0 - 1
 
 
-def _all_signs(clusters: int) -> Iterator[Floats]:
+def _all_signs(clusters: int) -> Iterator[NDArray[np.floating]]:
     patterns = np.arange(2**clusters)
     yield (patterns[:, None] >> np.arange(clusters) & 1) * 2.0 - 1

@@ -1,7 +1,130 @@
 """`bench score`."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+
+from egoactgen_bench.cli.app import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.options import parse_pairs
+
+if TYPE_CHECKING:
+    from egoactgen_bench.scores import Scores
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
+    app.command("score")(score)
+
+
+def score(
+    run: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Names or folders of runs (default: all of the split)."
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
+    ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,C", help="Default: all whose weights are there."),
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="standard or lego-release.")] = "standard",
+    reference: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Rows to add: target, copy-input.")
+    ] = None,
+    weights_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Default: the workspace's models/.")
+    ] = None,
+    captioner: Annotated[str, typer.Option(help="transformers or lavis.")] = "transformers",
+    descriptions: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of the split's descriptions/; default: the only ones."),
+    ] = None,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, help="Draws for the intervals; 0 for none.")
+    ] = 1000,
+    fid_permutations: Annotated[
+        int, typer.Option(min=0, help="Swaps for comparing sets (FID, KID); 0 for no test.")
+    ] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples measured at a time.")] = 16,
+    device: Annotated[
+        str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
+    ] = "auto",
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", metavar="METRIC.KEY=VALUE", help="A metric's own options."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
+) -> int:
+    """Score runs against the split's target frames; an interrupted call goes on where it was."""
+    from egoactgen_bench.runs import load_run
+    from egoactgen_bench.scoring import estimate, execute, prepare
+    from egoactgen_bench.splits import load_split
+
+    place = current_workspace()
+    loaded = load_split(place.find_split(split))
+    folders = [_run_folder(name, loaded.name) for name in run or place.finished_runs(loaded.name)]
+    job = prepare(
+        loaded,
+        [load_run(folder) for folder in folders],
+        out or place.scores(loaded.name, protocol),
+        workspace=place.root,
+        metrics=_words(metrics),
+        protocol=protocol,
+        references=_words(reference) or (),
+        weights=weights_dir,
+        captioner=captioner,
+        descriptions=descriptions,
+        options=parse_pairs(option or []),
+        bootstrap=bootstrap,
+        fid_permutations=fid_permutations,
+        batch_size=batch_size,
+        device=device,
+        overwrite=overwrite,
+    )
+    if dry_run:
+        typer.echo(estimate(job))
+        typer.echo("Nothing was done (--dry-run).")
+        return EXIT_DONE
+    scores = execute(job, progress=True)
+    return EXIT_DONE if scores is None else _report(scores)
+
+
+def _run_folder(name: str, split: str) -> Path:
+    """A run by its name in the workspace, or by its folder."""
+    folder = Path(name)
+    if folder.is_absolute() or len(folder.parts) > 1:
+        return folder
+    return current_workspace().find_run(split, name)
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _report(scores: "Scores") -> int:
+    """Print the table, what failed and what was left out."""
+    failed = scores.errors.groupby(["run", "sample_id", "code", "detail"], sort=False)["metric"]
+    for (run, sample_id, code, detail), metrics in failed:
+        where = f"{run}: {sample_id}" if sample_id else run
+        typer.echo(f"failed: {where}: {code} ({detail}) [{', '.join(metrics)}]", err=True)
+    for sentence in scores.manifest["failed_metrics"].values():
+        typer.echo(f"failed: {sentence}", err=True)
+    for sentence in scores.manifest["skipped_metrics"].values():
+        typer.echo(f"left out: {sentence}", err=True)
+    typer.echo((scores.folder / "table.md").read_text(encoding="utf-8"))
+    typer.echo(f"Scores in {scores.folder}")
+    return EXIT_DONE if scores.complete else EXIT_PARTIAL

@@ -33,6 +33,8 @@ from egoactgen_bench.provenance import content_digest, versions
 
 OptionsT = TypeVar("OptionsT", bound=options.Options)
 
+CAPTIONERS = ("transformers", "lavis")
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -45,7 +47,7 @@ class Setting:
     weights: Path = Path("models")
     device: str = "cpu"
     egovlp: Literal["4-frame", "16-frame"] = "4-frame"
-    captioner: Literal["transformers", "lavis"] = "transformers"
+    captioner: str = "transformers"  # one of CAPTIONERS
     workspace: Path = field(default_factory=lambda: Path("workspace"))
 
 

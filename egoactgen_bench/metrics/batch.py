@@ -61,6 +61,10 @@ class Batch:
     def __len__(self) -> int:
         return len(next(iter(self._items.values())))
 
+    def single(self, index: int) -> "Batch":
+        """The batch of one of its samples."""
+        return Batch({role: [items[index]] for role, items in self._items.items()}, self._cache)
+
     def images(self, role: ImageRole, fit: Fit | None = images.resize) -> list[Image.Image]:
         """The frames of a role, uint8 RGB; outputs as large as their targets through `fit`.
 

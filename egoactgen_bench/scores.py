@@ -1,0 +1,68 @@
+"""Finished scores on disk: values per sample, one summary a run, comparisons, failures."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_csv, read_json
+
+VALUE_COLUMNS = ("split", "run", "sample_id", "metric", "value", "signature")
+COMPARISON_COLUMNS = ("metric", "run_a", "run_b", "difference", "p_value")
+ERROR_COLUMNS = ("run", "sample_id", "metric", "code", "detail")
+
+_VALUE_TYPES: dict[str, type] = dict.fromkeys(VALUE_COLUMNS, str) | {"value": float}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What `bench score` found.
+
+    `values`: a row a value, in raw units; a set metric's has an empty sample_id. `summary`: a row a
+    run, in the paper's units, with 95 % bounds. `comparisons`: paired differences run_a − run_b in
+    the paper's units, with corrected p-values. `errors`: a row a value that could not be computed.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    values: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    errors: pd.DataFrame
+
+    @property
+    def protocol(self) -> str:
+        return str(self.manifest["protocol"])
+
+    @property
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """What is known of each metric, in the order of the tables."""
+        return dict(self.manifest["metrics"])
+
+    @property
+    def complete(self) -> bool:
+        """Whether every value that was asked for is there."""
+        return self.errors.empty and not self.manifest["failed_metrics"]
+
+
+def load_scores(folder: Path | str) -> Scores:
+    """Read finished scores; an unfinished or broken folder is a `BenchError`."""
+    folder = Path(folder)
+    if folder.is_dir() and not (folder / "score.json").is_file():
+        raise BenchError(f"{folder} holds no finished scores: make them with `bench score`.")
+    return Scores(
+        folder,
+        read_json(folder / "score.json"),
+        read_csv(folder / "scores.csv", dtype=_VALUE_TYPES),
+        _numeric(read_csv(folder / "summary.csv", dtype=str), ("run",)),
+        _numeric(read_csv(folder / "comparisons.csv", dtype=str), COMPARISON_COLUMNS[:3]),
+        read_csv(folder / "errors.csv", dtype=str),
+    )
+
+
+def _numeric(table: pd.DataFrame, text: tuple[str, ...]) -> pd.DataFrame:
+    """The table with all but its text columns as numbers, an empty cell as NaN."""
+    columns = {name: pd.to_numeric(table[name]) for name in map(str, table) if name not in text}
+    return table.assign(**columns)

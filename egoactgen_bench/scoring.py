@@ -1,0 +1,234 @@
+"""The stage `score`: every metric of a protocol on the images of runs, with intervals and tests."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench import provenance
+from egoactgen_bench.candidates import candidates_of, samples_of
+from egoactgen_bench.descriptions import Descriptions, load_descriptions
+from egoactgen_bench.devices import resolve_device
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.files import write_csv, write_json, write_text
+from egoactgen_bench.measuring import Measurer, Outcome, gather
+from egoactgen_bench.metrics.base import CAPTIONERS, Setting
+from egoactgen_bench.metrics.batch import Role
+from egoactgen_bench.protocols import Selection, select
+from egoactgen_bench.runs import Run
+from egoactgen_bench.scores import Scores
+from egoactgen_bench.sharding import Share
+from egoactgen_bench.sources import Candidate, Frame, Sample
+from egoactgen_bench.splits import Split
+from egoactgen_bench.summarising import Tables, tabulate
+from egoactgen_bench.tables import latex, markdown
+
+
+@dataclass(frozen=True)
+class Job:
+    """A scoring with everything settled: what is measured on what, and where it goes."""
+
+    split: Split
+    candidates: list[Candidate]
+    samples: list[Sample]
+    selection: Selection
+    measurer: Measurer
+    folder: Path
+    share: Share
+    device: str
+    settled: dict[str, Any]  # all that shapes the values, for score.json
+    notices: list[str] = field(default_factory=list)
+
+
+def score(
+    split: Split, runs: Sequence[Run], folder: Path | str, *, progress: bool = False, **choices: Any
+) -> Scores | None:
+    """Score runs of a split into `folder` and return the tables; `choices` are those of `prepare`.
+
+    Of several processes (torchrun) the first writes and returns; the others return None.
+    """
+    return execute(prepare(split, runs, Path(folder), **choices), progress)
+
+
+def prepare(
+    split: Split,
+    runs: Sequence[Run],
+    folder: Path,
+    *,
+    workspace: Path | None = None,
+    metrics: Sequence[str] | None = None,
+    protocol: str = "standard",
+    references: Sequence[str] = (),
+    weights: Path | None = None,
+    captioner: str = "transformers",
+    descriptions: str | None = None,
+    options: Mapping[str, str] | None = None,
+    bootstrap: int = 1000,
+    fid_permutations: int = 0,
+    batch_size: int = 16,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> Job:
+    """Settle a scoring; a choice that cannot be served is a `BenchError`.
+
+    `metrics` None means all of the protocol that can be computed here. `options` are a metric's
+    own, as `metric.key` → value. What was measured before is found again in `workspace`/cache
+    (default: `folder`/cache) unless to `overwrite`.
+    """
+    if captioner not in CAPTIONERS:
+        raise BenchError(
+            f"There is no captioner '{captioner}'.{did_you_mean(captioner, CAPTIONERS)}"
+        )
+    share = Share.of_process()
+    root = workspace or folder
+    texts = _descriptions(split, descriptions)
+    setting = Setting(
+        weights=weights or root / "models",
+        device=resolve_device(device, share.local_rank),
+        egovlp=split.manifest["egovlp"],
+        captioner=captioner,
+        workspace=root,
+    )
+    roles: frozenset[Role] = frozenset({"output", "target", "input", "action"})
+    roles |= {"description"} if texts else set()
+    selection = select(protocol, metrics, options or {}, setting, roles)
+    candidates, notices = candidates_of(split, runs, references)
+    samples = samples_of(split, texts.texts if texts else {})
+    measurer = Measurer(
+        samples, candidates, selection.metrics, root / "cache", batch_size, fresh=overwrite
+    )
+    settled = {
+        "split": split.name,
+        "fingerprint": split.fingerprint,
+        "frames_fingerprint": split.frames_fingerprint,
+        "protocol": protocol,
+        "descriptions": texts and {"name": texts.name, "sha256": texts.sha256},
+        "captioner": captioner,
+        "options": dict(options or {}),
+        "bootstrap": {"draws": bootstrap, "clustered_by": "video_id", "level": 0.95},
+        "fid_permutations": fid_permutations,
+        "batch_size": batch_size,
+    }
+    return Job(
+        split,
+        candidates,
+        samples,
+        selection,
+        measurer,
+        folder,
+        share,
+        setting.device,
+        settled,
+        notices,
+    )
+
+
+def execute(job: Job, progress: bool = False) -> Scores | None:
+    """Measure, summarise and write a settled scoring; None in all processes but the first."""
+    from tqdm import tqdm
+
+    start = time.monotonic()
+    own = job.share.of_rank(job.measurer.batches)
+    quiet = not progress or job.share.rank != 0
+    outcome = job.measurer.measure(tqdm(own, "score", disable=quiet or None, unit="batch"))
+    outcome = gather(outcome, job.share)
+    if job.share.rank != 0:
+        return None
+    tables = tabulate(
+        job.measurer,
+        outcome,
+        job.split.name,
+        job.settled["bootstrap"]["draws"],
+        job.settled["fid_permutations"],
+    )
+    seconds = time.monotonic() - start
+    notices = [*job.notices, *_changes(outcome), *tables.notices]
+    failed = job.selection.failed | outcome.broken
+    manifest = job.settled | {
+        "runs": _runs(job.candidates, tables),
+        "metrics": tables.metrics,
+        "failed_metrics": failed,
+        "skipped_metrics": job.selection.skipped,
+        "notices": notices,
+        "device": provenance.device_name(job.device),
+        "timing": {"seconds": round(seconds, 3)},
+        "versions": provenance.versions(_packages(job)),
+    }
+    return _write(job.folder, manifest, tables)
+
+
+def _write(folder: Path, manifest: dict[str, Any], tables: Tables) -> Scores:
+    """Write the tables, and last of all score.json."""
+    (folder / "score.json").unlink(missing_ok=True)
+    write_csv(folder / "scores.csv", tables.values)
+    write_csv(folder / "summary.csv", tables.summary)
+    write_csv(folder / "comparisons.csv", tables.comparisons)
+    write_csv(folder / "errors.csv", tables.errors)
+    scores = Scores(
+        folder, manifest, tables.values, tables.summary, tables.comparisons, tables.errors
+    )
+    write_text(folder / "table.md", markdown(scores))
+    write_text(folder / "table.tex", latex(scores))
+    write_json(folder / "score.json", manifest)
+    return scores
+
+
+def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any]]:
+    counts = tables.summary.set_index("run")["n"]
+    return [
+        {
+            "run": candidate.name,
+            "method": candidate.method,
+            "reference": candidate.reference,
+            "samples": len(candidate.outputs),
+            "n": int(counts[candidate.name]),
+        }
+        for candidate in candidates
+    ]
+
+
+def _changes(outcome: Outcome) -> list[str]:
+    return [
+        f"warning: {count} image{'s' * (count > 1)} of "
+        f"{f'run {name!r}' if name else 'the split'} changed since being recorded; scored as found "
+        "(`bench verify` names them)."
+        for name, count in sorted(outcome.changed.items())
+        if count
+    ]
+
+
+def _packages(job: Job) -> list[str]:
+    named = {package for metric in job.selection.metrics for package in metric.packages}
+    return ["numpy", "pillow", *sorted(named)]
+
+
+def _descriptions(split: Split, name: str | None) -> Descriptions | None:
+    """Those named, else the only ones there are."""
+    known = sorted(path.stem for path in (split.folder / "descriptions").glob("*.csv"))
+    if name is None and len(known) != 1:
+        return None
+    return load_descriptions(split.folder, name or known[0])
+
+
+def estimate(job: Job) -> str:
+    """What a scoring would read, compute and write."""
+    outputs = [
+        frame.path
+        for candidate in job.candidates
+        for frame in candidate.outputs.values()
+        if isinstance(frame, Frame) and not candidate.reference
+    ]
+    frames = [sample.target.path for sample in job.samples]
+    size = sum(path.stat().st_size for path in [*outputs, *frames] if path.is_file())
+    names = [metric.name for metric in job.selection.metrics]
+    lines = [
+        f"{len(job.samples)} samples, {len(job.candidates)} rows "
+        f"({', '.join(candidate.name for candidate in job.candidates)}), protocol "
+        f"{job.settled['protocol']}: {', '.join(names) or 'no metric'}",
+        f"reads {len(outputs) + len(frames)} images, {size / 1e6:.1f} MB; "
+        f"writes about {len(outputs) * len(names) * 150 / 1e6:.1f} MB of tables to {job.folder}",
+    ]
+    lines += [f"left out: {why}" for why in job.selection.skipped.values()]
+    lines += [f"would fail: {why}" for why in job.selection.failed.values()]
+    return "\n".join([*lines, *job.notices])

@@ -1,0 +1,216 @@
+"""From measured rows to the tables of a scoring: values, summaries with bounds, comparisons."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from egoactgen_bench import statistics
+from egoactgen_bench.features import StoredRows
+from egoactgen_bench.measuring import Failure, Measurer, Outcome
+from egoactgen_bench.metrics.base import Metric
+from egoactgen_bench.scores import COMPARISON_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
+from egoactgen_bench.seeds import derive_seed
+
+BOOTSTRAP_SEED = derive_seed(0, "bootstrap")
+PERMUTATION_SEED = derive_seed(0, "permutation")
+
+
+@dataclass
+class Column:
+    """One metric on all candidates: per-sample values (n, candidates), NaN for none, and rows."""
+
+    metric: Metric
+    signature: str
+    values: NDArray[np.float64]
+    totals: NDArray[np.float64]  # (candidates,)
+    counts: NDArray[np.intp]  # (candidates,)
+    rows: list[tuple[NDArray[np.intp], StoredRows]]
+
+
+@dataclass
+class Tables:
+    """The tables of a scoring, and what the user should know about them."""
+
+    values: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    errors: pd.DataFrame
+    notices: list[str] = field(default_factory=list)
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def tabulate(
+    measurer: Measurer, outcome: Outcome, split: str, draws: int, fid_permutations: int
+) -> Tables:
+    """All tables of what was measured."""
+    notices: list[str] = []
+    metrics = [metric for metric in measurer.metrics if metric.name not in outcome.broken]
+    columns = [_column(measurer, outcome, metric, notices) for metric in metrics]
+    videos = [sample.video_id for sample in measurer.samples]
+    clusters = np.unique(videos, return_inverse=True)[1]
+    if len(videos) and clusters.max() == 0:
+        notices.append("All samples are of one video: intervals have no width, p-values are 1.")
+    return Tables(
+        values=_values(measurer, columns, split),
+        summary=_summary(measurer, columns, clusters, draws),
+        comparisons=_comparisons(measurer, columns, clusters, fid_permutations),
+        errors=pd.DataFrame(_ordered(measurer, outcome.failures), columns=list(ERROR_COLUMNS)),
+        notices=notices,
+        metrics={column.metric.name: _about(column) for column in columns},
+    )
+
+
+def _column(measurer: Measurer, outcome: Outcome, metric: Metric, notices: list[str]) -> Column:
+    shape = len(measurer.samples), len(measurer.candidates)
+    values, totals = np.full(shape, np.nan), np.full(shape[1], np.nan)
+    every = []
+    for number, candidate in enumerate(measurer.candidates):
+        positions, rows = measurer.rows(outcome, number, metric)
+        every.append((positions, rows))
+        if len(rows) < metric.minimum_samples:
+            if len(rows):
+                detail = f"{len(rows)} samples, at least {metric.minimum_samples} are needed"
+                outcome.failures.append(
+                    Failure(candidate.name, "", metric.name, "too_few_samples", detail)
+                )
+            continue
+        if len(rows) < metric.advised_samples:
+            notices.append(
+                f"warning: {metric.name} of '{candidate.name}' stands on {len(rows)} samples; "
+                f"below {metric.advised_samples} it is biased and noisy."
+            )
+        if metric.per_sample:
+            values[positions, number] = rows[:, 0]
+        totals[number] = metric.summarise(
+            np.asarray(rows) if metric.per_sample else cast(Any, rows)
+        )
+    counts = np.array([len(positions) for positions, _ in every])
+    return Column(metric, metric.signature(), values, totals, counts, every)
+
+
+def _values(measurer: Measurer, columns: list[Column], split: str) -> pd.DataFrame:
+    """A row a value: runs in order, metrics in order, samples in split order, then the sets'."""
+    ids = np.array([sample.sample_id for sample in measurer.samples], dtype=object)
+    parts = []
+    for number, candidate in enumerate(measurer.candidates):
+        for column in columns:
+            if np.isnan(column.totals[number]):
+                continue
+            positions = column.rows[number][0]
+            if column.metric.per_sample:
+                names, values = ids[positions], column.values[positions, number]
+            else:
+                names, values = np.array([""], object), column.totals[[number]]
+            signature = f"{column.signature}|n:{len(positions)}"
+            part = {"sample_id": names, "value": values}
+            parts.append(
+                pd.DataFrame(part).assign(
+                    split=split, run=candidate.name, metric=column.metric.name, signature=signature
+                )
+            )
+    if not parts:
+        return pd.DataFrame(columns=list(VALUE_COLUMNS))
+    return pd.concat(parts, ignore_index=True)[list(VALUE_COLUMNS)]
+
+
+def _summary(
+    measurer: Measurer, columns: list[Column], clusters: NDArray[np.int64], draws: int
+) -> pd.DataFrame:
+    """A row a run in the paper's units; `<metric>_n` where a metric misses some samples."""
+    names = [candidate.name for candidate in measurer.candidates]
+    n = np.max([column.counts for column in columns], axis=0) if columns else [0] * len(names)
+    table: dict[str, Any] = {"run": names, "n": n}
+    for column in columns:
+        name, factor = column.metric.name, column.metric.factor
+        low = high = np.full(len(names), np.nan)
+        if column.metric.per_sample and draws:
+            low, high = statistics.bootstrap_intervals(
+                column.values, clusters, draws, BOOTSTRAP_SEED
+            )
+        table[name] = column.totals * factor
+        table[f"{name}_lo"], table[f"{name}_hi"] = low * factor, high * factor
+        if np.any(column.counts != n):
+            table[f"{name}_n"] = column.counts
+    return pd.DataFrame(table)
+
+
+def _comparisons(
+    measurer: Measurer, columns: list[Column], clusters: NDArray[np.int64], swaps: int
+) -> pd.DataFrame:
+    """Every pair of runs on the samples that both have, Holm-corrected over a metric's pairs."""
+    names = [candidate.name for candidate in measurer.candidates]
+    pairs = list(combinations(range(len(names)), 2))
+    found: list[tuple[Any, ...]] = []
+    for column in columns if pairs else []:
+        if column.metric.per_sample:
+            differences = np.stack(
+                [
+                    statistics.paired_differences(column.values[:, a], column.values[:, b])
+                    for a, b in pairs
+                ],
+                axis=1,
+            )
+            sizes = [statistics.mean_difference(each) for each in differences.T]
+            p_values = statistics.sign_flip_test(differences, clusters, seed=PERMUTATION_SEED)
+        elif swaps:
+            tested = [_swap(column, a, b, clusters, swaps) for a, b in pairs]
+            sizes, p_values = [size for size, _ in tested], np.array([p for _, p in tested])
+        else:
+            continue
+        for (a, b), size, p in zip(pairs, sizes, statistics.holm(p_values), strict=True):
+            row = (column.metric.name, names[a], names[b], size * column.metric.factor, p)
+            found.append(row)
+    return pd.DataFrame(found, columns=list(COMPARISON_COLUMNS))
+
+
+def _swap(
+    column: Column, a: int, b: int, clusters: NDArray[np.int64], swaps: int
+) -> tuple[float, float]:
+    """The difference of two sets on their common samples, and its p-value under swapping."""
+    positions, at_a, at_b = np.intersect1d(
+        column.rows[a][0], column.rows[b][0], return_indices=True
+    )
+    if len(positions) < column.metric.minimum_samples:
+        return float("nan"), float("nan")
+    store = column.rows[a][1].store
+    places_a, places_b = column.rows[a][1].places[at_a], column.rows[b][1].places[at_b]
+
+    def difference(swapped: NDArray[np.bool_]) -> float:
+        first = StoredRows(store, np.where(swapped, places_b, places_a))
+        second = StoredRows(store, np.where(swapped, places_a, places_b))
+        summarise: Callable[[Any], float] = column.metric.summarise
+        return summarise(first) - summarise(second)
+
+    groups = np.unique(clusters[positions], return_inverse=True)[1]
+    size = difference(np.zeros(len(positions), bool))
+    return size, statistics.swap_test(difference, groups, swaps, PERMUTATION_SEED)
+
+
+def _ordered(measurer: Measurer, failures: list[Failure]) -> list[Failure]:
+    """Failures by run, sample and metric in the order of the tables, whoever found them."""
+    runs = {candidate.name: number for number, candidate in enumerate(measurer.candidates)}
+    samples = {sample.sample_id: number for number, sample in enumerate(measurer.samples)}
+    metrics = {metric.name: number for number, metric in enumerate(measurer.metrics)}
+    return sorted(
+        failures,
+        key=lambda each: (runs[each.run], samples.get(each.sample_id, -1), metrics[each.metric]),
+    )
+
+
+def _about(column: Column) -> dict[str, Any]:
+    metric = column.metric
+    return {
+        "label": metric.label,
+        "unit": metric.unit,
+        "factor": metric.factor,
+        "decimals": metric.decimals,
+        "higher_is_better": metric.higher_is_better,
+        "primary": metric.primary,
+        "per_sample": metric.per_sample,
+        "signature": column.signature,
+    }
