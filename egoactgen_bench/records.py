@@ -29,7 +29,10 @@ class FrameSource:
 
 @dataclass(frozen=True, slots=True)
 class ActionClip:
-    """One narrated action and the times of its two frames, in seconds of the canonical video."""
+    """One narrated action and the times of its two frames, in seconds of the canonical video.
+
+    A time that the annotations do not tell is NaN, and an empty cell in samples.csv.
+    """
 
     row: str  # the annotation's own id, for rejected.csv
     sample_id: str

@@ -20,7 +20,7 @@ class Dataset(ABC):
 
     name: ClassVar[str]
     keeps_frames: ClassVar[bool] = False  # stored frames are used as they are, without scaling
-    egovlp: EgoVLP  # the video-text model that the published tables of this data set use
+    draws: ClassVar[bool] = False  # the data set makes its own annotations and videos
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         self.annotations = annotations
@@ -28,10 +28,13 @@ class Dataset(ABC):
         self.subset = subset
 
     @property
+    @abstractmethod
+    def egovlp(self) -> EgoVLP:
+        """The EgoVLP checkpoint that the published tables of this data set use."""
+
+    @property
     def split_name(self) -> str:
         return f"{self.name}-{self.subset}"
-
-    draws: ClassVar[bool] = False  # the data set makes its own annotations and videos
 
     def materialise(  # noqa: B027
         self, folder: Path, limit: int | None, workers: int, *, with_videos: bool

@@ -1,0 +1,194 @@
+"""The data set that LEGO's authors released: pairs of extracted frames with their labels."""
+
+import math
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+from egoactgen_bench.datasets.base import Dataset, EgoVLP, Subset
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.files import read_json, sha256_file
+from egoactgen_bench.labels import ego4d_label
+from egoactgen_bench.records import ActionClip, FrameSource, Rejection, is_safe_id
+
+_PARTS = {"ego4d": "ego4d.fho", "epickitchen": "epickitchen"}  # name in files → name of its folder
+_FILE_NAME = re.compile(rf"({'|'.join(_PARTS)})_(train|val)\.json")
+_IMAGES = ("image_0", "image_1")  # input, target
+_FRAME_NUMBER = re.compile(r"(\d{1,10})$", re.ASCII)
+
+
+class LegoRelease(Dataset):
+    """The LEGO authors' released pairs ({ego4d,epickitchen}_{val,train}.json and EgoGen/)."""
+
+    name: ClassVar[str] = "lego-release"
+    keeps_frames: ClassVar[bool] = True
+
+    def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
+        super().__init__(annotations, videos, subset)
+        self._images: dict[str, tuple[str, str]] = {}
+        self._descriptions: dict[str, dict[str, str]] = {}
+
+    @property
+    def egovlp(self) -> EgoVLP:
+        return "4-frame" if self._part == "ego4d" else "16-frame"
+
+    @property
+    def split_name(self) -> str:
+        return f"{self.name}-{self._part}-{self.subset}"
+
+    def clips(self) -> Iterator[ActionClip | Rejection]:
+        """Times are frame number / fps where file names and metadata tell them, else NaN; the
+        release does not tell when the actions start and end.
+        """
+        self._images, self._descriptions = {}, {}
+        for clip_id, actions in self._entries.items():
+            if not isinstance(actions, dict):
+                yield Rejection(clip_id, "bad_row", f"a {type(actions).__name__} of actions")
+                continue
+            for action_id, entry in actions.items():
+                try:
+                    yield self._clip(clip_id, action_id, entry)
+                except SampleError as error:
+                    yield Rejection(f"{clip_id}/{action_id}", error.code, error.detail)
+
+    def _clip(self, clip_id: str, action_id: str, entry: Any) -> ActionClip:
+        sample_id = f"{clip_id}_{action_id}"
+        if not is_safe_id(clip_id) or not is_safe_id(sample_id):
+            raise SampleError("bad_row", "the clip's and action's ids make no plain file name")
+        if sample_id in self._images:
+            raise SampleError("bad_row", f"the ids make '{sample_id}' twice")
+        if not isinstance(entry, dict):
+            raise SampleError("bad_row", f"{type(entry).__name__} where an action should be")
+        label = _label(entry)
+        first, second = (_relative_path(entry, key) for key in _IMAGES)
+        self._images[sample_id] = first, second
+        for key, text in entry.items():
+            if key.startswith("llava") and is_safe_id(key) and isinstance(text, str):
+                self._descriptions.setdefault(key, {})[sample_id] = text
+        fps = self._fps(clip_id)
+        return ActionClip(
+            row=f"{clip_id}/{action_id}",
+            sample_id=sample_id,
+            dataset=self.name,
+            video_id=clip_id,
+            action=label,
+            verb="",
+            noun="",
+            t_start=math.nan,
+            t_end=math.nan,
+            t_input=_time(first, fps),
+            t_target=_time(second, fps),
+        )
+
+    def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
+        """`clip` is one that this reader's `clips` gave."""
+        first, second = (self._folder / path for path in self._images[clip.sample_id])
+        for path in (first, second):
+            if not path.is_file():
+                raise SampleError("missing_image", str(path.relative_to(self._folder)))
+        return FrameSource(first), FrameSource(second)
+
+    def recipe(self) -> dict[str, Any]:
+        return {
+            "annotations": {self._json.name: sha256_file(self._json)},
+            "part": self._part,
+            "frames": "as released",
+            "label": "as released; narrations without #C C, first word in its base form",
+        }
+
+    def descriptions(self) -> dict[str, dict[str, str]]:
+        return self._descriptions
+
+    def downloader_ids(self, clips: list[ActionClip]) -> list[str]:
+        raise BenchError("The released data set holds its own frames: there are no videos to list.")
+
+    @cached_property
+    def _json(self) -> Path:
+        path = self.annotation_path()
+        if path.is_dir():
+            places = (path, path / "EgoGen")
+            names = [f"{part}_{self.subset}.json" for part in _PARTS]
+            found = [place / name for name in names for place in places if (place / name).is_file()]
+            if not found:
+                raise BenchError(f"{path} holds neither {' nor '.join(names)}.")
+            if len({file.name for file in found}) > 1:
+                raise BenchError(
+                    f"{path} holds {' and '.join(file.name for file in found)}: "
+                    "name one of them with --annotations."
+                )
+            path = found[0]
+        match = _FILE_NAME.fullmatch(path.name)
+        if match is None:
+            raise BenchError(
+                f"{path.name} does not tell its part: released files are named "
+                f"{' or '.join(f'{part}_{self.subset}.json' for part in _PARTS)}."
+            )
+        if match[2] != self.subset:
+            raise BenchError(
+                f"{path.name} holds the subset '{match[2]}', not '{self.subset}': "
+                f"give --subset {match[2]}."
+            )
+        return path
+
+    @property
+    def _part(self) -> str:
+        return self._json.name.partition("_")[0]
+
+    @cached_property
+    def _entries(self) -> dict[str, Any]:
+        entries = read_json(self._json)
+        if not isinstance(entries, dict):
+            raise BenchError(f"{self._json} holds no object of clips.")
+        return entries
+
+    @cached_property
+    def _metadata(self) -> dict[str, Any]:
+        path = self._json.with_name(f"{self._part}_metadata.json")
+        metadata = read_json(path) if path.is_file() else None
+        return metadata if isinstance(metadata, dict) else {}
+
+    def _fps(self, clip_id: str) -> float:
+        clip = self._metadata.get(clip_id)
+        fps = clip.get("fps") if isinstance(clip, dict) else None
+        return fps if isinstance(fps, int | float) and 0 < fps < 1000 else math.nan
+
+    @cached_property
+    def _folder(self) -> Path:
+        """The folder that image paths start from: EgoGen/<part>/<subset> of the release, or any
+        folder on the way there; by default beside the annotations.
+        """
+        root = self.videos or self._json.parent
+        subset = Path(_PARTS[self._part]) / self.subset
+        for place in (Path("EgoGen") / subset, subset, Path(self.subset)):
+            if (root / place).is_dir():
+                return root / place
+        return root
+
+
+def _label(entry: dict[str, Any]) -> str:
+    text = entry.get("action")
+    if not isinstance(text, str):
+        raise SampleError("bad_row", f"action is a {type(text).__name__}, wanted text")
+    label = ego4d_label(text)
+    label = text.strip() if label is None else label
+    if not label or not label.isprintable():
+        raise SampleError("bad_row", "action holds no readable text")
+    return label
+
+
+def _relative_path(entry: dict[str, Any], key: str) -> str:
+    """The image's path, refused where it could lead out of its folder."""
+    text = entry.get(key)
+    if not isinstance(text, str) or not text.isprintable():
+        raise SampleError("bad_row", f"{key} is no path")
+    path = PurePosixPath(text)
+    if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in text or ":" in text:
+        raise SampleError("bad_row", f"{key} {text[:120]!r} is no path below the split's folder")
+    return str(path)
+
+
+def _time(image: str, fps: float) -> float:
+    number = _FRAME_NUMBER.search(PurePosixPath(image).stem)
+    return math.nan if number is None else int(number[1]) / fps
