@@ -22,12 +22,10 @@ TEXT_COLUMNS = (
     "input_sha256",
     "target_sha256",
 )
+TIME_COLUMNS = ("t_start", "t_end", "t_input", "t_target")  # seconds; NaN (an empty cell): not told
 COLUMNS = (
     *TEXT_COLUMNS[:6],
-    "t_start",
-    "t_end",
-    "t_input",
-    "t_target",
+    *TIME_COLUMNS,
     *TEXT_COLUMNS[6:],
     "width",
     "height",
@@ -63,12 +61,14 @@ def load_split(folder: Path) -> Split:
     """Read a finished split; a missing or broken one is a `BenchError`."""
     manifest = read_json(folder / "split.json")
     samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    times = [column for column in TIME_COLUMNS if column in samples]
+    samples[times] = samples[times].apply(pd.to_numeric).astype(float)
     return Split(folder, manifest, samples)
 
 
 def fingerprint(samples: pd.DataFrame) -> str:
     """sha256 over the ordered sample ids, times and actions: equal for equal test sets."""
-    columns = ["sample_id", "action", "t_start", "t_end", "t_input", "t_target"]
+    columns = ["sample_id", "action", *TIME_COLUMNS]
     return _digest(samples[columns].itertuples(index=False, name=None))
 
 

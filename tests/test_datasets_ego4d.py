@@ -158,6 +158,7 @@ def test_redacted_interval(tmp_path: Path) -> None:
         {"is_partial": True},
         {"critical_frames": {"pre_15": 3080.0, "pnr_frame": 3101}},
         {"clip_critical_frames": None},
+        {"clip_critical_frames": {"pre_15": "80"}},
         {"critical_frames": {"pre_15": 0, "pnr_frame": 17999}},
     ],
 )
@@ -297,6 +298,7 @@ def test_the_folder_of_the_videos_may_be_named_itself(tmp_path: Path) -> None:
         ({"clip_critical_frames": {"pre_15": 79, "pnr_frame": None}}, {}, (79, 101)),
         ({"clip_critical_frames": None}, {"clip_parent_start_frame": None}, "no_clip_frame"),
         ({"clip_critical_frames": None}, {"clip_parent_start_frame": 3090}, "no_clip_frame"),
+        ({"clip_critical_frames": [80, 101]}, {}, "no_clip_frame"),
         ({}, {"clip_uid": None}, "missing_video"),
         ({}, {"clip_uid": "../clip"}, "missing_video"),
     ],

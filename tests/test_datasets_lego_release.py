@@ -5,13 +5,17 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from egoactgen_bench.datasets.lego_release import LegoRelease
+from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.splits import fingerprint, load_split
 
 
 def entry(**changes: Any) -> dict[str, Any]:
@@ -187,13 +191,39 @@ def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:
         list(LegoRelease(tmp_path, None, "val").clips())
 
 
+def test_prepared_split_keeps_the_released_pixels(tmp_path: Path, bench: Any) -> None:
+    folder = tmp_path / "data/EgoGen/epickitchen/val/clip-a/0"
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(0).integers(0, 256, (2, 90, 161, 3), dtype=np.uint8)
+    names = [Path(entry()[key]).name for key in ("image_0", "image_1")]
+    for name, pixels in zip(names, noise, strict=True):
+        Image.fromarray(pixels).save(folder / name)
+    write(tmp_path / "data", {"clip-a": {"0": entry()}}, "epickitchen")
+    done = bench("prepare-splits", "lego-release", "--annotations", tmp_path / "data")
+    assert done.status == 0, done.err
+    split = load_split(tmp_path / "workspace/splits/lego-release-epickitchen-val")
+    [sample] = split.samples.to_dict("records")
+    for name, column in zip(names, ("input_frame", "target_frame"), strict=True):
+        with (
+            Image.open(folder / name) as released,
+            Image.open(split.folder / sample[column]) as kept,
+        ):
+            assert kept.format == "PNG"
+            assert np.array_equal(np.asarray(kept), np.asarray(released.convert("RGB")))
+    assert math.isnan(sample["t_start"])
+    assert fingerprint(split.samples) == split.fingerprint
+    assert split.manifest["egovlp"] == "16-frame"
+    texts = load_descriptions(split.folder, "llava_forecast_finetune").texts
+    assert texts == {"clip-a_0": "The person folds a napkin in half."}
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     entries=st.dictionaries(
         st.text(), VALUES | st.dictionaries(st.text(), VALUES | st.just(entry())), max_size=3

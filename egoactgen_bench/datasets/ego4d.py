@@ -134,8 +134,8 @@ class Ego4D(Dataset):
     def notices(self) -> list[str]:
         if self._metadata is None:
             return [
-                f"ego4d.json is not beside {_MAIN}: all its videos are taken as val, and redacted "
-                "passages are known only where the annotations mark a whole interval."
+                f"ego4d.json is not beside {self._main.name}: all its videos are taken as val, and "
+                "redacted passages are known only where the annotations mark a whole interval."
             ]
         if self._without_split:
             return [f"{self._without_split} videos belong to no FHO split and are left out."]
@@ -167,7 +167,9 @@ class Ego4D(Dataset):
         """Video uid → (split_fho, redacted seconds from–to); None where ego4d.json is absent."""
         if self._metadata is None:
             if self.subset != "val":
-                raise BenchError(f"The subset '{self.subset}' needs ego4d.json beside {_MAIN}.")
+                raise BenchError(
+                    f"The subset '{self.subset}' needs ego4d.json beside {self._main.name}."
+                )
             return None
         try:
             return {

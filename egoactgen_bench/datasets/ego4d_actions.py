@@ -113,22 +113,31 @@ def _label(action: dict[str, Any]) -> str:
 
 
 def _frame_numbers(action: dict[str, Any], interval: dict[str, Any]) -> FrameNumbers:
-    numbers = _roles(action, "critical_frames")
-    first, last = numbers
+    first, last = _roles(action, "critical_frames")
     if first is None:
         raise SampleError("no_pre15", f"critical_frames has no {INPUT_ROLE}")
     if last is None:
         raise SampleError("no_pnr", f"critical_frames has no {TARGET_ROLE}")
     clip_uid = interval.get("clip_uid")
-    offset = _frame(interval, "clip_parent_start_frame")
-    in_clip = [
-        within if within is not None or offset is None else number - offset
-        for within, number in zip(
-            _roles(action, "clip_critical_frames"), (first, last), strict=True
-        )
-    ]
     safe_uid = clip_uid if isinstance(clip_uid, str) and is_safe_id(clip_uid) else None
-    return FrameNumbers(first, last, safe_uid, *in_clip)
+    return FrameNumbers(first, last, safe_uid, *_in_clip(action, interval, first, last))
+
+
+def _in_clip(
+    action: dict[str, Any], interval: dict[str, Any], first: int, last: int
+) -> tuple[int | None, int | None]:
+    """The same frames in the clip's file; what is wrong here hurts only who holds no full video."""
+    try:
+        first_told, last_told = _roles(action, "clip_critical_frames")
+        offset = _frame(interval, "clip_parent_start_frame")
+    except SampleError:
+        return None, None
+    if offset is None:
+        return first_told, last_told
+    return (
+        first - offset if first_told is None else first_told,
+        last - offset if last_told is None else last_told,
+    )
 
 
 def _roles(action: dict[str, Any], key: str) -> tuple[int | None, int | None]:
