@@ -31,13 +31,15 @@ class Setting:
     """What a run tells its method beside the method's own options.
 
     `weights` is a folder or file, already found; None where none was named and the method has no
-    default. `argument` is what followed the colon in `images:DIR`.
+    default. `argument` is what followed the colon in `images:DIR`. `described` says whether the run
+    was given descriptions.
     """
 
     weights: Path | None = None
     argument: str | None = None
     device: str = "cpu"
     dtype: str = "float32"
+    described: bool = False
 
 
 class Method(ABC, Generic[OptionsT]):

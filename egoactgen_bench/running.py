@@ -114,7 +114,8 @@ def prepare(
         raise BenchError(f"'{method}' is not a class derived from egoactgen_bench.methods.Method.")
     resolved = resolve(found.Options, dict(options or {}), method)
     place = resolve_device(device, share.local_rank) if found.uses_device else "cpu"
-    setting = Setting(found.find_weights(weights, models), argument, place, dtype)
+    described = descriptions is not None
+    setting = Setting(found.find_weights(weights, models), argument, place, dtype, described)
     built = found(resolved, setting)
     texts = load_descriptions(split.folder, descriptions) if descriptions else None
     samples = split.samples[:limit].to_dict("records")

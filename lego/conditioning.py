@@ -43,9 +43,9 @@ class Conditioner(nn.Module):
             "image_tokens": image_tokens,
             "text_tokens": text_tokens,
         }
-        if self.takes_image:
+        if "image" in self.takes:
             self.projection_img = nn.Linear(vllm_width, width)
-        if self.takes_text:
+        if "text" in self.takes:
             self.projection_txt = nn.Linear(vllm_width, width)
             layer = nn.TransformerEncoderLayer(
                 width, heads, feed_forward, norm_first=True, batch_first=True
@@ -58,12 +58,11 @@ class Conditioner(nn.Module):
         return "action" if self.conditioning == "labels" else "description"
 
     @property
-    def takes_image(self) -> bool:
-        return self.conditioning in ("image", "joint")
-
-    @property
-    def takes_text(self) -> bool:
-        return self.conditioning in ("text", "joint")
+    def takes(self) -> tuple[str, ...]:
+        """Which of the VLLM's features it takes: "image" is H_i, "text" is H_t."""
+        if self.conditioning == "joint":
+            return ("image", "text")
+        return (self.conditioning,) if self.conditioning in ("image", "text") else ()
 
     def forward(
         self, prompt: Tensor, image: Tensor | None = None, text: Tensor | None = None
@@ -73,16 +72,15 @@ class Conditioner(nn.Module):
         L is 77 + 256 + 77 for `joint`. H_i and H_t are needed where the conditioning takes them.
         """
         parts = [prompt]
-        if self.takes_image:
+        if "image" in self.takes:
             parts.append(self.projection_img(image))
-        if self.takes_text:
+        if "text" in self.takes:
             parts.append(self.self_attn_mix(self.projection_txt(text)))
         return torch.cat(parts, dim=1)
 
     def null(self, prompt: Tensor) -> Tensor:
         """∅: the empty prompt's (B, 77, width) embedding beside zeros, as long as `forward`'s."""
-        tokens = self.takes_image * self.sizes["image_tokens"]
-        tokens += self.takes_text * self.sizes["text_tokens"]
+        tokens = sum(self.sizes[f"{kind}_tokens"] for kind in self.takes)
         return torch.cat([prompt, prompt.new_zeros(len(prompt), tokens, prompt.shape[2])], dim=1)
 
 

@@ -1,0 +1,36 @@
+"""From the decoder's output to the picture: clamped, or as the released code does it."""
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from egoactgen_bench.images import resize
+
+SIDE = 256
+
+
+def clamped(decoded: Tensor) -> Image.Image:
+    """(3, H, W) about [-1, 1] → 256 × 256 RGB, values outside the range cut off."""
+    pixels = ((decoded.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return resize(_image(pixels), (SIDE, SIDE))
+
+
+def released(decoded: Tensor, width: int, height: int) -> Image.Image:
+    """(3, H, W) → 256 high at the source's aspect, stretched by its own extremes, through JPEG.
+
+    Bicubic without antialias, truncated to 8 bits, JPEG of quality 75, as the released code saves.
+    """
+    shape = (SIDE, round(SIDE * width / height))
+    large = torch.nn.functional.interpolate(decoded[None].float(), shape, mode="bicubic")[0]
+    low, high = large.min(), large.max()
+    stretched = (large - low) / (high - low).clamp(min=torch.finfo(large.dtype).tiny) * 255
+    stream = io.BytesIO()
+    _image(stretched.to(torch.uint8)).save(stream, format="JPEG", quality=75)
+    return Image.open(stream).convert("RGB")
+
+
+def _image(pixels: Tensor) -> Image.Image:
+    return Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))
