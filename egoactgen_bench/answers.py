@@ -22,14 +22,23 @@ class Answer:
     seconds: float
 
 
-def ask(method: Method[Any], requests: Sequence[Request]) -> list[Answer]:
-    """One answer for each request, in order; each is asked alone where the batch as a whole fails.
+def ask(method: Method[Any], requests: Sequence[Request | SampleError]) -> list[Answer]:
+    """One answer for each request, in order; a `SampleError` among them is its own answer.
 
-    Only a `BenchError` of the method passes through: it concerns the whole run.
+    Each request is asked alone where the batch as a whole fails. Only a `BenchError` of the method
+    passes through: it concerns the whole run.
     """
+    whole = [request for request in requests if isinstance(request, Request)]
+    answers = iter(_ask(method, whole) if whole else [])
+    return [
+        next(answers) if isinstance(request, Request) else Answer(request, "", 0.0)
+        for request in requests
+    ]
+
+
+def _ask(method: Method[Any], requests: list[Request]) -> list[Answer]:
     start = time.perf_counter()
     prompts = [""] * len(requests)
-    failure: SampleError | None = None
     try:
         prompts = [method.prompt(request) for request in requests]
         # Copies, so that a method that draws into its input and then fails meets it clean again.
@@ -38,12 +47,10 @@ def ask(method: Method[Any], requests: Sequence[Request]) -> list[Answer]:
     except BenchError:
         raise
     except Exception as error:  # noqa: BLE001  a stranger's code may raise anything
-        failure = _failure(error)
-    if failure is not None and len(requests) > 1:
+        outputs = [_failure(error)]
+    if len(outputs) < len(requests):  # beyond the handler, which keeps the failed call's tensors
         _release_memory()
-        return [answer for request in requests for answer in ask(method, [request])]
-    if failure is not None:
-        outputs = [failure]
+        return [answer for request in requests for answer in _ask(method, [request])]
     seconds = (time.perf_counter() - start) / len(requests)
     return [Answer(*pair, seconds) for pair in zip(outputs, prompts, strict=True)]
 

@@ -36,7 +36,7 @@ class Journal:
     def check(self, overwrite: bool = False) -> None:
         """Refuse a folder that holds another run, unless to overwrite it, or something else."""
         if self.folder.exists() and not self.folder.is_dir():
-            raise BenchError(f"{self.folder} is not a folder: give another --out or --run.")
+            raise BenchError(f"{self.folder} is not a folder: give another --out or --name.")
         # The finished one again: another process may have completed the run in between.
         for name, state in (*STATES.items(), *STATES.items()):
             if (self.folder / name).is_file():
@@ -55,7 +55,7 @@ class Journal:
             )
             raise BenchError(
                 f"{self.folder} holds {state} run of another plan ({', '.join(values)}): "
-                "name this one with --run, or replace that one with --overwrite."
+                "name this one with --name, or replace that one with --overwrite."
             )
 
     def start(self) -> None:

@@ -75,7 +75,7 @@ def default_name(method: str) -> str:
     name = f"{head}-{Path(argument).resolve().name}" if colon else head
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".")[:128]
     if not is_safe_id(name):
-        raise BenchError(f"Method '{method}' gives its run no name: give one with --run.")
+        raise BenchError(f"Method '{method}' gives its run no name: give one with --name.")
     return name
 
 

@@ -62,7 +62,12 @@ def run(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option("--run", metavar="NAME", help="The run's name (default: the method's)."),
+        typer.Option(
+            "--name",
+            "--run",
+            metavar="NAME",
+            help="The run's name (default: the method's); under torchrun write --name.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
@@ -80,7 +85,7 @@ def run(
     from egoactgen_bench.splits import load_split
 
     if name is not None and not is_safe_id(name):
-        raise BenchError(f"--run '{name}' is no safe file name: letters, digits, '.', '_', '-'.")
+        raise BenchError(f"--name '{name}' is no safe file name: letters, digits, '.', '_', '-'.")
     place = current_workspace()
     loaded = load_split(place.find_split(split))
     job = prepare(
