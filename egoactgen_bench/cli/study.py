@@ -1,4 +1,4 @@
-"""`bench export-amt`: study batches for people."""
+"""`bench export-amt` and `bench import-amt`: study batches for people, and their answers."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,8 +9,9 @@ from egoactgen_bench.cli.app import DebugOption, WorkspaceOption, current_worksp
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
+    """Add the commands to the program."""
     app.command("export-amt")(export_amt)
+    app.command("import-amt")(import_amt)
 
 
 def export_amt(
@@ -76,3 +77,25 @@ def export_amt(
     typer.echo(
         f"{folder}: open preview.html in a browser; keep study.json and key.csv to yourself."
     )
+
+
+def import_amt(
+    results: Annotated[
+        list[Path], typer.Argument(metavar="RESULTS.csv...", help="Results files of one study.")
+    ],
+    study: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="The study's folder or name (default: the latest)."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Read raters' answers: win rates with intervals, agreement, tests and a figure."""
+    from egoactgen_bench.user_study.export import find_study
+    from egoactgen_bench.user_study.importing import import_results
+
+    folder = find_study(current_workspace(), study)
+    imported = import_results(results, folder)
+    for sentence in imported.sentences():
+        typer.echo(sentence)
+    typer.echo(f"{folder}: win_rates.csv, win_rates.png, ratings.csv, agreement.json.")

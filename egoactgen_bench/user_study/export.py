@@ -57,6 +57,22 @@ def export(
     return folder, plan
 
 
+def find_study(workspace: Workspace, name: str | None) -> Path:
+    """The folder of a finished study by its path or name; by default the latest."""
+    if name is not None:
+        folder = next((f for f in (Path(name), workspace.study(name)) if f.is_dir()), Path(name))
+        if not (folder / MANIFEST).is_file():
+            raise BenchError(f"{folder} holds no finished study: make one with `bench export-amt`.")
+        return folder
+    finished = list(workspace.root.glob(f"studies/*/{MANIFEST}"))
+    if not finished:
+        raise BenchError(
+            f"There is no finished study in {workspace.root / 'studies'}: name its folder with "
+            "--study, or make one with `bench export-amt`."
+        )
+    return max(finished, key=lambda path: path.stat().st_mtime_ns).parent
+
+
 def _check(options: Options, runs: Sequence[str], descriptions: Sequence[str]) -> None:
     if options.study == "best-of" and descriptions:
         raise BenchError("--descriptions belongs to --study description; best-of compares runs.")

@@ -10,3 +10,12 @@ document.addEventListener("keydown", function (event) {
   input.focus();
   input.dispatchEvent(new Event("change", { bubbles: true }));
 });
+
+// Instructions that a rater has closed stay closed in the next task.
+(function () {
+  var instructions = document.querySelector(".instructions");
+  try { instructions.open = localStorage.getItem("instructions") !== "closed"; } catch (error) { return; }
+  instructions.addEventListener("toggle", function () {
+    localStorage.setItem("instructions", instructions.open ? "open" : "closed");
+  });
+})();

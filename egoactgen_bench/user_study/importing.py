@@ -1,0 +1,217 @@
+"""Stage import-amt: from results files to win rates, ratings, agreement and a figure."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_json, write_bytes, write_csv, write_json
+from egoactgen_bench.records import Rejection
+from egoactgen_bench.user_study import analysis
+from egoactgen_bench.user_study.amazon import Assignment, read_results
+from egoactgen_bench.user_study.export import MANIFEST
+from egoactgen_bench.user_study.figure import draw_win_rates
+from egoactgen_bench.user_study.plan import Study, Task
+from egoactgen_bench.user_study.ratings import Rating, rate
+from egoactgen_bench.user_study.text import csv_cell, keyed_hash
+
+WORKER_KEY = "worker.key"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of an import, for the command to print."""
+
+    win_rates: pd.DataFrame
+    rejected: pd.DataFrame
+    agreement: dict[str, Any]
+
+    def sentences(self) -> list[str]:
+        """The win rates, the agreement, what was not counted, and what excluding would change."""
+        said = [
+            f"{row['run']}: {100 * row['rate']:.1f} % of {row['votes']} votes "
+            f"(95 % interval {100 * row['lo']:.1f} to {100 * row['hi']:.1f})"
+            for row in self.win_rates.to_dict(orient="records")
+        ]
+        for question, alpha in self.agreement["krippendorff_alpha"].items():
+            shown = "not defined (too few answers or only one)" if alpha is None else f"{alpha:.3f}"
+            said.append(f"Krippendorff's alpha of '{question}': {shown}.")
+        for reason, count in self.rejected["reason"].value_counts().sort_index().items():
+            said.append(f"{count} rows not counted: {reason}.")
+        for name, effect in self.agreement["excluding"].items():
+            if effect["workers"]:
+                rates = ", ".join(
+                    f"{row['run']} {100 * row['rate']:.1f} %"
+                    for row in effect["win_rates"]
+                    if row["rate"] is not None
+                )
+                said.append(f"Without {len(effect['workers'])} workers ({name}): {rates}.")
+        return said
+
+
+def import_results(paths: Sequence[Path], folder: Path) -> Imported:
+    """Read results files into the study's folder.
+
+    Writes win_rates.csv, comparisons.csv, ratings.csv, comments.json, rejected.csv, win_rates.png
+    and, last, agreement.json. Raises `BenchError` where no answer counts.
+    """
+    study = read_json(folder / MANIFEST)
+    kind: Study = study["study"]
+    tasks = [_task(entry) for entry in study["tasks"]]
+    assignments, unread = _read(paths, folder)
+    ratings, unusable = rate(assignments, tasks, kind)
+    rejected = _rejected_table([*unread, *unusable])
+    write_csv(folder / "rejected.csv", rejected.map(csv_cell))
+    votes = analysis.votes_of(ratings)
+    if not votes:
+        reasons = ", ".join(sorted(set(rejected["reason"]))) or "no rows"
+        raise BenchError(
+            f"None of the {len(rejected)} rows is a vote in study '{study['name']}' ({reasons}): "
+            f"see {folder / 'rejected.csv'}, and whether the results belong to this study."
+        )
+    candidates, seed = study["candidates"], study["options"]["seed"]
+    rates = analysis.win_rates(votes, candidates, kind, seed)
+    agreement = _agreement(ratings, candidates, kind, seed)
+    write_csv(folder / "win_rates.csv", rates)
+    write_csv(folder / "comparisons.csv", analysis.comparisons(votes, candidates, kind, seed))
+    write_csv(folder / "ratings.csv", _ratings_table(ratings, kind))
+    write_json(folder / "comments.json", _comments(ratings))
+    draw_win_rates(folder / "win_rates.png", rates, kind, study["split"])
+    write_json(folder / "agreement.json", agreement)
+    return Imported(rates, rejected, agreement)
+
+
+def _task(entry: dict[str, Any]) -> Task:
+    fields = {name: value for name, value in entry.items() if name != "text"}
+    return Task(**fields | {"candidates": tuple(entry["candidates"])})
+
+
+def _read(paths: Sequence[Path], folder: Path) -> tuple[list[Assignment], list[Rejection]]:
+    key = _worker_key(folder)
+    rows = [
+        row
+        for path in paths
+        for row in read_results(path, lambda worker: f"w{keyed_hash(key, 'worker', worker)[:12]}")
+    ]
+    assignments = [row for row in rows if isinstance(row, Assignment)]
+    strangers = [row for row in assignments if "task" not in row.inputs]
+    if assignments and len(strangers) == len(assignments):
+        raise BenchError(
+            f"{', '.join(map(str, paths))}: no column Input.task, so this is not an answer to a "
+            "study of `bench export-amt`."
+        )
+    return assignments, [row for row in rows if isinstance(row, Rejection)]
+
+
+def _worker_key(folder: Path) -> bytes:
+    """The study's random key to its pseudonyms, made on the first import; only its owner reads it.
+
+    Worker ids are public, so a key that others could recompute would hide nobody.
+    """
+    path = folder / WORKER_KEY
+    if not path.is_file():
+        path.touch(mode=0o600)
+        write_bytes(path, secrets.token_hex(32).encode())
+        path.chmod(0o600)
+    return path.read_bytes()
+
+
+def _rejected_table(rejected: Sequence[Rejection]) -> pd.DataFrame:
+    rows = sorted((row.row, row.reason, row.detail) for row in rejected)
+    return pd.DataFrame(rows, columns=["row", "reason", "detail"], dtype=str)
+
+
+def _ratings_table(ratings: Sequence[Rating], study: Study) -> pd.DataFrame:
+    rows = []
+    for rating in ratings:
+        row: dict[str, Any] = {
+            "task": rating.task.name,
+            "sample_id": rating.task.sample_id,
+            "worker": rating.worker,
+        }
+        if study == "best-of":
+            row["run"] = rating.answer
+        else:
+            row |= {"description": rating.task.candidates[0], "fits": rating.answer}
+            row["invents"] = rating.invents
+        row |= {"status": rating.status, "kind": rating.task.kind, "seconds": rating.seconds}
+        rows.append(row | {"comment": csv_cell(rating.comment)})
+    return pd.DataFrame(rows)
+
+
+def _comments(ratings: Sequence[Rating]) -> list[dict[str, str]]:
+    return [
+        {"task": rating.task.name, "worker": rating.worker, "comment": rating.comment}
+        for rating in ratings
+        if rating.comment
+    ]
+
+
+def _agreement(
+    ratings: Sequence[Rating], candidates: list[str], study: Study, seed: int
+) -> dict[str, Any]:
+    votes = analysis.votes_of(ratings)
+    known = [right for answers in analysis.known_answers(ratings).values() for right in answers]
+    repeated = analysis.repeats(ratings)
+    question = "choice" if study == "best-of" else "fits"
+    alphas = {question: analysis.alpha({(v.worker, v.task.name): v.answer for v in votes})}
+    if study == "description":
+        alphas["invents"] = analysis.alpha(
+            {(v.worker, v.task.name): v.invents for v in votes if v.invents}
+        )
+    suspects = {
+        "speeders": analysis.speeders(ratings),
+        "failed_checks": analysis.failed_checks(ratings),
+    }
+    return {
+        "votes": len(votes),
+        "workers": len({vote.worker for vote in votes}),
+        "krippendorff_alpha": alphas,
+        **({"invents": _invents(votes, candidates)} if study == "description" else {}),
+        "checks": {
+            "known_answer": {"answered": len(known), "right": sum(known)},
+            "repeated": {"answered": len(repeated), "same": sum(repeated)},
+        },
+        "excluding": {
+            name: _without(workers, votes, candidates, study, seed)
+            for name, workers in (suspects | {"both": set.union(*suspects.values())}).items()
+        },
+    }
+
+
+def _without(
+    workers: set[str], votes: list[Rating], candidates: list[str], study: Study, seed: int
+) -> dict[str, Any]:
+    left = [vote for vote in votes if vote.worker not in workers]
+    rates = analysis.win_rates(left, candidates, study, seed) if left else pd.DataFrame()
+    return {
+        "workers": sorted(workers),
+        "votes_left": len(left),
+        "win_rates": json.loads(rates.to_json(orient="records")),
+    }
+
+
+def _invents(votes: Sequence[Rating], candidates: Sequence[str]) -> dict[str, Any]:
+    """Per description set: how many answers say that it mentions what is not there, and how many
+    of those that say it does not fit.
+    """
+    table = pd.DataFrame(
+        [(v.task.candidates[0], v.answer, v.invents) for v in votes if v.invents],
+        columns=["description", "fits", "invents"],
+    )
+    counted = {}
+    for name in candidates:
+        rows = table[table["description"] == name]
+        unfit = rows[rows["fits"] == "no"]
+        counted[name] = {
+            "answers": len(rows),
+            "invents": int((rows["invents"] == "yes").sum()),
+            "not_fitting": len(unfit),
+            "not_fitting_and_invents": int((unfit["invents"] == "yes").sum()),
+        }
+    return counted
