@@ -1,4 +1,4 @@
-"""The frames of a split: read from videos, folders or archives, scaled, stored as PNG, hashed.
+"""The frames of a split: read, scaled, stored as PNG and hashed, several videos at a time.
 
 One job is one video. What a job has stored it notes in a journal, line by line, so that a killed
 command goes on where it was.
@@ -7,20 +7,18 @@ command goes on where it was.
 import json
 import multiprocessing
 import os
-import tarfile
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from egoactgen_bench import images
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.files import sha256_bytes, write_bytes
+from egoactgen_bench.pictures import Found, PictureReader
 from egoactgen_bench.records import FrameSource
 
 ROLES = ("input", "target")
@@ -56,6 +54,17 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What a job opened and read to the end, given after its samples."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+Outcome = Stored | Failed | Read
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """The samples of one video. `height` None keeps frames at their size."""
 
@@ -77,7 +86,7 @@ def frame_name(sample_id: str, role: str) -> str:
     return f"frames/{sample_id}/{role}.png"
 
 
-def extract_all(jobs: Sequence[Job], workers: int) -> Iterator[Stored | Failed]:
+def extract_all(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
     """Run all jobs, up to `workers` at a time in processes of their own; 1 runs them here.
 
     The order of what comes back depends on `workers`; what comes back and what is stored does not.
@@ -106,16 +115,17 @@ def extract_all(jobs: Sequence[Job], workers: int) -> Iterator[Stored | Failed]:
             child.terminate()
 
 
-def extract(job: Job) -> Iterator[Stored | Failed]:
+def extract(job: Job) -> Iterator[Outcome]:
     """Store the frames of one video; a sample is stored whole or not at all."""
     places: dict[FrameSource, list[tuple[str, str]]] = defaultdict(list)
     for wanted in job.wanted:
         places[wanted.input].append((wanted.sample_id, "input"))
         places[wanted.target].append((wanted.sample_id, "target"))
     halves: dict[str, dict[str, _Frame | SampleError]] = defaultdict(dict)
+    reader = PictureReader()
     with job.journal.open("a", encoding="utf-8") as journal:
-        for source, picture in read_frames(places):
-            frame = _encode(picture, job.height)
+        for source, found in reader.read(places):
+            frame = _encode(found, job.height)
             for sample_id, role in places[source]:
                 halves[sample_id][role] = frame
                 if len(halves[sample_id]) == len(ROLES):
@@ -125,6 +135,7 @@ def extract(job: Job) -> Iterator[Stored | Failed]:
                         journal.write("\n" + json.dumps(asdict(outcome)))
                         journal.flush()
                     yield outcome
+    yield Read(reader.files, reader.bytes)
 
 
 def read_journals(folder: Path) -> Iterator[Stored]:
@@ -137,84 +148,13 @@ def read_journals(folder: Path) -> Iterator[Stored]:
                 continue
 
 
-def read_frames(
-    sources: Iterable[FrameSource],
-) -> Iterator[tuple[FrameSource, Image.Image | SampleError]]:
-    """Each source once with its RGB picture or why there is none, in one pass per file."""
-    by_file: dict[Path, list[FrameSource]] = defaultdict(list)
-    for source in sources:
-        by_file[source.path].append(source)
-    for path, wanted in by_file.items():
-        members = [source for source in wanted if source.member is not None]
-        timed = [source for source in wanted if source.time is not None]
-        if members:
-            yield from _from_archive(path, members)
-        if timed:
-            yield from _from_video(path, timed)
-        if len(members) + len(timed) < len(wanted):
-            yield FrameSource(path), _image_file(path)
-
-
-def _from_video(
-    path: Path, wanted: list[FrameSource]
-) -> Iterator[tuple[FrameSource, Image.Image | SampleError]]:
-    from egoactgen_bench.video import frames_at
-
-    times = sorted(source.time for source in wanted if source.time is not None)
-    for time, picture in frames_at(path, times):
-        yield FrameSource(path, time=time), picture
-
-
-def _from_archive(
-    path: Path, wanted: list[FrameSource]
-) -> Iterator[tuple[FrameSource, Image.Image | SampleError]]:
-    """Read members in the archive's own order: one sequential pass, ended with the last wanted."""
-    missing = {_plain(source.member or ""): source for source in wanted}
-    error = SampleError("missing_image", f"not in {path.name}")
-    try:
-        with tarfile.open(path) as archive:
-            for entry in archive:
-                source = missing.pop(_plain(entry.name), None)
-                if source is None:
-                    continue
-                stream = archive.extractfile(entry)
-                name = f"{path.name}: {entry.name}"
-                yield source, _decoded(stream.read() if stream else b"", name)
-                if not missing:
-                    return
-    except FileNotFoundError:
-        error = SampleError("missing_video", path.name)
-    except (tarfile.TarError, EOFError) as broken:
-        error = SampleError("undecodable", f"{path.name}: {broken}")
-    for source in missing.values():
-        yield source, error
-
-
-def _plain(member: str) -> str:
-    return member.removeprefix("./")
-
-
-def _image_file(path: Path) -> Image.Image | SampleError:
-    try:
-        return images.read_rgb(path)
-    except SampleError as error:
-        return error
-
-
-def _decoded(data: bytes, name: str) -> Image.Image | SampleError:
-    try:
-        return images.decode_rgb(data, name)
-    except SampleError as error:
-        return error
-
-
-def _encode(picture: Image.Image | SampleError, height: int | None) -> _Frame | SampleError:
-    if isinstance(picture, SampleError):
-        return picture
-    size = picture.size
+def _encode(found: Found, height: int | None) -> _Frame | SampleError:
+    if isinstance(found, SampleError):
+        return found
+    size = found.size
     if height is not None:
-        picture = images.resize(picture, images.frame_size(*size, height))
-    png = images.png_bytes(picture)
+        found = images.resize(found, images.frame_size(*size, height))
+    png = images.png_bytes(found)
     return _Frame(png, sha256_bytes(png), size)
 
 
@@ -234,7 +174,7 @@ def _store(
     return Stored(sample_id, first.sha256, last.sha256, *first.source_size)
 
 
-def _extract_whole(job: Job) -> list[Stored | Failed]:
+def _extract_whole(job: Job) -> list[Outcome]:
     return list(extract(job))
 
 

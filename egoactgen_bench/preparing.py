@@ -2,9 +2,9 @@
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from egoactgen_bench.extracting import (
     ROLES,
     Failed,
     Job,
+    Read,
     Stored,
     Wanted,
     extract_all,
@@ -34,18 +35,17 @@ START_ANEW = "give --overwrite to start anew, or --name for another split"
 
 @dataclass(frozen=True)
 class Prepared:
-    """A finished split and what this call did for it.
+    """A finished split, and what this call did for it.
 
-    `failures` counts the samples whose frames are not to be had, by reason. `files` and `bytes`
-    are the number and size of the videos, archives and images that this call read.
+    `failures` counts the samples whose frames are not to be had, by reason; `resumed` those that
+    were there from an earlier call.
     """
 
     split: Split
     failures: Counter[str]
     already_complete: bool = False
     resumed: int = 0
-    files: int = 0
-    bytes: int = 0
+    read: Read = field(default_factory=Read)
 
 
 def prepare(
@@ -71,37 +71,59 @@ def prepare(
     if plan.recipe["times_only"]:
         return Prepared(_finish(plan, folder, made_by, None, {}), Counter())
     stored = _stored_before(folder, before)
-    failures: dict[str, Rejection] = {}
-    wanted = _wanted(plan, stored, failures)
-    on_sample(len(stored) + len(failures))
     resumed = len(stored)
+    on_sample(resumed)
     write_json(folder / JOURNAL / "plan.json", _identity(plan) | {"versions": made_by})
-    rows = {clip.sample_id: clip.row for clip in plan.clips}
-    for outcome in extract_all(_jobs(plan, folder, wanted), workers):
-        if isinstance(outcome, Failed):
-            failures[outcome.sample_id] = Rejection(
-                rows[outcome.sample_id], outcome.reason, outcome.detail
-            )
-        else:
-            stored[outcome.sample_id] = outcome
-        on_sample(1)
+    failures, read = _extract(plan, folder, stored, workers, on_sample)
     if not stored:
-        shutil.rmtree(folder / JOURNAL)
-        _remove_if_empty(folder)
+        _remove(folder)
         raise BenchError(
             f"None of the {len(failures):,} samples of {plan.name} could be kept: "
             f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
             f"Is --videos {plan.dataset.videos} the right folder?"
         )
     split = _finish(plan, folder, made_by, stored, failures)
-    paths = {source.path for item in wanted for source in (item.input, item.target)}
-    return Prepared(
-        split,
-        Counter(failure.reason for failure in failures.values()),
-        resumed=resumed,
-        files=len(paths),
-        bytes=sum(path.stat().st_size for path in paths if path.is_file()),
-    )
+    failed = Counter(failure.reason for failure in failures.values())
+    return Prepared(split, failed, resumed=resumed, read=read)
+
+
+def _extract(
+    plan: Plan,
+    folder: Path,
+    stored: dict[str, Stored],
+    workers: int,
+    on_sample: Callable[[int], object],
+) -> tuple[dict[str, Rejection], Read]:
+    """Add to `stored` what can be had; return what cannot, by sample id, and what was read."""
+    failures: dict[str, Rejection] = {}
+    videos: dict[str, list[Wanted]] = defaultdict(list)
+    for clip in plan.clips:
+        place = plan.places[clip.sample_id]
+        if clip.sample_id in stored:
+            continue
+        if isinstance(place, SampleError):
+            failures[clip.sample_id] = Rejection(clip.row, place.code, place.detail)
+        else:
+            videos[clip.video_id].append(Wanted(clip.sample_id, *place))
+    on_sample(len(failures))
+    rows = {clip.sample_id: clip.row for clip in plan.clips}
+    read = Read()
+    # The videos with most samples come first, so that workers end together.
+    jobs = [
+        Job(tuple(items), folder, folder / JOURNAL / f"{number:06d}.jsonl", plan.recipe["size"])
+        for number, items in enumerate(sorted(videos.values(), key=len, reverse=True))
+    ]
+    for outcome in extract_all(jobs, workers):
+        match outcome:
+            case Stored(sample_id):
+                stored[sample_id] = outcome
+                on_sample(1)
+            case Failed(sample_id, reason, detail):
+                failures[sample_id] = Rejection(rows[sample_id], reason, detail)
+                on_sample(1)
+            case Read(files, size):
+                read = Read(read.files + files, read.bytes + size)
+    return failures, read
 
 
 def _open_folder(
@@ -147,16 +169,21 @@ def _identity(plan: Plan) -> dict[str, Any]:
 
 def _remove(folder: Path) -> None:
     """Remove a split, manifest first; descriptions that others wrote stay."""
-    (folder / "split.json").unlink(missing_ok=True)
-    for name in ("samples.csv", "rejected.csv"):
+    for name in ("split.json", "samples.csv", "rejected.csv"):
         (folder / name).unlink(missing_ok=True)
     for name in ("frames", JOURNAL):
         shutil.rmtree(folder / name, ignore_errors=True)
-
-
-def _remove_if_empty(folder: Path) -> None:
     if not any(folder.iterdir()):
         folder.rmdir()
+
+
+def _sweep(folder: Path, stored: Container[str]) -> None:
+    """Remove what a kill can leave: files half written, frames of a sample not kept."""
+    for torn in [*folder.glob(".*.tmp"), *folder.glob("frames/*/.*.tmp")]:
+        torn.unlink()
+    for frames in folder.glob("frames/*"):
+        if frames.name not in stored:
+            shutil.rmtree(frames)
 
 
 def _stored_before(folder: Path, before: Split | None) -> dict[str, Stored]:
@@ -182,32 +209,6 @@ def _is_whole(folder: Path, item: Stored) -> bool:
         return False
 
 
-def _wanted(plan: Plan, stored: dict[str, Stored], failures: dict[str, Rejection]) -> list[Wanted]:
-    """The samples to extract; those without a place are added to `failures`."""
-    wanted = []
-    for clip in plan.clips:
-        place = plan.places[clip.sample_id]
-        if clip.sample_id in stored:
-            continue
-        if isinstance(place, SampleError):
-            failures[clip.sample_id] = Rejection(clip.row, place.code, place.detail)
-        else:
-            wanted.append(Wanted(clip.sample_id, *place))
-    return wanted
-
-
-def _jobs(plan: Plan, folder: Path, wanted: list[Wanted]) -> list[Job]:
-    """One job a video, those with most samples first, so that workers end together."""
-    video_of = {clip.sample_id: clip.video_id for clip in plan.clips}
-    videos: dict[str, list[Wanted]] = defaultdict(list)
-    for item in wanted:
-        videos[video_of[item.sample_id]].append(item)
-    return [
-        Job(tuple(items), folder, folder / JOURNAL / f"{number:06d}.jsonl", plan.recipe["size"])
-        for number, items in enumerate(sorted(videos.values(), key=len, reverse=True))
-    ]
-
-
 def _finish(
     plan: Plan,
     folder: Path,
@@ -227,8 +228,7 @@ def _finish(
         if isinstance(row, Rejection) or row.sample_id in failures
     ]
     (folder / "split.json").unlink(missing_ok=True)
-    for torn in [*folder.glob(".*.tmp"), *folder.glob("frames/*/.*.tmp")]:
-        torn.unlink()
+    _sweep(folder, stored or ())
     write_csv(folder / "samples.csv", samples)
     write_csv(folder / "rejected.csv", pd.DataFrame(rejected, columns=["row", "reason", "detail"]))
     _write_descriptions(plan.dataset, folder, kept)

@@ -132,7 +132,7 @@ def test_split_holds_scaled_frames_hashes_counts_and_descriptions(make, tmp_path
         "sample_id,description\ns0,The left hand cuts an onion.\n"
     )
     assert not done.failures
-    assert done.files == 12
+    assert done.read.files == 12
     assert not (tmp_path / "split/.partial").exists()
 
 

@@ -156,8 +156,8 @@ def _summarise(done: "Prepared") -> None:
     _echo_reasons(counts["by_reason"])
     if done.resumed:
         typer.echo(f"  {done.resumed:,} of them were there from an earlier call")
-    if done.files:
-        typer.echo(f"  read: {done.files:,} files of {_bytes(done.bytes)}")
+    if done.read.files:
+        typer.echo(f"  {_bytes(done.read.bytes)} read from {done.read.files:,} files")
     typer.echo(f"  folder: {done.split.folder}")
     if done.failures:
         reasons = ", ".join(f"{code} {n:,}" for code, n in done.failures.most_common())

@@ -1,0 +1,79 @@
+"""prepare-splits on real containers: EPIC-KITCHENS rows on videos made here, and a real clip."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from egoactgen_bench.files import read_csv
+from egoactgen_bench.splits import load_split
+
+HEADER = "narration_id,video_id,start_timestamp,stop_timestamp,narration,verb,noun"
+FPS = 25
+
+
+def write_video(path: Path, frames: int, size: tuple[int, int] = (160, 90)) -> None:
+    """Frame n is a grey of level 2 n."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=FPS, options={"g": "12", "crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.time_base = Fraction(1, FPS)
+        for number in range(frames):
+            pixels = np.full((size[1], size[0], 3), 2 * number, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
+        container.mux(stream.encode())
+
+
+@pytest.fixture
+def epic(tmp_path: Path) -> tuple[Path, Path]:
+    rows = [
+        "P01_1_0,P01_1,00:00:00.10,00:00:01.00,take mug,take,mug",  # starts too early
+        "P01_1_1,P01_1,00:00:01.25,00:00:02.25,open door,open,door",
+        "P01_1_2,P01_1,00:00:02.25,00:00:03.25,close door,close,door",
+        "P01_1_3,P01_1,00:00:03.85,00:00:04.85,wash cup,wash,cup",  # target at 4.45 of 4 s
+        "P01_1_4,P01_1,00:00:05.00,00:00:06.00,dry cup,dry,cup",  # all after the end
+        "P02_1_0,P02_1,00:00:01.00,00:00:02.00,cut leek,cut,leek",  # its video is missing
+        "P03_1_0,P03_1,00:00:01.00,00:00:02.00,cut leek,cut,leek",  # its video is cut in half
+        "P03_1_1,P03_1,00:00:00.30,00:00:00.40,peel leek,peel,leek",
+    ]
+    annotations = tmp_path / "EPIC_100_validation.csv"
+    annotations.write_text("\n".join([HEADER, *rows]) + "\n")
+    write_video(tmp_path / "videos/P01/videos/P01_1.MP4", 4 * FPS)
+    whole = tmp_path / "videos/P03/videos/P03_1.MP4"
+    write_video(whole, 4 * FPS)
+    whole.write_bytes(whole.read_bytes()[:-2000])  # the index at the end is lost
+    return annotations, tmp_path / "videos"
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_frames_on_screen_and_reasons(bench, epic, tmp_path, workers):
+    annotations, videos = epic
+    call = ("prepare-splits", "epic-kitchens", "--annotations", annotations, "--videos", videos)
+    result = bench(*call, "--size", 64, "--workers", workers)
+    assert result.status == 1
+    folder = tmp_path / "workspace/splits/epic-kitchens-val"
+    split = load_split(folder)
+    assert list(split.samples.sample_id) == ["P01_1_1", "P01_1_2"]
+    for row in split.samples.itertuples():
+        for path, time in ((row.input_frame, row.t_input), (row.target_frame, row.t_target)):
+            image = Image.open(folder / path)
+            assert image.size == (114, 64)
+            assert np.asarray(image).mean() == pytest.approx(2 * int(time * FPS + 0.025), abs=1)
+        assert (row.width, row.height) == (160, 90)
+    rejected = read_csv(folder / "rejected.csv", dtype=str)
+    assert list(zip(rejected.row, rejected.reason, strict=True)) == [
+        ("P01_1_0", "input_before_start"),
+        ("P01_1_3", "target_after_end"),
+        ("P01_1_4", "input_after_end"),
+        ("P02_1_0", "missing_video"),
+        ("P03_1_0", "undecodable"),
+        ("P03_1_1", "undecodable"),
+    ]
+    assert "5 samples have no frames (undecodable 2, " in result.err
+    assert "input_before_start" not in result.err
+    assert "read from 2 files" in result.out
+    assert bench("verify", folder).status == 0
