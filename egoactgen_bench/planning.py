@@ -14,9 +14,7 @@ from egoactgen_bench.datasets.base import Dataset, Subset
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.images import frame_size
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection, is_safe_id
-from egoactgen_bench.splits import fingerprint
-
-TIMES = ("sample_id", "action", "t_start", "t_end", "t_input", "t_target")
+from egoactgen_bench.splits import TIME_COLUMNS, fingerprint
 
 # For estimates: PNG bytes a pixel of natural frames, and processor seconds to seek, decode, scale
 # and store one frame of a 1080p H.264 video.
@@ -50,7 +48,8 @@ class Plan:
     @cached_property
     def times_fingerprint(self) -> str:
         """The fingerprint that the split has if no frame is missing."""
-        columns = {key: [getattr(clip, key) for clip in self.clips] for key in TIMES}
+        keys = ("sample_id", "action", *TIME_COLUMNS)
+        columns = {key: [getattr(clip, key) for clip in self.clips] for key in keys}
         return fingerprint(pd.DataFrame(columns))
 
     @property

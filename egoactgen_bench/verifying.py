@@ -10,14 +10,13 @@ import pandas as pd
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_csv, read_json, sha256_file
-from egoactgen_bench.splits import Split, fingerprint, frames_fingerprint, load_split
+from egoactgen_bench.splits import TIME_COLUMNS, Split, fingerprint, frames_fingerprint, load_split
 
 MANIFESTS = ("split.json", "run.json", "score.json", "study.json")
 # Columns of a samples.csv that name a file, each with the column of its sha256.
 HASHED = {"input_frame": "input_sha256", "target_frame": "target_sha256", "image": "sha256"}
 TABLES = ("samples.csv", "rejected.csv")
 PICTURE_FOLDERS = ("frames", "images")
-TIMES = ["t_start", "t_end", "t_input", "t_target"]
 
 
 def verify(folder: Path) -> list[str]:
@@ -43,16 +42,15 @@ def verify(folder: Path) -> list[str]:
 
 def against(folder: Path, standard: Path) -> list[str]:
     """How a split differs from a standard one in ids and times; `standard` is its split.json."""
-    have, wanted = load_split(folder), read_json(standard)
-    if have.fingerprint == wanted["fingerprint"]:
+    have, wanted = load_split(folder), load_split(standard.parent)
+    if have.fingerprint == wanted.fingerprint:
         return []
-    types = dict.fromkeys(["sample_id", "video_id"], str)
-    reference = read_csv(standard.parent / "samples.csv", dtype=types)
-    both = reference.merge(
+    both = wanted.samples.merge(
         have.samples, on="sample_id", how="outer", suffixes=("", "_here"), indicator=True
-    )
+    ).fillna({time: -1.0 for column in TIME_COLUMNS for time in (column, f"{column}_here")})
     moved = (both["_merge"] == "both") & (
-        both[TIMES].to_numpy() != both[[f"{time}_here" for time in TIMES]].to_numpy()
+        both[[*TIME_COLUMNS]].to_numpy()
+        != both[[f"{column}_here" for column in TIME_COLUMNS]].to_numpy()
     ).any(axis=1)
     found = {
         "is missing": both["_merge"] == "left_only",
