@@ -1,26 +1,26 @@
 """Exact frames: the picture on screen at a wanted time, by presentation time."""
 
+import queue
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from PIL import Image
-
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.video_decoding import DecodingRun
-from egoactgen_bench.video_picture import picture
+from egoactgen_bench.video_decoding import Found, frames_from
 from egoactgen_bench.video_stream import VideoStream
-
-Found = Image.Image | SampleError
 
 SEEK_WORTH = 0.5  # seconds to the next keyframe from which a jump beats decoding on
 BLIND_SEEK_WORTH = 10.0  # the same where the container lists no keyframes
+LARGEST_SHARE = 64  # frames that one thread may hold until they are asked for
 
 
-def frames_at(path: Path, times: Sequence[float]) -> Iterator[tuple[float, Found]]:
+def frames_at(
+    path: Path, times: Sequence[float], threads: int = 1
+) -> Iterator[tuple[float, Found]]:
     """The frame on screen at each distinct time, in ascending order, in one pass over the video.
 
     Times are in seconds after the first displayed frame; on screen is the last frame that begins at
@@ -29,7 +29,7 @@ def frames_at(path: Path, times: Sequence[float]) -> Iterator[tuple[float, Found
     `missing_video`, or `undecodable` (lost by damage; never a neighbour's picture).
     """
     try:
-        reader = VideoReader(path)
+        reader = VideoReader(path, threads)
     except SampleError as error:
         yield from ((time, error) for time in sorted(set(times)))
         return
@@ -38,11 +38,14 @@ def frames_at(path: Path, times: Sequence[float]) -> Iterator[tuple[float, Found
 
 
 class VideoReader:
-    """An open video that gives frames by time; `bytes_read` counts what was read of the file."""
+    """An open video that gives frames by time; `bytes_read` counts what was read of the file.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.video = VideoStream(path)
+    Only groups of pictures that hold a wanted time are decoded, `threads` of them at once.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self.path, self.threads = path, threads
+        self._streams = [VideoStream(path)]
 
     def __enter__(self) -> Self:
         return self
@@ -53,11 +56,12 @@ class VideoReader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.video.close()
+        for stream in self._streams:
+            stream.close()
 
     @property
     def bytes_read(self) -> int:
-        return self.video.file.bytes_read
+        return sum(stream.file.bytes_read for stream in self._streams)
 
     def frames_at(self, times: Sequence[float]) -> Iterator[tuple[float, Found]]:
         """As the function `frames_at`."""
@@ -65,59 +69,54 @@ class VideoReader:
         early = bisect_left(wanted, -0.001)
         for time in wanted[:early]:
             yield time, SampleError("before_start", f"{self.path.name}: {time:.3f} s")
-        for group in self._groups(wanted[early:]):
-            yield from self._decode(group)
+        shares = list(self._shares(wanted[early:]))
+        if self.threads > 1 and len(shares) > 1:
+            yield from self._in_threads(shares)
+        else:
+            for share in shares:
+                yield from frames_from(self._streams[0], share)
 
-    def _groups(self, times: list[float]) -> Iterator[list[float]]:
+    def _shares(self, times: list[float]) -> Iterator[list[float]]:
         """Cut `times` where jumping to a later keyframe is cheaper than decoding on."""
-        group: list[float] = []
+        share: list[float] = []
         for time in times:
-            if group and self._jump_pays(group[-1], time):
-                yield group
-                group = []
-            group.append(time)
-        if group:
-            yield group
+            full = self.threads > 1 and len(share) == LARGEST_SHARE
+            if share and (full or self._jump_pays(share[-1], time)):
+                yield share
+                share = []
+            share.append(time)
+        if share:
+            yield share
 
     def _jump_pays(self, now: float, then: float) -> bool:
-        keyframes, delay = self.video.keyframes, self.video.delay
-        if not keyframes:
+        video = self._streams[0]
+        if not video.keyframes:
             return then - now > BLIND_SEEK_WORTH
-        position = bisect_right(keyframes, self.video.limit(then) - delay)
-        return position > 0 and keyframes[position - 1] + delay > self.video.limit(now + SEEK_WORTH)
+        position = bisect_right(video.keyframes, video.limit(then) - video.delay)
+        if position == 0:
+            return False
+        return video.keyframes[position - 1] + video.delay > video.limit(now + SEEK_WORTH)
 
-    def _decode(self, times: list[float]) -> Iterator[tuple[float, Found]]:
-        limits = [self.video.limit(time) for time in times]
-        run = DecodingRun(self.video)
-        open_times = deque(times)
-        for shown in self.video.shown_from(limits[0]):
-            if shown.coded.dts > limits[-1]:
-                break
-            wanted = times[bisect_left(limits, shown.coded.pts) : bisect_left(limits, shown.until)]
-            run.take(shown, wanted)
-            yield from self._decided(run, open_times)
-        run.drain()
-        yield from self._decided(run, open_times)
-        for time in open_times:
-            yield time, self._past(time, run.end)
+    def _in_threads(self, shares: list[list[float]]) -> Iterator[tuple[float, Found]]:
+        """The shares' frames in order, some shares ahead; each thread has the file open."""
+        count = min(self.threads, len(shares))
+        self._streams += [VideoStream(self.path) for _ in range(count - len(self._streams))]
+        idle: queue.SimpleQueue[VideoStream] = queue.SimpleQueue()
+        for stream in self._streams:
+            idle.put(stream)
 
-    def _decided(self, run: DecodingRun, times: deque[float]) -> Iterator[tuple[float, Found]]:
-        """Take from the front of `times` those whose frame is out, or known to be lost."""
-        while times and run.is_decided(times[0]):
-            time = times.popleft()
-            frame = run.pop(time)
-            if frame is None:
-                yield time, self._lost(time)
-            else:
-                yield time, picture(frame, self.video.stream.sample_aspect_ratio)
+        def decode(share: list[float]) -> list[tuple[float, Found]]:
+            stream = idle.get()
+            try:
+                return list(frames_from(stream, share))
+            finally:
+                idle.put(stream)
 
-    def _lost(self, time: float) -> SampleError:
-        return SampleError("undecodable", f"{self.path.name}: the frame at {time:.3f} s is damaged")
-
-    def _past(self, time: float, end: int) -> SampleError:
-        declared = self.video.declared_end() or end
-        if self.video.limit(time) < max(end, declared) + self.video.tolerance:
-            return self._lost(time)
-        length = float((max(end, declared) - self.video.origin) / self.video.ticks)
-        detail = f"{self.path.name}: {time:.3f} s, the last frame ends at {length:.3f} s"
-        return SampleError("after_end", detail)
+        with ThreadPoolExecutor(count) as pool:
+            ahead: deque[Future[list[tuple[float, Found]]]] = deque()
+            for share in shares:
+                ahead.append(pool.submit(decode, share))
+                if len(ahead) > count:
+                    yield from ahead.popleft().result()
+            while ahead:
+                yield from ahead.popleft().result()

@@ -1,12 +1,49 @@
 """Decoding from a keyframe on, and which of the frames can be trusted."""
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import av
+from PIL import Image
 
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.video_picture import picture
 from egoactgen_bench.video_stream import Shown, VideoStream
+
+Found = Image.Image | SampleError
+
+
+def frames_from(video: VideoStream, times: Sequence[float]) -> Iterator[tuple[float, Found]]:
+    """The frames for ascending times, decoded in one go from the keyframe before the first."""
+    limits = [video.limit(time) for time in times]
+    run = DecodingRun(video)
+    waiting = deque(times)
+    for shown in video.shown_from(limits[0]):
+        if shown.coded.dts > limits[-1]:
+            break
+        run.take(
+            shown, times[bisect_left(limits, shown.coded.pts) : bisect_left(limits, shown.until)]
+        )
+        while waiting and run.is_decided(waiting[0]):
+            yield waiting[0], run.pop(waiting.popleft())
+    run.drain()
+    for time in waiting:
+        yield time, run.pop(time) if run.is_decided(time) else past_the_last(video, time, run.end)
+
+
+def past_the_last(video: VideoStream, time: float, end: int) -> SampleError:
+    """Why no frame that could be read is on screen at `time`; the last of them ended at `end`."""
+    end = max(end, video.declared_end() or end)
+    if video.limit(time) < end + video.tolerance:
+        return lost(video, time)
+    length = float((end - video.origin) / video.ticks)
+    return SampleError("after_end", f"{video.name}: {time:.3f} s of {length:.3f} s")
+
+
+def lost(video: VideoStream, time: float) -> SampleError:
+    return SampleError("undecodable", f"{video.name}: the frame at {time:.3f} s is damaged")
 
 
 class Fed(NamedTuple):
@@ -101,13 +138,15 @@ class DecodingRun:
         )
         return out or self._is_lost(target)
 
-    def pop(self, time: float) -> av.VideoFrame | None:
-        """The frame for a decided time, None if it is lost."""
+    def pop(self, time: float) -> Found:
+        """What to give for a decided time."""
         target = self._targets.pop(time)
-        frame = None if self._is_lost(target) else self._frames[target.pts]
+        if self._is_lost(target):
+            return lost(self.video, time)
+        frame = self._frames[target.pts]
         if target not in self._targets.values():
-            self._frames.pop(target.pts, None)
-        return frame
+            del self._frames[target.pts]
+        return picture(frame, self.video.stream.sample_aspect_ratio)
 
     def _is_lost(self, target: Fed) -> bool:
         return self._damage.get(target.keyframe, target.rank + 1) <= target.rank

@@ -14,8 +14,6 @@ from av.stream import Discard
 
 from egoactgen_bench.errors import SampleError
 
-START_PACKETS = 64  # the first displayed frame is among them, however frames are reordered
-
 
 class CountedFile(io.FileIO):
     """A file that counts the bytes that were read from it."""
@@ -52,6 +50,7 @@ class VideoStream:
     """
 
     def __init__(self, path: Path) -> None:
+        self.name = path.name
         try:
             self.file = CountedFile(path)
         except FileNotFoundError:
@@ -101,8 +100,10 @@ class VideoStream:
 
     def _first_pts(self, path: Path) -> int:
         """The time of the first displayed frame: at or after the first keyframe, none discarded."""
-        first, shown = None, []
-        for coded in itertools.islice(self._demux(), START_PACKETS):
+        first, shown = None, list[int]()
+        for coded in self._demux():
+            if shown and coded.dts >= min(shown):
+                break
             if first is None and coded.packet.is_keyframe:
                 first = coded.pts
                 self.delay = coded.pts - coded.dts
@@ -177,26 +178,30 @@ class VideoStream:
             yield Shown(coded, min(until, coded.pts + shortest) if cut else until, damaged)
 
     def _with_damage(self, stream: Iterator[Coded]) -> Iterator[tuple[Coded, bool]]:
-        """Each packet and whether its bytes, or those of the packet that follows, are broken."""
+        """Each packet and whether its bytes are broken, or so near a broken start that they may be.
+
+        Damage that begins in a slice's data is the decoder's to notice, which it may fail to; but
+        damage of more than one packet shows in the head of the second.
+        """
         previous, broken = None, False
         for coded in stream:
-            was_broken, broken = broken, coded.packet.is_corrupt or self._is_broken(coded.packet)
+            units, cut = self._nal_units(coded.packet), coded.packet.is_corrupt
             if previous is not None:
-                yield previous, was_broken or broken
-            previous = coded
+                yield previous, broken or (not units and not cut)
+            previous, broken = coded, cut or not units or not all(units)
         if previous is not None:
             yield previous, broken
 
-    def _is_broken(self, packet: av.Packet) -> bool:
-        size = self.nal_length_size
-        return bool(size) and split_nal_units(bytes(packet), size) is None
+    def _nal_units(self, packet: av.Packet) -> list[bytes]:
+        """The packet's NAL units as of `split_nal_units`; one unit where the codec has none."""
+        data = bytes(packet)
+        return split_nal_units(data, self.nal_length_size) if self.nal_length_size else [data]
 
     def is_unreferenced(self, packet: av.Packet) -> bool:
         """Whether no other frame is predicted from this one (known for H.264 in MP4 and MKV)."""
         if not self.nal_length_size or self.stream.codec_context.name != "h264":
             return False
-        units = split_nal_units(bytes(packet), self.nal_length_size) or []
-        return bool(units) and all(unit[0] & 0x60 == 0 for unit in units)
+        return all(unit and unit[0] & 0x60 == 0 for unit in self._nal_units(packet))
 
 
 def successor(ordered: list[int], value: int) -> int | None:
@@ -214,18 +219,18 @@ def nal_length_size(codec: str, extradata: bytes) -> int:
     return 0
 
 
-def split_nal_units(data: bytes, length_size: int) -> list[bytes] | None:
-    """The NAL units of a packet; None where the bytes cannot be what an encoder wrote.
+def split_nal_units(data: bytes, length_size: int) -> list[bytes]:
+    """The NAL units of a packet; an empty one at the end stands for bytes no encoder wrote.
 
-    Inside a unit three zero bytes never follow each other (H.264 and H.265, 7.4.1); zeros at its
-    end may be padding.
+    None at all: not even the first unit's head makes sense. Inside a unit three zero bytes never
+    follow each other (H.264 and H.265, 7.4.1); zeros at its end may be padding.
     """
-    units, position = [], 0
+    units, position = list[bytes](), 0
     while position < len(data):
         begin = position + length_size
         position = begin + int.from_bytes(data[position:begin], "big")
         unit = data[begin:position].rstrip(b"\0")
-        if position > len(data) or not unit or unit[0] & 0x80 or b"\0\0\0" in unit:
-            return None
-        units.append(unit)
+        if position > len(data) or not unit or unit[0] & 0x80:
+            return [*units, b""] if units else []
+        units.append(b"" if b"\0\0\0" in unit else unit)
     return units
