@@ -19,17 +19,22 @@ def clamped(decoded: Tensor) -> Image.Image:
 
 
 def released(decoded: Tensor, width: int, height: int) -> Image.Image:
-    """(3, H, W) → 256 high at the source's aspect, stretched by its own extremes, through JPEG.
+    """(3, H, W) → RGB at the source's aspect, stretched, and through JPEG of quality 75."""
+    stream = io.BytesIO()
+    _image(stretched(decoded, width, height)).save(stream, format="JPEG", quality=75)
+    return Image.open(stream).convert("RGB")
 
-    Bicubic without antialias, truncated to 8 bits, JPEG of quality 75, as the released code saves.
+
+def stretched(decoded: Tensor, width: int, height: int) -> Tensor:
+    """(3, H, W) → (3, 256, 256·width/height) uint8 as the released code makes it before saving.
+
+    Bicubic without antialias, stretched from its own minimum to its own maximum, truncated.
     """
     shape = (SIDE, round(SIDE * width / height))
     large = torch.nn.functional.interpolate(decoded[None].float(), shape, mode="bicubic")[0]
     low, high = large.min(), large.max()
-    stretched = (large - low) / (high - low).clamp(min=torch.finfo(large.dtype).tiny) * 255
-    stream = io.BytesIO()
-    _image(stretched.to(torch.uint8)).save(stream, format="JPEG", quality=75)
-    return Image.open(stream).convert("RGB")
+    scaled = (large - low) / (high - low).clamp(min=torch.finfo(large.dtype).tiny) * 255
+    return scaled.to(torch.uint8)
 
 
 def _image(pixels: Tensor) -> Image.Image:

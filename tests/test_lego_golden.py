@@ -5,6 +5,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -14,6 +15,7 @@ from lego.conditioning import conditioner_of, load_conditioner
 from lego.denoiser import released, schedule
 from lego.denoiser.sampler import ancestral_sample, guided
 from lego.denoiser.weights import load
+from lego.postprocess import stretched
 from reference_weights import hashed_weights, seeded
 
 
@@ -130,3 +132,45 @@ def test_ten_ancestral_steps(golden, tiny):
     close(latent, tiny.expected["ema/ancestral10_latent"], 5e-3)
     assert next(noises, None) is None
     close(tiny.model.decode(latent), tiny.expected["ema/ancestral10_image"], 5e-3)
+
+
+def test_released_postprocessing(tiny):
+    decoded = torch.from_numpy(tiny.expected["ema/ancestral10_image"])[0]
+    found = stretched(decoded, 456, 256).permute(1, 2, 0)
+    assert np.array_equal(found, tiny.expected["ema/postprocessed_uint8_256x456"])
+
+
+@pytest.fixture
+def fed_split(drawn_split):
+    """A split with a description and, in `features/`, full-size features of its first sample."""
+    sample_id = pd.read_csv(drawn_split / "samples.csv")["sample_id"][0]
+    for kind, tokens in (("image", 256), ("text", 9)):
+        (drawn_split / "features" / kind).mkdir(parents=True)
+        drawn = seeded(tokens, (tokens, 5120)).half().numpy()
+        np.save(drawn_split / "features" / kind / f"{sample_id}.npy", drawn)
+    (drawn_split / "descriptions").mkdir()
+    table = f"sample_id,description\n{sample_id},a hand opens the drawer\n"
+    (drawn_split / "descriptions" / "written.csv").write_text(table)
+    return drawn_split
+
+
+def test_a_released_checkpoint_runs_as_it_comes(golden, bench, fed_split):
+    checkpoint = golden / "upstream_tiny.ckpt"
+    run = ("run", "--method", "lego", "--weights", checkpoint, "--limit", 1, "-o", "steps=2")
+    described = (*run, "--descriptions", "written")
+    for call, asked in ((run, "--descriptions NAME"), (described, "-o features=DIR")):
+        result = bench(*call)
+        assert (result.status, asked in result.err) == (2, True), result.err
+    fed = (*described, "-o", f"features={fed_split / 'features'}")
+    assert bench(*fed).status == 0
+    folder = fed_split.parents[1] / "runs" / "drawn-val" / "lego"
+    first = frames_and_manifest(folder)
+    assert len(first) == 2
+    assert bench(*fed, "--overwrite").status == 0
+    assert frames_and_manifest(folder) == first
+
+
+def frames_and_manifest(run):
+    manifest = json.loads((run / "run.json").read_text())
+    kept = {k: v for k, v in manifest.items() if k not in ("timing", "device", "versions")}
+    return [kept, *(path.read_bytes() for path in sorted((run / "images").iterdir()))]
