@@ -118,6 +118,9 @@ def test_another_study_is_not_overwritten_unasked(bench, study):
     assert (study / "key.csv").read_bytes() == key
     assert bench("export-amt", "--seed", 1, "--overwrite").status == 0
     assert (study / "key.csv").read_bytes() != key
+    url = "https://host.example/study"
+    assert bench("export-amt", "--seed", 1, "--image-base-url", url).status == 0  # the same key
+    assert bench("export-amt", "--seed", 1).status == 0
     shown = {row[c] for row in rows_of(study / "batch.csv") for c in row if c.startswith("i")}
     assert shown == {f"images/{path.name}" for path in (study / "images").iterdir()}
 
@@ -189,6 +192,16 @@ def test_manifest_hashes_every_file(bench, study):
     on_disk = {p.relative_to(study).as_posix() for p in study.rglob("*") if p.is_file()}
     assert set(files) == on_disk - {"study.json"}
     assert all(sha256_file(study / name) == value for name, value in files.items())
+
+
+def test_verify_finds_a_changed_study(bench, study):
+    bench("export-amt")
+    assert bench("verify", study).status == 0
+    with (study / "key.csv").open("a") as stream:
+        stream.write(" ")
+    result = bench("verify", study)
+    assert result.status == 1
+    assert "key.csv" in result.out + result.err
 
 
 def refusals(split: Path):

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 from PIL import Image
 
+from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.files import read_csv
 from egoactgen_bench.splits import Split
 from egoactgen_bench.user_study.plan import Options, Plan, Task, frame, numbered, row_of, secret_key
 from egoactgen_bench.user_study.sampling import choose_examples, shuffled
-
-Descriptions = dict[str, dict[str, str]]  # set → sample id → text
 
 
 def plan_description(split: Split, names: Sequence[str], options: Options) -> Plan:
@@ -44,8 +41,8 @@ def plan_description(split: Split, names: Sequence[str], options: Options) -> Pl
     return Plan(split, options, tuple(descriptions), examples, spare, key, tasks, show)
 
 
-def find_descriptions(split: Split, names: Sequence[str]) -> Descriptions:
-    """The named description sets, or all that the split has; empty texts count as missing."""
+def find_descriptions(split: Split, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Set → sample id → text, of the named description sets or of all that the split has."""
     folder = split.folder / "descriptions"
     wanted = list(dict.fromkeys(names)) or sorted(path.stem for path in folder.glob("*.csv"))
     if not wanted:
@@ -53,15 +50,7 @@ def find_descriptions(split: Split, names: Sequence[str]) -> Descriptions:
             f"Split '{split.name}' has no descriptions in {folder}: make them with "
             "`bench lego enrich`, or put a NAME.csv with the columns sample_id, description there."
         )
-    return {name: _read(folder / f"{name}.csv") for name in wanted}
-
-
-def _read(path: Path) -> dict[str, str]:
-    table = read_csv(path, dtype=str)
-    if not {"sample_id", "description"} <= set(table.columns):
-        raise BenchError(f"{path} needs the columns sample_id and description.")
-    table = table[table["description"].str.strip() != ""]
-    return dict(zip(table["sample_id"], table["description"], strict=True))
+    return {name: load_descriptions(split.folder, name).texts for name in wanted}
 
 
 def description_tasks(

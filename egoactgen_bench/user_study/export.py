@@ -1,7 +1,6 @@
 """Stage export-amt: write a study's folder, its manifest last."""
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -88,11 +87,9 @@ def _check(options: Options, runs: Sequence[str], descriptions: Sequence[str]) -
 def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) -> None:
     """Write study.json, batch.csv, key.csv, hit.html, preview.html and images/.
 
-    Raises `BenchError` where another finished study lies there:
-    its key may be wanted for answers on their way.
+    Raises `BenchError` where a finished study with another key lies there.
     """
-    recipe = _recipe(plan)
-    _make_room(folder, recipe, overwrite)
+    _make_room(folder, plan, overwrite)
     pictures = _Pictures(folder / IMAGES, plan.key)
     shown = [_place(plan, task.name, plan.show(task), pictures) for task in plan.tasks]
     rows = [pages.Row(task.name, columns) for task, columns in zip(plan.tasks, shown, strict=True)]
@@ -111,7 +108,7 @@ def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) ->
     files = ["batch.csv", "key.csv", "hit.html", "preview.html", *pictures.relative_names()]
     manifest = {
         "name": name,
-        **recipe,
+        **_recipe(plan),
         "secret": plan.key.hex(),
         "tasks": [
             task.as_json() | {"text": _texts(row.columns)}
@@ -121,6 +118,7 @@ def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) ->
         "versions": versions(),
     }
     write_json(folder / MANIFEST, manifest)
+    pictures.remove_others()
 
 
 def _recipe(plan: Plan) -> dict[str, Any]:
@@ -139,18 +137,20 @@ def _recipe(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _make_room(folder: Path, recipe: dict[str, Any], overwrite: bool) -> None:
+def _make_room(folder: Path, plan: Plan, overwrite: bool) -> None:
     manifest = folder / MANIFEST
-    if manifest.is_file() and not overwrite:
-        old = read_json(manifest)
-        if {name: old.get(name) for name in recipe} != recipe:
-            raise BenchError(
-                f"{folder} holds a study made with other options, and answers to it may be on "
-                "their way: give this one another --name, or replace that one with --overwrite."
-            )
-    manifest.unlink(missing_ok=True)
-    if (folder / IMAGES).is_dir():
-        shutil.rmtree(folder / IMAGES)
+    if not manifest.is_file():
+        return
+    old = read_json(manifest)
+    tasks = [{k: v for k, v in task.items() if k != "text"} for task in old.get("tasks", [])]
+    if old.get("secret") == plan.key.hex() and tasks == [task.as_json() for task in plan.tasks]:
+        return
+    if not overwrite:
+        raise BenchError(
+            f"{folder} holds another study, and answers to it may be on their way: "
+            "give this one another --name, or replace that one with --overwrite."
+        )
+    manifest.unlink()
 
 
 class _Pictures:
@@ -170,6 +170,12 @@ class _Pictures:
 
     def relative_names(self) -> list[str]:
         return [f"{IMAGES}/{name}" for name in self.names]
+
+    def remove_others(self) -> None:
+        """Remove pictures of an earlier study, which nobody should upload."""
+        for path in self.folder.glob("*.png"):
+            if path.name not in set(self.names):
+                path.unlink()
 
 
 def _place(

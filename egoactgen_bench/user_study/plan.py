@@ -57,7 +57,9 @@ class Task:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value != ""}
+        """The fields that say something, for study.json."""
+        filled = {name: value for name, value in asdict(self).items() if value != ""}
+        return filled | {"candidates": list(self.candidates)}
 
 
 @dataclass(frozen=True)
