@@ -15,14 +15,15 @@ from egoactgen_bench.files import write_csv, write_json, write_text
 from egoactgen_bench.measuring import Measurer, Outcome, gather
 from egoactgen_bench.metrics.base import CAPTIONERS, Setting
 from egoactgen_bench.metrics.batch import Role
-from egoactgen_bench.protocols import Selection, select
+from egoactgen_bench.protocols import PUBLISHED_PROTOCOL, Selection, select
+from egoactgen_bench.published import published_rows
 from egoactgen_bench.runs import Run
 from egoactgen_bench.scores import Scores
 from egoactgen_bench.sharding import Share
 from egoactgen_bench.sources import Candidate, Frame, Sample
 from egoactgen_bench.splits import Split
 from egoactgen_bench.summarising import Tables, tabulate
-from egoactgen_bench.tables import latex, markdown
+from egoactgen_bench.tables import latex, markdown, plain
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ def execute(job: Job, progress: bool = False) -> Scores | None:
     failed = job.selection.failed | outcome.broken
     manifest = job.settled | {
         "runs": _runs(job.candidates, tables),
+        "published": _published(job),
         "metrics": tables.metrics,
         "failed_metrics": failed,
         "skipped_metrics": job.selection.skipped,
@@ -168,6 +170,7 @@ def _write(folder: Path, manifest: dict[str, Any], tables: Tables) -> Scores:
     scores = Scores(
         folder, manifest, tables.values, tables.summary, tables.comparisons, tables.errors
     )
+    write_csv(folder / "table.csv", plain(scores))
     write_text(folder / "table.md", markdown(scores))
     write_text(folder / "table.tex", latex(scores))
     write_json(folder / "score.json", manifest)
@@ -186,6 +189,12 @@ def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any
         }
         for candidate in candidates
     ]
+
+
+def _published(job: Job) -> list[dict[str, Any]]:
+    """The paper's numbers, which only the protocol of its code may stand beside."""
+    own = job.settled["protocol"] == PUBLISHED_PROTOCOL
+    return published_rows(job.split.manifest) if own else []
 
 
 def _changes(outcome: Outcome) -> list[str]:

@@ -1,8 +1,10 @@
 """The table of a scoring in Markdown and LaTeX: the paper's layout, with intervals and marks."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from egoactgen_bench.scores import Scores
 
@@ -24,7 +26,8 @@ class Table:
     """What both formats print: headings with arrows, one row of cells a run."""
 
     headings: list[tuple[str, bool, bool]]  # label, higher is better, primary
-    rows: list[tuple[str, list[Cell]]]
+    rows: list[tuple[str, str, list[Cell]]]  # run, n, cells
+    published: list[tuple[str, str, list[Cell]]]
     notes: list[str]
 
 
@@ -35,9 +38,20 @@ def layout(scores: Scores) -> Table:
         (about["label"], about["higher_is_better"], about["primary"]) for about in metrics.values()
     ]
     columns = [_cells(scores, name) for name in metrics]
-    names = list(scores.summary["run"])
-    rows = [(name, [column[number] for column in columns]) for number, name in enumerate(names)]
-    return Table(headings, rows, _notes(scores))
+    rows = [
+        (run["run"], str(run["n"]), [column[number] for column in columns])
+        for number, run in enumerate(scores.manifest["runs"])
+    ]
+    published = [
+        (
+            f"{row['method']} (published)",
+            "",
+            [_published_cell(row, name, metrics[name]) for name in metrics],
+        )
+        for row in scores.manifest["published"]
+        if metrics.keys() & row.keys()
+    ]
+    return Table(headings, rows, published, _notes(scores))
 
 
 def markdown(scores: Scores) -> str:
@@ -52,8 +66,8 @@ def markdown(scores: Scores) -> str:
         _line(["run", "n", *head]),
         _line(["---", *["---:"] * (len(head) + 1)]),
     ]
-    for (name, cells), n in zip(table.rows, scores.summary["n"], strict=True):
-        lines.append(_line([_plain(name), str(n), *map(_markdown_cell, cells)]))
+    for name, n, cells in table.rows + table.published:
+        lines.append(_line([_plain(name), n, *map(_markdown_cell, cells)]))
     return "\n".join([*lines, "", *(f"- {note}" for note in table.notes)]) + "\n"
 
 
@@ -70,15 +84,28 @@ def latex(scores: Scores) -> str:
         "\\toprule",
         " & ".join(["Method", *head]) + " \\\\",
         "\\midrule",
-        *(
-            " & ".join([_escape(name), *map(_latex_cell, cells)]) + " \\\\"
-            for name, cells in table.rows
-        ),
+        *map(_latex_row, table.rows),
+        *(["\\midrule"] if table.published else []),
+        *map(_latex_row, table.published),
         "\\bottomrule",
         "\\end{tabular}",
         *(f"% {note}" for note in table.notes),
     ]
     return "\n".join(lines) + "\n"
+
+
+def plain(scores: Scores) -> pd.DataFrame:
+    """The table's numbers as printed, without margins and marks."""
+    table = layout(scores)
+    labels = ["run", "n", *(label for label, _, _ in table.headings)]
+    rows = [
+        [name, n, *(cell.text for cell in cells)] for name, n, cells in table.rows + table.published
+    ]
+    return pd.DataFrame(rows, columns=labels)
+
+
+def _published_cell(row: dict[str, Any], metric: str, about: dict[str, Any]) -> Cell:
+    return Cell(f"{row[metric]:.{about['decimals']}f}" if metric in row else "–")
 
 
 def _cells(scores: Scores, metric: str) -> list[Cell]:
@@ -148,6 +175,11 @@ def _plain(text: str) -> str:
 def _markdown_cell(cell: Cell) -> str:
     text = f"**{cell.text}**" if cell.best else cell.text
     return text + "\\*" * cell.worse + (f" ± {cell.margin}" if cell.margin else "")
+
+
+def _latex_row(row: tuple[str, str, list[Cell]]) -> str:
+    name, _, cells = row
+    return " & ".join([_escape(name), *map(_latex_cell, cells)]) + " \\\\"
 
 
 def _latex_cell(cell: Cell) -> str:

@@ -1,0 +1,54 @@
+"""Structural similarity."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.ndimage import gaussian_filter1d
+
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.metrics.base import Metric
+from egoactgen_bench.metrics.batch import Batch
+from egoactgen_bench.options import Options
+
+SIGMA, RADIUS = 1.5, 5  # the paper's 11 × 11 Gaussian window
+STABILISERS = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+
+
+class Ssim(Metric[Options]):
+    """Structural similarity of the output and the target (Wang et al. 2004), over RGB."""
+
+    name, label, position = "ssim", "SSIM", 110
+    decimals = 4
+    higher_is_better = True
+
+    def facts(self) -> Mapping[str, str]:
+        return {"window": "gauss11-1.5", "colour": "rgb", "range": "255", "resize": "lanczos"}
+
+    def measure(self, batch: Batch) -> NDArray[np.float64]:
+        """(n, 1) in [-1, 1]; an image smaller than the window is `too_small`."""
+        pairs = zip(batch.images("output"), batch.images("target"), strict=True)
+        return np.array([[ssim(output, target)] for output, target in pairs])
+
+
+def ssim(output: Image.Image, target: Image.Image) -> float:
+    """Mean SSIM over channels and all places where the window lies inside the images."""
+    if min(target.size) < 2 * RADIUS + 1:
+        raise SampleError("too_small", f"{target.size}, at least {2 * RADIUS + 1} pixels a side")
+    x, y = (np.asarray(image, np.float64) for image in (output, target))
+    mean_x, mean_y = _window(x), _window(y)
+    variance_x = _window(x * x) - mean_x**2
+    variance_y = _window(y * y) - mean_y**2
+    covariance = _window(x * y) - mean_x * mean_y
+    first, second = STABILISERS
+    luminance = (2 * mean_x * mean_y + first) / (mean_x**2 + mean_y**2 + first)
+    structure = (2 * covariance + second) / (variance_x + variance_y + second)
+    return float(np.mean(luminance * structure))
+
+
+def _window(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Gaussian means over the window, (height − 10, width − 10, 3)."""
+    for axis in (0, 1):
+        image = gaussian_filter1d(image, SIGMA, axis=axis, radius=RADIUS)
+    return image[RADIUS:-RADIUS, RADIUS:-RADIUS]
