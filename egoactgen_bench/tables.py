@@ -43,11 +43,7 @@ def layout(scores: Scores) -> Table:
         for number, run in enumerate(scores.manifest["runs"])
     ]
     published = [
-        (
-            f"{row['method']} (published)",
-            "",
-            [_published_cell(row, name, metrics[name]) for name in metrics],
-        )
+        (f"{row['method']} (published)", "", _published_cells(row, metrics))
         for row in scores.manifest["published"]
         if metrics.keys() & row.keys()
     ]
@@ -104,8 +100,11 @@ def plain(scores: Scores) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=labels)
 
 
-def _published_cell(row: dict[str, Any], metric: str, about: dict[str, Any]) -> Cell:
-    return Cell(f"{row[metric]:.{about['decimals']}f}" if metric in row else "–")
+def _published_cells(row: dict[str, Any], metrics: dict[str, dict[str, Any]]) -> list[Cell]:
+    return [
+        Cell(f"{row[name]:.{about['decimals']}f}" if name in row else "–")
+        for name, about in metrics.items()
+    ]
 
 
 def _cells(scores: Scores, metric: str) -> list[Cell]:
