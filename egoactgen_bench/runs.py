@@ -79,8 +79,9 @@ def default_name(method: str) -> str:
     return name
 
 
-def load_run(folder: Path) -> Run:
+def load_run(folder: Path | str) -> Run:
     """Read a finished run; an unfinished or broken one is a `BenchError`."""
+    folder = Path(folder)
     if folder.is_dir() and not (folder / "run.json").is_file():
         raise BenchError(f"{folder} holds no finished run: run it to the end with `bench run`.")
     manifest = read_json(folder / "run.json")

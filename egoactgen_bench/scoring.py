@@ -20,6 +20,7 @@ from egoactgen_bench.published import published_rows
 from egoactgen_bench.runs import Run
 from egoactgen_bench.scores import Scores
 from egoactgen_bench.sharding import Share
+from egoactgen_bench.slices import all_slices
 from egoactgen_bench.sources import Candidate, Frame, Sample
 from egoactgen_bench.splits import Split
 from egoactgen_bench.summarising import Tables, tabulate
@@ -157,11 +158,12 @@ def execute(job: Job, progress: bool = False) -> Scores | None:
         "timing": {"seconds": round(seconds, 3)},
         "versions": provenance.versions(_packages(job)),
     }
-    return _write(job.folder, manifest, tables)
+    return _write(job, manifest, tables)
 
 
-def _write(folder: Path, manifest: dict[str, Any], tables: Tables) -> Scores:
+def _write(job: Job, manifest: dict[str, Any], tables: Tables) -> Scores:
     """Write the tables, and last of all score.json."""
+    folder = job.folder
     (folder / "score.json").unlink(missing_ok=True)
     write_csv(folder / "scores.csv", tables.values)
     write_csv(folder / "summary.csv", tables.summary)
@@ -170,6 +172,7 @@ def _write(folder: Path, manifest: dict[str, Any], tables: Tables) -> Scores:
     scores = Scores(
         folder, manifest, tables.values, tables.summary, tables.comparisons, tables.errors
     )
+    write_csv(folder / "slices.csv", all_slices(scores, job.split))
     write_csv(folder / "table.csv", plain(scores))
     write_text(folder / "table.md", markdown(scores))
     write_text(folder / "table.tex", latex(scores))

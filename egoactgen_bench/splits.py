@@ -57,8 +57,9 @@ class Split:
         return self.folder / relative
 
 
-def load_split(folder: Path) -> Split:
+def load_split(folder: Path | str) -> Split:
     """Read a finished split; a missing or broken one is a `BenchError`."""
+    folder = Path(folder)
     manifest = read_json(folder / "split.json")
     samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
     times = [column for column in TIME_COLUMNS if column in samples]

@@ -16,6 +16,13 @@ PERMUTATIONS = 9_999
 BLOCK = 1_000_000  # weights held at a time
 
 
+def means(values: Floats) -> Floats:
+    """(columns,) means of the values that are there; NaN for a column without any."""
+    counts = np.sum(~np.isnan(values), axis=0)
+    with np.errstate(invalid="ignore"):
+        return np.nansum(values, axis=0) / np.where(counts, counts, np.nan)
+
+
 def bootstrap_means(values: Floats, clusters: Clusters, draws: int, seed: int = 0) -> Floats:
     """(draws, columns) means over clusters drawn with replacement, the same draws for all columns.
 
@@ -25,25 +32,27 @@ def bootstrap_means(values: Floats, clusters: Clusters, draws: int, seed: int = 
     sums = _cluster_sums(np.where(infinite, 0, values), clusters)
     counts = _cluster_sums(np.where(np.isnan(values), np.nan, 1), clusters)
     infinities = _cluster_sums(np.where(infinite, np.sign(values), 0), clusters)
-    means = []
+    drawn = []
     for weights in _cluster_draws(len(sums), draws, seed):
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = (weights @ sums) / (weights @ counts)
         toward = weights @ infinities
-        means.append(np.where(toward == 0, mean, np.copysign(np.inf, toward)))
-    return np.concatenate(means)
+        drawn.append(np.where(toward == 0, mean, np.copysign(np.inf, toward)))
+    return np.concatenate(drawn)
 
 
 def bootstrap_intervals(
     values: Floats, clusters: Clusters, draws: int, seed: int = 0, level: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """(columns,) lower and upper percentile bounds of the mean; NaN for a column without values.
+    """(columns,) lower and upper percentile bounds of the mean; NaN without values or draws.
 
     Bounds are drawn means themselves, never interpolated, so that infinite ones stay in order.
     """
-    means = bootstrap_means(values, clusters, draws, seed)
     bounds = np.full((2, values.shape[1]), np.nan)
-    for column, drawn in enumerate(means.T):
+    if not draws or not len(values):
+        return bounds[0], bounds[1]
+    every = bootstrap_means(values, clusters, draws, seed)
+    for column, drawn in enumerate(every.T):
         drawn = drawn[~np.isnan(drawn)]
         if len(drawn):
             tails = [(1 - level) / 2, (1 + level) / 2]

@@ -128,7 +128,7 @@ def _summary(
     for column in columns:
         name, factor = column.metric.name, column.metric.factor
         low = high = np.full(len(names), np.nan)
-        if column.metric.per_sample and draws:
+        if column.metric.per_sample:
             low, high = statistics.bootstrap_intervals(
                 column.values, clusters, draws, BOOTSTRAP_SEED
             )

@@ -1,7 +1,7 @@
 """The interface of a data set: annotations in, action clips and rejections out."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -81,6 +81,14 @@ class Dataset(ABC):
     def video_durations(self) -> dict[str, float]:
         """Seconds of each video whose length the annotations tell; known after `clips`."""
         return {}
+
+    @classmethod
+    def participant_slice(cls, video_id: str, train: Collection[str] | None = None) -> str:
+        """`seen` or `unseen`: whether the video's participant is among those of training.
+
+        `train` names them, else the data set's own list; "" where neither tells.
+        """
+        return ""
 
     def downloader_ids(self, clips: list[ActionClip]) -> list[str]:
         """The ids that the data set's own downloader takes, sorted, each once."""

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,11 +31,21 @@ _VIDEO_PATTERNS = ("*/videos/*", "EPIC-KITCHENS/*/videos/*", "videos/*", "*")
 _TIMESTAMP = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d(?:\.\d+)?)", re.ASCII)
 
 
+# EPIC_100_unseen_participant_ids_validation.csv of the official annotations
+UNSEEN = frozenset({"P18", "P32"})
+
+
 class EpicKitchens(Dataset):
     """EPIC-KITCHENS-100 action segments (annotation CSV; videos or extracted rgb_frames)."""
 
     name: ClassVar[str] = "epic-kitchens"
     egovlp: EgoVLP = "16-frame"
+
+    @classmethod
+    def participant_slice(cls, video_id: str, train: Collection[str] | None = None) -> str:
+        participant = video_id.partition("_")[0]
+        unseen = participant in UNSEEN if train is None else participant not in train
+        return "unseen" if unseen else "seen"
 
     def clips(self) -> Iterator[ActionClip | Rejection]:
         seen: set[str] = set()
