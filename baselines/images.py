@@ -27,26 +27,28 @@ class Images(Method[Options]):
         self.folder = Path(setting.argument or "")
         if not self.folder.is_dir():
             raise BenchError(f"images:{self.folder}: there is no such folder.")
-        self.files = {
-            path.name: path for path in sorted(self.folder.iterdir()) if path.suffix in SUFFIXES
-        }
+        self.files: dict[str, list[Path]] = {}
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix.lower() in SUFFIXES:
+                self.files.setdefault(path.stem, []).append(path)
         if not self.files:
             raise BenchError(f"images:{self.folder}: it holds no {', '.join(SUFFIXES)} files.")
 
     def sources(self) -> dict[str, str]:
-        lines = (f"{sha256_file(path)}  {name}\n" for name, path in self.files.items())
+        files = [path for paths in self.files.values() for path in paths]
+        lines = (f"{sha256_file(path)}  {path.name}\n" for path in files)
         return {"images": sha256_bytes("".join(lines).encode())}
 
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
         return [self._find(request.sample_id) for request in requests]
 
     def _find(self, sample_id: str) -> Image.Image | SampleError:
-        names = [sample_id + suffix for suffix in SUFFIXES if sample_id + suffix in self.files]
-        if not names:
+        found = self.files.get(sample_id, [])
+        if not found:
             return SampleError("missing_image", f"no {sample_id}.png, .jpg or .webp")
-        if len(names) > 1:
-            return SampleError("ambiguous_image", f"both {names[0]} and {names[1]}")
+        if len(found) > 1:
+            return SampleError("ambiguous_image", f"both {found[0].name} and {found[1].name}")
         try:
-            return read_rgb(self.files[names[0]])
+            return read_rgb(found[0])
         except SampleError as error:
-            return SampleError(error.code, names[0])
+            return SampleError(error.code, found[0].name)

@@ -10,11 +10,14 @@ import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json
 from egoactgen_bench.runs import COLUMNS, OK, Run, load_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATES = {"run.json": "a finished", "plan.json": "an unfinished"}
 
@@ -96,36 +99,38 @@ class Journal:
 
     def partial(self, batches: Iterable[int]) -> Run:
         """What these batches hold, while others are missing; its manifest has no counts."""
-        import pandas as pd
-
-        entries = [read_json(self._entry(batch)) for batch in batches]
-        rows = [row for entry in entries for row in entry["rows"]]
-        return Run(self.folder, self.plan, pd.DataFrame(rows, columns=list(COLUMNS)))
+        try:
+            _, table = self._read(batches)
+        except FileNotFoundError:  # taken away by the process that has just completed the run
+            return load_run(self.folder)
+        return Run(self.folder, self.plan, table)
 
     def assemble(self, passed: dict[str, Any], versions: dict[str, str]) -> Run | None:
         """Write samples.csv, then run.json, and return the run; None while a batch is missing.
 
         Whoever finishes last does this; two at once write the same bytes.
         """
-        import pandas as pd
-
-        if not self.finished and not all(self.holds(batch) for batch in range(self.batches)):
-            return None
         if not self.finished:
+            if not all(self.holds(batch) for batch in range(self.batches)):
+                return None
             try:
-                entries = [read_json(self._entry(batch)) for batch in range(self.batches)]
-            except BenchError:  # taken away by the process that assembled them
+                entries, table = self._read(range(self.batches))
+            except FileNotFoundError:  # as in `partial`
                 return load_run(self.folder)
-            rows = [row for entry in entries for row in entry["rows"]]
-            write_csv(self.folder / "samples.csv", pd.DataFrame(rows, columns=list(COLUMNS)))
+            write_csv(self.folder / "samples.csv", table)
             manifest = self.plan | {"options": {"passed": passed} | self.plan["options"]}
-            write_json(
-                self.folder / "run.json",
-                manifest | _summary(entries, rows) | {"versions": versions},
-            )
+            manifest |= _summary(entries, table) | {"versions": versions}
+            write_json(self.folder / "run.json", manifest)
         run = load_run(self.folder)
         self._sweep(run)
         return run
+
+    def _read(self, batches: Iterable[int]) -> tuple[list[dict[str, Any]], "pd.DataFrame"]:
+        import pandas as pd
+
+        entries = [json.loads(self._entry(batch).read_bytes()) for batch in batches]
+        rows = [row for entry in entries for row in entry["rows"]]
+        return entries, pd.DataFrame(rows, columns=list(COLUMNS))
 
     def _sweep(self, run: Run) -> None:
         """Take away what only an unfinished run needs, and images that no row names."""
@@ -140,13 +145,16 @@ class Journal:
         return self.folder / "journal" / f"{batch:06d}.json"
 
 
-def _summary(entries: list[dict[str, Any]], rows: list[dict[str, Any]]) -> dict[str, Any]:
-    statuses = sorted(row["status"] for row in rows)
-    by_status = {status: statuses.count(status) for status in dict.fromkeys(statuses)}
-    seconds = sum(entry["seconds"] for entry in entries)
+def _summary(entries: list[dict[str, Any]], table: "pd.DataFrame") -> dict[str, Any]:
+    by_status = {str(status): int(n) for status, n in table["status"].value_counts().items()}
     made = by_status.get(OK, 0)
+    seconds = sum(entry["seconds"] for entry in entries)
     return {
-        "counts": {"samples": len(rows), "failed": len(rows) - made, "by_status": by_status},
+        "counts": {
+            "samples": len(table),
+            "failed": len(table) - made,
+            "by_status": dict(sorted(by_status.items())),
+        },
         "device": ", ".join(sorted({entry["device"] for entry in entries})),
         "timing": {
             "seconds": round(seconds, 3),

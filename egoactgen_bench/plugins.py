@@ -35,36 +35,24 @@ def load(kind: str, name: str) -> tuple[Any, str | None]:
 
 
 def find(kind: str, name: str) -> Any:
-    """The plug-in class of a registered name, without argument, or of `module:Class`."""
+    """The plug-in class of a registered name, with or without argument, or of `module:Class`."""
     points = registered(kind)
-    if name in points:
-        return points[name].load()
-    module, colon, attribute = name.partition(":")
-    if colon and module in points:
-        return points[module].load()
-    if colon:
-        return _import(kind, module, attribute)
-    raise BenchError(f"There is no {kind[:-1]} '{name}'.{did_you_mean(name, points)}")
-
-
-def _import(kind: str, module: str, attribute: str) -> Any:
+    head, colon, attribute = name.partition(":")
+    if head not in points and not colon:
+        raise BenchError(f"There is no {kind[:-1]} '{name}'.{did_you_mean(name, points)}")
     here = str(Path.cwd())
-    if here not in sys.path:  # a console script, unlike `python -m`, does not look there
+    if head not in points and here not in sys.path:  # a console script does not look there
         sys.path.insert(0, here)
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except ModuleNotFoundError as error:
-        if error.name is not None and module.startswith(error.name):
-            raise BenchError(
-                f"There is no {kind[:-1]} '{module}:{attribute}': no registered name and no "
-                f"importable module '{module}'.{did_you_mean(module, registered(kind))}"
-            ) from None
-        raise BenchError(f"Importing '{module}' failed: {error}.") from error
-    except AttributeError as error:
-        if getattr(error, "obj", None) is not sys.modules.get(module):
-            raise BenchError(f"Importing '{module}' failed: {error}.") from error
-        raise BenchError(f"Module '{module}' has no '{attribute}'.") from None
+        if head in points:
+            return points[head].load()
+        return getattr(importlib.import_module(head), attribute)
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and head.startswith(error.name or head):
+            raise BenchError(
+                f"There is no {kind[:-1]} '{name}': no registered name and no importable module "
+                f"'{head}'.{did_you_mean(head, points)}"
+            ) from None
         raise BenchError(
-            f"Importing '{module}' failed: {type(error).__name__}: {error}."
+            f"The {kind[:-1]} '{name}' cannot be loaded ({type(error).__name__}: {error})."
         ) from error

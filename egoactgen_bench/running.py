@@ -1,7 +1,8 @@
 """The stage `run`: a method's images for every sample of a split."""
 
+import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -99,7 +100,40 @@ def prepare(
     limit: int | None = None,
     shard: str = "1/1",
 ) -> Job:
-    """Settle a run without writing anything; a call that cannot be served is a `BenchError`."""
+    """Settle a run before any image is made; a call that cannot be served is a `BenchError`."""
+    _check(split, batch_size, limit, dtype)
+    share = Share.of_process(shard)
+    texts = load_descriptions(split.folder, descriptions) if descriptions else None
+    passed = dict(options or {})
+    found, argument = plugins.load("methods", method)
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise BenchError(f"'{method}' is not a class derived from egoactgen_bench.methods.Method.")
+    resolved = resolve(found.Options, passed, method)
+    place = resolve_device(device, share.local_rank) if found.uses_device else "cpu"
+    path = found.find_weights(weights, models)
+    built = found(resolved, Setting(path, argument, place, dtype, texts is not None))
+    samples = cast("list[Sample]", split.samples[:limit].to_dict("records"))
+    size = batch_size or found.default_batch_size
+    plan = {
+        "method": _without_folders(method, argument),
+        "options": {"resolved": resolved.model_dump(mode="json")},
+        "seed": seed,
+        "split": split.name,
+        "fingerprint": split.fingerprint,
+        "frames_fingerprint": split.frames_fingerprint,
+        "descriptions": texts and texts.name,
+        "descriptions_sha256": texts and texts.sha256,
+        "weights": _hashes(built.weight_files()),
+        "sources": built.sources(),
+        "dtype": dtype,
+        "batch_size": size,
+        "limit": limit if len(samples) < len(split.samples) else None,
+    }
+    journal = Journal(folder, plan, batches=-(-len(samples) // size))
+    return Job(split, built, samples, texts.texts if texts else {}, passed, share, journal)
+
+
+def _check(split: Split, batch_size: int | None, limit: int | None, dtype: str) -> None:
     if split.frames_fingerprint is None:
         raise BenchError(
             f"Split '{split.name}' was made with --times-only and holds no frames: "
@@ -110,52 +144,21 @@ def prepare(
             raise BenchError(f"{name} {number} is too small: at least 1.")
     if dtype not in DTYPES:
         raise BenchError(f"There is no dtype '{dtype}'.{did_you_mean(dtype, DTYPES)}")
-    share = Share.of_process(shard)
-    found, argument = plugins.load("methods", method)
-    if not (isinstance(found, type) and issubclass(found, Method)):
-        raise BenchError(f"'{method}' is not a class derived from egoactgen_bench.methods.Method.")
-    resolved = resolve(found.Options, dict(options or {}), method)
-    place = resolve_device(device, share.local_rank) if found.uses_device else "cpu"
-    described = descriptions is not None
-    setting = Setting(found.find_weights(weights, models), argument, place, dtype, described)
-    built = found(resolved, setting)
-    texts = load_descriptions(split.folder, descriptions) if descriptions else None
-    samples = split.samples[:limit].to_dict("records")
-    size = batch_size or found.default_batch_size
-    plan = {
-        "method": method if argument is None else f"{method.partition(':')[0]}:{_last(argument)}",
-        "options": {"resolved": resolved.model_dump(mode="json")},
-        "seed": seed,
-        "split": split.name,
-        "fingerprint": split.fingerprint,
-        "frames_fingerprint": split.frames_fingerprint,
-        "descriptions": texts and texts.name,
-        "descriptions_sha256": texts and texts.sha256,
-        "weights": _weights(built),
-        "sources": built.sources(),
-        "dtype": dtype,
-        "batch_size": size,
-        "limit": limit if limit is not None and limit < len(split.samples) else None,
-    }
-    journal = Journal(folder, plan, -(-len(samples) // size))
-    named = texts.texts if texts else {}
-    return Job(
-        split, built, cast("list[Sample]", samples), named, dict(options or {}), share, journal
-    )
 
 
-def _last(path: str) -> str:
-    return Path(path).resolve().name
+def _without_folders(method: str, argument: str | None) -> str:
+    """`images:/data/mine` → `images:mine`: a record names no place on this machine."""
+    if argument is None:
+        return method
+    return f"{method.partition(':')[0]}:{Path(argument).resolve().name}"
 
 
-def _weights(method: Method[Any]) -> dict[str, str]:
-    root = method.setting.weights
-    return {
-        str(path.relative_to(root)) if root and root in path.parents else path.name: sha256_file(
-            path
-        )
-        for path in method.weight_files()
-    }
+def _hashes(files: Sequence[Path]) -> dict[str, str]:
+    """sha256 by file name, from the folder that holds them all."""
+    if not files:
+        return {}
+    root = Path(os.path.commonpath([path.parent for path in files]))
+    return {path.relative_to(root).as_posix(): sha256_file(path) for path in files}
 
 
 def execute(job: Job, overwrite: bool = False, progress: bool = False) -> Run:

@@ -31,7 +31,7 @@ def _finished_images(folder: Path) -> dict:
 
 
 # method → how to call it in a folder of the test's own: arguments of `running.prepare`
-CALLS = {"images": _finished_images}
+CALLS = {"images": _finished_images, "lego": lambda folder: {"options": {"steps": 2}}}
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,16 @@ def split(tmp_path_factory):
     return load_split(write_drawn_split(tmp_path_factory.mktemp("split") / "drawn-val", COUNT))
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return tmp_path_factory.mktemp("models")
+
+
 @pytest.fixture(params=sorted(plugins.registered("methods")))
-def call(request, split, tmp_path):
+def call(request, split, models, tmp_path):
     """Arguments of `running.prepare` for one method; its own options are the defaults."""
     name = request.param
-    arguments = {"method": name, "models": tmp_path / "models", "device": "cpu"}
+    arguments = {"method": name, "models": models, "device": "cpu"}
     arguments |= CALLS[name](tmp_path / "needs") if name in CALLS else {}
     try:
         running.prepare(split=split, folder=tmp_path / "none", **arguments)

@@ -1,5 +1,6 @@
 """The stage run: bytes under kills, shards and ranks; failures; what it refuses and says."""
 
+import errno
 import itertools
 import json
 import os
@@ -204,6 +205,25 @@ def test_a_run_killed_again_and_again_ends_with_the_bytes_of_an_uninterrupted_on
     assert bench(*call, "--run", "killed").status == 0
     assert bench(*call, "--run", "whole").status == 0
     assert contents(journal.parent) == contents(workspace / "runs/drawn-val/whole")
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_later(bench, workspace, monkeypatch):
+    bench("run", "--method", "copy-input", "--batch-size", 2, "--name", "whole")
+    write = Path.write_bytes
+
+    def full(self, data):
+        if "V00_3" in self.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(self, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        result = bench("run", "--method", "copy-input", "--batch-size", 2)
+    assert result.status == 2
+    assert "The disk is full" in result.err
+    assert bench("run", "--method", "copy-input", "--batch-size", 2).status == 0
+    runs = workspace / "runs/drawn-val"
+    assert contents(runs / "copy-input") == contents(runs / "whole")
 
 
 class Killed(BaseException):
@@ -427,7 +447,7 @@ def test_bad_calls_are_one_sentence(bench, workspace, module):
         "There is no device 'gpu'": ["--method", f"{module}:Refusing", "--device", "gpu"],
         "of the form i/n": ["--method", noise, "--shard", "5/4"],
         "no safe file name": ["--method", noise, "--run", "../up"],
-        "has no 'Nois'": ["--method", f"{module}:Nois"],
+        "has no attribute 'Nois'": ["--method", f"{module}:Nois"],
         "not a class derived": ["--method", f"{module}:NotAMethod"],
         "no importable module": ["--method", "absent_module:Noise"],
         "Did you mean 'drawn-val'?": ["--method", noise, "--split", "drwn-val"],

@@ -129,6 +129,8 @@ def _report(job: "Job", done: "Run") -> int:
     for row in done.failed.to_dict("records"):
         detail = f" ({row['detail']})" if row["detail"] else ""
         typer.echo(f"failed: {row['sample_id']}: {row['status']}{detail}")
+    for notice in job.method.notices():
+        typer.echo(notice)
     made = len(done.finished)
     if done.complete:
         speed = done.manifest["timing"]["images_per_second"] or 0
