@@ -18,6 +18,7 @@ SPEEDER_SHARE = 1 / 3  # of the median worker's time
 
 
 def votes_of(ratings: Sequence[Rating]) -> list[Rating]:
+    """The ratings that count: of votes, not of checks."""
     return [rating for rating in ratings if rating.task.kind == "vote"]
 
 

@@ -91,7 +91,7 @@ def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) ->
     """
     _make_room(folder, plan, overwrite)
     pictures = _Pictures(folder / IMAGES, plan.key)
-    shown = [_place(plan, task.name, plan.show(task), pictures) for task in plan.tasks]
+    shown = [_place(task.name, plan.show(task), pictures) for task in plan.tasks]
     rows = [pages.Row(task.name, columns) for task, columns in zip(plan.tasks, shown, strict=True)]
     example = _instruction_example(plan, pictures)
     base = (plan.options.image_base_url or IMAGES).rstrip("/")
@@ -179,7 +179,7 @@ class _Pictures:
 
 
 def _place(
-    plan: Plan, task: str, columns: dict[str, str | Image.Image], pictures: _Pictures
+    task: str, columns: dict[str, str | Image.Image], pictures: _Pictures
 ) -> dict[str, str | pages.Picture]:
     return {
         column: value if isinstance(value, str) else pictures.add(value, task, column)
