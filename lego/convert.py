@@ -1,14 +1,14 @@
 """LEGO's released checkpoints, and any of latent diffusion's family → a weights folder."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from torch import Tensor
 
 from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.converting import Converter
 from egoactgen_bench.errors import BenchError
-from lego.conditioning import Conditioning, conditioner_of, save_conditioner
+from lego.conditioning import FEATURES, Conditioning, conditioner_of, save_conditioner
 from lego.denoiser import released
 from lego.denoiser.schedule import alphas_cumprod, save_scheduler
 from lego.denoiser.strict import refuse
@@ -115,10 +115,8 @@ def _check_schedule(tensors: dict[str, Tensor]) -> None:
 
 def _conditioning(config: dict[str, Any]) -> Conditioning | None:
     stated = config.get("conditioning")
-    if stated is not None and stated not in get_args(Conditioning):
-        raise BenchError(
-            f"conditioning is {stated!r}, wanted one of {', '.join(get_args(Conditioning))}."
-        )
+    if stated is not None and stated not in FEATURES:
+        raise BenchError(f"conditioning is {stated!r}, wanted one of {', '.join(FEATURES)}.")
     return stated
 
 
