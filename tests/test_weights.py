@@ -131,7 +131,7 @@ def test_published_hash_is_checked_and_the_file_locked(publisher, tmp_path):
 
 
 def test_wrong_checksum_keeps_nothing(publisher, tmp_path):
-    with pytest.raises(BenchError, match=r"not what is registered .*published 00ff"):
+    with pytest.raises(BenchError, match=r"not as registered .*published 00ff"):
         fetching.fetch(at_url(publisher, sha256_prefix="00ff"), tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 

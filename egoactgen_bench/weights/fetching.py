@@ -56,7 +56,7 @@ def _check(weight: Weight, folder: Path, hashes: dict[str, str], partial: Path) 
     if problems:
         _clean(partial)
         raise BenchError(
-            f"What {weight.source} sent is not what is registered ({problems[0]}); it was not kept. "
+            f"What {weight.source} sent is not as registered and was not kept ({problems[0]}). "
             "Try again; if it stays so, the publisher changed the file."
         )
 
