@@ -194,11 +194,12 @@ def _write(job: Job, manifest: dict[str, Any], tables: Tables) -> Scores:
 
 def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any]]:
     counts = tables.summary.set_index("run")["n"]
-    return [
+    return [  # `images` names the set of images: sha256 over their own hashes
         {
             "run": candidate.name,
             "method": candidate.method,
             "reference": candidate.reference,
+            "images": candidate.digest(),
             "samples": len(candidate.outputs),
             "n": int(counts[candidate.name]),
         }
