@@ -13,6 +13,7 @@ from lego.denoiser import released
 from lego.denoiser.schedule import alphas_cumprod, save_scheduler
 from lego.denoiser.strict import refuse
 from lego.denoiser.tokenizer import clip_tokenizer
+from lego.denoiser.weights import quiet
 
 UNET, EMA = "model.diffusion_model.", "model_ema."
 VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer.text_model."
@@ -42,6 +43,7 @@ class LatentDiffusion(Converter):
 
     @classmethod
     def convert(cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any]) -> dict[str, Any]:
+        quiet()
         tensors = _tensors(path)
         _check_schedule(tensors)
         tensors = {name: t for name, t in tensors.items() if not name.startswith(UNUSED)}
