@@ -11,7 +11,7 @@ from egoactgen_bench.candidates import candidates_of, samples_of
 from egoactgen_bench.descriptions import Descriptions, load_descriptions
 from egoactgen_bench.devices import resolve_device
 from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.files import sha256_file, write_csv, write_json, write_text
+from egoactgen_bench.files import write_csv, write_json, write_text
 from egoactgen_bench.measuring import Measurer, Outcome, gather
 from egoactgen_bench.metrics.base import CAPTIONERS, Setting
 from egoactgen_bench.metrics.batch import Role
@@ -25,17 +25,6 @@ from egoactgen_bench.sources import Candidate, Frame, Sample
 from egoactgen_bench.splits import Split
 from egoactgen_bench.summarising import Tables, tabulate
 from egoactgen_bench.tables import latex, markdown, plain
-
-TABLES = (
-    "scores.csv",
-    "summary.csv",
-    "comparisons.csv",
-    "errors.csv",
-    "slices.csv",
-    "table.csv",
-    "table.md",
-    "table.tex",
-)
 
 
 @dataclass(frozen=True)
@@ -187,19 +176,17 @@ def _write(job: Job, manifest: dict[str, Any], tables: Tables) -> Scores:
     write_csv(folder / "table.csv", plain(scores))
     write_text(folder / "table.md", markdown(scores))
     write_text(folder / "table.tex", latex(scores))
-    manifest["files"] = {name: sha256_file(folder / name) for name in TABLES}
     write_json(folder / "score.json", manifest)
     return scores
 
 
 def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any]]:
     counts = tables.summary.set_index("run")["n"]
-    return [  # `images` names the set of images: sha256 over their own hashes
+    return [
         {
             "run": candidate.name,
             "method": candidate.method,
             "reference": candidate.reference,
-            "images": candidate.digest(),
             "samples": len(candidate.outputs),
             "n": int(counts[candidate.name]),
         }

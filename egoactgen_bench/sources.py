@@ -41,14 +41,6 @@ class Candidate:
     method: str
     reference: bool = False
 
-    def digest(self) -> str:
-        """sha256 over the sample ids and the recorded hashes of the images."""
-        digest = hashlib.sha256()
-        for sample_id, output in self.outputs.items():
-            recorded = output.sha256 if isinstance(output, Frame) else output.code
-            digest.update(f"{sample_id} {recorded}\n".encode())
-        return digest.hexdigest()
-
 
 class Source:
     """One image file: its bytes read once, its picture decoded once if anyone asks."""

@@ -1,0 +1,42 @@
+"""How much of the true change from input to target an output shows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoactgen_bench.images import uint8_to_unit
+from egoactgen_bench.metrics.base import Metric
+from egoactgen_bench.metrics.batch import Batch
+from egoactgen_bench.options import Options
+
+
+class Change(Metric[Options]):
+    """Share of the true change from input to target that the output shows, in pixels.
+
+    With the distances a = |input − target| and b = |output − target| (Euclidean, over all pixels)
+    it is (a − b) / max(a, b). The input itself scores 0 and the target 1; a blend of the two scores
+    its share of the target. An output farther from the target than the input is scores below 0,
+    down to −1. Compares pixel by pixel: it sees misplaced content as wrong.
+    """
+
+    name, label, position = "change", "Change", 150
+    factor = 100
+    higher_is_better = True
+    needs = frozenset({"input", "output", "target"})
+
+    def measure(self, batch: Batch) -> NDArray[np.float64]:
+        """(n, 1) in [−1, 1]."""
+        frames = zip(
+            batch.images("input"), batch.images("output"), batch.images("target"), strict=True
+        )
+        return np.array([[change_shown(*(np.asarray(f) for f in triple))] for triple in frames])
+
+
+def change_shown(
+    before: NDArray[np.uint8], output: NDArray[np.uint8], target: NDArray[np.uint8]
+) -> float:
+    """(a − b) / max(a, b) of three equally large uint8 images; 0 where all three are equal."""
+    goal = uint8_to_unit(target)
+    change, missed = (
+        float(np.linalg.norm(uint8_to_unit(image) - goal)) for image in (before, output)
+    )
+    return (change - missed) / max(change, missed) if max(change, missed) else 0.0

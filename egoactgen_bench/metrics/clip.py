@@ -1,0 +1,40 @@
+"""CLIP similarity of images."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from egoactgen_bench.metrics.batch import Extractor
+from egoactgen_bench.metrics.cosine import CosineMetric
+from egoactgen_bench.options import Options
+
+WEIGHTS = ("ViT-L-14.safetensors", "ViT-L-14.pt")
+
+
+class ClipOptions(Options):
+    preprocessing: Literal["open_clip", "released"] = Field(
+        default="open_clip",
+        description="open_clip's own, or squashed to a square by bicubic without antialias",
+    )
+
+
+class Clip(CosineMetric[ClipOptions]):
+    """CLIP ViT-L/14 similarity of the output and the target."""
+
+    name, label, position = "clip", "CLIP", 30
+    Options = ClipOptions
+    packages = ("open_clip_torch", "pillow", "torch")
+
+    @classmethod
+    def variants(cls) -> Mapping[str, ClipOptions]:
+        return {"standard": ClipOptions(), "lego-release": ClipOptions(preprocessing="released")}
+
+    def weights(self) -> tuple[tuple[str, ...], ...]:
+        return (WEIGHTS,)
+
+    def extractor(self) -> Extractor:
+        from egoactgen_bench.metrics.clip_network import ClipImages
+
+        path = self.weight_path(*WEIGHTS)
+        return ClipImages(path, self.options.preprocessing, self.setting.device)

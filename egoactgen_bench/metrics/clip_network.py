@@ -1,0 +1,169 @@
+"""OpenAI's CLIP through open_clip: loading a local file, embedding frames and texts."""
+
+import functools
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD, SimpleTokenizer, image_transform
+from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+from PIL import Image
+from torch import Tensor, nn
+
+from egoactgen_bench.checkpoints import read_checkpoint
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.metrics.batch import Extractor, Size
+from egoactgen_bench.metrics.tensors import normalise, unit_tensor
+from egoactgen_bench.provenance import content_digest
+
+HEAD_WIDTH = 64
+NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")
+Preprocessing = Literal["open_clip", "released"]
+
+
+@dataclass(frozen=True)
+class ClipImages(Extractor):
+    """Embeds a frame with CLIP's image tower."""
+
+    weights: Path
+    preprocessing: Preprocessing
+    device: str
+
+    def signature(self) -> str:
+        digest = content_digest(self.weights)
+        return f"clip|{digest}|preprocessing:{self.preprocessing}|{self.device}"
+
+    def fit(self, output: Image.Image, size: Size) -> Image.Image:
+        """As released, a frame of any size goes straight to the network's square."""
+        return super().fit(output, size) if self.preprocessing == "open_clip" else output
+
+    @torch.inference_mode()
+    def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
+        """(n, 768), of length 1."""
+        model = load_clip(self.weights, self.device)
+        size = model.visual.image_size[0]
+        squares = torch.stack([_square(frame, size, self.preprocessing) for (frame,) in items])
+        embedded: NDArray[np.float32]
+        embedded = model.encode_image(squares.to(self.device), normalize=True).cpu().numpy()
+        return embedded
+
+
+@dataclass(frozen=True)
+class ClipTexts(Extractor):
+    """Embeds a text with CLIP's text tower; what exceeds its 77 tokens is cut."""
+
+    weights: Path
+    device: str
+
+    def signature(self) -> str:
+        return f"clip-text|{content_digest(self.weights)}|{self.device}"
+
+    @torch.inference_mode()
+    def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
+        """(n, 768), of length 1."""
+        model = load_clip(self.weights, self.device)
+        tokens = _tokenizer()([text for (text,) in items], context_length=model.context_length)
+        embedded: NDArray[np.float32]
+        embedded = model.encode_text(tokens.to(self.device), normalize=True).cpu().numpy()
+        return embedded
+
+
+def _square(frame: Image.Image, size: int, preprocessing: Preprocessing) -> Tensor:
+    if preprocessing == "open_clip":
+        tensor: Tensor = _eval_transform(size)(frame)
+        return tensor
+    squashed = nn.functional.interpolate(
+        unit_tensor(frame)[None], (size, size), mode="bicubic", align_corners=False
+    )[0]
+    return normalise(squashed, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+
+
+@functools.cache
+def _eval_transform(size: int) -> Any:
+    return image_transform(size, is_train=False)
+
+
+@functools.cache
+def _tokenizer() -> SimpleTokenizer:
+    return SimpleTokenizer()
+
+
+@functools.cache
+def load_clip(weights: Path, device: str = "cpu") -> CLIP:
+    """The CLIP model of a `.safetensors` or `.pt` file, float32, in eval mode.
+
+    Errors: `BenchError` where the file is no OpenAI CLIP with a vision transformer.
+    """
+    state = {name: tensor.float() for name, tensor in _read(weights).items()}
+    try:
+        return build_clip(state).to(device)
+    except (KeyError, RuntimeError) as error:
+        detail = " ".join(str(error).split())[:300]
+        raise BenchError(f"{weights} does not fit OpenAI's CLIP: {detail}.") from None
+
+
+def build_clip(state: dict[str, Tensor]) -> CLIP:
+    """A CLIP of the sizes that `state` holds, strictly filled, with OpenAI's QuickGELU."""
+    width, _, _, patch = state["visual.conv1.weight"].shape
+    grid = round((len(state["visual.positional_embedding"]) - 1) ** 0.5)
+    vocabulary, text_width = state["token_embedding.weight"].shape
+    context = len(state["positional_embedding"])
+    with torch.device("meta"):
+        model = CLIP(
+            embed_dim=state["text_projection"].shape[1],
+            vision_cfg=CLIPVisionCfg(
+                layers=_depth(state, "visual.transformer.resblocks."),
+                width=width,
+                head_width=HEAD_WIDTH,
+                patch_size=patch,
+                image_size=grid * patch,
+            ),
+            text_cfg=CLIPTextCfg(
+                context_length=context,
+                vocab_size=vocabulary,
+                width=text_width,
+                heads=text_width // HEAD_WIDTH,
+                layers=_depth(state, "transformer.resblocks."),
+            ),
+            quick_gelu=True,
+        )
+    model.load_state_dict(state, strict=True, assign=True)
+    # The one buffer that no file stores: each token sees itself and those before it.
+    model.attn_mask = torch.full((context, context), -torch.inf).triu(1)
+    model.requires_grad_(False)
+    return model.eval()
+
+
+def _depth(state: dict[str, Tensor], prefix: str) -> int:
+    return len({name[len(prefix) :].split(".")[0] for name in state if name.startswith(prefix)})
+
+
+def _read(weights: Path) -> dict[str, Tensor]:
+    if weights.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(weights)
+        except SafetensorError as error:
+            raise BenchError(f"{weights} is not a readable safetensors file ({error}).") from None
+    state = _read_torchscript(weights) if _is_torchscript(weights) else read_checkpoint(weights)
+    return {name: tensor for name, tensor in state.items() if name not in NOT_PARAMETERS}
+
+
+def _is_torchscript(path: Path) -> bool:
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+
+
+def _read_torchscript(path: Path) -> dict[str, Tensor]:
+    """The parameters of a TorchScript archive; its code is parsed, none of it is run."""
+    state: dict[str, Tensor] = torch.jit.load(path, map_location="cpu").state_dict()
+    return state

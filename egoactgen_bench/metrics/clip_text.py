@@ -1,0 +1,32 @@
+"""CLIP similarity of an image and the action's text."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoactgen_bench.metrics.base import Metric
+from egoactgen_bench.metrics.batch import Batch
+from egoactgen_bench.metrics.clip import WEIGHTS
+from egoactgen_bench.metrics.cosine import cosine
+from egoactgen_bench.options import Options
+
+
+class ClipText(Metric[Options]):
+    """CLIP ViT-L/14 similarity of the output and the action label; the paper finds it wanting."""
+
+    name, label, position = "clip_text", "CLIP text", 140
+    factor = 100
+    higher_is_better = True
+    needs = frozenset({"output", "action"})
+    packages = ("open_clip_torch", "pillow", "torch")
+
+    def weights(self) -> tuple[tuple[str, ...], ...]:
+        return (WEIGHTS,)
+
+    def measure(self, batch: Batch) -> NDArray[np.float64]:
+        """(n, 1) cosines in [−1, 1]."""
+        from egoactgen_bench.metrics.clip_network import ClipImages, ClipTexts
+
+        path, device = self.weight_path(*WEIGHTS), self.setting.device
+        frames = batch.features(ClipImages(path, "open_clip", device), "output")
+        actions = batch.features(ClipTexts(path, device), "action")
+        return cosine(frames, actions)[:, None]

@@ -1,0 +1,49 @@
+"""DINOv2 through transformers."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.metrics.batch import Extractor
+from egoactgen_bench.provenance import content_digest
+
+
+@dataclass(frozen=True)
+class DinoImages(Extractor):
+    """Embeds a frame as DINOv2's normalised class token."""
+
+    folder: Path
+    device: str
+
+    def signature(self) -> str:
+        return f"dinov2|{content_digest(self.folder)}|{self.device}"
+
+    @torch.inference_mode()
+    def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
+        """(n, 768), not normalised."""
+        model, processor = _load(self.folder, self.device)
+        pixels = [processor(frame, return_tensors="pt")["pixel_values"] for (frame,) in items]
+        outputs = model(torch.cat(pixels).to(self.device))
+        embedded: NDArray[np.float32] = outputs.pooler_output.cpu().numpy()
+        return embedded
+
+
+@functools.cache
+def _load(folder: Path, device: str) -> tuple[Any, Any]:
+    from transformers import AutoImageProcessor, Dinov2Model
+
+    try:
+        model = Dinov2Model.from_pretrained(folder, local_files_only=True)
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        first_line = str(error).splitlines()[0]
+        raise BenchError(f"{folder} is not a DINOv2 folder of transformers: {first_line}") from None
+    return model.requires_grad_(False).eval().to(device), processor

@@ -1,0 +1,107 @@
+"""EgoVLP's embeddings of clips made of still frames, and of sentences."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from egoactgen_bench.metrics.batch import Extractor, Size
+from egoactgen_bench.metrics.egovlp_network import VideoTower
+from egoactgen_bench.metrics.egovlp_text import SentenceEncoder
+from egoactgen_bench.metrics.egovlp_weights import Inflation, load_video_tower
+from egoactgen_bench.metrics.tensors import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    centre_square,
+    normalise,
+    resize_bilinear,
+    unit_tensor,
+)
+from egoactgen_bench.provenance import content_digest
+
+Resize = Literal["lanczos", "released"]
+
+
+@dataclass(frozen=True)
+class EgovlpClips(Extractor):
+    """Embeds a clip in which each frame of an item is held for an equal share of the time."""
+
+    checkpoint: Path
+    frames: int
+    antialias: bool
+    resize: Resize
+    inflation: Inflation
+    device: str
+
+    def signature(self) -> str:
+        return (
+            f"egovlp|{content_digest(self.checkpoint)}|frames:{self.frames}"
+            f"|antialias:{self.antialias}|resize:{self.resize}|inflation:{self.inflation}"
+            f"|{self.device}"
+        )
+
+    def fit(self, output: Image.Image, size: Size) -> Image.Image:
+        """As released, nothing is done to one frame alone; `clip_tensor` fits it to its clip."""
+        return super().fit(output, size) if self.resize == "lanczos" else output
+
+    @torch.inference_mode()
+    def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
+        """(n, 256), not normalised."""
+        tower = _video_tower(self.checkpoint, self.frames, self.inflation, self.device)
+        clips = [clip_tensor(item, self.frames, tower.image_size, self.antialias) for item in items]
+        embedded: NDArray[np.float32] = tower(torch.stack(clips).to(self.device)).cpu().numpy()
+        return embedded
+
+
+@dataclass(frozen=True)
+class EgovlpSentences(Extractor):
+    """Embeds a sentence with EgoVLP's text tower."""
+
+    checkpoint: Path
+    distilbert: Path
+    device: str
+
+    def signature(self) -> str:
+        digests = content_digest(self.checkpoint), content_digest(self.distilbert / "vocab.txt")
+        return f"egovlp-text|{'|'.join(digests)}|{self.device}"
+
+    def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
+        """(n, 256), not normalised."""
+        encoder = _sentence_encoder(self.checkpoint, self.distilbert, self.device)
+        return encoder.encode([sentence for (sentence,) in items]).cpu().numpy()
+
+
+def clip_tensor(held: Sequence[Image.Image], frames: int, size: int, antialias: bool) -> Tensor:
+    """(frames, 3, size, size) ImageNet-normalised: each of `held` for an equal share of the frames.
+
+    Frames are brought to the size of the first, then to a square of `size` from their middle.
+    """
+    tensors = [unit_tensor(frame) for frame in held]
+    height, width = tensors[0].shape[1:]
+    squares = torch.stack(
+        [
+            centre_square(resize_bilinear(tensor, height, width, antialias), size, antialias)
+            for tensor in tensors
+        ]
+    )
+    clip = normalise(squares, IMAGENET_MEAN, IMAGENET_STD)
+    return clip.repeat_interleave(frames // len(held), dim=0)
+
+
+@functools.cache
+def _video_tower(checkpoint: Path, frames: int, inflation: Inflation, device: str) -> VideoTower:
+    return load_video_tower(checkpoint, frames, inflation).to(device)
+
+
+@functools.cache
+def _sentence_encoder(checkpoint: Path, distilbert: Path, device: str) -> SentenceEncoder:
+    encoder = SentenceEncoder.load(checkpoint, distilbert)
+    encoder.tower.to(device)
+    return encoder

@@ -1,0 +1,52 @@
+"""The Fréchet distance of two sets of features (Dowson & Landau 1982; Heusel et al. 2017)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoactgen_bench.metrics.sides import Features
+
+ROWS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean (d,) and a root (k, d) of the covariance, rootᵀ·root, float64; k is at most n and d."""
+
+    mean: NDArray[np.float64]
+    root: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, features: Features) -> "Moments":
+        """Mean and unbiased covariance of (n, d) features, n ≥ 2, read in blocks of rows."""
+        count, width = features.shape
+        blocks = [slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE)]
+        totals = [np.sum(features[block], axis=0, dtype=np.float64) for block in blocks]
+        mean = np.sum(totals, axis=0) / count
+        if count <= width:
+            return cls(mean, (features[:] - mean) / np.sqrt(count - 1))
+        scatter = np.zeros((width, width))
+        for block in blocks:
+            centred = features[block] - mean
+            scatter += centred.T @ centred
+        return cls(mean, root(scatter / (count - 1)))
+
+
+def root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A matrix R with RᵀR = `covariance` (d, d), which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T
+
+
+def frechet_distance(first: Moments, second: Moments) -> float:
+    """|μ₁ − μ₂|² + Tr(C₁ + C₂ − 2 (C₁ C₂)^½).
+
+    With Cᵢ = RᵢᵀRᵢ the eigenvalues of C₁ C₂ are those of the symmetric (R₁ R₂ᵀ)(R₁ R₂ᵀ)ᵀ and zeros:
+    no matrix root that can turn complex or singular is needed.
+    """
+    product = first.root @ second.root.T
+    eigenvalues = np.linalg.eigvalsh(product @ product.T)
+    traces = np.sum(first.root**2) + np.sum(second.root**2)
+    shift = first.mean - second.mean
+    return float(shift @ shift + traces - 2 * np.sum(np.sqrt(np.clip(eigenvalues, 0, None))))

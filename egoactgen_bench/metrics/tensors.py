@@ -1,0 +1,40 @@
+"""Frames as tensors: ranges in the names, and the tensor resizes that metrics are defined by."""
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import functional as transforms
+from torchvision.transforms.functional import InterpolationMode
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def unit_tensor(frame: Image.Image) -> Tensor:
+    """8-bit RGB frame → (3, height, width) float32 in [0, 1]."""
+    return transforms.to_tensor(frame)
+
+
+def resize_bilinear(tensor: Tensor, height: int, width: int, antialias: bool = False) -> Tensor:
+    """(…, 3, h, w) → (…, 3, height, width), torchvision's bilinear resize of floats.
+
+    Without antialias it is what a tensor resize did up to torchvision 0.16.
+    """
+    if tensor.shape[-2:] == (height, width):
+        return tensor
+    return transforms.resize(
+        tensor, [height, width], InterpolationMode.BILINEAR, antialias=antialias
+    )
+
+
+def centre_square(tensor: Tensor, size: int, antialias: bool) -> Tensor:
+    """(3, h, w) → (3, size, size): the shorter side scaled to `size`, bilinear, then the middle."""
+    resized = transforms.resize(tensor, [size], InterpolationMode.BILINEAR, antialias=antialias)
+    return transforms.center_crop(resized, [size, size])
+
+
+def normalise(tensor: Tensor, mean: Sequence[float], deviation: Sequence[float]) -> Tensor:
+    """(…, 3, h, w) in [0, 1] → (tensor − mean) / deviation, channel by channel."""
+    columns = (torch.tensor(values)[:, None, None] for values in (mean, deviation))
+    return (tensor - next(columns)) / next(columns)

@@ -1,1 +1,0 @@
-"""The registry of published weights: what exists, where it comes from, fetching and checking it."""

@@ -1,0 +1,62 @@
+"""The share of the true change orders what it should order."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from egoactgen_bench.metrics.base import Setting
+from egoactgen_bench.metrics.batch import Batch
+from egoactgen_bench.metrics.change import Change, change_shown
+from egoactgen_bench.options import Options
+
+
+def scene(seed: int) -> np.ndarray:
+    """A smooth picture, (64, 96, 3) uint8."""
+    small = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((96, 64), Image.Resampling.BICUBIC))
+
+
+def after(before: np.ndarray) -> np.ndarray:
+    """The scene with something else in its middle."""
+    changed = before.copy()
+    changed[16:48, 24:72] = scene(99)[16:48, 24:72]
+    return changed
+
+
+def test_it_orders_copy_target_blend_and_noise() -> None:
+    before = scene(0)
+    target = after(before)
+    noise = np.random.default_rng(1).integers(0, 256, before.shape, dtype=np.uint8)
+    grey = np.full_like(before, 128)
+    assert change_shown(before, before, target) == 0
+    assert change_shown(before, target, target) == 1
+    assert -1 < change_shown(before, noise, target) < -0.3
+    assert change_shown(before, grey, target) < 0
+    assert change_shown(before, scene(5), target) < 0
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_a_blend_scores_its_share_of_the_target(share: float) -> None:
+    before = scene(0)
+    target = after(before)
+    blend = np.rint((1 - share) * before + share * target).astype(np.uint8)
+    assert change_shown(before, blend, target) == pytest.approx(share, abs=5e-3)
+
+
+def test_where_nothing_changes_only_leaving_it_alone_is_not_punished() -> None:
+    still = scene(0)
+    assert change_shown(still, still, still) == 0
+    assert change_shown(still, scene(1), still) == -1
+
+
+def test_the_metric_fits_all_frames_to_the_target() -> None:
+    before = scene(0)
+    frames = {
+        "input": [Image.fromarray(before)] * 2,
+        "target": [Image.fromarray(after(before))] * 2,
+        "output": [Image.fromarray(before), Image.fromarray(before).resize((48, 32))],
+    }
+    values = Change(Options(), Setting()).measure(Batch(frames))  # type: ignore[arg-type]
+    assert values.shape == (2, 1)
+    assert values[0, 0] == 0
+    assert -0.5 < values[1, 0] < 0

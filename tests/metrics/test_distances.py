@@ -1,0 +1,79 @@
+"""Distances of feature sets against closed forms and other programs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from egoactgen_bench.metrics import frechet, kernel_distance
+from egoactgen_bench.metrics.frechet import Moments, frechet_distance, root
+
+
+@pytest.mark.parametrize(
+    ("case", "first", "second"),
+    [("iid", "iid_a", "iid_b"), ("correlated", "corr_a", "corr_b"), ("self", "iid_a", "iid_a")],
+)
+def test_frechet_distance_agrees_with_four_programs(
+    golden: Path, case: str, first: str, second: str
+) -> None:
+    features = np.load(golden / "04_fid_features.npz")
+    expected = json.loads((golden / "04_fid.json").read_text())["cases"][f"{case}_500x64"]
+    found = frechet_distance(Moments.of(features[first]), Moments.of(features[second]))
+    for program, value in expected.items():
+        assert_allclose(found, value, rtol=1e-11, atol=1e-10, err_msg=program)
+
+
+def test_frechet_distance_of_diagonal_gaussians_has_a_closed_form() -> None:
+    generator = np.random.default_rng(0)
+    means, variances = generator.normal(size=(2, 8)), generator.uniform(0, 3, size=(2, 8))
+    variances[0, :4] = 0  # a covariance may be singular
+    one, two = (Moments(m, root(np.diag(v))) for m, v in zip(means, variances, strict=True))
+    expected = np.sum((means[0] - means[1]) ** 2)
+    expected += np.sum((np.sqrt(variances[0]) - np.sqrt(variances[1])) ** 2)
+    assert_allclose(frechet_distance(one, two), expected, rtol=1e-12)
+    assert_allclose(frechet_distance(two, one), expected, rtol=1e-12)
+
+
+def test_fewer_samples_than_features_give_a_finite_distance() -> None:
+    features = np.random.default_rng(1).normal(size=(2, 5, 40)).astype(np.float32)
+    found = frechet_distance(Moments.of(features[0]), Moments.of(features[1]))
+    # The root's trace is the nuclear norm of the product of the centred features.
+    centred = [side.astype(float) - side.mean(axis=0, dtype=float) for side in features]
+    nuclear = np.linalg.norm(centred[0] @ centred[1].T, "nuc") / 4
+    shift = features[0].mean(axis=0, dtype=float) - features[1].mean(axis=0, dtype=float)
+    expected = shift @ shift + sum(np.sum(side**2) for side in centred) / 4 - 2 * nuclear
+    assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_moments_are_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = np.random.default_rng(2).normal(5, 2, size=(50, 6)).astype(np.float32)
+    monkeypatch.setattr(frechet, "ROWS_AT_ONCE", 7)
+    fitted = Moments.of(features)
+    assert_allclose(fitted.mean, features.astype(float).mean(axis=0), rtol=1e-12)
+    assert_allclose(fitted.root.T @ fitted.root, np.cov(features.T.astype(float)), rtol=1e-10)
+
+
+def test_kernel_distance_agrees_with_clean_fid(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cleanfid.fid import kernel_distance as clean_fid
+
+    generator = np.random.default_rng(3)
+    first, second = generator.normal(size=(40, 16)), generator.normal(0.4, 1.2, size=(40, 16))
+    # One subset of everything is what this toolkit computes.
+    expected = clean_fid(first, second, num_subsets=1, max_subset_size=40)
+    assert_allclose(kernel_distance.kernel_distance(first, second), expected, rtol=1e-10)
+    monkeypatch.setattr(kernel_distance, "ROWS_AT_ONCE", 7)
+    assert_allclose(kernel_distance.kernel_distance(second, first), expected, rtol=1e-10)
+
+
+def test_kernel_distance_of_one_distribution_is_unbiased() -> None:
+    generator = np.random.default_rng(4)
+    found = [
+        kernel_distance.kernel_distance(
+            generator.normal(size=(20, 4)), generator.normal(size=(30, 4))
+        )
+        for _ in range(400)
+    ]
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
+    assert min(found) < 0 < max(found)

@@ -1,0 +1,147 @@
+"""Full-size networks with drawn weights against the released code's outputs on real frames."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from numpy.testing import assert_allclose
+from PIL import Image
+
+from egoactgen_bench.metrics import clip_network, egovlp_features, inception_network, lpips_network
+from egoactgen_bench.metrics.cosine import cosine
+from egoactgen_bench.metrics.egovlp_network import VideoTower
+from egoactgen_bench.metrics.egovlp_weights import build_video_tower
+from egoactgen_bench.metrics.lpips_network import Range, Trunk, distances
+
+State = dict[str, torch.Tensor]
+Hashed = Callable[..., State]
+Frame = Callable[[int], Image.Image]
+
+
+def egovlp_tower(hashed: Hashed, data: str) -> VideoTower:
+    shapes = f"egovlp_{data}_param_shapes.json"
+    return build_video_tower(hashed(shapes, 0.02, ("video_model", "vid_proj")))
+
+
+@pytest.fixture(scope="module")
+def ego4d_tower(hashed: Hashed) -> VideoTower:
+    return egovlp_tower(hashed, "ego4d")
+
+
+def embedded(tower: VideoTower, held: list[Image.Image], antialias: bool) -> torch.Tensor:
+    clip = egovlp_features.clip_tensor(held, tower.frames, tower.image_size, antialias)
+    with torch.inference_mode():
+        return tower(clip[None])[0]
+
+
+def test_egovlp_static_and_plus(golden: Path, frame: Frame, ego4d_tower: VideoTower) -> None:
+    reference = np.load(golden / "01_egovlp.npz")
+    for antialias, key in ((False, "noantialias"), (True, "antialias")):
+        clip = egovlp_features.clip_tensor([frame(0), frame(59)], 4, 224, antialias)
+        stored = reference[f"ego4d/456x256/{key}/plus_input_tensor_59_f16"][0]
+        assert_allclose(clip, stored, atol=2e-3)  # stored in half precision
+    plus = embedded(ego4d_tower, [frame(0), frame(59)], antialias=False)
+    assert_allclose(plus, reference["ego4d/456x256/noantialias/plus/59"], atol=1e-4)
+    static = embedded(ego4d_tower, [frame(59)], antialias=True)
+    assert_allclose(static, reference["ego4d/456x256/antialias/static/59"], atol=1e-4)
+
+
+@pytest.mark.slow
+def test_egovlp_every_frame(golden: Path, frame: Frame, ego4d_tower: VideoTower) -> None:
+    reference = np.load(golden / "01_egovlp.npz")
+    cosines = json.loads((golden / "01_egovlp.json").read_text())["cos"]
+    for antialias, key in ((False, "noantialias"), (True, "antialias")):
+        for form, context in (("static", []), ("plus", [frame(0)])):
+            found = {}
+            for number in (0, 15, 30, 45, 59) if form == "static" else (15, 30, 45, 59):
+                found[number] = embedded(ego4d_tower, [*context, frame(number)], antialias)
+                stored = reference[f"ego4d/456x256/{key}/{form}/{number}"]
+                assert_allclose(found[number], stored, atol=1e-4)
+            for pair, stored in cosines[f"ego4d/456x256/{key}"][form].items():
+                first, second = (found[int(part)].numpy()[None] for part in pair.split("-"))
+                assert_allclose(cosine(first, second), stored, atol=1e-5)
+
+
+def test_egovlp_of_sixteen_frames(golden: Path, frame: Frame, hashed: Hashed) -> None:
+    found = embedded(egovlp_tower(hashed, "epickitchen"), [frame(30)], antialias=False)
+    reference = np.load(golden / "01_egovlp.npz")
+    assert_allclose(found, reference["epickitchen/456x256/noantialias/static/30"], atol=1e-4)
+
+
+def clip_state(golden: Path, hashed: Hashed) -> State:
+    """The full image tower, drawn by its names, beside a text tower of one narrow layer."""
+    text = {
+        "positional_embedding": [77, 64],
+        "text_projection": [64, 768],
+        "logit_scale": [],
+        "token_embedding.weight": [49408, 64],
+        "ln_final.weight": [64],
+        "ln_final.bias": [64],
+    }
+    layer = {
+        "attn.in_proj_weight": [192, 64],
+        "attn.in_proj_bias": [192],
+        "attn.out_proj.weight": [64, 64],
+        "attn.out_proj.bias": [64],
+        "ln_1.weight": [64],
+        "ln_1.bias": [64],
+        "mlp.c_fc.weight": [256, 64],
+        "mlp.c_fc.bias": [256],
+        "mlp.c_proj.weight": [64, 256],
+        "mlp.c_proj.bias": [64],
+        "ln_2.weight": [64],
+        "ln_2.bias": [64],
+    }
+    text |= {f"transformer.resblocks.0.{name}": shape for name, shape in layer.items()}
+    return hashed("03_clip_visual_param_shapes.json", 0.02) | hashed(text, 0.02)
+
+
+def test_clip(golden: Path, frame: Frame, hashed: Hashed, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = clip_network.build_clip(clip_state(golden, hashed))
+    monkeypatch.setattr(clip_network, "load_clip", lambda weights, device: model)
+    reference = np.load(golden / "03_clip.npz")
+    cosines = json.loads((golden / "03_clip.json").read_text())["cosine"]
+    for preprocessing, key in (("released", "upstream"), ("open_clip", "openclip_standard")):
+        extractor = clip_network.ClipImages(Path(), preprocessing, "cpu")  # type: ignore[arg-type]
+        first, second = extractor.extract([(frame(30),), (frame(59),)])
+        assert_allclose(first, reference[f"456x256/{key}/30"], atol=1e-4)
+        assert_allclose(second, reference[f"456x256/{key}/59"], atol=1e-4)
+        found = cosine(first[None], second[None])
+        assert_allclose(found, cosines[f"456x256/{key}/30-59"], atol=1e-5)
+
+
+def test_inception_legacy(
+    golden: Path, frame: Frame, hashed: Hashed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = inception_network.build_fid_inception(hashed("04_inception_param_shapes.json", 0.06))
+    monkeypatch.setattr(inception_network, "_load", lambda *_: network)
+    reference = np.load(golden / "04_inception.npz")
+    jpeg = Image.open(golden / "frames/frame_059_456x256_q75.jpg")
+    extractor = inception_network.InceptionImages(Path(), "legacy_pytorch", "cpu")
+    found = extractor.extract([(frame(0),), (frame(59),), (jpeg,)])
+    for features, key in zip(found, ("0", "59", "59_jpeg_q75"), strict=True):
+        # Features reach 700: float32 itself moves them by 1e-4.
+        assert_allclose(features, reference[f"456x256/{key}"], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("trunk", "scale"), [("squeeze", 0.1), ("alex", 0.05), ("vgg", 0.05)])
+def test_lpips(golden: Path, frame: Frame, hashed: Hashed, trunk: Trunk, scale: float) -> None:
+    network = lpips_network.build_lpips(trunk, hashed(trunk_shapes(trunk), scale, "features"))
+    reference = json.loads((golden / "02_psnr_lpips.json").read_text())["lpips"]
+    numbers = (0, 15, 59) if trunk == "squeeze" else (59,)
+    ranges: dict[Range, str] = {"0..1": "upstream_inputs_0_1", "-1..1": "documented_inputs_m1_1"}
+    for fed, key in ranges.items():
+        found = distances(network, [frame(n) for n in numbers], [frame(30)] * len(numbers), fed)
+        stored = [reference[f"{trunk}/456x256/30-{number}"][key] for number in numbers]
+        assert_allclose(found, stored, atol=1e-5)
+
+
+def trunk_shapes(trunk: Trunk) -> dict[str, list[int]]:
+    models = torchvision.models
+    make = {"squeeze": models.squeezenet1_1, "alex": models.alexnet, "vgg": models.vgg16}[trunk]
+    with torch.device("meta"):
+        return {name: list(tensor.shape) for name, tensor in make().state_dict().items()}
