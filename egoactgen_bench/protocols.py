@@ -89,4 +89,4 @@ def _obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
     if missing := metric.missing_weights():
         commands = " && ".join(f"bench models fetch {name}" for name in missing)
         return f"{metric.name} needs {', '.join(missing)}: get it with `{commands}`."
-    return None
+    return metric.obstacle()

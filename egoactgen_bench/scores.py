@@ -12,6 +12,7 @@ from egoactgen_bench.files import read_csv, read_json
 VALUE_COLUMNS = ("split", "run", "sample_id", "metric", "value", "signature")
 COMPARISON_COLUMNS = ("metric", "run_a", "run_b", "difference", "p_value")
 ERROR_COLUMNS = ("run", "sample_id", "metric", "code", "detail")
+CAPTION_COLUMNS = ("run", "sample_id", "captioner", "caption")
 
 _VALUE_TYPES: dict[str, type] = dict.fromkeys(VALUE_COLUMNS, str) | {"value": float}
 

@@ -91,6 +91,7 @@ def prepare(
         egovlp=split.manifest["egovlp"],
         captioner=captioner,
         workspace=root,
+        fresh=overwrite,
     )
     roles: frozenset[Role] = frozenset({"output", "target", "input", "action"})
     roles |= {"description"} if texts else set()
@@ -169,6 +170,10 @@ def _write(job: Job, manifest: dict[str, Any], tables: Tables) -> Scores:
     write_csv(folder / "summary.csv", tables.summary)
     write_csv(folder / "comparisons.csv", tables.comparisons)
     write_csv(folder / "errors.csv", tables.errors)
+    if tables.captions.empty:
+        (folder / "captions.csv").unlink(missing_ok=True)
+    else:
+        write_csv(folder / "captions.csv", tables.captions)
     scores = Scores(
         folder, manifest, tables.values, tables.summary, tables.comparisons, tables.errors
     )

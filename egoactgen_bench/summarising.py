@@ -13,7 +13,7 @@ from egoactgen_bench import statistics
 from egoactgen_bench.features import StoredRows
 from egoactgen_bench.measuring import Failure, Measurer, Outcome
 from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.scores import COMPARISON_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
+from egoactgen_bench.scores import CAPTION_COLUMNS, COMPARISON_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
 from egoactgen_bench.seeds import derive_seed
 
 BOOTSTRAP_SEED = derive_seed(0, "bootstrap")
@@ -40,6 +40,7 @@ class Tables:
     summary: pd.DataFrame
     comparisons: pd.DataFrame
     errors: pd.DataFrame
+    captions: pd.DataFrame
     notices: list[str] = field(default_factory=list)
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -60,6 +61,7 @@ def tabulate(
         summary=_summary(measurer, columns, clusters, draws),
         comparisons=_comparisons(measurer, columns, clusters, fid_permutations),
         errors=pd.DataFrame(_ordered(measurer, outcome.failures), columns=list(ERROR_COLUMNS)),
+        captions=_captions(measurer, columns),
         notices=notices,
         metrics={column.metric.name: _about(column) for column in columns},
     )
@@ -116,6 +118,22 @@ def _values(measurer: Measurer, columns: list[Column], split: str) -> pd.DataFra
     if not parts:
         return pd.DataFrame(columns=list(VALUE_COLUMNS))
     return pd.concat(parts, ignore_index=True)[list(VALUE_COLUMNS)]
+
+
+def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
+    """A row a captioned output and captioner, however many metrics stand on the caption."""
+    ids = np.array([sample.sample_id for sample in measurer.samples], dtype=object)
+    parts: list[pd.DataFrame] = []
+    for number, candidate in enumerate(measurer.candidates):
+        for column in columns:
+            positions, rows = column.rows[number]
+            if not len(rows) or not column.metric.per_sample:
+                continue
+            for captioner, captions in column.metric.captions(np.asarray(rows)).items():
+                named = {"sample_id": ids[positions], "captioner": captioner, "caption": captions}
+                parts.append(pd.DataFrame({"run": candidate.name, **named}))
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=list(CAPTION_COLUMNS))
+    return table.drop_duplicates(list(CAPTION_COLUMNS[:3]), ignore_index=True)
 
 
 def _summary(

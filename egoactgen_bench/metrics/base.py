@@ -18,7 +18,7 @@ Importing a metric's module must stay cheap: heavy packages are imported inside 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, Literal, TypeVar
@@ -41,7 +41,7 @@ class Setting:
     """What a call tells every metric beside the metric's own options.
 
     `weights` is the folder of weight files; `egovlp` is the split's clip form. `workspace` is where
-    helpers with a home of their own live.
+    helpers with a home of their own live. With `fresh`, what earlier calls kept is not looked at.
     """
 
     weights: Path = Path("models")
@@ -49,6 +49,7 @@ class Setting:
     egovlp: Literal["4-frame", "16-frame"] = "4-frame"
     captioner: str = "transformers"  # one of CAPTIONERS
     workspace: Path = field(default_factory=lambda: Path("workspace"))
+    fresh: bool = False
 
 
 class Metric(ABC, Generic[OptionsT]):
@@ -67,7 +68,7 @@ class Metric(ABC, Generic[OptionsT]):
     higher_is_better: ClassVar[bool]
     primary: ClassVar[bool] = False
     position: ClassVar[int] = 100  # place in tables, from the left
-    needs: ClassVar[frozenset[Role]] = frozenset({"output", "target"})
+    needs: frozenset[Role] = frozenset({"output", "target"})  # an instance may have its own
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions the signature names
     per_sample: ClassVar[bool] = True  # False: only a set of samples has a value (FID)
     minimum_samples: ClassVar[int] = 1  # refused below
@@ -106,6 +107,14 @@ class Metric(ABC, Generic[OptionsT]):
     def weights(self) -> tuple[tuple[str, ...], ...]:
         """The files or folders under the weights folder that are needed, each with alternatives."""
         return ()
+
+    def obstacle(self) -> str | None:
+        """What beside weights is lacking here, as a sentence that says what to do; or None."""
+        return None
+
+    def captions(self, rows: NDArray[np.floating]) -> Mapping[str, Sequence[str]]:
+        """The captions that rows of `measure` stand on, by captioner; for captions.csv."""
+        return {}
 
     def signature(self) -> str:
         """How a value is made, readable: `psnr|data_range:255|resize:lanczos|v:0.1.0`."""

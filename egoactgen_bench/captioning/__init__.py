@@ -1,0 +1,1 @@
+"""Sentences that say what a frame shows: captioners, and the environment that one of them needs."""

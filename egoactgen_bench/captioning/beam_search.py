@@ -1,0 +1,89 @@
+"""Beam search as BLIP was published with it: a sentence's score is divided by its whole length.
+
+That length counts the prompt, as transformers counted until release 4.36 and as in LAVIS; later
+releases count what follows the prompt and so prefer other sentences.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from egoactgen_bench.captioning.base import Decoding
+
+# (tokens, origins) of the running sentences, image after image → next logits (rows, vocabulary)
+Prolong = Callable[[Tensor, Tensor], Tensor]
+
+
+class Beams:
+    """The running and the finished sentences of one image."""
+
+    def __init__(self, prompt: Sequence[int], width: int) -> None:
+        self.width = width
+        self.running: list[tuple[float, list[int]]] = [(0.0, list(prompt))]
+        self.origins = [0] * width
+        self.done = False
+        self._finished: list[tuple[float, list[int]]] = []
+
+    def advance(self, found: list[tuple[float, int, int]], end: int) -> None:
+        """Prolong by the 2·width best continuations: (summed log-probability, origin, token)."""
+        if self.done:
+            return
+        kept: list[tuple[float, list[int]]] = []
+        self.origins = []
+        for rank, (total, origin, token) in enumerate(found):
+            sentence = self.running[origin][1]
+            if token != end:
+                kept.append((total, [*sentence, token]))
+                self.origins.append(origin)
+            elif rank < self.width:
+                self._finish(total, sentence)
+            if len(kept) == self.width:
+                break
+        length = len(self.running[0][1])
+        self.running = kept
+        worst = min((score for score, _ in self._finished), default=0.0)
+        self.done = len(self._finished) == self.width and worst >= found[0][0] / length
+
+    def best(self) -> list[int]:
+        """The best sentence; what still runs counts, unless nothing of it could win."""
+        for total, sentence in [] if self.done else self.running:
+            self._finish(total, sentence)
+        return max(reversed(self._finished), key=lambda each: each[0])[1]
+
+    def _finish(self, total: float, sentence: list[int]) -> None:
+        self._finished.append((total / len(sentence), sentence))
+        if len(self._finished) > self.width:
+            self._finished.remove(min(self._finished, key=lambda each: each[0]))
+
+
+def search(
+    logits: Tensor, prolong: Prolong, prompt: Sequence[int], end: int, decoding: Decoding
+) -> list[list[int]]:
+    """The best sentence of each image as tokens, prompt included, `end` excluded.
+
+    `logits` (images, vocabulary) follow the prompt. `prolong` takes the next token (rows,) of each
+    running sentence and the row (rows,) that it continues; rows are image · beams + beam, and after
+    the prompt all beams of an image are alike.
+    """
+    width, count = decoding.beams, len(logits)
+    images = [Beams(prompt, width) for _ in range(count)]
+    totals = logits.new_zeros(count, 1, dtype=torch.float32)
+    first_rows = torch.arange(0, count * width, width)[:, None]
+    for length in range(len(prompt), decoding.longest):
+        scores = logits.float().log_softmax(-1).view(count, -1, logits.shape[-1])
+        if length < decoding.shortest:
+            scores[..., end] = -torch.inf
+        best, places = (totals[..., None] + scores).flatten(1).topk(2 * width)
+        origins, tokens = places // logits.shape[-1], places % logits.shape[-1]
+        for image, *found in zip(
+            images, best.tolist(), origins.tolist(), tokens.tolist(), strict=True
+        ):
+            image.advance(list(zip(*found, strict=True)), end)
+        if length + 1 == decoding.longest or all(image.done for image in images):
+            break
+        totals = logits.new_tensor([[t for t, _ in image.running] for image in images])
+        rows = first_rows + torch.tensor([image.origins for image in images])
+        last = torch.tensor([[sentence[-1] for _, sentence in i.running] for i in images])
+        logits = prolong(last.flatten().to(logits.device), rows.flatten().to(logits.device))
+    return [image.best() for image in images]

@@ -1,0 +1,116 @@
+"""BLIP through transformers, from a folder as it is published on the hub."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from egoactgen_bench.captioning.base import Captioner, Decoding
+from egoactgen_bench.captioning.beam_search import search
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.provenance import content_digest, versions
+
+AT_ONCE = 8  # frames; their beams' attention to the image takes 130 MB a frame
+
+
+@dataclass(frozen=True)
+class TransformersCaptioner(Captioner):
+    """BlipForConditionalGeneration in eval mode, frames through the folder's own processor."""
+
+    folder: Path
+    decoding: Decoding
+    device: str
+
+    def signature(self) -> str:
+        library = f"transformers-{versions(['transformers'])['transformers']}"
+        return f"blip|{content_digest(self.folder)}|{library}|{self.decoding.signature()}|eval"
+
+    def caption(self, frames: Sequence[Image.Image]) -> list[str]:
+        blip = load_blip(self.folder, self.device)
+        captions = []
+        for start in range(0, len(frames), AT_ONCE):
+            captions += blip.caption(frames[start : start + AT_ONCE], self.decoding)
+        return captions
+
+
+class Blip:
+    """A BLIP captioner with its image processor and tokenizer."""
+
+    def __init__(self, model: Any, processor: Any, tokenizer: Any) -> None:
+        self.model = model
+        self.processor = processor
+        self.tokenizer = tokenizer
+
+    @torch.inference_mode()
+    def caption(self, frames: Sequence[Image.Image], decoding: Decoding) -> list[str]:
+        """One sentence per RGB frame, without the prompt."""
+        pixels = self.processor(list(frames), return_tensors="pt")["pixel_values"]
+        seen = self.model.vision_model(pixels.to(self.model.device)).last_hidden_state
+        sizes = self.model.config.text_config
+        words = self.tokenizer(decoding.prompt)["input_ids"][1:-1]
+        logits, prolong = self._decode(seen, [sizes.bos_token_id, *words], decoding.beams)
+        sentences = search(
+            logits, prolong, [sizes.bos_token_id, *words], sizes.sep_token_id, decoding
+        )
+        return [self._text(sentence)[len(decoding.prompt) :].strip() for sentence in sentences]
+
+    def _decode(self, seen: Tensor, prompt: list[int], beams: int) -> tuple[Tensor, Any]:
+        """The logits after the prompt, and what prolongs sentences.
+
+        Keys and values of the image are computed once per frame; its beams share them.
+        """
+        from transformers import DynamicCache, EncoderDecoderCache
+
+        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+
+        def step(tokens: Tensor) -> Tensor:
+            decoded = self.model.text_decoder(
+                input_ids=tokens, encoder_hidden_states=seen, past_key_values=cache, use_cache=True
+            )
+            logits: Tensor = decoded.logits[:, -1]
+            return logits
+
+        def prolong(tokens: Tensor, origins: Tensor) -> Tensor:
+            cache.self_attention_cache.reorder_cache(origins)
+            return step(tokens[:, None])
+
+        logits = step(torch.tensor([prompt] * len(seen), device=seen.device))
+        cache.batch_repeat_interleave(beams)
+        return logits, prolong
+
+    def _text(self, sentence: list[int]) -> str:
+        """The words of a sentence; tokens past the vocabulary are BLIP's own, and mean nothing."""
+        words = [token for token in sentence if token < len(self.tokenizer)]
+        text: str = self.tokenizer.decode(
+            words, skip_special_tokens=True, clean_up_tokenization_spaces=True
+        )
+        return text
+
+
+@functools.cache
+def load_blip(folder: Path, device: str = "cpu") -> Blip:
+    """The BLIP captioner of a transformers folder, float32, in eval mode; nothing is fetched.
+
+    Errors: `BenchError` where the folder is incomplete or holds something else.
+    """
+    from safetensors import SafetensorError
+    from transformers import BertTokenizer, BlipForConditionalGeneration
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    try:
+        model, loading = BlipForConditionalGeneration.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
+        )
+        processor = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
+        tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        detail = " ".join(str(error).split())[:300]
+        raise BenchError(f"{folder} is not a BLIP captioner's folder: {detail}") from None
+    if lacking := sorted(loading["missing_keys"]):
+        raise BenchError(f"{folder} lacks parameters of BLIP, among them '{lacking[0]}'.")
+    return Blip(model.to(device).eval(), processor, tokenizer)

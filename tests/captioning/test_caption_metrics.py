@@ -1,0 +1,155 @@
+"""BLIP-B and BLIP-L through the stage score, with small networks of the same classes."""
+
+import csv
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from drawn_runs import write_drawn_run
+from egoactgen_bench.captioning import transformers_blip
+from small_blip import write_small_blip
+
+LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """BLIP base and large, CLIP and EgoVLP's text tower, all small."""
+    import json
+
+    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+    from safetensors.torch import save_file
+    from transformers import DistilBertConfig
+
+    from egoactgen_bench.metrics.egovlp_network import TextTower
+
+    folder = tmp_path_factory.mktemp("models")
+    write_small_blip(folder / "blip-image-captioning-base", seed=0)
+    write_small_blip(folder / "blip-image-captioning-large", seed=1)
+    torch.manual_seed(0)
+    vision = CLIPVisionCfg(layers=1, width=64, patch_size=16, image_size=32)
+    text = CLIPTextCfg(context_length=77, vocab_size=49408, width=64, heads=1, layers=1)
+    save_file(CLIP(16, vision, text, quick_gelu=True).state_dict(), folder / "ViT-L-14.safetensors")
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *LETTERS,
+        *("##" + c for c in LETTERS),
+    ]
+    sizes = {"dim": 64, "n_layers": 1, "n_heads": 2, "hidden_dim": 96, "vocab_size": 64}
+    (folder / "distilbert-base-uncased").mkdir()
+    (folder / "distilbert-base-uncased/vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    (folder / "distilbert-base-uncased/config.json").write_text(json.dumps(sizes))
+    tower = TextTower(DistilBertConfig(**sizes), 24)
+    for parameter in tower.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    state = {f"module.{name}": tensor for name, tensor in tower.state_dict().items()}
+    torch.save({"state_dict": state}, folder / "egovlp.pth")
+    return folder
+
+
+@pytest.fixture
+def described(drawn_split: Path) -> Path:
+    """The drawn split with descriptions and two runs."""
+    samples = pd.read_csv(drawn_split / "samples.csv", dtype=str)
+    texts = samples["sample_id"].map(lambda name: f"the left hand reaches out to {name}")
+    (drawn_split / "descriptions").mkdir()
+    table = pd.DataFrame({"sample_id": samples["sample_id"], "description": texts})
+    table.to_csv(drawn_split / "descriptions/drawn.csv", index=False)
+    write_drawn_run(drawn_split, "grey")
+    return drawn_split
+
+
+def captions_of(folder: Path) -> dict[tuple[str, ...], str]:
+    with (folder / "captions.csv").open(newline="") as stream:
+        return {
+            (row["run"], row["sample_id"], row["captioner"]): row["caption"]
+            for row in csv.DictReader(stream)
+        }
+
+
+def test_every_caption_serves_all_its_metrics_and_is_kept(
+    bench, described: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    caption = transformers_blip.Blip.caption
+    monkeypatch.setattr(
+        transformers_blip.Blip,
+        "caption",
+        lambda self, frames, decoding: seen.append(len(frames)) or caption(self, frames, decoding),
+    )
+    names = "blip_b,blip_b_description,blip_b_egovlp,blip_b_egovlp_description,blip_l"
+    assert bench("run", "--method", "copy-input").status == 0
+    call = ("score", "--metrics", names, "--weights-dir", weights, "--reference", "target")
+    result = bench(*call)
+    assert result.status == 0, result.err
+    folder = described.parents[1] / "scores/drawn-val/standard"
+    values = pd.read_csv(folder / "scores.csv")
+    assert sum(seen) == 2 * 18  # each of two captioners saw each frame once
+    assert set(values["metric"]) == set(names.split(","))
+    assert values["value"].between(-1, 1).all()
+    captions = captions_of(folder)
+    assert len(captions) == 3 * 6 * 2
+    assert {key[2] for key in captions} == {"BLIP base", "BLIP large"}
+    assert len(set(captions.values())) > 6
+    assert not any(text.startswith("a picture of") for text in captions.values())
+    seen.clear()
+    before = (folder / "captions.csv").read_bytes(), (folder / "scores.csv").read_bytes()
+    assert bench(*call, "--batch-size", 4).status == 0
+    assert not seen
+    assert bench(*call, "--batch-size", 5, "--overwrite").status == 0
+    assert sum(seen) == 2 * 18
+    assert (folder / "captions.csv").read_bytes() == before[0]
+    again = pd.read_csv(folder / "scores.csv")
+    assert again["value"].sub(values["value"]).abs().max() < 1e-5
+
+
+def test_a_value_is_the_cosine_of_the_two_texts_embeddings(
+    bench, described: Path, weights: Path
+) -> None:
+    from egoactgen_bench.metrics.clip_network import ClipTexts
+    from egoactgen_bench.metrics.egovlp_features import EgovlpSentences
+
+    encoders = {
+        "standard": ClipTexts(weights / "ViT-L-14.safetensors", "cpu"),
+        "lego-release": EgovlpSentences(
+            weights / "egovlp.pth", weights / "distilbert-base-uncased", "cpu"
+        ),
+    }
+    texts = {
+        "standard": pd.read_csv(described / "samples.csv").set_index("sample_id")["action"],
+        "lego-release": pd.read_csv(described / "descriptions/drawn.csv").set_index("sample_id")[
+            "description"
+        ],
+    }
+    for protocol, encoder in encoders.items():
+        call = ("score", "grey", "--metrics", "blip_b", "--protocol", protocol)
+        assert bench(*call, "--weights-dir", weights).status == 0
+        folder = described.parents[1] / "scores/drawn-val" / protocol
+        captions = captions_of(folder)
+        for row in pd.read_csv(folder / "scores.csv").itertuples():
+            pair = captions["grey", row.sample_id, "BLIP base"], texts[protocol][row.sample_id]
+            first, second = (torch.from_numpy(encoder.extract([(text,)])[0]) for text in pair)
+            expected = torch.nn.functional.cosine_similarity(first, second, dim=0).item()
+            assert row.value == pytest.approx(expected, abs=1e-5)
+            assert "dropout:off" in row.signature
+            assert ("egovlp.pth:" in row.signature) == (protocol == "lego-release")
+
+
+def test_what_is_missing_is_named(bench, described: Path, weights: Path, tmp_path: Path) -> None:
+    partial = tmp_path / "models"
+    partial.mkdir()
+    (partial / "ViT-L-14.safetensors").symlink_to(weights / "ViT-L-14.safetensors")
+    result = bench("score", "--metrics", "psnr,blip_b", "--weights-dir", partial)
+    assert result.status == 1
+    assert "bench models fetch blip-image-captioning-base" in result.err
+    (described / "descriptions/drawn.csv").unlink()
+    result = bench("score", "--metrics", "blip_b_description", "--weights-dir", weights)
+    assert result.status == 1
+    assert re.search("blip_b_description needs .* description: name .* --descriptions", result.err)
