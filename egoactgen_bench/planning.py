@@ -120,10 +120,11 @@ def plan_split(
         raise BenchError(
             f"{dataset.name}: no row of the annotation gives a sample ({counts or 'it is empty'})."
         )
-    recipe = dataset.recipe() | {
+    recipe = {
+        "times_only": times_only,
         "size": None if times_only or dataset.keeps_frames else size,
         "limit": limit,
-        "times_only": times_only,
+        **dataset.recipe(),
     }
     return Plan(dataset, name, recipe, rows, places)
 
