@@ -1,32 +1,13 @@
 """The rows of a scoring: runs that fit the split, and references made of the split itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
+from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.runs import OK, Run
-from egoactgen_bench.sources import Candidate, Frame, Sample
+from egoactgen_bench.sources import OUTPUT_COLUMNS, Candidate
 from egoactgen_bench.splits import Split
 
 REFERENCES = {"target": "target", "copy-input": "input"}  # name → the frame that is the output
-
-
-def samples_of(split: Split, descriptions: Mapping[str, str]) -> list[Sample]:
-    """The split's samples in its order."""
-    if split.frames_fingerprint is None:
-        raise BenchError(
-            f"Split '{split.name}' has no frames (--times-only): there is nothing to score against."
-        )
-    return [
-        Sample(
-            sample_id=row["sample_id"],
-            video_id=row["video_id"],
-            target=Frame(split.frame_path(row["target_frame"]), row["target_sha256"]),
-            input=Frame(split.frame_path(row["input_frame"]), row["input_sha256"]),
-            action=row["action"],
-            description=descriptions.get(row["sample_id"]),
-        )
-        for row in split.samples.to_dict("records")
-    ]
 
 
 def candidates_of(
@@ -34,8 +15,12 @@ def candidates_of(
 ) -> tuple[list[Candidate], list[str]]:
     """What is scored, in the order of the table, and what the user should know about it.
 
-    A run of another test set is refused with a `BenchError`.
+    A run of another test set, and a split without frames, is a `BenchError`.
     """
+    if split.frames_fingerprint is None:
+        raise BenchError(
+            f"Split '{split.name}' has no frames (--times-only): there is nothing to score against."
+        )
     notices: list[str] = []
     candidates = [_run(split, run, notices) for run in runs]
     names = [candidate.name for candidate in candidates]
@@ -68,26 +53,20 @@ def _run(split: Split, run: Run, notices: list[str]) -> Candidate:
             f"warning: run '{run.name}' was made from other frames than those of split "
             f"'{split.name}' (frames_fingerprint differs)."
         )
-    outputs = {
-        row["sample_id"]: Frame(run.image_path(row["image"]), row["sha256"])
-        if row["status"] == OK
-        else SampleError(row["status"], row.get("detail", ""))
-        for row in run.samples.to_dict("records")
-    }
-    known = set(split.samples["sample_id"])
-    outputs = {sample_id: output for sample_id, output in outputs.items() if sample_id in known}
-    if len(outputs) < len(known):
+    if run.samples["sample_id"].duplicated().any():
+        raise BenchError(f"Run '{run.name}' names a sample twice in its samples.csv.")
+    ids = split.samples["sample_id"]
+    table = run.samples.set_index("sample_id").reindex(columns=list(OUTPUT_COLUMNS), fill_value="")
+    candidate = Candidate(run.name, run.method, run.folder, table.reindex(ids, fill_value=""))
+    if candidate.count < len(ids):
         notices.append(
-            f"warning: run '{run.name}' holds {len(outputs)} of the split's {len(known)} samples."
+            f"warning: run '{run.name}' holds {candidate.count} of the split's {len(ids)} samples."
         )
-    return Candidate(run.name, outputs, run.method)
+    return candidate
 
 
 def _reference(split: Split, name: str) -> Candidate:
     role = REFERENCES[name]
-    rows = split.samples.to_dict("records")
-    outputs: dict[str, Frame | SampleError] = {
-        row["sample_id"]: Frame(split.frame_path(row[f"{role}_frame"]), row[f"{role}_sha256"])
-        for row in rows
-    }
-    return Candidate(name, outputs, f"reference: {role}", reference=True)
+    frames = {f"{role}_frame": "image", f"{role}_sha256": "sha256"}
+    table = split.samples[list(frames)].rename(columns=frames).assign(status=OK, detail="")
+    return Candidate(name, f"reference: {role}", split.folder, table, reference=True)

@@ -22,7 +22,16 @@ from egoactgen_bench.features import ABSENT, FeatureCache, StoredRows, short_key
 from egoactgen_bench.metrics.base import Metric
 from egoactgen_bench.metrics.batch import Batch, Role
 from egoactgen_bench.sharding import Share
-from egoactgen_bench.sources import Candidate, Content, Entry, Frame, Sample, Source, content
+from egoactgen_bench.sources import (
+    Candidate,
+    Content,
+    Entry,
+    Frame,
+    Sample,
+    Samples,
+    Source,
+    content,
+)
 
 Rows = NDArray[np.floating]
 Positions = NDArray[np.intp]
@@ -53,6 +62,7 @@ class Outcome:
     failures: list[Failure] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
     changed: Counter[str] = field(default_factory=Counter)
+    measured: int = 0  # rows that were not known before
 
     def fail(self, run: str, sample_id: str, metrics: list[Metric], error: SampleError) -> None:
         """Note that metrics have no value for a sample."""
@@ -71,6 +81,7 @@ class Outcome:
         self.failures += other.failures
         self.broken |= other.broken
         self.changed += other.changed
+        self.measured += other.measured
 
 
 class Measurer:
@@ -78,7 +89,7 @@ class Measurer:
 
     def __init__(
         self,
-        samples: Sequence[Sample],
+        samples: Samples,
         candidates: Sequence[Candidate],
         metrics: Sequence[Metric],
         cache: Path,
@@ -155,10 +166,10 @@ class Measurer:
         """A candidate's samples by position."""
         entries = {}
         for position, roles in frames.items():
-            sample_id = self.samples[position].sample_id
-            if sample_id in candidate.outputs:
-                output = content(candidate.outputs[sample_id], "output")
-                entries[position] = Entry(sample_id, roles | {"output": output})
+            output = candidate.output(position)
+            if output is not None:
+                every = roles | {"output": content(output, "output")}
+                entries[position] = Entry(self.samples.ids[position], every)
         return entries
 
     def _measure_candidate(
@@ -219,6 +230,7 @@ class Measurer:
             outcome.keys[position, column, number] = short_keys(keys[-1])[0]
         if rows:
             self._stores[number].add(keys, np.stack(rows))
+            outcome.measured += len(rows)
 
 
 def _checked_rows(metric: Metric, batch: Batch) -> list[Rows | SampleError]:

@@ -14,16 +14,19 @@ COMPARISON_COLUMNS = ("metric", "run_a", "run_b", "difference", "p_value")
 ERROR_COLUMNS = ("run", "sample_id", "metric", "code", "detail")
 CAPTION_COLUMNS = ("run", "sample_id", "captioner", "caption")
 
-_VALUE_TYPES: dict[str, type] = dict.fromkeys(VALUE_COLUMNS, str) | {"value": float}
+_VALUE_TYPES: dict[str, Any] = dict.fromkeys(VALUE_COLUMNS, "category") | {"value": float}
 
 
 @dataclass(frozen=True)
 class Scores:
     """What `bench score` found.
 
-    `values`: a row a value, in raw units; a set metric's has an empty sample_id. `summary`: a row a
-    run, in the paper's units, with 95 % bounds. `comparisons`: paired differences run_a − run_b in
-    the paper's units, with corrected p-values. `errors`: a row a value that could not be computed.
+    `values`: a row a value, in raw units, its texts as categories; a set metric's has an empty
+    sample_id. `summary`: a row a run, in the paper's units, with 95 % bounds; n counts the samples
+    with an image that could be scored, `<metric>_n` those of a metric that misses some.
+    `comparisons`: paired differences run_a − run_b in the paper's units, on the samples that both
+    have, with corrected p-values; empty where infinite differences oppose each other. `errors`: a
+    row a value that could not be computed.
     """
 
     folder: Path

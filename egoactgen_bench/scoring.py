@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench import provenance
-from egoactgen_bench.candidates import candidates_of, samples_of
+from egoactgen_bench.candidates import candidates_of
 from egoactgen_bench.descriptions import Descriptions, load_descriptions
 from egoactgen_bench.devices import resolve_device
 from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.files import write_csv, write_json, write_text
+from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json, write_text
 from egoactgen_bench.measuring import Measurer, Outcome, gather
 from egoactgen_bench.metrics.base import CAPTIONERS, Setting
 from egoactgen_bench.metrics.batch import Role
@@ -21,10 +21,21 @@ from egoactgen_bench.runs import Run
 from egoactgen_bench.scores import Scores
 from egoactgen_bench.sharding import Share
 from egoactgen_bench.slices import all_slices
-from egoactgen_bench.sources import Candidate, Frame, Sample
+from egoactgen_bench.sources import Candidate, Frame, Samples
 from egoactgen_bench.splits import Split
 from egoactgen_bench.summarising import Tables, tabulate
 from egoactgen_bench.tables import latex, markdown, plain
+
+TABLES = (
+    "scores.csv",
+    "summary.csv",
+    "comparisons.csv",
+    "errors.csv",
+    "slices.csv",
+    "table.csv",
+    "table.md",
+    "table.tex",
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +44,7 @@ class Job:
 
     split: Split
     candidates: list[Candidate]
-    samples: list[Sample]
+    samples: Samples
     selection: Selection
     measurer: Measurer
     folder: Path
@@ -97,7 +108,7 @@ def prepare(
     roles |= {"description"} if texts else set()
     selection = select(protocol, metrics, options or {}, setting, roles)
     candidates, notices = candidates_of(split, runs, references)
-    samples = samples_of(split, texts.texts if texts else {})
+    samples = Samples(split, texts.texts if texts else {})
     measurer = Measurer(
         samples, candidates, selection.metrics, root / "cache", batch_size, fresh=overwrite
     )
@@ -156,7 +167,7 @@ def execute(job: Job, progress: bool = False) -> Scores | None:
         "skipped_metrics": job.selection.skipped,
         "notices": notices,
         "device": provenance.device_name(job.device),
-        "timing": {"seconds": round(seconds, 3)},
+        "timing": {"seconds": round(seconds, 3), "measured_values": outcome.measured},
         "versions": provenance.versions(_packages(job)),
     }
     return _write(job, manifest, tables)
@@ -181,18 +192,24 @@ def _write(job: Job, manifest: dict[str, Any], tables: Tables) -> Scores:
     write_csv(folder / "table.csv", plain(scores))
     write_text(folder / "table.md", markdown(scores))
     write_text(folder / "table.tex", latex(scores))
+    manifest["files"] = {
+        name: sha256_file(folder / name)
+        for name in (*TABLES, "captions.csv")
+        if (folder / name).is_file()
+    }
     write_json(folder / "score.json", manifest)
     return scores
 
 
 def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any]]:
     counts = tables.summary.set_index("run")["n"]
-    return [
+    return [  # `images` names the set of images: sha256 over their own hashes
         {
             "run": candidate.name,
             "method": candidate.method,
             "reference": candidate.reference,
-            "samples": len(candidate.outputs),
+            "images": candidate.digest(),
+            "samples": candidate.count,
             "n": int(counts[candidate.name]),
         }
         for candidate in candidates
@@ -233,7 +250,7 @@ def estimate(job: Job) -> str:
     outputs = [
         frame.path
         for candidate in job.candidates
-        for frame in candidate.outputs.values()
+        for frame in map(candidate.output, range(len(job.samples)))
         if isinstance(frame, Frame) and not candidate.reference
     ]
     frames = [sample.target.path for sample in job.samples]
@@ -245,7 +262,18 @@ def estimate(job: Job) -> str:
         f"{job.settled['protocol']}: {', '.join(names) or 'no metric'}",
         f"reads {len(outputs) + len(frames)} images, {size / 1e6:.1f} MB; "
         f"writes about {len(outputs) * len(names) * 150 / 1e6:.1f} MB of tables to {job.folder}",
+        _expected_time(job, len(job.samples) * len(job.candidates) * len(names)),
     ]
     lines += [f"left out: {why}" for why in job.selection.skipped.values()]
     lines += [f"would fail: {why}" for why in job.selection.failed.values()]
     return "\n".join([*lines, *job.notices])
+
+
+def _expected_time(job: Job, values: int) -> str:
+    """From what the last scoring into this folder took, if it measured anything."""
+    path = job.folder / "score.json"
+    timing = read_json(path)["timing"] if path.is_file() else {"measured_values": 0}
+    if not timing["measured_values"]:
+        return "takes a time that is not known before a first scoring here has measured something"
+    seconds = values * timing["seconds"] / timing["measured_values"]
+    return f"takes about {seconds:.0f} s, less what was measured before, at the last scoring's pace"

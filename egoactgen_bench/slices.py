@@ -70,7 +70,7 @@ def _values(scores: Scores, split: Split, runs: list[str], metrics: list[str]) -
     ids = pd.Index(split.samples["sample_id"])
     values = np.full((len(ids), len(runs), len(metrics)), np.nan)
     places = [
-        pd.Index(known).get_indexer(pd.Index(table[name]))
+        pd.Index(known).get_indexer(table[name].cat.categories)[table[name].cat.codes]
         for known, name in ((ids, "sample_id"), (runs, "run"), (metrics, "metric"))
     ]
     values[tuple(places)] = table["value"]

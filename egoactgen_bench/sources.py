@@ -1,15 +1,22 @@
 """What scoring reads: the candidates, the split's samples, and the content of each role."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from PIL import Image
 
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.images import decode_rgb
 from egoactgen_bench.metrics.batch import Item, Role
+from egoactgen_bench.runs import OK
+from egoactgen_bench.splits import Split
+
+SAMPLE_COLUMNS = ("target_frame", "target_sha256", "input_frame", "input_sha256", "action")
+OUTPUT_COLUMNS = ("image", "sha256", "status", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +32,66 @@ class Sample:
     """One sample of the split: its frames and texts."""
 
     sample_id: str
-    video_id: str
     target: Frame
     input: Frame
     action: str
     description: str | None
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """What is scored as one row: a run, or a reference such as the input frame itself."""
+class Samples(Sequence[Sample]):
+    """The split's samples in its order, each made when it is asked for."""
 
-    name: str
-    outputs: Mapping[str, Frame | SampleError]  # by sample id; a run may hold only some samples
-    method: str
-    reference: bool = False
+    def __init__(self, split: Split, descriptions: Mapping[str, str]) -> None:
+        self._folder = split.folder
+        self._descriptions = descriptions
+        self._columns = {name: split.samples[name].array for name in SAMPLE_COLUMNS}
+        self.ids: list[str] = split.samples["sample_id"].tolist()
+        self.video_ids: list[str] = split.samples["video_id"].tolist()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, position: Any) -> Any:
+        row = {name: column[position] for name, column in self._columns.items()}
+        return Sample(
+            sample_id=self.ids[position],
+            target=Frame(self._folder / row["target_frame"], row["target_sha256"]),
+            input=Frame(self._folder / row["input_frame"], row["input_sha256"]),
+            action=row["action"],
+            description=self._descriptions.get(self.ids[position]),
+        )
+
+
+class Candidate:
+    """What is scored as one row: a run, or a reference such as the input frame itself.
+
+    `table` has a row for each sample of the split, in its order: image (a path under `folder`),
+    sha256, status and detail; an empty status where the run leaves the sample out.
+    """
+
+    def __init__(
+        self, name: str, method: str, folder: Path, table: pd.DataFrame, *, reference: bool = False
+    ) -> None:
+        self.name = name
+        self.method = method
+        self.reference = reference
+        self._folder = folder
+        self._columns = {column: table[column].array for column in OUTPUT_COLUMNS}
+        self.count = int((table["status"] != "").sum())
+
+    def output(self, position: int) -> Frame | SampleError | None:
+        """The image for a sample of the split, why the run has none, or None."""
+        image, sha256, status, detail = (column[position] for column in self._columns.values())
+        if status == OK:
+            return Frame(self._folder / image, sha256)
+        return SampleError(status, detail) if status else None
+
+    def digest(self) -> str:
+        """sha256 over the recorded hashes of the images, or why there is none."""
+        digest = hashlib.sha256()
+        for sha256, status in zip(self._columns["sha256"], self._columns["status"], strict=True):
+            digest.update(f"{sha256} {status}\n".encode())
+        return digest.hexdigest()
 
 
 class Source:

@@ -52,7 +52,7 @@ def tabulate(
     notices: list[str] = []
     metrics = [metric for metric in measurer.metrics if metric.name not in outcome.broken]
     columns = [_column(measurer, outcome, metric, notices) for metric in metrics]
-    videos = [sample.video_id for sample in measurer.samples]
+    videos = measurer.samples.video_ids
     clusters = np.unique(videos, return_inverse=True)[1]
     if len(videos) and clusters.max() == 0:
         notices.append("All samples are of one video: intervals have no width, p-values are 1.")
@@ -96,33 +96,34 @@ def _column(measurer: Measurer, outcome: Outcome, metric: Metric, notices: list[
 
 
 def _values(measurer: Measurer, columns: list[Column], split: str) -> pd.DataFrame:
-    """A row a value: runs in order, metrics in order, samples in split order, then the sets'."""
-    ids = np.array([sample.sample_id for sample in measurer.samples], dtype=object)
-    parts = []
-    for number, candidate in enumerate(measurer.candidates):
+    """A row a value: by run, metric and sample, in their orders; texts as categories."""
+    ids = [*measurer.samples.ids, ""]
+    runs = [candidate.name for candidate in measurer.candidates]
+    values, samples, counts = [np.empty(0)], [np.empty(0, np.intp)], []
+    labels: list[tuple[str, str, str]] = []  # run, metric, signature of each part
+    for number, run in enumerate(runs):
         for column in columns:
             if np.isnan(column.totals[number]):
                 continue
             positions = column.rows[number][0]
-            if column.metric.per_sample:
-                names, values = ids[positions], column.values[positions, number]
-            else:
-                names, values = np.array([""], object), column.totals[[number]]
+            one = not column.metric.per_sample
+            values.append(column.totals[[number]] if one else column.values[positions, number])
+            samples.append(np.array([len(ids) - 1]) if one else positions)
+            counts.append(len(values[-1]))
             signature = f"{column.signature}|n:{len(positions)}"
-            part = {"sample_id": names, "value": values}
-            parts.append(
-                pd.DataFrame(part).assign(
-                    split=split, run=candidate.name, metric=column.metric.name, signature=signature
-                )
-            )
-    if not parts:
-        return pd.DataFrame(columns=list(VALUE_COLUMNS))
-    return pd.concat(parts, ignore_index=True)[list(VALUE_COLUMNS)]
+            labels.append((run, column.metric.name, signature))
+    parts = {
+        name: pd.Categorical([part[number] for part in labels]).repeat(counts)
+        for number, name in enumerate(("run", "metric", "signature"))
+    }
+    parts["split"] = pd.Categorical.from_codes(np.zeros(sum(counts), np.int8), pd.Index([split]))
+    parts["sample_id"] = pd.Categorical.from_codes(np.concatenate(samples), pd.Index(ids))
+    return pd.DataFrame(parts | {"value": np.concatenate(values)})[list(VALUE_COLUMNS)]
 
 
 def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
     """A row a captioned output and captioner, however many metrics stand on the caption."""
-    ids = np.array([sample.sample_id for sample in measurer.samples], dtype=object)
+    ids = np.array(measurer.samples.ids, dtype=object)
     parts: list[pd.DataFrame] = []
     for number, candidate in enumerate(measurer.candidates):
         for column in columns:
@@ -212,7 +213,7 @@ def _swap(
 def _ordered(measurer: Measurer, failures: list[Failure]) -> list[Failure]:
     """Failures by run, sample and metric in the order of the tables, whoever found them."""
     runs = {candidate.name: number for number, candidate in enumerate(measurer.candidates)}
-    samples = {sample.sample_id: number for number, sample in enumerate(measurer.samples)}
+    samples = {sample_id: number for number, sample_id in enumerate(measurer.samples.ids)}
     metrics = {metric.name: number for number, metric in enumerate(measurer.metrics)}
     return sorted(
         failures,

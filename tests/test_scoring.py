@@ -340,8 +340,14 @@ def test_dry_run_does_nothing(bench, drawn_split, runs):
     assert result.status == 0
     assert "6 samples, 2 rows (far, near)" in result.out
     assert "reads 18 images" in result.out
+    assert "not known before a first scoring" in result.out
     assert not (drawn_split.parents[1] / "scores").exists()
     assert not (drawn_split.parents[1] / "cache").exists()
+
+
+def test_dry_run_expects_the_last_pace(bench, drawn_split, runs):
+    bench("score", "--metrics", "psnr")
+    assert "at the last scoring's pace" in bench("score", "--metrics", "psnr", "--dry-run").out
 
 
 def test_two_processes_find_what_one_finds(drawn_split, runs, tmp_path):
