@@ -6,6 +6,7 @@ Every way must give the right frames: a counter is drawn into each. OpenCV takes
 """
 
 import argparse
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -24,6 +25,7 @@ from egoactgen_bench.files import write_csv
 from egoactgen_bench.video import VideoReader
 
 RATE, BITS, BLOCK = 30, 16, 24
+Way = Callable[[Path, list[int], tuple[int, int]], Iterator[np.ndarray]]
 SIZES = {480: (854, 480), 1080: (1920, 1080)}
 
 
@@ -97,57 +99,51 @@ def linear_decode(path: Path, numbers: list[int], size: tuple[int, int]) -> Iter
                 yield frame.to_ndarray(format="rgb24")
 
 
-def measure(
-    way: Callable[..., Iterator[np.ndarray]], path: Path, numbers: list[int], size: tuple[int, int]
-) -> dict[str, object]:
-    start = time.perf_counter()
+def measure(way: Way, path: Path, numbers: list[int], size: tuple[int, int]) -> dict[str, object]:
+    start, processor = time.perf_counter(), sum(os.times()[:4])
     right = sum(
         counter(pixels) == number
         for number, pixels in zip(numbers, way(path, numbers, size), strict=True)
     )
-    return {"way": way.__name__, "seconds": time.perf_counter() - start, "right": right}
+    seconds, processor = time.perf_counter() - start, sum(os.times()[:4]) - processor
+    return {"way": way.__name__, "seconds": seconds, "cpu_seconds": processor, "right": right}
+
+
+def available() -> dict[str, Way]:
+    ways = [ours, linear_decode]
+    ways += [ffmpeg_process] if shutil.which("ffmpeg") else []
+    ways += [opencv_seek] if importlib.util.find_spec("cv2") else []
+    return {way.__name__: way for way in ways}
 
 
 def main() -> None:
+    ways = available()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="keeps the drawn videos")
     parser.add_argument("--height", type=int, nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--keyframe-every", type=int, default=250)
     parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--ways", nargs="+", choices=ways, default=list(ways))
     parser.add_argument("--csv", type=Path, help="where to write the table")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    random = np.random.default_rng(1)
     count = options.minutes * 60 * RATE
-    numbers = sorted(random.choice(count, options.frames, replace=False).tolist())
-    rows = []
+    numbers = sorted(np.random.default_rng(1).choice(count, options.frames, replace=False).tolist())
+    tables = []
     for height in options.height:
         path = options.folder / f"{height}p-{options.minutes}min-g{options.keyframe_every}.mp4"
         if not path.exists():
             draw_video(path, SIZES[height], options.minutes * 60, options.keyframe_every)
-        ways = [ours, linear_decode]
-        ways += [ffmpeg_process] if shutil.which("ffmpeg") else []
-        try:
-            import cv2  # noqa: F401
-
-            ways.append(opencv_seek)
-        except ImportError:
-            pass
-        results = [measure(way, path, numbers, SIZES[height]) for way in ways]
-        for result in results:
-            result["times_ours"] = result["seconds"] / results[0]["seconds"]
-            rows.append(
-                {
-                    "height": height,
-                    "minutes": options.minutes,
-                    "keyframe_every": options.keyframe_every,
-                    "frames": options.frames,
-                }
-                | result
-            )
-    table = pd.DataFrame(rows).round(3)
-    print(f"{os.cpu_count()} cores, PyAV {av.__version__}")
+        rows = [measure(ways[way], path, numbers, SIZES[height]) for way in options.ways]
+        table = pd.DataFrame(rows)
+        for column in ("seconds", "cpu_seconds"):
+            table[f"{column}_ratio"] = table[column] / table[column][0]
+        table.insert(0, "video", path.stem)
+        table.insert(1, "frames", options.frames)
+        tables.append(table)
+    table = pd.concat(tables).round(3)
+    print(f"{os.cpu_count()} cores, PyAV {av.__version__}; ratios to {options.ways[0]}")
     print(table.to_string(index=False))
     if options.csv:
         write_csv(options.csv, table)

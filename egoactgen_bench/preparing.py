@@ -77,11 +77,7 @@ def prepare(
     failures, read = _extract(plan, folder, stored, workers, on_sample)
     if not stored:
         _remove(folder)
-        raise BenchError(
-            f"None of the {len(failures):,} samples of {plan.name} could be kept: "
-            f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
-            f"Is --videos {plan.dataset.videos} the right folder?"
-        )
+        raise _nothing_kept(plan, failures)
     split = _finish(plan, folder, made_by, stored, failures)
     failed = Counter(failure.reason for failure in failures.values())
     return Prepared(split, failed, resumed=resumed, read=read)
@@ -95,18 +91,14 @@ def _extract(
     on_sample: Callable[[int], object],
 ) -> tuple[dict[str, Rejection], Read]:
     """Add to `stored` what can be had; return what cannot, by sample id, and what was read."""
-    failures: dict[str, Rejection] = {}
+    rows = {clip.sample_id: clip.row for clip in plan.clips}
+    failures = {key: value for key, value in _unlocated(plan).items() if key not in stored}
+    on_sample(len(failures))
     videos: dict[str, list[Wanted]] = defaultdict(list)
     for clip in plan.clips:
         place = plan.places[clip.sample_id]
-        if clip.sample_id in stored:
-            continue
-        if isinstance(place, SampleError):
-            failures[clip.sample_id] = Rejection(clip.row, place.code, place.detail)
-        else:
+        if clip.sample_id not in stored and not isinstance(place, SampleError):
             videos[clip.video_id].append(Wanted(clip.sample_id, *place))
-    on_sample(len(failures))
-    rows = {clip.sample_id: clip.row for clip in plan.clips}
     read = Read()
     # The videos with most samples come first, so that workers end together.
     jobs = [
@@ -126,6 +118,23 @@ def _extract(
     return failures, read
 
 
+def _unlocated(plan: Plan) -> dict[str, Rejection]:
+    places = ((clip, plan.places[clip.sample_id]) for clip in plan.clips)
+    return {
+        clip.sample_id: Rejection(clip.row, place.code, place.detail)
+        for clip, place in places
+        if isinstance(place, SampleError)
+    }
+
+
+def _nothing_kept(plan: Plan, failures: dict[str, Rejection]) -> BenchError:
+    return BenchError(
+        f"None of the {len(failures):,} samples of {plan.name} could be kept: "
+        f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
+        f"Is --videos {plan.dataset.videos} the right folder?"
+    )
+
+
 def _open_folder(
     plan: Plan, folder: Path, made_by: dict[str, str], overwrite: bool
 ) -> Split | None:
@@ -133,6 +142,8 @@ def _open_folder(
     finished = (folder / "split.json").is_file()
     begun = (folder / JOURNAL / "plan.json").is_file()
     if overwrite and (finished or begun):
+        if plan.unlocated.total() == len(plan.clips):  # what is there is not given up for nothing
+            raise _nothing_kept(plan, _unlocated(plan))
         _remove(folder)
     elif finished:
         split = load_split(folder)

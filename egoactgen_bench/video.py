@@ -14,7 +14,7 @@ from egoactgen_bench.video_decoding import Found, frames_from
 from egoactgen_bench.video_stream import VideoStream
 
 SEEK_WORTH = 0.5  # seconds to the next keyframe from which a jump beats decoding on
-BLIND_SEEK_WORTH = 10.0  # the same where the container lists no keyframes
+BLIND_SEEK_WORTH = 10.0  # the same where the container's index does not reach
 LARGEST_SHARE = 64  # frames that one thread may hold until they are asked for
 
 
@@ -90,7 +90,7 @@ class VideoReader:
 
     def _jump_pays(self, now: float, then: float) -> bool:
         video = self._streams[0]
-        if not video.keyframes:
+        if video.last_dts is None or video.last_dts < video.limit(now):
             return then - now > BLIND_SEEK_WORTH
         position = bisect_right(video.keyframes, video.limit(then) - video.delay)
         if position == 0:

@@ -17,15 +17,24 @@ Found = Image.Image | SampleError
 
 def frames_from(video: VideoStream, times: Sequence[float]) -> Iterator[tuple[float, Found]]:
     """The frames for ascending times, decoded in one go from the keyframe before the first."""
-    limits = [video.limit(time) for time in times]
     run = DecodingRun(video)
-    waiting = deque(times)
-    for shown in video.shown_from(limits[0]):
+    for done, (time, found) in enumerate(decode(run, times, video.limit(times[0]))):
+        if is_undecodable(found) and run.began > video.origin and not run.torn:
+            # The keyframe is a mere recovery point (intra refresh), which needs what lies before.
+            yield from decode(DecodingRun(video), times[done:], video.origin)
+            return
+        yield time, found
+
+
+def decode(run: "DecodingRun", times: Sequence[float], start: int) -> Iterator[tuple[float, Found]]:
+    """The frames for ascending times, decoded from the last keyframe shown at or before `start`."""
+    video, waiting = run.video, deque(times)
+    limits = [video.limit(time) for time in times]
+    for shown in video.shown_from(start):
         if shown.coded.dts > limits[-1]:
             break
-        run.take(
-            shown, times[bisect_left(limits, shown.coded.pts) : bisect_left(limits, shown.until)]
-        )
+        wanted = slice(bisect_left(limits, shown.coded.pts), bisect_left(limits, shown.until))
+        run.take(shown, times[wanted])
         while waiting and run.is_decided(waiting[0]):
             yield waiting[0], run.pop(waiting.popleft())
     run.drain()
@@ -40,6 +49,10 @@ def past_the_last(video: VideoStream, time: float, end: int) -> SampleError:
         return lost(video, time)
     length = float((end - video.origin) / video.ticks)
     return SampleError("after_end", f"{video.name}: {time:.3f} s of {length:.3f} s")
+
+
+def is_undecodable(found: Found) -> bool:
+    return isinstance(found, SampleError) and found.code == "undecodable"
 
 
 def lost(video: VideoStream, time: float) -> SampleError:
@@ -59,12 +72,14 @@ class DecodingRun:
 
     A frame is true only if it and all frames decoded before it, back to its keyframe, came out
     whole: a decoder conceals damage and carries it into the frames that are predicted from it.
+    Damage that the decoder reads as valid data, without a word, stays unnoticed.
     """
 
     def __init__(self, video: VideoStream) -> None:
         self.video = video
         self.decoder = video.stream.codec_context
-        self.end = video.origin
+        self.began = self.end = video.origin
+        self.torn = False  # broken bytes were seen: more than frames that did not come out
         self._rank = 0
         self._keyframes: deque[Fed] = deque(maxlen=2)
         self._damage: dict[int, int] = {}  # rank of a keyframe → rank of its first damaged frame
@@ -77,6 +92,8 @@ class DecodingRun:
         packet, pts, _, duration = shown.coded
         self._rank += 1
         self.end = max(self.end, pts + duration)
+        if self._rank == 1:
+            self.began = pts
         if packet.is_keyframe:
             self._keyframes.append(Fed(pts, self._rank, self._rank))
         needed = [key.rank for key in self._keyframes if key.pts <= pts]
@@ -85,6 +102,7 @@ class DecodingRun:
         fed = Fed(pts, self._rank, needed[-1])
         self._targets.update(dict.fromkeys(times, fed))
         if shown.damaged:
+            self.torn = True
             self._mark(fed)
         if fed.keyframe in self._damage:
             return
@@ -98,6 +116,7 @@ class DecodingRun:
             self._receive(self.decoder.decode(packet))
         except av.FFmpegError:
             self._inside.pop(fed.pts, None)
+            self.torn = True
             self._mark(fed)
 
     def drain(self) -> None:
@@ -121,6 +140,7 @@ class DecodingRun:
             for pts in [pts for pts in self._inside if pts < fed.pts]:
                 self._mark(self._inside.pop(pts))  # frames come in display order: it was dropped
             if frame.is_corrupt:
+                self.torn = True
                 self._mark(fed)
             elif fed in self._targets.values():
                 self._frames[fed.pts] = frame

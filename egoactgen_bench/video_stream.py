@@ -88,11 +88,12 @@ class VideoStream:
             decoder.options = {"err_detect": "explode"}
         extradata = self.stream.codec_context.extradata or b""
         self.nal_length_size = nal_length_size(self.stream.codec_context.name, extradata)
+        self.delay = 0
+        self.origin = self._first_pts(path)
+        self._seek(self.origin)  # only now does a Matroska file's index get read
         entries = self.stream.index_entries
         self.keyframes = sorted(entry.timestamp for entry in entries if entry.is_keyframe)
         self.last_dts = max((entry.timestamp for entry in entries), default=None)
-        self.delay = 0
-        self.origin = self._first_pts(path)
 
     def close(self) -> None:
         self.container.close()
@@ -135,12 +136,18 @@ class VideoStream:
         except (av.FFmpegError, OSError):
             return
 
+    def _seek(self, ticks: int) -> None:
+        try:
+            self.container.seek(ticks, stream=self.stream)
+        except av.FFmpegError as error:
+            raise SampleError("undecodable", f"{self.name}: {error.strerror}") from None
+
     def _from_keyframe(self, limit: int) -> Iterator[Coded]:
         """Packets in decode order from the last keyframe that is displayed at or before `limit`."""
         start = self.origin - self.delay
         request, step = limit, 0
         while True:
-            self.container.seek(request, stream=self.stream)
+            self._seek(request)
             coded = self._demux()
             first = next((one for one in coded if one.packet.is_keyframe), None)
             if request <= start or (first is not None and first.pts <= limit):

@@ -1,7 +1,8 @@
 """What the denoiser is told: C = [ψ(R) ‖ σ(H_i) ‖ π(μ(H_t))], equation (1) of the paper."""
 
+import inspect
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +11,16 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, write_json
 from lego.denoiser.strict import fill
 
-# The rows of the paper's Table 3: which text R is, and which VLLM features stand beside it.
+# The rows of the paper's Table 3: R is the action's label, or its enriched description; beside the
+# latter stand the VLLM's embedding of the image (H_i), of the text (H_t), or both.
 Conditioning = Literal["labels", "descriptions", "image", "text", "joint"]
+FEATURES: dict[Conditioning, tuple[str, ...]] = {
+    "labels": (),
+    "descriptions": (),
+    "image": ("image",),
+    "text": ("text",),
+    "joint": ("image", "text"),
+}
 
 
 class Conditioner(nn.Module):
@@ -53,16 +62,9 @@ class Conditioner(nn.Module):
             self.self_attn_mix = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
 
     @property
-    def prompt(self) -> Literal["action", "description"]:
-        """Which text R is."""
-        return "action" if self.conditioning == "labels" else "description"
-
-    @property
     def takes(self) -> tuple[str, ...]:
         """Which of the VLLM's features it takes: "image" is H_i, "text" is H_t."""
-        if self.conditioning == "joint":
-            return ("image", "text")
-        return (self.conditioning,) if self.conditioning in ("image", "text") else ()
+        return FEATURES[self.conditioning]
 
     def forward(
         self, prompt: Tensor, image: Tensor | None = None, text: Tensor | None = None
@@ -117,17 +119,30 @@ def save_conditioner(conditioner: Conditioner, folder: Path) -> None:
     )
 
 
+def read_conditioning(folder: Path) -> tuple[Conditioning, dict[str, int]]:
+    """Conditioning and sizes of a conditioner's folder; of an absent one, which is `labels`."""
+    if not folder.is_dir():
+        return "labels", {}
+    path = folder / "config.json"
+    config = read_json(path)
+    conditioning = config.pop("conditioning", None)
+    if conditioning not in FEATURES:
+        raise BenchError(
+            f"{path}: conditioning is {conditioning!r}, wanted one of {', '.join(FEATURES)}."
+        )
+    unknown = config.keys() - inspect.signature(Conditioner).parameters.keys()
+    if unknown:
+        raise BenchError(f"{path}: '{min(unknown)}' is no size of a conditioner.")
+    return conditioning, config
+
+
 def load_conditioner(folder: Path) -> Conditioner:
     """Read what `save_conditioner` wrote, strictly."""
     from safetensors.torch import load_file
 
-    config = read_json(folder / "config.json")
-    conditioning = config.pop("conditioning", None)
-    if conditioning not in get_args(Conditioning):
-        raise BenchError(
-            f"{folder / 'config.json'}: conditioning {conditioning!r}, "
-            f"wanted one of {', '.join(get_args(Conditioning))}."
-        )
+    conditioning, sizes = read_conditioning(folder)
     with torch.device("meta"):
-        conditioner = Conditioner(conditioning, **config)
+        conditioner = Conditioner(conditioning, **sizes)
+    if not list(conditioner.parameters()):
+        return conditioner.eval()
     return fill(conditioner, load_file(folder / "model.safetensors"), str(folder))

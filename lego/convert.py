@@ -1,18 +1,19 @@
 """LEGO's released checkpoints, and any of latent diffusion's family → a weights folder."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from torch import Tensor
 
 from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.converting import Converter
 from egoactgen_bench.errors import BenchError
-from lego.conditioning import Conditioning, conditioner_of, save_conditioner
+from lego.conditioning import FEATURES, Conditioning, conditioner_of, save_conditioner
 from lego.denoiser import released
 from lego.denoiser.schedule import alphas_cumprod, save_scheduler
 from lego.denoiser.strict import refuse
 from lego.denoiser.tokenizer import clip_tokenizer
+from lego.denoiser.weights import quiet
 
 UNET, EMA = "model.diffusion_model.", "model_ema."
 VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer.text_model."
@@ -42,6 +43,7 @@ class LatentDiffusion(Converter):
 
     @classmethod
     def convert(cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any]) -> dict[str, Any]:
+        quiet()
         tensors = _tensors(path)
         _check_schedule(tensors)
         tensors = {name: t for name, t in tensors.items() if not name.startswith(UNUSED)}
@@ -115,10 +117,8 @@ def _check_schedule(tensors: dict[str, Tensor]) -> None:
 
 def _conditioning(config: dict[str, Any]) -> Conditioning | None:
     stated = config.get("conditioning")
-    if stated is not None and stated not in get_args(Conditioning):
-        raise BenchError(
-            f"conditioning is {stated!r}, wanted one of {', '.join(get_args(Conditioning))}."
-        )
+    if stated is not None and stated not in FEATURES:
+        raise BenchError(f"conditioning is {stated!r}, wanted one of {', '.join(FEATURES)}.")
     return stated
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -64,30 +65,30 @@ class FeatureFolder:
         """sha256 over the files' names and sizes: the files themselves may be 500 GB."""
         digest = hashlib.sha256()
         for kind, files in self._files.items():
-            for name, path in sorted(files.items()):
+            for path in chain.from_iterable(files.values()):
+                name = path.relative_to(self.roots[kind]).as_posix()
                 digest.update(f"{kind}\x1f{name}\x1f{path.stat().st_size}\n".encode())
         return digest.hexdigest()
 
     @cached_property
-    def _files(self) -> dict[str, dict[str, Path]]:
-        """Kind → sample id → file."""
-        if not self.released:
-            return {
-                kind: {path.stem: path for path in root.glob("*.npy")}
-                for kind, root in self.roots.items()
-            }
-        return {
-            kind: {
-                f"{path.parent.parent.name}_{path.parent.name}": path
-                for path in sorted(root.rglob("*.npy"))
-            }
-            for kind, root in self.roots.items()
-        }
+    def _files(self) -> dict[str, dict[str, list[Path]]]:
+        """Kind → sample id → its files, of which there should be one."""
+        found: dict[str, dict[str, list[Path]]] = {}
+        for kind, root in self.roots.items():
+            named: dict[str, list[Path]] = found.setdefault(kind, {})
+            for path in sorted(root.glob("**/*.npy" if self.released else "*.npy")):
+                above = f"{path.parent.parent.name}_{path.parent.name}"
+                named.setdefault(above if self.released else path.stem, []).append(path)
+        return found
 
     def _read(self, kind: str, sample_id: str) -> NDArray[np.generic]:
-        path = self._files[kind].get(sample_id)
-        if path is None:
+        paths = self._files[kind].get(sample_id, [])
+        if not paths:
             raise SampleError("missing_features", f"no {kind} features in {self.roots[kind]}")
+        if len(paths) > 1:
+            names = ", ".join(path.name for path in paths)
+            raise SampleError("ambiguous_features", f"{kind} features of several frames: {names}")
+        (path,) = paths
         try:
             found = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:

@@ -21,7 +21,7 @@ from egoactgen_bench.methods import Method, Setting
 from egoactgen_bench.records import Request
 from egoactgen_bench.seeds import torch_generator
 from lego import postprocess, untrained
-from lego.conditioning import Conditioner, load_conditioner
+from lego.conditioning import FEATURES, Conditioner, load_conditioner, read_conditioning
 from lego.denoiser import weights
 from lego.denoiser.sampler import ancestral_sample, drawing, guided
 from lego.features import FeatureFolder
@@ -62,6 +62,7 @@ class LEGO(Method[LEGOOptions]):
             raise BenchError("LEGO needs weights: give --weights PATH.")
         self.folder = setting.weights
         weights.check_folder(self.folder)
+        self.conditioning, _ = read_conditioning(self.folder / "conditioner")
         if self.reads == "description" and not setting.described:
             raise BenchError(
                 "These weights read enriched descriptions: give --descriptions NAME "
@@ -80,20 +81,27 @@ class LEGO(Method[LEGOOptions]):
     @property
     def reads(self) -> Literal["action", "description"]:
         """Which text the prompt is."""
-        chosen = self.options.prompt
-        return self.conditioner.prompt if chosen == "auto" else chosen
+        if self.options.prompt != "auto":
+            return self.options.prompt
+        return "action" if self.conditioning == "labels" else "description"
 
     @cached_property
     def conditioner(self) -> Conditioner:
-        """σ, μ and π; a folder without them is conditioned on labels."""
-        folder = self.folder / "conditioner"
-        found = load_conditioner(folder) if folder.is_dir() else Conditioner("labels")
+        """σ, μ and π, as far as the conditioning takes them."""
+        found = load_conditioner(self.folder / "conditioner")
         return found.to(self.setting.device).requires_grad_(False)
 
     @cached_property
     def model(self) -> weights.LatentModel:
         dtype = getattr(torch, self.setting.dtype)
-        return weights.load(self.folder, self.setting.device, dtype, self.options.channels_last)
+        model = weights.load(self.folder, self.setting.device, dtype, self.options.channels_last)
+        channels, latent = model.unet.config.in_channels, model.vae.config.latent_channels
+        if channels != 2 * latent:
+            raise BenchError(
+                f"The UNet of {self.folder} takes {channels} channels, not noise and an image of "
+                f"{latent} each: it does not edit images."
+            )
+        return model
 
     @cached_property
     def empty_prompt(self) -> Tensor:
@@ -129,7 +137,9 @@ class LEGO(Method[LEGOOptions]):
             answers |= self._paint(ready)
         return [answers[request.sample_id] for request in requests]
 
-    def _paint(self, ready: Sequence[tuple[Request, Features]]) -> dict[str, Image.Image]:
+    def _paint(
+        self, ready: Sequence[tuple[Request, Features]]
+    ) -> dict[str, Image.Image | SampleError]:
         """The frames, by sample id, of samples whose features are at hand, as one batch."""
         requests = [request for request, _ in ready]
         image = self.model.encode(torch.stack([self._pixels(request) for request in requests]))
@@ -164,9 +174,9 @@ class LEGO(Method[LEGOOptions]):
         squashed = resize(request.input, (self.model.size, self.model.size))
         return torch.from_numpy(np.array(squashed)).permute(2, 0, 1) / 127.5 - 1
 
-    def _finish(self, request: Request, frame: Tensor) -> Image.Image:
+    def _finish(self, request: Request, frame: Tensor) -> Image.Image | SampleError:
         if not frame.isfinite().all():
-            raise SampleError("not_finite", f"the network gave no numbers in {self.setting.dtype}")
+            return SampleError("not_finite", f"the networks overflow in {self.setting.dtype}")
         if self.options.postprocess == "released":
             return postprocess.released(frame, *request.input.size)
         return postprocess.clamped(frame)
@@ -186,14 +196,13 @@ class LEGO(Method[LEGOOptions]):
         }
 
     def _open_features(self) -> FeatureFolder | None:
-        takes = self.conditioner.takes
+        takes = FEATURES[self.conditioning]
         if not takes:
             return None
         if self.options.features is None:
             wanted = " and ".join(f"DIR/{kind}/<sample_id>.npy" for kind in takes)
             raise BenchError(
-                f"These weights are conditioned on the VLLM's features ('"
-                f"{self.conditioner.conditioning}'): give -o features=DIR with {wanted}, or the "
-                "released layout."
+                f"These weights are conditioned on the VLLM's features ({self.conditioning}): "
+                f"give -o features=DIR with {wanted}, or the released layout."
             )
         return FeatureFolder(self.options.features, takes)

@@ -11,6 +11,7 @@ from egoactgen_bench.seeds import derive_seed, torch_generator
 from lego.conditioning import Conditioner, save_conditioner
 from lego.denoiser.schedule import save_scheduler
 from lego.denoiser.tokenizer import clip_tokenizer
+from lego.denoiser.weights import quiet
 
 NAME = "toy-untrained"
 MANIFEST = "untrained.json"
@@ -60,7 +61,7 @@ def notices(weights: Path) -> list[str]:
     if not (weights / MANIFEST).is_file():
         return []
     return [
-        "these weights are tiny and untrained, so the frames show nothing: "
+        f"The weights '{weights.name}' are tiny and untrained, so the frames show nothing: "
         "name trained ones with --weights."
     ]
 
@@ -69,6 +70,7 @@ def _write(out: Path) -> None:
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
+    quiet()
     _drawn(UNet2DConditionModel(**UNET)).save_pretrained(out / "unet")
     _drawn(AutoencoderKL(**VAE)).save_pretrained(out / "vae")
     _drawn(CLIPTextModel(CLIPTextConfig(**TEXT))).save_pretrained(out / "text_encoder")

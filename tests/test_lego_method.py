@@ -88,6 +88,24 @@ def test_each_option_changes_the_frame(joint, tmp_path, change):
     assert np.abs(pixels(before) - pixels(after)).max() > 1
 
 
+def test_memory_format_and_precision_keep_the_frame(weights):
+    base = pixels(lego(weights).generate(requests(1)))
+    assert np.abs(base - pixels(lego(weights, channels_last=True).generate(requests(1)))).max() <= 1
+    half = LEGO(LEGOOptions(steps=2), Setting(weights, dtype="bfloat16"))
+    assert np.abs(base - pixels(half.generate(requests(1)))).mean() < 4
+
+
+def test_weights_that_edit_no_images_are_refused(weights, tmp_path):
+    from diffusers import UNet2DConditionModel
+
+    shutil.copytree(weights, tmp_path / "weights")
+    UNet2DConditionModel(**untrained.UNET | {"in_channels": 4}).save_pretrained(
+        tmp_path / "weights" / "unet"
+    )
+    with pytest.raises(BenchError, match="takes 4 channels"):
+        lego(tmp_path / "weights").load()
+
+
 def test_features_and_seed_change_the_frame(joint, tmp_path):
     method = lego(joint, features=write_features(tmp_path, 2))
     first, second = requests(2)
@@ -128,6 +146,16 @@ def test_features_in_the_released_layout(tmp_path):
     read = FeatureFolder(tmp_path, ("image", "text"))
     assert read.image("clip_1_4", 256, VLLM).shape == (256, VLLM)
     assert read.text("clip_1_4", 77, VLLM).sum() == 7 * VLLM
+
+
+def test_features_of_several_frames_are_not_chosen_from(tmp_path):
+    folder = tmp_path / "vllm_image_feature" / "clip" / "4"
+    folder.mkdir(parents=True)
+    for frame in ("000001", "000002"):
+        np.save(folder / f"{frame}.npy", np.ones((256, VLLM), np.float32))
+    with pytest.raises(SampleError) as error:
+        FeatureFolder(tmp_path, ("image",)).image("clip_4", 256, VLLM)
+    assert error.value.code == "ambiguous_features"
 
 
 @pytest.mark.parametrize(

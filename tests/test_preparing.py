@@ -244,7 +244,7 @@ def test_missing_and_broken_pictures_cost_their_own_samples(bench, videos):
     result = bench(*call)
     assert result.status == 1
     assert "4 kept" in result.out
-    assert "2 samples have no frames (" in result.err
+    assert "2 samples without frames (" in result.err
     assert "missing_video 1" in result.err
     assert "undecodable_image 1" in result.err
 
@@ -307,6 +307,14 @@ def test_nothing_to_keep_is_refused_and_leaves_nothing(bench, tmp_path):
         "bench: None of the 6 samples of drawn-val could be kept: missing_video 6 (the first: V0)."
     )
     assert not (tmp_path / "workspace/splits/drawn-val").exists()
+
+
+def test_a_wrong_folder_does_not_cost_the_split_to_overwrite(bench, videos, tmp_path):
+    call = ("prepare-splits", f"{__name__}:Drawn", "--workers", 1, "--videos")
+    assert bench(*call, videos).status == 0
+    before = contents(tmp_path / "workspace/splits/drawn-val")
+    assert bench(*call, tmp_path, "--overwrite").status == 2
+    assert contents(tmp_path / "workspace/splits/drawn-val") == before
 
 
 def test_dry_run_counts_and_writes_nothing(bench, videos, tmp_path):

@@ -73,7 +73,7 @@ def test_frames_on_screen_and_reasons(bench, epic, tmp_path, workers):
         ("P03_1_0", "undecodable"),
         ("P03_1_1", "undecodable"),
     ]
-    assert "5 samples have no frames (undecodable 2, " in result.err
+    assert "5 samples without frames (undecodable 2, " in result.err
     assert "input_before_start" not in result.err
     assert "read from 2 files" in result.out
     assert bench("verify", folder).status == 0

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from drawn_runs import write_drawn_run
 from egoactgen_bench.files import read_csv, read_json, sha256_bytes, write_csv, write_json
 from egoactgen_bench.splits import fingerprint
 
@@ -25,7 +26,7 @@ def test_changed_missing_and_added_frames_are_named(bench, drawn_split):
         "frames/V01_1/target.png: is missing",
         "frames/V02_2/other.png: in no table",
     ]
-    assert result.err == f"bench: {drawn_split} differs in 3 things.\n"
+    assert result.err == f"bench: {drawn_split} is not as recorded (differences: 3).\n"
 
 
 def test_a_changed_table_is_named(bench, drawn_split):
@@ -34,6 +35,15 @@ def test_a_changed_table_is_named(bench, drawn_split):
     result = bench("verify", drawn_split)
     assert result.status == 1
     assert result.out == "split.json: fingerprint is not that of the tables\n"
+
+
+def test_the_images_of_a_run_are_hashed(bench, drawn_split):
+    run = write_drawn_run(drawn_split, "grey", failed=("V00_0",))
+    assert bench("verify", run).status == 0
+    (run / "images/V01_1.png").write_bytes(b"x")
+    result = bench("verify", run)
+    assert result.status == 1
+    assert result.out == "images/V01_1.png: differs from its recorded sha256\n"
 
 
 def test_files_of_any_manifest_are_hashed(bench, tmp_path):

@@ -85,6 +85,7 @@ VIDEOS: dict[str, dict[str, Any]] = {
     "h264_open_gop.mp4": {"options": OPEN_GOP},
     "h264_open_gop.mkv": {"options": OPEN_GOP},
     "h264_open_gop.ts": {"options": OPEN_GOP},
+    "h264_intra_refresh.mp4": {"options": {"g": "20", "x264-params": "intra-refresh=1"}},
     "h264_intra.mp4": {"options": {"g": "1"}},
     "h264_fragmented.mp4": {"container_options": {"movflags": "frag_keyframe+empty_moov"}},
     "h264_422_10bit.mp4": {"pixels": "yuv422p10le"},

@@ -5,14 +5,87 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.app import DebugOption, WorkspaceOption
+from egoactgen_bench.cli.app import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the program."""
-    models = typer.Typer(no_args_is_help=True, help="Weights: convert released checkpoints.")
+    models = typer.Typer(
+        no_args_is_help=True, help="Weights: list, fetch, verify; convert released checkpoints."
+    )
+    models.command("list")(list_weights)
+    models.command("fetch")(fetch)
+    models.command("verify")(verify)
     models.command("convert")(convert)
     app.add_typer(models, name="models")
+
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights-dir",
+        metavar="DIR",
+        help="Folder of the weights (default: the workspace's models).",
+    ),
+]
+
+
+def list_weights(
+    weights_dir: Folder = None, workspace: WorkspaceOption = None, debug: DebugOption = False
+) -> None:
+    """List every registered weight: what it is, whether it is here, its licence and source."""
+    from egoactgen_bench.weights.registry import registry
+
+    folder = weights_dir or current_workspace().models
+    for weight in registry().values():
+        state = "here" if (folder / weight.name).exists() else "absent"
+        typer.echo(f"{weight.name:<38} {state:<7} {weight.about}")
+        typer.echo(f"{'':<46} for {', '.join(weight.used_by)}; {weight.licence}; {weight.source}")
+
+
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Names from the list.")],
+    weights_dir: Folder = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Fetch again what is here but differs.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Fetch weights from their publisher, resumed where a fetch broke off, and check them."""
+    from egoactgen_bench.weights.fetching import fetch as fetch_one
+    from egoactgen_bench.weights.registry import find
+
+    folder = weights_dir or current_workspace().models
+    for weight in [find(name) for name in names]:
+        fetched = fetch_one(weight, folder, overwrite=overwrite)
+        typer.echo(f"{weight.name}: {'fetched' if fetched else 'here already'}, {folder}")
+
+
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME…", help="By default all that are here.")
+    ] = None,
+    weights_dir: Folder = None,
+    workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
+) -> int:
+    """Recompute the sha256 of weights and compare with the published or locked ones."""
+    from egoactgen_bench.weights.registry import differences, find, is_vouched, registry
+
+    folder = weights_dir or current_workspace().models
+    wrong = False
+    for weight in [find(name) for name in names] if names else registry().values():
+        problems = differences(weight, folder)
+        if problems is None and not names:
+            continue
+        known = "as registered" if is_vouched(weight, folder) else "here, with no hash to compare"
+        typer.echo(
+            f"{weight.name}: {known if problems == [] else '; '.join(problems or ['absent'])}"
+        )
+        wrong = wrong or problems != []
+    return EXIT_PARTIAL if wrong else EXIT_DONE
 
 
 def convert(

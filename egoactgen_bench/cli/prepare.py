@@ -118,13 +118,13 @@ def _list_videos(plan: "Plan", path: Path) -> int:
     write_text(path, "".join(f"{video}\n" for video in ids))
     length = f"{seconds / 3600:.1f} hours" if seconds else "of unknown length"
     without = f" ({unknown:,} more of unknown length)" if unknown and seconds else ""
-    typer.echo(f"{len(ids):,} videos, {length}{without}: {path}")
+    typer.echo(f"{_count(len(ids), 'video')}, {length}{without}: {path}")
     return EXIT_DONE
 
 
 def _dry_run(plan: "Plan", folder: Path, workers: int) -> int:
     kept = len(plan.clips) - plan.unlocated.total()
-    typer.echo(f"{plan.name}: {kept:,} samples would be kept")
+    typer.echo(f"{plan.name}: {_count(kept, 'sample')} would be kept")
     _echo_reasons(_reasons(plan))
     if not plan.places and not plan.recipe["times_only"]:
         typer.echo("  no --videos: which of them are there was not looked at")
@@ -132,7 +132,9 @@ def _dry_run(plan: "Plan", folder: Path, workers: int) -> int:
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
     typer.echo(f"  disk: about {_bytes(disk)} of {_bytes(free)} free")
-    typer.echo(f"  time: about {_duration(seconds)} with {workers} workers on 1080p videos")
+    typer.echo(
+        f"  time: about {_duration(seconds)} with {_count(workers, 'worker')} on 1080p videos"
+    )
     typer.echo(f"  folder: {folder} (nothing was written)")
     return EXIT_DONE
 
@@ -157,12 +159,12 @@ def _summarise(done: "Prepared") -> None:
     if done.resumed:
         typer.echo(f"  {done.resumed:,} of them were there from an earlier call")
     if done.read.files:
-        typer.echo(f"  {_bytes(done.read.bytes)} read from {done.read.files:,} files")
+        typer.echo(f"  {_bytes(done.read.bytes)} read from {_count(done.read.files, 'file')}")
     typer.echo(f"  folder: {done.split.folder}")
     if done.failures:
         reasons = ", ".join(f"{code} {n:,}" for code, n in done.failures.most_common())
         typer.echo(
-            f"bench: {done.failures.total():,} samples have no frames ({reasons}): "
+            f"bench: {_count(done.failures.total(), 'sample')} without frames ({reasons}): "
             f"{done.split.folder / 'rejected.csv'} names them.",
             err=True,
         )
@@ -182,6 +184,10 @@ def _echo_reasons(by_reason: dict[str, int]) -> None:
 def _processors() -> int:
     """The processors that this process may use, which in a container are fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _bytes(count: int) -> str:

@@ -124,8 +124,6 @@ def _estimate(job: "Job", runs: Path) -> int:
 
 
 def _report(job: "Job", done: "Run") -> int:
-    for notice in job.method.notices():
-        typer.echo(f"note: {notice}")
     for row in done.failed.to_dict("records"):
         detail = f" ({row['detail']})" if row["detail"] else ""
         typer.echo(f"failed: {row['sample_id']}: {row['status']}{detail}")

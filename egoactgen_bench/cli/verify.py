@@ -39,5 +39,5 @@ def verify(
         typer.echo(difference)
     if len(differences) > SHOWN:
         typer.echo(f"… and {len(differences) - SHOWN:,} more")
-    typer.echo(f"bench: {folder} differs in {len(differences):,} things.", err=True)
+    typer.echo(f"bench: {folder} is not as recorded (differences: {len(differences):,}).", err=True)
     return EXIT_PARTIAL

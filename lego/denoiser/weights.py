@@ -74,12 +74,20 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted(file for part in parts for file in (folder / part).glob("*") if file.is_file())
 
 
+def quiet() -> None:
+    """Keep transformers from drawing a progress bar for each network it reads or writes."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
 def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = False) -> LatentModel:
     """Load a weights folder strictly; the UNet computes in `dtype`."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
     check_folder(folder)
+    quiet()
     unet = _network(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
     if channels_last:
         unet = unet.to(memory_format=torch.channels_last)

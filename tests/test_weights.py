@@ -1,0 +1,238 @@
+"""The registry of weights, fetched from servers on loopback that break off, lie and vanish."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights import fetching, registry
+from egoactgen_bench.weights.registry import Weight
+
+CONTENT = bytes(range(256)) * 8000
+FOLDER = {"config.json": b'{"hidden_size": 8}', "model.safetensors": CONTENT[:4096]}
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Publisher(BaseHTTPRequestHandler):
+    """Serves one file at /file.pth, and a hub repository `them/model`."""
+
+    breaks_after: int | None = None
+    content = CONTENT
+    requests: list[tuple[str, str | None]] = []  # noqa: RUF012 reset by the fixture
+
+    def log_message(self, *_: object) -> None: ...
+
+    def do_HEAD(self) -> None:
+        self.answer(head=True)
+
+    def do_GET(self) -> None:
+        self.answer(head=False)
+
+    def answer(self, head: bool) -> None:
+        path = self.path.partition("?")[0]
+        self.requests.append((path, self.headers.get("Range")))
+        if path == "/file.pth":
+            return self.send(self.content, head)
+        if path == "/page":
+            return self.send(b"<html>quota exceeded</html>", head, "text/html; charset=utf-8")
+        if path.startswith("/api/models/them/model"):
+            siblings = [{"rfilename": name, "size": len(FOLDER[name])} for name in FOLDER]
+            if "/tree/" in path:
+                tree = [
+                    {"type": "file", "path": name, "size": len(data), "oid": _git_oid(data)}
+                    for name, data in FOLDER.items()
+                ]
+                return self.send(json.dumps(tree).encode(), head, "application/json")
+            info = {"id": "them/model", "sha": REVISION, "siblings": siblings}
+            return self.send(json.dumps(info).encode(), head, "application/json")
+        name = path.rpartition("/")[2]
+        if path.startswith("/them/model/resolve/") and name in FOLDER:
+            return self.send(FOLDER[name], head)
+        self.send_error(404)
+        return None
+
+    def send(self, data: bytes, head: bool, kind: str = "application/octet-stream") -> None:
+        asked = self.headers.get("Range")
+        start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
+        if start and start >= len(data):
+            return self.send_error(416)
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.send_header("ETag", f'"{_git_oid(data)}"')
+        self.send_header("X-Repo-Commit", REVISION)
+        self.end_headers()
+        if head:
+            return None
+        cut = type(self).breaks_after
+        self.wfile.write(data[start:] if cut is None else data[start : start + cut])
+        if cut is not None:
+            self.connection.close()
+        return None
+
+
+def _git_oid(data: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+@pytest.fixture
+def publisher() -> Iterator[str]:
+    Publisher.breaks_after, Publisher.content = None, CONTENT
+    Publisher.requests = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Publisher)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def at_url(url: str, **more: str) -> Weight:
+    about = {"licence": "none", "used_by": ("lpips",), "about": "a test"}
+    return Weight(name="file.pth", url=f"{url}/file.pth", **about, **more)
+
+
+def test_registry_covers_what_metrics_ask_for():
+    known = set(registry.registry())
+    assert {
+        "egovlp.pth",
+        "epic_mir_plus.pth",
+        "distilbert-base-uncased",
+        "ViT-L-14.safetensors",
+        "pt_inception-2015-12-05-6726825d.pth",
+        "inception-2015-12-05.pt",
+        "squeezenet1_1-b8a52dc0.pth",
+        "alexnet-owt-7be5be79.pth",
+        "vgg16-397923af.pth",
+        "blip-image-captioning-base",
+        "blip-image-captioning-large",
+        "clip-vit-large-patch14",
+    } <= known
+    for weight in registry.registry().values():
+        assert bool(weight.url) != bool(weight.repository), weight.name
+        assert weight.licence
+
+
+def test_published_hash_is_checked_and_the_file_locked(publisher, tmp_path):
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    weight = at_url(publisher, sha256=digest)
+    assert fetching.fetch(weight, tmp_path)
+    assert (tmp_path / "file.pth").read_bytes() == CONTENT
+    assert registry.locked(tmp_path) == {"file.pth": {"file.pth": digest}}
+    assert not (tmp_path / fetching.PARTIAL).exists()
+    count = len(Publisher.requests)
+    assert not fetching.fetch(weight, tmp_path)
+    assert len(Publisher.requests) == count, "what is here is not asked for again"
+
+
+def test_wrong_checksum_keeps_nothing(publisher, tmp_path):
+    with pytest.raises(BenchError, match=r"not as registered .*published 00ff"):
+        fetching.fetch(at_url(publisher, sha256_prefix="00ff"), tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_broken_download_goes_on_from_there(publisher, tmp_path):
+    Publisher.breaks_after = 100_000
+    weight = at_url(publisher)
+    with pytest.raises(BenchError, match=r"the same command goes on|could not be fetched"):
+        fetching.fetch(weight, tmp_path)
+    have = (tmp_path / fetching.PARTIAL / "file.pth").stat().st_size
+    assert 0 < have < len(CONTENT)
+    Publisher.breaks_after = None
+    assert fetching.fetch(weight, tmp_path)
+    assert (tmp_path / "file.pth").read_bytes() == CONTENT
+    assert Publisher.requests[-1] == ("/file.pth", f"bytes={have}-")
+
+
+def test_changed_file_is_refused_by_the_lock(publisher, tmp_path):
+    weight = at_url(publisher)
+    fetching.fetch(weight, tmp_path)
+    (tmp_path / "file.pth").unlink()
+    Publisher.content = CONTENT[:-1] + b"!"
+    with pytest.raises(BenchError, match="not what an earlier fetch locked"):
+        fetching.fetch(weight, tmp_path)
+
+
+def test_damaged_file_is_named_by_verify_and_fetched_again_on_demand(publisher, tmp_path):
+    weight = at_url(publisher)
+    fetching.fetch(weight, tmp_path)
+    (tmp_path / "file.pth").write_bytes(b"damaged")
+    assert "locked" in (registry.differences(weight, tmp_path) or [""])[0]
+    with pytest.raises(BenchError, match="--overwrite"):
+        fetching.fetch(weight, tmp_path)
+    assert fetching.fetch(weight, tmp_path, overwrite=True)
+    assert registry.differences(weight, tmp_path) == []
+
+
+def test_absent_publisher_is_one_sentence(tmp_path):
+    with pytest.raises(
+        BenchError, match=r"could not be fetched from http://127\.0\.0\.1:9/file\.pth"
+    ):
+        fetching.fetch(at_url("http://127.0.0.1:9"), tmp_path)
+
+
+def test_web_page_instead_of_the_file_is_refused(publisher, tmp_path):
+    weight = at_url(publisher).model_copy(update={"url": f"{publisher}/page"})
+    with pytest.raises(BenchError, match="a web page came instead of the file"):
+        fetching.fetch(weight, tmp_path)
+    assert not (tmp_path / "file.pth").exists()
+
+
+@pytest.fixture
+def hub(publisher: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The hub's client, pointed at the loopback server."""
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", publisher)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    template = publisher + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    return publisher
+
+
+def from_hub(**more: object) -> Weight:
+    about = {"licence": "none", "used_by": ("dino",), "about": "a test"}
+    source = {"repository": "them/model", "revision": REVISION}
+    return Weight.model_validate({"name": "model", **source, **about, **more})
+
+
+def test_folder_comes_from_the_hub(hub, tmp_path):
+    weight = from_hub(files=["*.json", "*.safetensors"])
+    assert fetching.fetch(weight, tmp_path)
+    found = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
+    assert found == FOLDER
+    assert set(registry.locked(tmp_path)["model"]) == set(FOLDER)
+    (tmp_path / "model/config.json").unlink()
+    assert registry.differences(weight, tmp_path) == ["config.json: missing"]
+
+
+def test_one_file_of_a_repository_takes_the_published_name(hub, tmp_path):
+    weight = from_hub(name="renamed.safetensors", file="model.safetensors")
+    assert fetching.fetch(weight, tmp_path)
+    assert (tmp_path / "renamed.safetensors").read_bytes() == FOLDER["model.safetensors"]
+
+
+def test_missing_repository_is_one_sentence(hub, tmp_path):
+    with pytest.raises(BenchError, match="could not be fetched from them/nothing"):
+        fetching.fetch(from_hub(repository="them/nothing", files=["*"]), tmp_path)
+
+
+def test_commands(bench, tmp_path: Path):
+    listed = bench("models", "list")
+    assert listed.status == 0
+    assert "egovlp.pth" in listed.out
+    models = tmp_path / "workspace" / "models"
+    models.mkdir(parents=True)
+    (models / "vgg16-397923af.pth").write_bytes(b"not vgg")
+    wrong = bench("models", "verify")
+    assert (wrong.status, "published 397923af" in wrong.out) == (1, True)
+    absent = bench("models", "verify", "egovlp.pth")
+    assert (absent.status, absent.out.strip()) == (1, "egovlp.pth: absent")
+    unknown = bench("models", "fetch", "egovlp.pt")
+    assert (unknown.status, "Did you mean 'egovlp.pth'?" in unknown.err) == (2, True)
