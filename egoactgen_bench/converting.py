@@ -25,16 +25,25 @@ class Converter(ABC):
 
     @classmethod
     @abstractmethod
-    def convert(cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any]) -> dict[str, Any]:
+    def convert(
+        cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any], models: Path
+    ) -> dict[str, Any]:
         """Write the weights of `path` into the empty folder `out`.
 
         `raw` takes the trained weights instead of their moving average; `config` says what cannot
-        be read from the file. Returns what conversion.json should say of it, plain data.
+        be read from the file; `models` is the folder where other weights may lie. Returns what
+        conversion.json should say of it, plain data.
         """
 
 
 def convert(
-    path: Path, out: Path, *, raw: bool = False, config: Path | None = None, overwrite: bool = False
+    path: Path,
+    out: Path,
+    *,
+    raw: bool = False,
+    config: Path | None = None,
+    models: Path = Path("workspace/models"),
+    overwrite: bool = False,
 ) -> Path:
     """Convert the checkpoint `path` into the folder `out`, which appears when it is whole.
 
@@ -58,7 +67,7 @@ def convert(
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name[:40]}.") as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        told = converter.convert(path, made, raw=raw, config=stated)
+        told = converter.convert(path, made, raw=raw, config=stated, models=models)
         versions = provenance.versions(converter.packages)
         write_json(made / MANIFEST, {"format": name, **recipe, **told, "versions": versions})
         if out.exists():
@@ -70,7 +79,7 @@ def convert(
 def cached(path: Path, models: Path) -> Path:
     """The conversion of the file `path` in the folder `models`, made where it is not yet there."""
     out = models / f"{path.stem}-{sha256_file(path)[:8]}"
-    return out if (out / MANIFEST).is_file() else convert(path, out, overwrite=True)
+    return out if (out / MANIFEST).is_file() else convert(path, out, models=models, overwrite=True)
 
 
 def is_conversion(folder: Path, recipe: dict[str, Any]) -> bool:

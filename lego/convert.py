@@ -42,7 +42,9 @@ class LatentDiffusion(Converter):
         return any(name.startswith(UNET) for name in _tensors(path))
 
     @classmethod
-    def convert(cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any]) -> dict[str, Any]:
+    def convert(
+        cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any], models: Path
+    ) -> dict[str, Any]:
         quiet()
         tensors = _tensors(path)
         _check_schedule(tensors)

@@ -102,7 +102,7 @@ def convert(
             "--config",
             metavar="JSON",
             help="What the file does not say: unet.num_heads, clip_text.num_attention_heads, "
-            "conditioning.",
+            "conditioning; for a VLLM vision_tower, the folder of its CLIP.",
         ),
     ] = None,
     overwrite: Annotated[
@@ -114,5 +114,8 @@ def convert(
     """Convert a released checkpoint into a folder of safetensors."""
     from egoactgen_bench import converting
 
-    done = converting.convert(checkpoint, out, raw=raw, config=config, overwrite=overwrite)
+    models = current_workspace().models
+    done = converting.convert(
+        checkpoint, out, raw=raw, config=config, models=models, overwrite=overwrite
+    )
     typer.echo(f"Converted {checkpoint.name} to {done}.")

@@ -88,16 +88,16 @@ def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = Fa
 
     check_folder(folder)
     quiet()
-    unet = _network(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
+    unet = load_network(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
     if channels_last:
         unet = unet.to(memory_format=torch.channels_last)
-    vae = _network(AutoencoderKL, folder / "vae", torch_dtype=torch.float32)
-    text_encoder = _network(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
+    vae = load_network(AutoencoderKL, folder / "vae", torch_dtype=torch.float32)
+    text_encoder = load_network(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     return LatentModel(unet.to(device), vae.to(device), text_encoder.to(device), tokenizer, device)
 
 
-def _network(kind: Any, folder: Path, **options: Any) -> Any:
+def load_network(kind: Any, folder: Path, **options: Any) -> Any:
     """Load one network; a tensor too few or too many is a `BenchError`."""
     try:
         network, info = kind.from_pretrained(
