@@ -12,6 +12,7 @@ from egoactgen_bench.converting import Converter
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
 from lego.denoiser.strict import fill, refuse
+from lego.denoiser.weights import quiet
 from lego.vllm.prompting import IMAGE, LLAMA_2
 from lego.vllm.tower import TOWER, Tower, find_tower
 
@@ -39,6 +40,7 @@ class OldLlava(Converter):
     def convert(
         cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any], models: Path
     ) -> dict[str, Any]:
+        quiet()
         old = _checked(read_json(path / "config.json"))
         tensors = read_shards(path)
         tower = find_tower(old["mm_vision_tower"], tensors, config, (path.parent, models))

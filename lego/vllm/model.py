@@ -12,7 +12,7 @@ from torch import Tensor
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
-from lego.denoiser.weights import load_network
+from lego.denoiser.weights import load_network, quiet
 from lego.vllm.convert import ARCHITECTURE
 from lego.vllm.generating import Sampling, Writing, write
 from lego.vllm.prompting import PLACEHOLDER, conversation, token_ids
@@ -94,6 +94,7 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
     from transformers import AutoTokenizer, CLIPImageProcessorPil, LlavaForConditionalGeneration
 
     check_folder(folder)
+    quiet()
     model = load_network(LlavaForConditionalGeneration, folder, dtype=dtype)
     return VLLM(
         model.to(device),
