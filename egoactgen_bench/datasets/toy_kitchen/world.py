@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from egoactgen_bench.datasets.toy_kitchen.annotations import epic_rows, fho_video, truth
-from egoactgen_bench.datasets.toy_kitchen.motion import FPS, LENGTH, Clip, sample_clip
+from egoactgen_bench.datasets.toy_kitchen.motion import FPS, LENGTH, TWOS, Clip, sample_clip
 from egoactgen_bench.datasets.toy_kitchen.picture import photograph
 from egoactgen_bench.datasets.toy_kitchen.scene import sample_kitchen
 from egoactgen_bench.files import replacing, write_json
@@ -73,9 +73,10 @@ def _film(folder: Path, subset: str, number: int) -> None:
         stream.thread_count = 1
         stream.options = {"crf": "17", "preset": "veryfast", "g": "48"}
         for clip in video_clips(subset, number):
-            for frame in range(LENGTH):
+            for frame in range(0, LENGTH, TWOS):
                 image = photograph(clip.moment(frame), clip.camera(frame), SIZE)
-                container.mux(stream.encode(av.VideoFrame.from_image(image)))
+                for _ in range(TWOS):
+                    container.mux(stream.encode(av.VideoFrame.from_image(image)))
         container.mux(stream.encode(None))
 
 
