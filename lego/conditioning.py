@@ -7,9 +7,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from baselines.denoiser.conditioning import TextConditioner
+from baselines.denoiser.strict import fill
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, write_json
-from lego.denoiser.strict import fill
 
 # The rows of the paper's Table 3: R is the action's label, or its enriched description; beside the
 # latter stand the VLLM's embedding of the image (H_i), of the text (H_t), or both.
@@ -23,7 +24,7 @@ FEATURES: dict[Conditioning, tuple[str, ...]] = {
 }
 
 
-class Conditioner(nn.Module):
+class Conditioner(TextConditioner):
     """σ, μ and π under their released names; a part that `conditioning` leaves out is absent.
 
     σ: `projection_img`, μ: `projection_txt`, linear; π: `self_attn_mix`, two pre-norm transformer
@@ -66,18 +67,16 @@ class Conditioner(nn.Module):
         """Which of the VLLM's features it takes: "image" is H_i, "text" is H_t."""
         return FEATURES[self.conditioning]
 
-    def forward(
-        self, prompt: Tensor, image: Tensor | None = None, text: Tensor | None = None
-    ) -> Tensor:
-        """(B, 77, width) ψ(R), (B, 256, vllm_width) H_i, (B, 77, vllm_width) H_t → (B, L, width).
+    def forward(self, prompt: Tensor, **features: Tensor) -> Tensor:
+        """(B, 77, width) ψ(R), `image` H_i, `text` H_t → (B, L, width).
 
-        L is 77 + 256 + 77 for `joint`. H_i and H_t are needed where the conditioning takes them.
+        H_i is (B, 256, vllm_width), H_t (B, 77, vllm_width), and L is 77 + 256 + 77 for `joint`.
         """
         parts = [prompt]
         if "image" in self.takes:
-            parts.append(self.projection_img(image))
+            parts.append(self.projection_img(features["image"]))
         if "text" in self.takes:
-            parts.append(self.self_attn_mix(self.projection_txt(text)))
+            parts.append(self.self_attn_mix(self.projection_txt(features["text"])))
         return torch.cat(parts, dim=1)
 
     def null(self, prompt: Tensor) -> Tensor:

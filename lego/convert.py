@@ -5,15 +5,15 @@ from typing import Any
 
 from torch import Tensor
 
+from baselines.denoiser import released
+from baselines.denoiser.schedule import alphas_cumprod, save_scheduler
+from baselines.denoiser.strict import refuse
+from baselines.denoiser.tokenizer import clip_tokenizer
+from baselines.denoiser.weights import quiet
 from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.converting import Converter
 from egoactgen_bench.errors import BenchError
 from lego.conditioning import FEATURES, Conditioning, conditioner_of, save_conditioner
-from lego.denoiser import released
-from lego.denoiser.schedule import alphas_cumprod, save_scheduler
-from lego.denoiser.strict import refuse
-from lego.denoiser.tokenizer import clip_tokenizer
-from lego.denoiser.weights import quiet
 
 UNET, EMA = "model.diffusion_model.", "model_ema."
 VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer.text_model."

@@ -6,11 +6,11 @@ import os
 import pytest
 import torch
 
+from baselines.denoiser.weights import load
 from compvis import BASE, VLLM, WIDTH, write_checkpoint
 from egoactgen_bench.converting import cached, convert
 from egoactgen_bench.errors import BenchError
 from lego.conditioning import load_conditioner
-from lego.denoiser.weights import load
 
 
 @pytest.fixture(scope="module")

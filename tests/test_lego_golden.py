@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from baselines.denoiser import released, schedule
+from baselines.denoiser.postprocess import stretched
+from baselines.denoiser.sampler import ancestral_sample, guided
+from baselines.denoiser.weights import load
 from egoactgen_bench.converting import convert
 from lego.conditioning import conditioner_of, load_conditioner
-from lego.denoiser import released, schedule
-from lego.denoiser.sampler import ancestral_sample, guided
-from lego.denoiser.weights import load
-from lego.postprocess import stretched
 from reference_weights import hashed_weights, seeded
 
 
@@ -69,7 +69,9 @@ def test_conditioning_at_full_size(golden):
     expected = np.load(golden / "05_conditioning.npz")
     with torch.inference_mode():
         context = conditioner(
-            seeded(503, (1, 77, 768)), seeded(501, (1, 256, 5120)), seeded(502, (1, 77, 5120))
+            seeded(503, (1, 77, 768)),
+            image=seeded(501, (1, 256, 5120)),
+            text=seeded(502, (1, 77, 5120)),
         )
     close(context, expected["cond"], 1e-4)
 
@@ -108,7 +110,7 @@ def test_text_ids_and_embeddings(tiny):
 def contexts(tiny):
     text, null = tiny.model.embed(tiny.texts).split(1)
     image, words = seeded(703, (256, 5120)), seeded(704, (77, 5120))
-    return tiny.conditioner(text, image[None], words[None]), tiny.conditioner.null(null)
+    return tiny.conditioner(text, image=image[None], text=words[None]), tiny.conditioner.null(null)
 
 
 def test_conditioning_and_its_null(tiny):

@@ -9,14 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
+from baselines.denoiser import untrained
+from baselines.denoiser.postprocess import released
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.methods import Setting
 from egoactgen_bench.records import Request
-from lego import untrained
 from lego.conditioning import Conditioner, save_conditioner
 from lego.features import FeatureFolder
 from lego.method import LEGO, LEGOOptions
-from lego.postprocess import released
 
 VLLM = 12  # the width of the features in these tests
 

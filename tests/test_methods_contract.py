@@ -30,8 +30,12 @@ def _finished_images(folder: Path) -> dict:
     return {"method": f"images:{folder}"}
 
 
+def _few_steps(folder: Path) -> dict:
+    return {"options": {"steps": 2}}
+
+
 # method → how to call it in a folder of the test's own: arguments of `running.prepare`
-CALLS = {"images": _finished_images, "lego": lambda folder: {"options": {"steps": 2}}}
+CALLS = {"images": _finished_images, "lego": _few_steps, "ip2p": _few_steps}
 
 
 @pytest.fixture(scope="module")

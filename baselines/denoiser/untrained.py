@@ -6,12 +6,11 @@ from typing import Any
 
 import torch
 
+from baselines.denoiser.schedule import save_scheduler
+from baselines.denoiser.tokenizer import clip_tokenizer
+from baselines.denoiser.weights import quiet
 from egoactgen_bench.files import write_json
 from egoactgen_bench.seeds import derive_seed, torch_generator
-from lego.conditioning import Conditioner, save_conditioner
-from lego.denoiser.schedule import save_scheduler
-from lego.denoiser.tokenizer import clip_tokenizer
-from lego.denoiser.weights import quiet
 
 NAME = "toy-untrained"
 MANIFEST = "untrained.json"
@@ -76,8 +75,7 @@ def _write(out: Path) -> None:
     _drawn(CLIPTextModel(CLIPTextConfig(**TEXT))).save_pretrained(out / "text_encoder")
     clip_tokenizer().save_pretrained(out / "tokenizer")
     save_scheduler(out / "scheduler")
-    save_conditioner(Conditioner("labels"), out / "conditioner")
-    write_json(out / MANIFEST, {"weights": "untrained", "conditioning": "labels"})
+    write_json(out / MANIFEST, {"weights": "untrained"})
 
 
 def _drawn(model: Any) -> Any:

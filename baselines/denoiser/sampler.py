@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lego.denoiser.schedule import ancestral_step, sigmas, time_of
+from baselines.denoiser.schedule import ancestral_step, sigmas, time_of
 
 Denoise = Callable[[Tensor, Tensor], Tensor]  # (B, C, h, w) at a scalar σ → the denoised x_0
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from baselines.denoiser.strict import fill, refuse
 from egoactgen_bench.errors import BenchError
-from lego.denoiser.strict import fill, refuse
 
 Weights = Mapping[str, Tensor]
 

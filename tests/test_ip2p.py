@@ -1,0 +1,64 @@
+"""`bench run --method ip2p`: what the options do, and which weights it refuses."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from baselines.denoiser import untrained
+from baselines.denoiser.editor import EditorOptions
+from baselines.ip2p import InstructPix2Pix
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.methods import Setting
+from egoactgen_bench.records import Request
+from lego.conditioning import Conditioner, save_conditioner
+from lego.method import LEGO, LEGOOptions
+
+
+@pytest.fixture
+def weights(tmp_path):
+    return untrained.folder(tmp_path)
+
+
+def request(action="open drawer", description=None):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    return Request("s", Image.fromarray(noise), action, description, 1)
+
+
+def frame(weights, asked, **options):
+    method = InstructPix2Pix(EditorOptions(**({"steps": 2} | options)), Setting(weights))
+    return np.asarray(method.generate([asked])[0]).astype(int)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"guidance_text": 1.0},
+        {"guidance_image": 5.0},
+        {"steps": 3},
+        {"postprocess": "released"},
+    ],
+    ids=str,
+)
+def test_each_option_changes_the_frame(weights, change):
+    before, after = frame(weights, request()), frame(weights, request(), **change)
+    assert before.shape != after.shape or np.abs(before - after).max() > 1
+
+
+def test_it_reads_the_label_alone(weights):
+    base = frame(weights, request())
+    assert np.array_equal(base, frame(weights, request(description="a hand opens it")))
+    assert np.abs(base - frame(weights, request("cut onion"))).max() > 1
+
+
+def test_it_is_lego_conditioned_on_labels(weights):
+    lego = LEGO(LEGOOptions(steps=2), Setting(weights))
+    assert np.array_equal(frame(weights, request()), np.asarray(lego.generate([request()])[0]))
+
+
+def test_weights_that_want_more_than_the_label_are_refused(weights):
+    torch.manual_seed(0)
+    sizes = {"width": untrained.WIDTH, "vllm_width": 4, "heads": 2, "feed_forward": 8}
+    save_conditioner(Conditioner("image", **sizes), weights / "conditioner")
+    with pytest.raises(BenchError, match=r"conditioning image\): run them with --method lego"):
+        InstructPix2Pix(EditorOptions(), Setting(weights))
