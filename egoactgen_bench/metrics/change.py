@@ -1,5 +1,7 @@
 """How much of the true change from input to target an output shows."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,9 @@ class Change(Metric[Options]):
     factor = 100
     higher_is_better = True
     needs = frozenset({"input", "output", "target"})
+
+    def facts(self) -> Mapping[str, str]:
+        return {"distance": "euclidean", "resize": "lanczos"}
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
         """(n, 1) in [−1, 1]."""

@@ -13,9 +13,12 @@ WEIGHTS = ("ViT-L-14.safetensors", "ViT-L-14.pt")
 
 
 class ClipOptions(Options):
-    preprocessing: Literal["open_clip", "released"] = Field(
+    preprocessing: Literal["open_clip", "released", "released-antialias"] = Field(
         default="open_clip",
-        description="open_clip's own, or squashed to a square by bicubic without antialias",
+        description="open_clip's own, or squashed to a square by a bicubic resize of floats",
+    )
+    activation: Literal["quick_gelu", "gelu"] = Field(
+        default="quick_gelu", description="OpenAI trained with QuickGELU"
     )
 
 
@@ -37,4 +40,5 @@ class Clip(CosineMetric[ClipOptions]):
         from egoactgen_bench.metrics.clip_network import ClipImages
 
         path = self.weight_path(*WEIGHTS)
-        return ClipImages(path, self.options.preprocessing, self.setting.device)
+        preprocessing, activation = self.options.preprocessing, self.options.activation
+        return ClipImages(path, preprocessing, activation, self.setting.device)

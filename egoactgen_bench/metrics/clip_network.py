@@ -1,6 +1,7 @@
 """OpenAI's CLIP through open_clip: loading a local file, embedding frames and texts."""
 
 import functools
+import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from torch import Tensor, nn
 from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.batch import Extractor, Size
-from egoactgen_bench.metrics.tensors import normalise, unit_tensor
+from egoactgen_bench.metrics.tensors import evaluating, normalise, unit_tensor
 from egoactgen_bench.provenance import content_digest
 
 HEAD_WIDTH = 64
 NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")
-Preprocessing = Literal["open_clip", "released"]
+Preprocessing = Literal["open_clip", "released", "released-antialias"]
+Activation = Literal["quick_gelu", "gelu"]
 
 
 @dataclass(frozen=True)
@@ -32,20 +34,21 @@ class ClipImages(Extractor):
 
     weights: Path
     preprocessing: Preprocessing
+    activation: Activation
     device: str
 
     def signature(self) -> str:
         digest = content_digest(self.weights)
-        return f"clip|{digest}|preprocessing:{self.preprocessing}|{self.device}"
+        return f"clip|{digest}|preprocessing:{self.preprocessing}|activation:{self.activation}"
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
         """As released, a frame of any size goes straight to the network's square."""
         return super().fit(output, size) if self.preprocessing == "open_clip" else output
 
-    @torch.inference_mode()
+    @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 768), of length 1."""
-        model = load_clip(self.weights, self.device)
+        model = load_clip(self.weights, self.device, self.activation)
         size = model.visual.image_size[0]
         squares = torch.stack([_square(frame, size, self.preprocessing) for (frame,) in items])
         embedded: NDArray[np.float32]
@@ -61,9 +64,9 @@ class ClipTexts(Extractor):
     device: str
 
     def signature(self) -> str:
-        return f"clip-text|{content_digest(self.weights)}|{self.device}"
+        return f"clip-text|{content_digest(self.weights)}"
 
-    @torch.inference_mode()
+    @evaluating()
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
         """(n, 768), of length 1."""
         model = load_clip(self.weights, self.device)
@@ -78,7 +81,11 @@ def _square(frame: Image.Image, size: int, preprocessing: Preprocessing) -> Tens
         tensor: Tensor = _eval_transform(size)(frame)
         return tensor
     squashed = nn.functional.interpolate(
-        unit_tensor(frame)[None], (size, size), mode="bicubic", align_corners=False
+        unit_tensor(frame)[None],
+        (size, size),
+        mode="bicubic",
+        align_corners=False,
+        antialias=preprocessing == "released-antialias",
     )[0]
     return normalise(squashed, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
 
@@ -94,21 +101,23 @@ def _tokenizer() -> SimpleTokenizer:
 
 
 @functools.cache
-def load_clip(weights: Path, device: str = "cpu") -> CLIP:
+def load_clip(weights: Path, device: str = "cpu", activation: Activation = "quick_gelu") -> CLIP:
     """The CLIP model of a `.safetensors` or `.pt` file, float32, in eval mode.
+
+    OpenAI trained with QuickGELU; another activation is there to explain numbers made with it.
 
     Errors: `BenchError` where the file is no OpenAI CLIP with a vision transformer.
     """
     state = {name: tensor.float() for name, tensor in _read(weights).items()}
     try:
-        return build_clip(state).to(device)
+        return build_clip(state, activation).to(device)
     except (KeyError, RuntimeError) as error:
         detail = " ".join(str(error).split())[:300]
         raise BenchError(f"{weights} does not fit OpenAI's CLIP: {detail}.") from None
 
 
-def build_clip(state: dict[str, Tensor]) -> CLIP:
-    """A CLIP of the sizes that `state` holds, strictly filled, with OpenAI's QuickGELU."""
+def build_clip(state: dict[str, Tensor], activation: Activation = "quick_gelu") -> CLIP:
+    """A CLIP of the sizes that `state` holds, strictly filled; see `load_clip`."""
     width, _, _, patch = state["visual.conv1.weight"].shape
     grid = round((len(state["visual.positional_embedding"]) - 1) ** 0.5)
     vocabulary, text_width = state["token_embedding.weight"].shape
@@ -130,7 +139,7 @@ def build_clip(state: dict[str, Tensor]) -> CLIP:
                 heads=text_width // HEAD_WIDTH,
                 layers=_depth(state, "transformer.resblocks."),
             ),
-            quick_gelu=True,
+            quick_gelu=activation == "quick_gelu",
         )
     model.load_state_dict(state, strict=True, assign=True)
     # The one buffer that no file stores: each token sees itself and those before it.
@@ -165,5 +174,7 @@ def _is_torchscript(path: Path) -> bool:
 
 def _read_torchscript(path: Path) -> dict[str, Tensor]:
     """The parameters of a TorchScript archive; its code is parsed, none of it is run."""
-    state: dict[str, Tensor] = torch.jit.load(path, map_location="cpu").state_dict()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
+        state: dict[str, Tensor] = torch.jit.load(path, map_location="cpu").state_dict()
     return state

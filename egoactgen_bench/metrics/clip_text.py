@@ -27,6 +27,6 @@ class ClipText(Metric[Options]):
         from egoactgen_bench.metrics.clip_network import ClipImages, ClipTexts
 
         path, device = self.weight_path(*WEIGHTS), self.setting.device
-        frames = batch.features(ClipImages(path, "open_clip", device), "output")
+        frames = batch.features(ClipImages(path, "open_clip", "quick_gelu", device), "output")
         actions = batch.features(ClipTexts(path, device), "action")
         return cosine(frames, actions)[:, None]

@@ -13,6 +13,7 @@ from PIL import Image
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.batch import Extractor
+from egoactgen_bench.metrics.tensors import evaluating
 from egoactgen_bench.provenance import content_digest
 
 
@@ -24,9 +25,9 @@ class DinoImages(Extractor):
     device: str
 
     def signature(self) -> str:
-        return f"dinov2|{content_digest(self.folder)}|{self.device}"
+        return f"dinov2|{content_digest(self.folder)}"
 
-    @torch.inference_mode()
+    @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 768), not normalised."""
         model, processor = _load(self.folder, self.device)
@@ -39,7 +40,9 @@ class DinoImages(Extractor):
 @functools.cache
 def _load(folder: Path, device: str) -> tuple[Any, Any]:
     from transformers import AutoImageProcessor, Dinov2Model
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         model = Dinov2Model.from_pretrained(folder, local_files_only=True)
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)

@@ -20,11 +20,14 @@ from egoactgen_bench.metrics.tensors import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     centre_square,
+    evaluating,
     normalise,
     resize_bilinear,
     unit_tensor,
 )
 from egoactgen_bench.provenance import content_digest
+
+FRAMES_AT_ONCE = 64  # two gigabytes of activations in ViT-B
 
 Resize = Literal["lanczos", "released"]
 
@@ -44,17 +47,23 @@ class EgovlpClips(Extractor):
         return (
             f"egovlp|{content_digest(self.checkpoint)}|frames:{self.frames}"
             f"|antialias:{self.antialias}|resize:{self.resize}|inflation:{self.inflation}"
-            f"|{self.device}"
         )
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
         """As released, nothing is done to one frame alone; `clip_tensor` fits it to its clip."""
         return super().fit(output, size) if self.resize == "lanczos" else output
 
-    @torch.inference_mode()
+    @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 256), not normalised."""
         tower = _video_tower(self.checkpoint, self.frames, self.inflation, self.device)
+        step = max(1, FRAMES_AT_ONCE // self.frames)
+        parts = [items[start : start + step] for start in range(0, len(items), step)]
+        return np.concatenate([self._embed(tower, part) for part in parts])
+
+    def _embed(
+        self, tower: VideoTower, items: Sequence[tuple[Image.Image, ...]]
+    ) -> NDArray[np.float32]:
         clips = [clip_tensor(item, self.frames, tower.image_size, self.antialias) for item in items]
         embedded: NDArray[np.float32] = tower(torch.stack(clips).to(self.device)).cpu().numpy()
         return embedded
@@ -69,8 +78,8 @@ class EgovlpSentences(Extractor):
     device: str
 
     def signature(self) -> str:
-        digests = content_digest(self.checkpoint), content_digest(self.distilbert / "vocab.txt")
-        return f"egovlp-text|{'|'.join(digests)}|{self.device}"
+        files = self.checkpoint, self.distilbert / "vocab.txt", self.distilbert / "config.json"
+        return "|".join(["egovlp-text", *map(content_digest, files)])
 
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
         """(n, 256), not normalised."""

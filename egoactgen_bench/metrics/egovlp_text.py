@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.egovlp_network import TextTower
 from egoactgen_bench.metrics.egovlp_weights import load_text_tower
+from egoactgen_bench.metrics.tensors import evaluating
 
 
 class SentenceEncoder:
@@ -33,7 +33,7 @@ class SentenceEncoder:
             raise BenchError(f"{distilbert / 'vocab.txt'} does not exist.")
         return BertTokenizer.from_pretrained(distilbert)
 
-    @torch.inference_mode()
+    @evaluating()
     def encode(self, sentences: Sequence[str]) -> Tensor:
         """(n, 256) float32, not normalised; a sentence past the model's length is cut."""
         tokens = self.tokenizer(

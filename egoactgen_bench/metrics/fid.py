@@ -35,11 +35,6 @@ class InceptionDistance(Metric[InceptionOptions]):
     minimum_samples = 2
     advised_samples = 2048
 
-    @classmethod
-    def variants(cls) -> Mapping[str, InceptionOptions]:
-        released = InceptionOptions(mode="legacy_pytorch")
-        return {"standard": InceptionOptions(), "lego-release": released}
-
     def weights(self) -> tuple[tuple[str, ...], ...]:
         return ((WEIGHTS[self.options.mode],),)
 
@@ -66,7 +61,12 @@ class Fid(InceptionDistance):
 
     name, label, position = "fid", "FID", 40
 
+    @classmethod
+    def variants(cls) -> Mapping[str, InceptionOptions]:
+        released = InceptionOptions(mode="legacy_pytorch")
+        return {"standard": InceptionOptions(), "lego-release": released}
+
     def summarise(self, rows: NDArray[np.floating]) -> float:
-        """The distance, 0 or more up to rounding; no unit."""
+        """The distance, 0 or more; no unit."""
         outputs, targets = map(Moments.of, sides(rows))
         return frechet_distance(outputs, targets)

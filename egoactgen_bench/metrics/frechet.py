@@ -49,4 +49,5 @@ def frechet_distance(first: Moments, second: Moments) -> float:
     eigenvalues = np.linalg.eigvalsh(product @ product.T)
     traces = np.sum(first.root**2) + np.sum(second.root**2)
     shift = first.mean - second.mean
-    return float(shift @ shift + traces - 2 * np.sum(np.sqrt(np.clip(eigenvalues, 0, None))))
+    distance = shift @ shift + traces - 2 * np.sum(np.sqrt(np.clip(eigenvalues, 0, None)))
+    return max(0.0, float(distance))  # rounding can take it below

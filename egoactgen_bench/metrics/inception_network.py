@@ -1,6 +1,7 @@
 """Inception features of frames, by the two networks and resizes that clean-fid knows."""
 
 import functools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from torchvision.models import Inception3
 from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.batch import Extractor, Size
+from egoactgen_bench.metrics.tensors import evaluating
 from egoactgen_bench.provenance import content_digest
 
 Mode = Literal["clean", "legacy_pytorch"]
@@ -33,13 +35,13 @@ class InceptionImages(Extractor):
     device: str
 
     def signature(self) -> str:
-        return f"inception|{content_digest(self.weights)}|{self.mode}|{self.device}"
+        return f"inception|{content_digest(self.weights)}|{self.mode}"
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
         """As released, a frame of any size goes straight to the network's square."""
         return super().fit(output, size) if self.mode == "clean" else output
 
-    @torch.inference_mode()
+    @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 2048)."""
         resize = build_resizer(self.mode)
@@ -84,8 +86,10 @@ def build_fid_inception(state: dict[str, Tensor]) -> FidInception:
 def _load(weights: Path, mode: Mode, device: str) -> Any:
     try:
         if mode == "clean":
-            # clean-fid names the file by itself.
-            return InceptionV3W(str(weights.parent), download=False).eval().to(device)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
+                # clean-fid names the file by itself.
+                return InceptionV3W(str(weights.parent), download=False).eval().to(device)
         return build_fid_inception(read_checkpoint(weights)).to(device)
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:300]

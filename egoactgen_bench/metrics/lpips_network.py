@@ -14,7 +14,7 @@ from torch import nn
 
 from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.metrics.tensors import resize_bilinear, unit_tensor
+from egoactgen_bench.metrics.tensors import evaluating, resize_bilinear, unit_tensor
 
 PAIRS_AT_ONCE = 8  # VGG's activations of one pair at 456×256 take a quarter of a gigabyte
 
@@ -22,7 +22,7 @@ Trunk = Literal["squeeze", "alex", "vgg"]
 Range = Literal["-1..1", "0..1"]
 
 
-@torch.inference_mode()
+@evaluating()
 def distances(
     network: Any, outputs: Sequence[Image.Image], targets: Sequence[Image.Image], fed: Range
 ) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Frames as tensors: ranges in the names, and the tensor resizes that metrics are defined by."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from PIL import Image
@@ -9,6 +10,13 @@ from torchvision.transforms import functional as transforms
 from torchvision.transforms.functional import InterpolationMode
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@contextmanager
+def evaluating() -> Iterator[None]:
+    """No gradients; on a GPU, convolutions in full float32, where PyTorch would round to TF32."""
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
 
 
 def unit_tensor(frame: Image.Image) -> Tensor:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,8 @@ def test_egovlp_of_sixteen_frames(golden: Path, frame: Frame, hashed: Hashed) ->
     assert_allclose(found, reference["epickitchen/456x256/noantialias/static/30"], atol=1e-4)
 
 
-def clip_state(golden: Path, hashed: Hashed) -> State:
+@pytest.fixture(scope="module")
+def clip_state(hashed: Hashed) -> State:
     """The full image tower, drawn by its names, beside a text tower of one narrow layer."""
     text = {
         "positional_embedding": [77, 64],
@@ -100,18 +102,38 @@ def clip_state(golden: Path, hashed: Hashed) -> State:
     return hashed("03_clip_visual_param_shapes.json", 0.02) | hashed(text, 0.02)
 
 
-def test_clip(golden: Path, frame: Frame, hashed: Hashed, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = clip_network.build_clip(clip_state(golden, hashed))
-    monkeypatch.setattr(clip_network, "load_clip", lambda weights, device: model)
+def test_clip(
+    golden: Path, frame: Frame, clip_state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = clip_network.build_clip(clip_state)
+    monkeypatch.setattr(clip_network, "load_clip", lambda *_: model)
     reference = np.load(golden / "03_clip.npz")
     cosines = json.loads((golden / "03_clip.json").read_text())["cosine"]
     for preprocessing, key in (("released", "upstream"), ("open_clip", "openclip_standard")):
-        extractor = clip_network.ClipImages(Path(), preprocessing, "cpu")  # type: ignore[arg-type]
-        first, second = extractor.extract([(frame(30),), (frame(59),)])
+        first, second = clip_images(preprocessing).extract([(frame(30),), (frame(59),)])
         assert_allclose(first, reference[f"456x256/{key}/30"], atol=1e-4)
         assert_allclose(second, reference[f"456x256/{key}/59"], atol=1e-4)
         found = cosine(first[None], second[None])
         assert_allclose(found, cosines[f"456x256/{key}/30-59"], atol=1e-5)
+
+
+def test_clip_with_the_mistakes_of_others(
+    golden: Path, frame: Frame, clip_state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = np.load(golden / "03_clip.npz")
+    for activation, preprocessing, key in (
+        ("gelu", "released", "upstream_input_but_plain_gelu"),
+        ("quick_gelu", "released-antialias", "upstream_but_antialias"),
+    ):
+        model = clip_network.build_clip(clip_state, activation)  # type: ignore[arg-type]
+        monkeypatch.setattr(clip_network, "load_clip", lambda *_, model=model: model)
+        (found,) = clip_images(preprocessing).extract([(frame(59),)])
+        stored = reference[f"456x256/{key}/59"]  # these two were kept before normalising
+        assert_allclose(found, stored / np.linalg.norm(stored), atol=1e-4)
+
+
+def clip_images(preprocessing: Any) -> clip_network.ClipImages:
+    return clip_network.ClipImages(Path(), preprocessing, "quick_gelu", "cpu")
 
 
 def test_inception_legacy(
