@@ -117,7 +117,7 @@ class Metric(ABC, Generic[OptionsT]):
         return {}
 
     def signature(self) -> str:
-        """How a value is made, readable: `psnr|data_range:255|resize:lanczos|v:0.1.0`."""
+        """How a value is made, readable: `psnr|resize:lanczos|range:255|v:0.1.0`."""
         parts = {key: str(value) for key, value in self.options.model_dump().items()}
         parts |= self.facts()
         for names in self.weights():

@@ -105,11 +105,10 @@ def load_clip(weights: Path, device: str = "cpu", activation: Activation = "quic
     """The CLIP model of a `.safetensors` or `.pt` file, float32, in eval mode.
 
     OpenAI trained with QuickGELU; another activation is there to explain numbers made with it.
-
     Errors: `BenchError` where the file is no OpenAI CLIP with a vision transformer.
     """
-    state = {name: tensor.float() for name, tensor in _read(weights).items()}
     try:
+        state = {name: tensor.float() for name, tensor in _read(weights).items()}
         return build_clip(state, activation).to(device)
     except (KeyError, RuntimeError) as error:
         detail = " ".join(str(error).split())[:300]
@@ -173,7 +172,7 @@ def _is_torchscript(path: Path) -> bool:
 
 
 def _read_torchscript(path: Path) -> dict[str, Tensor]:
-    """The parameters of a TorchScript archive; its code is parsed, none of it is run."""
+    """The parameters of a TorchScript archive, which is read without Python's pickle."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
         state: dict[str, Tensor] = torch.jit.load(path, map_location="cpu").state_dict()

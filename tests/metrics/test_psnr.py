@@ -1,0 +1,34 @@
+"""How PSNR fits an output of another size than its target's."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from egoactgen_bench.metrics.base import Setting
+from egoactgen_bench.metrics.batch import Batch
+from egoactgen_bench.metrics.psnr import Psnr, PsnrOptions
+
+
+def measured(options: PsnrOptions, output: Image.Image, target: Image.Image) -> float:
+    rows = Psnr(options, Setting()).measure(Batch({"output": [output], "target": [target]}))
+    return float(rows[0, 0])
+
+
+def test_an_output_of_another_size_is_fitted_as_the_protocol_says(
+    golden: Path, frame: Callable[[int], Image.Image]
+) -> None:
+    narrow, target = Image.open(golden / "frames/frame_059_455x256.png"), frame(30)
+    lanczos = narrow.resize(target.size, Image.Resampling.LANCZOS)
+    standard, released = (Psnr.variants()[name] for name in ("standard", "lego-release"))
+    assert measured(standard, narrow, target) == measured(standard, lanczos, target)
+
+    def unit(image: Image.Image) -> torch.Tensor:
+        return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255
+
+    floats = torch.nn.functional.interpolate(unit(narrow), (256, 456), mode="bilinear")
+    expected = -10 * torch.log10(torch.mean((floats - unit(target)) ** 2)).item()
+    assert measured(released, narrow, target) == pytest.approx(expected, abs=1e-4)
