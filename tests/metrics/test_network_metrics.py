@@ -19,6 +19,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics import clip_network
 from egoactgen_bench.metrics.base import Metric, Setting
 from egoactgen_bench.metrics.batch import Batch
+from metric_contract import check_contract
 
 NAMES = ("clip", "clip_text", "dino", "egovlp", "egovlp_plus", "fid", "kid", "lpips")
 PAIRED = ("clip", "dino", "egovlp", "egovlp_plus", "lpips")
@@ -126,6 +127,11 @@ def replaced(samples: Sequence[dict[str, Any]], **roles: str) -> list[dict[str, 
 CASES = [(name, "standard") for name in NAMES] + [
     (name, "lego-release") for name in ("clip", "egovlp", "egovlp_plus", "fid", "lpips")
 ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_metric_keeps_the_contract(name: str, weights: Path, tmp_path: Path) -> None:
+    check_contract(made(name, "standard", weights), tmp_path, rows_within=TOLERANCE)
 
 
 @pytest.mark.parametrize(("name", "protocol"), CASES)
