@@ -9,7 +9,7 @@ from PIL import Image
 
 from egoactgen_bench.datasets.ego4d import Ego4D
 from egoactgen_bench.datasets.epic_kitchens import EpicKitchens
-from egoactgen_bench.datasets.toy_kitchen import actions, motion, picture, scene, world
+from egoactgen_bench.datasets.toy_kitchen import actions, moments, motion, picture, scene, world
 from egoactgen_bench.datasets.toy_kitchen.boxes import boxes
 from egoactgen_bench.splits import load_split
 
@@ -35,7 +35,7 @@ def test_every_action_occurs_and_no_action_dominates():
 def test_scene_does_not_give_the_action_away():
     """Swapping the label changes nothing of a scene before the hand sets out."""
     for drawn in scenes(6):
-        idle = picture.draw(actions.at_rest(drawn), picture.Camera())
+        idle = picture.draw(moments.at_rest(drawn), picture.Camera())
         for name, plans in actions.possible(drawn, Random(0)).items():
             for plan in plans:
                 moment = actions.ACTIONS[name].motion(drawn, plan, 0.0, 0.0)

@@ -4,60 +4,14 @@ import errno
 import os
 import sys
 import traceback
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from egoactgen_bench import __version__, plugins
+from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, shared
 from egoactgen_bench.errors import EXIT_INTERRUPTED, EXIT_REFUSED, BenchError
-from egoactgen_bench.workspace import Workspace
-
-
-@dataclass
-class Shared:
-    """Options that may stand before or after the command's name."""
-
-    workspace: Path | None = None
-    debug: bool = False
-
-
-_shared = Shared()
-
-
-def _workspace(value: Path | None) -> Path:
-    """What is given here, else what stood before the command, else the default."""
-    _shared.workspace = value or _shared.workspace or Workspace.default().root
-    return _shared.workspace
-
-
-def _debug(value: bool) -> bool:
-    _shared.debug = _shared.debug or value
-    return _shared.debug
-
-
-WorkspaceOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--workspace",
-        "-w",
-        metavar="DIR",
-        help="Folder that all commands share (default: $BENCH_WORKSPACE, else ./workspace).",
-        callback=_workspace,
-        rich_help_panel="Shared options",
-    ),
-]
-DebugOption = Annotated[
-    bool,
-    typer.Option(
-        "--debug",
-        help="Show the traceback of an error.",
-        callback=_debug,
-        rich_help_panel="Shared options",
-    ),
-]
 
 
 def _version(value: bool) -> None:
@@ -94,14 +48,9 @@ def build() -> typer.Typer:
     return app
 
 
-def current_workspace() -> Workspace:
-    """The workspace that the options name."""
-    return Workspace(_shared.workspace or Workspace.default().root)
-
-
 def main() -> None:
     """Run the program; every expected error is one sentence on stderr and its exit status."""
-    _shared.workspace, _shared.debug = None, False
+    shared.workspace, shared.debug = None, False
     try:
         status = build()(standalone_mode=False)
     except TyperException as error:
@@ -125,7 +74,7 @@ def _os_sentence(error: OSError) -> str:
 
 
 def _fail(sentence: str, error: BaseException, status: int = EXIT_REFUSED) -> None:
-    if _shared.debug:
+    if shared.debug:
         traceback.print_exception(error)
     typer.echo(f"bench: {sentence}", err=True)
     sys.exit(status)

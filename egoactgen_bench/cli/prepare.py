@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from egoactgen_bench.cli.app import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.app import DebugOption, WorkspaceOption
+from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
 SHOWN = 20

@@ -16,33 +16,23 @@ from egoactgen_bench.datasets.toy_kitchen.furniture import (
     tap_lever,
 )
 from egoactgen_bench.datasets.toy_kitchen.hands import HandPose, fingertip_at
+from egoactgen_bench.datasets.toy_kitchen.moments import (
+    Moment,
+    Plan,
+    at_rest,
+    carried,
+    carry_turn,
+    grip,
+    mix,
+)
 from egoactgen_bench.datasets.toy_kitchen.scene import (
     CARRY,
-    HANDS,
     REST,
     Hand,
-    Item,
     Point,
     Scene,
     drawer_centre,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One way to do an action: with which hand, to which thing or place."""
-
-    hand: Hand
-    goal: Point  # where the grip point of the hand goes
-    target: int = -1  # item or drawer
-    place: Point = (0.0, 0.0)  # where a thing is put or poured
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    scene: Scene
-    poses: dict[Hand, HandPose]
-
 
 Options = Callable[[Scene, Random], list[Plan]]
 Motion = Callable[[Scene, Plan, float, float], Moment]
@@ -57,61 +47,6 @@ class Action:
     narrations: tuple[str, ...]
     options: Options
     motion: Motion
-
-
-def mix(a: Point, b: Point, t: float) -> Point:
-    return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
-
-
-def grip(item: Item, hand: Hand) -> Point:
-    """The grip point of a thing relative to where it stands."""
-    side = -1 if item.mirrored else 1
-    x, y = {
-        "mug": (0.0, -4.5),
-        "plate": (-7.5 if hand == "left" else 7.5, 1.5),
-        "knife": (-5.5 * side, 0.0),
-        "jug": (6.4 * side, -8.0),
-        "pan": (14.0 * side, 4.4),
-    }[item.kind]
-    angle = math.radians(item.turn)
-    return (
-        x * math.cos(angle) - y * math.sin(angle),
-        x * math.sin(angle) + y * math.cos(angle) - item.lift,
-    )
-
-
-def at_rest(scene: Scene) -> Moment:
-    """Both hands idle, one of them perhaps holding a thing."""
-    poses = {hand: HandPose(REST[hand]) for hand in HANDS}
-    if scene.held is None:
-        return Moment(scene, poses)
-    hand, index = scene.held
-    return carried(scene, poses, hand, index, CARRY[hand])
-
-
-def carried(
-    scene: Scene,
-    poses: dict[Hand, HandPose],
-    hand: Hand,
-    index: int,
-    at: Point,
-    turn: float | None = None,
-    lift: float = 7.0,
-) -> Moment:
-    """The thing hangs from the hand at `at`."""
-    angle = _carry_turn(scene.items[index]) if turn is None else turn
-    item = replace(scene.items[index], turn=angle, lift=lift)
-    offset = grip(item, hand)
-    scene = scene.with_item(
-        index, turn=angle, lift=lift, place=(at[0] - offset[0], at[1] - offset[1])
-    )
-    return Moment(scene, {**poses, hand: HandPose(at, curl=1.0)})
-
-
-def _carry_turn(item: Item) -> float:
-    if item.kind != "knife":
-        return 0.0
-    return 62.0 if item.mirrored else -62.0
 
 
 # --- drawers -------------------------------------------------------------------------------------
@@ -185,7 +120,7 @@ def _take(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     hand = mix(REST[plan.hand], plan.goal, reach)
     hand = (hand[0] + drift[0], hand[1] + drift[1] - lift)
     # The thing turns about the hand as it comes up.
-    turn = item.turn + (_carry_turn(item) - item.turn) * done
+    turn = item.turn + (carry_turn(item) - item.turn) * done
     lifted = replace(item, turn=turn if item.kind == "knife" else item.turn, lift=lift)
     offset = grip(lifted, plan.hand)
     place = (hand[0] - offset[0], hand[1] - offset[1]) if done > 0 else item.place
@@ -219,7 +154,7 @@ def _put(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     offset = grip(replace(item, turn=0.0, lift=7.0), plan.hand)
     above = (plan.place[0] + offset[0], plan.place[1] + offset[1])
     at = mix(CARRY[plan.hand], above, reach)
-    turn = _carry_turn(item) * (1 - reach)
+    turn = carry_turn(item) * (1 - reach)
     moment = carried(
         idle.scene, idle.poses, plan.hand, plan.target, (at[0], at[1] + 7 - lift), turn, lift
     )

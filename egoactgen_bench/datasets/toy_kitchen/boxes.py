@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS, Moment, Plan
+from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS
 from egoactgen_bench.datasets.toy_kitchen.furniture import COUNTER_END, DRAWER_SLIDE
+from egoactgen_bench.datasets.toy_kitchen.moments import Moment, Plan
 from egoactgen_bench.datasets.toy_kitchen.picture import Camera
 from egoactgen_bench.datasets.toy_kitchen.scene import HANDS, Point, drawer_centre
 from egoactgen_bench.datasets.toy_kitchen.shapes import EXTENT

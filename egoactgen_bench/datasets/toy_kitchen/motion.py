@@ -7,10 +7,9 @@ from random import Random
 from egoactgen_bench.datasets.toy_kitchen.actions import (
     ACTIONS,
     WITH_HELD_THING,
-    Moment,
-    Plan,
     possible,
 )
+from egoactgen_bench.datasets.toy_kitchen.moments import Moment, Plan
 from egoactgen_bench.datasets.toy_kitchen.picture import Camera
 from egoactgen_bench.datasets.toy_kitchen.scene import Kitchen, Scene, sample_scene
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from egoactgen_bench.datasets.toy_kitchen.actions import Moment
 from egoactgen_bench.datasets.toy_kitchen.furniture import (
     draw_drawers,
     draw_hob,
@@ -17,6 +16,7 @@ from egoactgen_bench.datasets.toy_kitchen.furniture import (
     draw_tap,
 )
 from egoactgen_bench.datasets.toy_kitchen.hands import draw_arm
+from egoactgen_bench.datasets.toy_kitchen.moments import Moment
 from egoactgen_bench.datasets.toy_kitchen.scene import HANDS, Kitchen, Scene
 from egoactgen_bench.datasets.toy_kitchen.shapes import draw_board, draw_item, draw_onion
 

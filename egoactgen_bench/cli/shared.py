@@ -1,0 +1,58 @@
+"""The options that may stand before or after a command's name, and what they amount to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egoactgen_bench.workspace import Workspace
+
+
+@dataclass
+class Shared:
+    """Options that may stand before or after the command's name."""
+
+    workspace: Path | None = None
+    debug: bool = False
+
+
+shared = Shared()  # of this call; `main` begins it anew
+
+
+def _workspace(value: Path | None) -> Path:
+    """What is given here, else what stood before the command, else the default."""
+    shared.workspace = value or shared.workspace or Workspace.default().root
+    return shared.workspace
+
+
+def _debug(value: bool) -> bool:
+    shared.debug = shared.debug or value
+    return shared.debug
+
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="DIR",
+        help="Folder that all commands share (default: $BENCH_WORKSPACE, else ./workspace).",
+        callback=_workspace,
+        rich_help_panel="Shared options",
+    ),
+]
+DebugOption = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Show the traceback of an error.",
+        callback=_debug,
+        rich_help_panel="Shared options",
+    ),
+]
+
+
+def current_workspace() -> Workspace:
+    """The workspace that the options name."""
+    return Workspace(shared.workspace or Workspace.default().root)
