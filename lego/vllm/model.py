@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from baselines.denoiser.weights import load_network, quiet
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
-from lego.denoiser.weights import load_network, quiet
 from lego.vllm.convert import ARCHITECTURE
 from lego.vllm.generating import Sampling, Writing, write
 from lego.vllm.prompting import PLACEHOLDER, conversation, token_ids
