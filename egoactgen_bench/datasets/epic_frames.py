@@ -10,7 +10,7 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.records import FrameSource
 
 # EPIC_100_frame_counts.csv has 60 frames a second for these two, where all others at 50 have 50.
-_EXTRACTED_AT_60 = frozenset({"P01_109", "P27_103"})
+EXTRACTED_AT_60 = frozenset({"P01_109", "P27_103"})
 _TOLERANCE = 0.001  # seconds; a time that lies a rounding error before its frame still means it
 
 
@@ -61,7 +61,7 @@ class ExtractedFrames:
             )
         if video_id not in self.video_fps:
             raise SampleError("unknown_frame_rate", f"{video_id} is not in EPIC_100_video_info.csv")
-        if round(self.video_fps[video_id]) == 50 and video_id not in _EXTRACTED_AT_60:
+        if round(self.video_fps[video_id]) == 50 and video_id not in EXTRACTED_AT_60:
             return 50
         return 60
 

@@ -5,6 +5,19 @@ from typing import Any
 IMAGE = "<image>"
 PLACEHOLDER = -200  # stands for all tokens of the image
 QUESTION = "How does the person properly {} that is displayed in the video frame?"
+# What the paper draws from in tuning; the authors' ten are not published, but for the first.
+QUESTIONS = (
+    QUESTION,
+    "How will the person in this picture {}?",
+    "In what way does the person {} here?",
+    "Describe how the person is going to {}.",
+    "What do the person's hands do to {}?",
+    "Explain step by step how the person can {} from here.",
+    "How should one {} in this situation?",
+    "The person wants to {}. How is it done?",
+    "Tell how the person would {} in the scene shown.",
+    "What does it look like when the person starts to {}?",
+)
 
 SYSTEM = (
     "You are a helpful language and vision assistant. "

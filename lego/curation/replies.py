@@ -1,0 +1,53 @@
+"""The replies so far, raw, so that a stopped curation goes on and nobody pays twice."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+OK = "ok"
+Row = dict[str, Any]
+
+
+class Replies:
+    """`replies.jsonl`: one line a reply, appended when it comes.
+
+    A row has sample_id, status (`ok`, `malformed`, `cut_off`, `no_reply`), detail, reply, tokens_in
+    and tokens_out. The last line of a sample counts; a line torn by a kill is forgotten.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows = list(self._whole())
+
+    def _whole(self) -> Iterator[Row]:
+        if not self.path.is_file():
+            return
+        data = self.path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:
+            self.path.write_bytes(whole)
+        yield from map(json.loads, whole.splitlines())
+
+    def add(self, row: Row) -> None:
+        """Append a reply; called from one thread only."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self.rows.append(row)
+
+    def latest(self) -> dict[str, Row]:
+        """Sample id → its last reply."""
+        return {row["sample_id"]: row for row in self.rows}
+
+    def counts(self) -> dict[str, int]:
+        """How many replies there are of each status."""
+        return dict(sorted(Counter(row["status"] for row in self.rows).items()))
+
+    def tokens(self) -> tuple[int, int]:
+        """All tokens read and written by the model, of every reply that came."""
+        return (
+            sum(row["tokens_in"] for row in self.rows),
+            sum(row["tokens_out"] for row in self.rows),
+        )
