@@ -35,7 +35,12 @@ def _few_steps(folder: Path) -> dict:
 
 
 # method → how to call it in a folder of the test's own: arguments of `running.prepare`
-CALLS = {"images": _finished_images, "lego": _few_steps, "ip2p": _few_steps}
+CALLS = {
+    "images": _finished_images,
+    "lego": _few_steps,
+    "ip2p": _few_steps,
+    "sdedit": _few_steps,
+}
 
 
 @pytest.fixture(scope="module")

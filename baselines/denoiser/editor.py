@@ -1,68 +1,48 @@
 """What the editing methods of this family share: a frame and a text → the frame of the action."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import torch
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from baselines.denoiser import postprocess, untrained, weights
 from baselines.denoiser.conditioning import TextConditioner
+from baselines.denoiser.latent_method import LatentMethod, LatentOptions
 from baselines.denoiser.sampler import ancestral_sample, drawing, guided
-from egoactgen_bench import converting, options
-from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.images import resize
-from egoactgen_bench.methods import Method, Setting
+from egoactgen_bench import converting
+from egoactgen_bench.errors import SampleError
 from egoactgen_bench.records import Request
 from egoactgen_bench.seeds import torch_generator
 
 Features = dict[str, Tensor]  # of one sample, by name, as the conditioner takes them
 
 
-class EditorOptions(options.Options):
+class EditorOptions(LatentOptions):
     """How the editors sample; the defaults are the LEGO paper's, and InstructPix2Pix' own."""
 
     steps: int = Field(100, ge=1, description="denoising steps")
     guidance_text: float = Field(7.5, ge=0, description="s_T, how strictly the text is followed")
     guidance_image: float = Field(1.5, ge=0, description="s_I, how much of the input is kept")
-    postprocess: Literal["clamp", "released"] = Field(
-        "clamp", description="released: source's aspect, stretched contrast, JPEG, as LEGO's code"
-    )
-    channels_last: bool = Field(False, description="memory format, faster on recent GPUs")
 
 
 OptionsT = TypeVar("OptionsT", bound=EditorOptions)
 
 
-class LatentEditor(Method[OptionsT]):
+class LatentEditor(LatentMethod[OptionsT]):
     """A method whose UNet sees the noisy latent beside the input frame's.
 
     A subclass says what the text is (`prompt`) and may condition on more (`conditioner`,
     `features_of`).
     """
 
-    uses_weights = True
-    default_weights = untrained.NAME
-    default_batch_size = 4
-    packages = ("torch", "diffusers", "transformers", "pillow")
-
-    def __init__(self, options: OptionsT, setting: Setting) -> None:
-        super().__init__(options, setting)
-        if setting.weights is None:
-            raise BenchError("This method needs weights: give --weights PATH.")
-        self.folder = setting.weights
-        weights.check_folder(self.folder)
+    takes_image = True
 
     @classmethod
     def find_weights(cls, name: str | None, models: Path) -> Path | None:
         """As every method; a checkpoint file is converted into the folder `models` first."""
-        if (name or cls.default_weights) == untrained.NAME:
-            return untrained.folder(models)
         found = super().find_weights(name, models)
         return converting.cached(found, models) if found and found.is_file() else found
 
@@ -74,33 +54,6 @@ class LatentEditor(Method[OptionsT]):
     def features_of(self, request: Request) -> Features:
         """What `conditioner` takes beside the prompt; `SampleError` where a sample lacks it."""
         return {}
-
-    @cached_property
-    def model(self) -> weights.LatentModel:
-        dtype = getattr(torch, self.setting.dtype)
-        model = weights.load(self.folder, self.setting.device, dtype, self.options.channels_last)
-        channels, latent = model.unet.config.in_channels, model.vae.config.latent_channels
-        if channels != 2 * latent:
-            raise BenchError(
-                f"The UNet of {self.folder} takes {channels} channels, not noise and an image of "
-                f"{latent} each: it does not edit images."
-            )
-        return model
-
-    @cached_property
-    def empty_prompt(self) -> Tensor:
-        """(1, 77, width): the embedding of "", which stands for no text."""
-        return self.model.embed([""])
-
-    @torch.inference_mode()
-    def load(self) -> None:
-        _ = self.empty_prompt  # and with it the networks
-
-    def weight_files(self) -> list[Path]:
-        return weights.weight_files(self.folder)
-
-    def notices(self) -> list[str]:
-        return untrained.notices(self.folder)
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
@@ -120,7 +73,7 @@ class LatentEditor(Method[OptionsT]):
     ) -> dict[str, Image.Image | SampleError]:
         """The frames, by sample id, of samples whose features are at hand, as one batch."""
         requests = [request for request, _ in ready]
-        image = self.model.encode(torch.stack([self._pixels(request) for request in requests]))
+        image = self.model.encode(self.model.pixels([request.input for request in requests]))
         denoise = guided(
             self.model.unet,
             image,
@@ -132,10 +85,8 @@ class LatentEditor(Method[OptionsT]):
         generators = [torch_generator(request.seed) for request in requests]
         draw = drawing(generators, image.shape[1:], self.setting.device)
         decoded = self.model.decode(ancestral_sample(denoise, self.options.steps, draw))
-        return {
-            request.sample_id: self._finish(request, frame)
-            for request, frame in zip(requests, decoded, strict=True)
-        }
+        ids = [request.sample_id for request in requests]
+        return dict(zip(ids, self.pictures(decoded, requests), strict=True))
 
     def _context(self, ready: Sequence[tuple[Request, Features]]) -> Tensor:
         """(B, L, width): what the UNet attends to, for each sample."""
@@ -146,15 +97,3 @@ class LatentEditor(Method[OptionsT]):
         }
         context: Tensor = self.conditioner(text, **stacked)
         return context
-
-    def _pixels(self, request: Request) -> Tensor:
-        """(3, H, W) in [-1, 1]: the whole frame squashed to the square that the UNet takes."""
-        squashed = resize(request.input, (self.model.size, self.model.size))
-        return torch.from_numpy(np.array(squashed)).permute(2, 0, 1) / 127.5 - 1
-
-    def _finish(self, request: Request, frame: Tensor) -> Image.Image | SampleError:
-        if not frame.isfinite().all():
-            return SampleError("not_finite", f"the networks overflow in {self.setting.dtype}")
-        if self.options.postprocess == "released":
-            return postprocess.released(frame, *request.input.size)
-        return postprocess.clamped(frame)

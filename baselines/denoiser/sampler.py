@@ -39,15 +39,39 @@ def guided(
     return denoise
 
 
-def ancestral_sample(denoise: Denoise, steps: int, draw: Callable[[], Tensor]) -> Tensor:
-    """The (B, C, h, w) latent after `steps` Euler ancestral steps.
+def text_guided(unet: Any, context: Tensor, null: Tensor, scale: float) -> Denoise:
+    """The denoiser of a text-to-image UNet, guided by text (arXiv 2207.12598), in one UNet call.
 
-    `draw` gives standard normal noise of that shape: first for x_T, then once after each step but
-    the last.
+    `context`, `null`: (B, L, width). It forms x_0(∅) + s (x_0(C) − x_0(∅)).
     """
-    noise = draw()
-    levels = sigmas(steps)
-    x = noise * levels[0]
+    contexts = torch.cat([context, null]).to(unet.dtype)
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        scaled = (x / (sigma**2 + 1).sqrt()).repeat(2, 1, 1, 1).to(unet.dtype)
+        noise = unet(scaled, time_of(sigma), encoder_hidden_states=contexts).sample.float()
+        full, empty = noise.chunk(2)
+        return x - sigma * (empty + scale * (full - empty))
+
+    return denoise
+
+
+def ancestral_sample(
+    denoise: Denoise,
+    steps: int,
+    draw: Callable[[], Tensor],
+    origin: Tensor | None = None,
+    strength: float = 1.0,
+) -> Tensor:
+    """The (B, C, h, w) latent after Euler ancestral steps.
+
+    `draw` gives standard normal noise of that shape: first to start from, then once after each step
+    but the last. Of the schedule's `steps` the last ⌊`strength` · `steps`⌋ are taken, from the
+    latent `origin` (zeros where there is none) with noise of their first level.
+    """
+    levels = sigmas(steps)[steps - int(strength * steps + 1e-6) :]
+    x = draw() * levels[0]
+    if origin is not None:
+        x = origin + x
     for sigma, following in pairwise(levels):
         denoised = denoise(x, sigma)
         fresh = draw() if following > 0 else None

@@ -12,13 +12,14 @@ from baselines.denoiser.weights import quiet
 from egoactgen_bench.files import write_json
 from egoactgen_bench.seeds import derive_seed, torch_generator
 
-NAME = "toy-untrained"
+NAME = "toy-untrained"  # conditioned on the input frame, as LEGO and InstructPix2Pix
+TEXT_TO_IMAGE = "toy-untrained-sd"  # a Stable Diffusion
+NAMES = (NAME, TEXT_TO_IMAGE)
 MANIFEST = "untrained.json"
 
 WIDTH = 32
 UNET = {
     "sample_size": 16,
-    "in_channels": 8,
     "out_channels": 4,
     "block_out_channels": (16, 32),
     "layers_per_block": 1,
@@ -44,14 +45,14 @@ TEXT = {
 }
 
 
-def folder(models: Path) -> Path:
-    """The folder `models`/toy-untrained, the same bytes wherever it is made."""
-    out = models / NAME
+def folder(models: Path, name: str = NAME) -> Path:
+    """The folder `models`/`name`, the same bytes wherever it is made."""
+    out = models / name
     if not (out / MANIFEST).is_file():
         models.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=models, prefix=f".{NAME}.") as temporary:
-            _write(Path(temporary) / NAME)
-            (Path(temporary) / NAME).replace(out)
+        with tempfile.TemporaryDirectory(dir=models, prefix=f".{name}.") as temporary:
+            _write(Path(temporary) / name)
+            (Path(temporary) / name).replace(out)
     return out
 
 
@@ -70,7 +71,8 @@ def _write(out: Path) -> None:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     quiet()
-    _drawn(UNet2DConditionModel(**UNET)).save_pretrained(out / "unet")
+    channels = 4 if out.name == TEXT_TO_IMAGE else 8
+    _drawn(UNet2DConditionModel(**UNET, in_channels=channels)).save_pretrained(out / "unet")
     _drawn(AutoencoderKL(**VAE)).save_pretrained(out / "vae")
     _drawn(CLIPTextModel(CLIPTextConfig(**TEXT))).save_pretrained(out / "text_encoder")
     clip_tokenizer().save_pretrained(out / "tokenizer")

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.images import resize
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer")
 MANIFESTS = ("conversion.json", "train.json", "untrained.json", "model_index.json")
@@ -33,6 +36,11 @@ class LatentModel:
     def factor(self) -> int:
         """Pixels per latent cell along a side."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def pixels(self, frames: Sequence[Image.Image]) -> Tensor:
+        """(B, 3, H, W) float32 in [-1, 1]: each whole frame squashed to the UNet's square."""
+        squashed = [np.array(resize(frame, (self.size, self.size))) for frame in frames]
+        return torch.from_numpy(np.stack(squashed)).permute(0, 3, 1, 2) / 127.5 - 1
 
     def embed(self, prompts: Sequence[str]) -> Tensor:
         """ψ: (B, 77, width) last hidden states; padding takes part, as in Stable Diffusion."""

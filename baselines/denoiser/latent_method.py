@@ -1,0 +1,96 @@
+"""What all methods in the latent space of Stable Diffusion share: networks and pictures."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Literal, TypeVar
+
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+
+from baselines.denoiser import postprocess, untrained, weights
+from egoactgen_bench import options
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.methods import Method, Setting
+from egoactgen_bench.records import Request
+
+
+class LatentOptions(options.Options):
+    """What can be chosen for each of them."""
+
+    postprocess: Literal["clamp", "released"] = Field(
+        "clamp", description="released: source's aspect, stretched contrast, JPEG, as LEGO's code"
+    )
+    channels_last: bool = Field(False, description="memory format, faster on recent GPUs")
+
+
+OptionsT = TypeVar("OptionsT", bound=LatentOptions)
+
+
+class LatentMethod(Method[OptionsT]):
+    """A method whose networks are a weights folder of Stable Diffusion's kind."""
+
+    uses_weights = True
+    default_weights = untrained.NAME
+    default_batch_size = 4
+    packages = ("torch", "diffusers", "transformers", "pillow")
+    takes_image: ClassVar[bool]  # whether the UNet sees the input frame beside the noise
+
+    def __init__(self, options: OptionsT, setting: Setting) -> None:
+        super().__init__(options, setting)
+        if setting.weights is None:
+            raise BenchError("This method needs weights: give --weights PATH.")
+        self.folder = setting.weights
+        weights.check_folder(self.folder)
+
+    @classmethod
+    def find_weights(cls, name: str | None, models: Path) -> Path | None:
+        if (name or cls.default_weights) in untrained.NAMES:
+            return untrained.folder(models, name or cls.default_weights or "")
+        return super().find_weights(name, models)
+
+    @cached_property
+    def model(self) -> weights.LatentModel:
+        """The networks; the UNet computes in the run's dtype."""
+        dtype = getattr(torch, self.setting.dtype)
+        model = weights.load(self.folder, self.setting.device, dtype, self.options.channels_last)
+        channels, latent = model.unet.config.in_channels, model.vae.config.latent_channels
+        if channels != latent * (2 if self.takes_image else 1):
+            wanted = "noise and an image" if self.takes_image else "noise alone"
+            raise BenchError(
+                f"The UNet of {self.folder} takes {channels} channels, where this method's takes "
+                f"{wanted}, {latent} channels each: name other weights."
+            )
+        return model
+
+    @cached_property
+    def empty_prompt(self) -> Tensor:
+        """(1, 77, width): the embedding of "", which stands for no text."""
+        return self.model.embed([""])
+
+    @torch.inference_mode()
+    def load(self) -> None:
+        _ = self.empty_prompt  # and with it the networks
+
+    def weight_files(self) -> list[Path]:
+        return weights.weight_files(self.folder)
+
+    def notices(self) -> list[str]:
+        return untrained.notices(self.folder)
+
+    def pictures(
+        self, decoded: Tensor, requests: Sequence[Request]
+    ) -> list[Image.Image | SampleError]:
+        """(B, 3, H, W) about [-1, 1] → one picture a request."""
+        return [
+            self._picture(frame, request) for frame, request in zip(decoded, requests, strict=True)
+        ]
+
+    def _picture(self, frame: Tensor, request: Request) -> Image.Image | SampleError:
+        if not frame.isfinite().all():
+            return SampleError("not_finite", f"the networks overflow in {self.setting.dtype}")
+        if self.options.postprocess == "released":
+            return postprocess.released(frame, *request.input.size)
+        return postprocess.clamped(frame)
