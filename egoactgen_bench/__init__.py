@@ -14,6 +14,7 @@ _PUBLIC = {
     "run": "running",
     "score": "scoring",
     "slice_scores": "slices",
+    "diagnose": "doctor",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -51,11 +51,11 @@ def select(
                 )
             continue
         built = metric(_resolve(metric, protocol, given.get(metric.name, {})), setting)
-        obstacle = _obstacle(built, roles)
-        if obstacle is None:
+        why_not = obstacle(built, roles)
+        if why_not is None:
             selection.metrics.append(built)
         else:
-            (selection.skipped if names is None else selection.failed)[metric.name] = obstacle
+            (selection.skipped if names is None else selection.failed)[metric.name] = why_not
     return selection
 
 
@@ -78,7 +78,7 @@ def _resolve(metric: type[Metric], protocol: str, given: dict[str, str]) -> opti
     return options.resolve(metric.Options, variant | given, f"Metric {metric.name}")
 
 
-def _obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
+def obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
     """Why a metric cannot be computed here, and what to do about it."""
     if lacking := sorted(metric.needs - roles):
         return (

@@ -95,7 +95,7 @@ def prepare(
         )
     share = Share.of_process()
     root = workspace or folder
-    texts = _descriptions(split, descriptions)
+    texts = descriptions_of(split, descriptions)
     setting = Setting(
         weights=weights or root / "models",
         device=resolve_device(device, share.local_rank),
@@ -237,8 +237,8 @@ def _packages(job: Job) -> list[str]:
     return ["numpy", "pillow", *sorted(named)]
 
 
-def _descriptions(split: Split, name: str | None) -> Descriptions | None:
-    """Those named, else the only ones there are."""
+def descriptions_of(split: Split, name: str | None) -> Descriptions | None:
+    """The descriptions named, else the only ones there are."""
     known = sorted(path.stem for path in (split.folder / "descriptions").glob("*.csv"))
     if name is None and len(known) != 1:
         return None

@@ -76,7 +76,7 @@ def score(
 
     place = current_workspace()
     loaded = load_split(place.find_split(split))
-    folders = [_run_folder(name, loaded.name) for name in run or place.finished_runs(loaded.name)]
+    folders = [run_folder(name, loaded.name) for name in run or place.finished_runs(loaded.name)]
     job = prepare(
         loaded,
         [load_run(folder) for folder in folders],
@@ -103,7 +103,7 @@ def score(
     return EXIT_DONE if scores is None else _report(scores)
 
 
-def _run_folder(name: str, split: str) -> Path:
+def run_folder(name: str, split: str) -> Path:
     """A run by its name in the workspace, or by its folder."""
     folder = Path(name)
     if folder.is_absolute() or len(folder.parts) > 1:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from egoactgen_bench import __version__, options
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.metrics import suspects
 from egoactgen_bench.metrics.batch import Batch, Role
 from egoactgen_bench.provenance import content_digest, versions
 
@@ -60,7 +61,7 @@ class Metric(ABC, Generic[OptionsT]):
     """
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
-    name: ClassVar[str]
+    name: str  # an instance may have its own
     label: ClassVar[str]  # as tables print it
     unit: ClassVar[str] = ""
     factor: ClassVar[float] = 1.0
@@ -73,7 +74,7 @@ class Metric(ABC, Generic[OptionsT]):
     per_sample: ClassVar[bool] = True  # False: only a set of samples has a value (FID)
     minimum_samples: ClassVar[int] = 1  # refused below
     advised_samples: ClassVar[int] = 1  # warned of below
-    may_be_infinite: ClassVar[bool] = False  # else a value that is not finite is a failed sample
+    may_be_infinite: bool = False  # else a value that is not finite is a failed sample
 
     def __init__(self, options: OptionsT, setting: Setting) -> None:
         self.options = options
@@ -83,6 +84,11 @@ class Metric(ABC, Generic[OptionsT]):
     def variants(cls) -> Mapping[str, OptionsT]:
         """The protocols that this metric belongs to, and its options in each."""
         return {"standard": cls.Options()}
+
+    @classmethod
+    def suspects(cls) -> suspects.Axes:
+        """How a number that claims to be this metric may have been made otherwise, in axes."""
+        return suspects.of_options(cls.Options) | suspects.COMMON
 
     @abstractmethod
     def measure(self, batch: Batch) -> NDArray[np.floating]:

@@ -65,6 +65,18 @@ class Batch:
         """The batch of one of its samples."""
         return Batch({role: [items[index]] for role, items in self._items.items()}, self._cache)
 
+    def changed(
+        self, change: Callable[[dict[str, Image.Image]], Mapping[str, Image.Image]]
+    ) -> "Batch":
+        """The batch with each sample's frames (by role) made into others, its texts kept."""
+        roles = [role for role, items in self._items.items() if isinstance(items[0], Image.Image)]
+        frames = [
+            change({role: self._items[role][index] for role in roles})  # type: ignore[misc]
+            for index in range(len(self))
+        ]
+        replaced = {role: [each[role] for each in frames] for role in roles}
+        return Batch({**self._items, **replaced}, self._cache)
+
     def images(self, role: ImageRole, fit: Fit | None = images.resize) -> list[Image.Image]:
         """The frames of a role, uint8 RGB; outputs as large as their targets through `fit`.
 

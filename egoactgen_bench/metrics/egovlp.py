@@ -7,6 +7,7 @@ from pydantic import Field
 
 from egoactgen_bench.metrics.batch import Extractor
 from egoactgen_bench.metrics.cosine import CosineMetric
+from egoactgen_bench.metrics.suspects import Axes, Way
 from egoactgen_bench.options import Options
 
 # The split's manifest says which of the published checkpoints its videos call for.
@@ -36,6 +37,11 @@ class Egovlp(CosineMetric[EgovlpOptions]):
         """The released code's torchvision scaled tensors without antialias."""
         released = EgovlpOptions(antialias=False, resize="released")
         return {"standard": EgovlpOptions(), "lego-release": released}
+
+    @classmethod
+    def suspects(cls) -> Axes:
+        clips = {f"{clip} clip": Way(setting={"egovlp": clip}) for clip in CHECKPOINTS}
+        return {"clip": clips, **super().suspects()}
 
     def facts(self) -> Mapping[str, str]:
         return {"clip": self.setting.egovlp, "crop": "centre"}

@@ -8,6 +8,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.metrics import suspects
 from egoactgen_bench.metrics.base import Metric
 from egoactgen_bench.metrics.batch import Batch
 from egoactgen_bench.options import Options
@@ -22,6 +23,11 @@ class Ssim(Metric[Options]):
     name, label, position = "ssim", "SSIM", 110
     decimals = 4
     higher_is_better = True
+
+    @classmethod
+    def suspects(cls) -> suspects.Axes:
+        grey = suspects.Way(change=suspects.all_frames(suspects.luma))
+        return {**super().suspects(), "colour": {"luma alone": grey}}
 
     def facts(self) -> Mapping[str, str]:
         return {"window": "gauss11-1.5", "colour": "rgb", "range": "255", "resize": "lanczos"}
