@@ -32,6 +32,10 @@ def build(
 ) -> Captioner:
     """The captioner `kind` ("transformers" or "lavis"); `find` gives the path of a needed file."""
     paths = [find(*names) for names in weights(kind, size)]
+    if kind == "lavis":
+        from egoactgen_bench.captioning.lavis_blip import LavisCaptioner
+
+        return LavisCaptioner(paths[0], paths[1] / "vocab.txt", decoding, device, workspace)
     from egoactgen_bench.captioning.transformers_blip import TransformersCaptioner
 
     return TransformersCaptioner(paths[0], decoding, device)
@@ -40,5 +44,8 @@ def build(
 def obstacle(kind: str, workspace: Path) -> str | None:
     """What a captioner lacks beside its files, as a sentence, or None."""
     if kind == "lavis":
-        return f"LAVIS has no environment in {workspace}: use --captioner transformers."
+        from egoactgen_bench.captioning.lavis_environment import Environment
+
+        if not Environment.of(workspace).ready:
+            return "LAVIS has no environment in this workspace: make it with `bench setup lavis`."
     return None

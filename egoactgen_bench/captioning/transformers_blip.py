@@ -98,19 +98,33 @@ def load_blip(folder: Path, device: str = "cpu") -> Blip:
 
     Errors: `BenchError` where the folder is incomplete or holds something else.
     """
-    from safetensors import SafetensorError
-    from transformers import BertTokenizer, BlipForConditionalGeneration
+    from transformers import BertTokenizer
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    try:
+        processor = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
+        tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise _misfit(folder, error) from None
+    return Blip(read_blip(folder).to(device), processor, tokenizer)
+
+
+def read_blip(folder: Path) -> Any:
+    """The network alone, as `load_blip`, on the CPU."""
+    from safetensors import SafetensorError
+    from transformers import BlipForConditionalGeneration
 
     try:
         model, loading = BlipForConditionalGeneration.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
         )
-        processor = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
-        tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        detail = " ".join(str(error).split())[:300]
-        raise BenchError(f"{folder} is not a BLIP captioner's folder: {detail}") from None
+        raise _misfit(folder, error) from None
     if lacking := sorted(loading["missing_keys"]):
         raise BenchError(f"{folder} lacks parameters of BLIP, among them '{lacking[0]}'.")
-    return Blip(model.to(device).eval(), processor, tokenizer)
+    return model.eval()
+
+
+def _misfit(folder: Path, error: Exception) -> BenchError:
+    detail = " ".join(str(error).split())[:300]
+    return BenchError(f"{folder} is not a BLIP captioner's folder: {detail}")

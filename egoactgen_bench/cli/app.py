@@ -32,7 +32,17 @@ def _root(
 
 def build() -> typer.Typer:
     """The program: the core commands in the order of the daily loop, then the plug-ins."""
-    from egoactgen_bench.cli import doctor, listing, models, prepare, run, score, study, verify
+    from egoactgen_bench.cli import (
+        doctor,
+        listing,
+        models,
+        prepare,
+        run,
+        score,
+        setup,
+        study,
+        verify,
+    )
 
     app = typer.Typer(
         name="bench",
@@ -41,7 +51,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (prepare, run, score, study, doctor, models, verify, listing):
+    for module in (prepare, run, score, study, doctor, models, setup, verify, listing):
         module.register(app)
     for point in plugins.registered("commands").values():
         point.load()(app)

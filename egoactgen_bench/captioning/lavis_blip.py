@@ -1,0 +1,135 @@
+"""BLIP through salesforce-lavis, in a process and an environment of its own."""
+
+import atexit
+import csv
+import functools
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from PIL import Image
+
+from egoactgen_bench.captioning.base import Captioner, Decoding
+from egoactgen_bench.captioning.lavis_environment import (
+    REQUIREMENTS,
+    WORKER,
+    Environment,
+    last_words,
+)
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import replacing, sha256_file
+from egoactgen_bench.provenance import content_digest, versions
+
+
+@dataclass(frozen=True)
+class LavisCaptioner(Captioner):
+    """LAVIS's BlipCaption in eval mode.
+
+    `weights` is a checkpoint of BLIP's authors, or a transformers folder, which is converted.
+    """
+
+    weights: Path
+    vocabulary: Path
+    decoding: Decoding
+    device: str
+    workspace: Path
+
+    def signature(self) -> str:
+        digests = (content_digest(path) for path in (self.weights, self.vocabulary))
+        libraries = f"{sha256_file(REQUIREMENTS)[:12]},torch-{versions(['torch'])['torch']}"
+        return f"lavis|{'|'.join(digests)}|{libraries}|{self.decoding.signature()}|eval"
+
+    def caption(self, frames: Sequence[Image.Image]) -> list[str]:
+        if not frames:
+            return []
+        workspace = self.workspace.absolute()
+        job = {
+            "weights": str(_checkpoint(self.weights, workspace / "cache" / "lavis")),
+            "decoding": asdict(self.decoding),
+            "device": self.device,
+        }
+        return _worker(workspace, self.vocabulary).caption(frames, job)
+
+
+class Worker:
+    """A running process of LAVIS; it ends with ours."""
+
+    def __init__(self, workspace: Path, vocabulary: Path) -> None:
+        environment = Environment.of(workspace)
+        if not environment.ready:
+            raise BenchError(f"{environment.folder} is not whole: run `bench setup lavis`.")
+        scratch = workspace / "cache" / "lavis"
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._scratch = TemporaryDirectory(prefix="worker-", dir=scratch)
+        self.folder = Path(self._scratch.name)
+        tokenizer = self.folder / "bert-base-uncased"  # the name that LAVIS asks for
+        tokenizer.mkdir()
+        (tokenizer / "vocab.txt").write_bytes(vocabulary.read_bytes())
+        self._log = (self.folder / "worker.log").open("wb")
+        self._process = subprocess.Popen(
+            [environment.python, "-I", "-W", "ignore", WORKER],
+            cwd=self.folder,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        atexit.register(self.close)
+
+    def caption(self, frames: Sequence[Image.Image], job: Mapping[str, object]) -> list[str]:
+        """Write frames and a job, wait, and read the captions."""
+        paths = [self.folder / f"{number}.png" for number in range(len(frames))]
+        for path, frame in zip(paths, frames, strict=True):
+            frame.save(path, compress_level=1)
+        table, order = self.folder / "captions.csv", self.folder / "job.json"
+        table.unlink(missing_ok=True)
+        files = {"frames": [path.name for path in paths], "captions": table.name}
+        order.write_text(json.dumps({**job, **files}), encoding="utf-8")
+        self._ask(order.name)
+        with table.open(newline="", encoding="utf-8") as stream:
+            return [row["caption"].strip() for row in csv.DictReader(stream)]
+
+    def _ask(self, order: str) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{order}\n")
+            self._process.stdin.flush()
+        if self._process.stdout.readline().strip() != "done":
+            self._process.wait()
+            log = (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")
+            raise BenchError(f"LAVIS gave up: {last_words(log)}")
+
+    def close(self) -> None:
+        """End the process and remove its files."""
+        self._process.kill()
+        self._process.wait()
+        self._log.close()
+        self._scratch.cleanup()
+
+
+@functools.cache
+def _worker(workspace: Path, vocabulary: Path) -> Worker:
+    return Worker(workspace, vocabulary)
+
+
+def _checkpoint(weights: Path, cache: Path) -> Path:
+    """The weights as a file in the authors' format, converted once where they are a folder."""
+    if weights.is_file():
+        return weights.absolute()
+    converted = cache / f"{content_digest(weights)[:24]}.pth"
+    if not converted.is_file():
+        import torch
+
+        from egoactgen_bench.captioning.blip_names import released_state
+        from egoactgen_bench.captioning.transformers_blip import read_blip
+
+        state = released_state(read_blip(weights).state_dict())
+        with replacing(converted) as unfinished:
+            torch.save({"model": state}, unfinished)
+    return converted
