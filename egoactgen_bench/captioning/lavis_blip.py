@@ -91,19 +91,21 @@ class Worker:
         table.unlink(missing_ok=True)
         files = {"frames": [path.name for path in paths], "captions": table.name}
         order.write_text(json.dumps({**job, **files}), encoding="utf-8")
-        self._ask(order.name)
+        if (answer := self._ask(order.name)) != "done":
+            name = Path(str(job["weights"])).name
+            raise BenchError(f"LAVIS could not caption with {name}: {answer}")
         with table.open(newline="", encoding="utf-8") as stream:
             return [row["caption"].strip() for row in csv.DictReader(stream)]
 
-    def _ask(self, order: str) -> None:
+    def _ask(self, order: str) -> str:
+        """The worker's answer, or the last words of one that died."""
         assert self._process.stdin is not None and self._process.stdout is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{order}\n")
             self._process.stdin.flush()
-        if self._process.stdout.readline().strip() != "done":
-            self._process.wait()
-            log = (self.folder / "worker.log").read_text(encoding="utf-8", errors="replace")
-            raise BenchError(f"LAVIS gave up: {last_words(log)}")
+        if answer := self._process.stdout.readline().strip():
+            return answer
+        return last_words((self.folder / "worker.log").read_text("utf-8", errors="replace"))
 
     def close(self) -> None:
         """End the process and remove its files."""

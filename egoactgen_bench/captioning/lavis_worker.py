@@ -3,7 +3,7 @@
 It runs by its path, imports nothing of egoactgen_bench, and stands in a folder that holds
 `bert-base-uncased/vocab.txt`. Each line on stdin is the path of a job's JSON: frames (paths),
 weights (a checkpoint in BLIP's own names), decoding, device, captions (the CSV to write). Each job
-done is a line on stdout; whatever libraries print goes to stderr.
+is answered by a line on stdout, `done` or what went wrong; what libraries print goes to stderr.
 """
 
 import csv
@@ -140,8 +140,12 @@ def main() -> None:
     if "--check" in sys.argv:
         return
     for line in sys.stdin:
-        caption(json.loads(Path(line.rstrip("\n")).read_text(encoding="utf-8")))
-        print("done", file=answers, flush=True)
+        try:
+            caption(json.loads(Path(line.rstrip("\n")).read_text(encoding="utf-8")))
+            answer = "done"
+        except Exception as error:  # noqa: BLE001  the caller says it; the next job may be well
+            answer = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        print(answer, file=answers, flush=True)
 
 
 if __name__ == "__main__":
