@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.app import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
 
 
 def register(app: typer.Typer) -> None:
