@@ -1,27 +1,35 @@
-"""The VLLM's features of each sample, from .npy files: H_i of its image, H_t of its description."""
+"""The VLLM's features of each sample, in files: H_i of its image, H_t of its description."""
 
 import hashlib
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
+from egoactgen_bench.files import replacing
 
 Array = NDArray[np.float32]
 
 # Our layout, by sample id; the released one, by the path of the sample's input frame.
 OWN = {"image": "image", "text": "text"}
 RELEASED = {"image": "vllm_image_feature", "text": "vllm_text_feature"}
+SUFFIXES = {"safetensors": ".safetensors", "npy": ".npy"}
+TENSOR = "states"  # the name of the one tensor in a .safetensors file
 
 
 class FeatureFolder:
     """`DIR/image/<sample_id>.npy` and `DIR/text/<sample_id>.npy`, or the released layout.
 
-    There a file lies at `vllm_image_feature/…/<clip>/<action>/<frame>.npy`, and serves the sample
-    `<clip>_<action>`.
+    In the former, .safetensors files may stand in their place. In the latter, a file lies at
+    `vllm_image_feature/…/<clip>/<action>/<frame>.npy` and serves the sample `<clip>_<action>`.
     """
 
     def __init__(self, folder: Path, kinds: tuple[str, ...]) -> None:
@@ -76,7 +84,8 @@ class FeatureFolder:
         found: dict[str, dict[str, list[Path]]] = {}
         for kind, root in self.roots.items():
             named: dict[str, list[Path]] = found.setdefault(kind, {})
-            for path in sorted(root.glob("**/*.npy" if self.released else "*.npy")):
+            found_here = root.glob("**/*.npy") if self.released else root.iterdir()
+            for path in sorted(path for path in found_here if path.suffix in SUFFIXES.values()):
                 above = f"{path.parent.parent.name}_{path.parent.name}"
                 named.setdefault(above if self.released else path.stem, []).append(path)
         return found
@@ -90,12 +99,59 @@ class FeatureFolder:
             raise SampleError("ambiguous_features", f"{kind} features of several frames: {names}")
         (path,) = paths
         try:
-            found = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            found = _load(path)
+        except (OSError, ValueError, EOFError, KeyError, SafetensorError) as error:
             raise _wrong(f"{path.name}: {str(error).partition(chr(10))[0]}") from None
         if not np.issubdtype(found.dtype, np.floating):
             raise _wrong(f"{path.name} holds {found.dtype}, wanted floating-point numbers")
         return found
+
+
+@dataclass(frozen=True)
+class FeatureWriter:
+    """Writes what `FeatureFolder` reads, as .safetensors or as .npy, 16 bit wide."""
+
+    folder: Path
+    layout: str = "safetensors"
+    dtype: str = "float16"
+
+    def __post_init__(self) -> None:
+        if self.layout not in SUFFIXES:
+            raise BenchError(
+                f"There is no layout '{self.layout}'.{did_you_mean(self.layout, SUFFIXES)}"
+            )
+        if self.dtype not in ("float16", "bfloat16"):
+            raise BenchError(f"Features are saved as float16 or bfloat16, not {self.dtype}.")
+        if (self.layout, self.dtype) == ("npy", "bfloat16"):
+            raise BenchError("NumPy's files know no bfloat16: save float16, or as safetensors.")
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What a manifest says of the files."""
+        return {"layout": self.layout, "dtype": self.dtype}
+
+    def write(self, sample_id: str, image: Tensor, text: Tensor) -> None:
+        """Write H_i, (P, D), and H_t, (n, D), of one sample, each atomically.
+
+        Raises `BenchError` where a value does not fit: float16 ends at 65504.
+        """
+        for kind, states in (("image", image), ("text", text)):
+            narrow = states.detach().cpu().to(getattr(torch, self.dtype)).contiguous()
+            if not narrow.isfinite().all():
+                raise BenchError(f"H of {sample_id} does not fit into {self.dtype}: take bfloat16.")
+            path = self.folder / OWN[kind] / f"{sample_id}{SUFFIXES[self.layout]}"
+            with replacing(path) as temporary:
+                if self.layout == "safetensors":
+                    save_file({TENSOR: narrow}, temporary)
+                else:
+                    with temporary.open("wb") as stream:
+                        np.save(stream, narrow.numpy())
+
+
+def _load(path: Path) -> NDArray[np.generic]:
+    if path.suffix == SUFFIXES["npy"]:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    return load_file(path)[TENSOR].float().numpy()
 
 
 def _finite(values: NDArray[np.generic]) -> Array:

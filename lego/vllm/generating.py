@@ -80,6 +80,21 @@ def write(
     ]
 
 
+def read(model: Any, prompts: Sequence[Tensor], tokens: Sequence[Sequence[int]]) -> list[Tensor]:
+    """The states, (n_i, D), that predict each of `tokens` when these follow prompts (N_i, D)."""
+    table = model.get_input_embeddings()
+    fed = [torch.tensor(ids[:-1], dtype=torch.long, device=table.weight.device) for ids in tokens]
+    pairs = zip(prompts, fed, strict=True)
+    inputs, mask = pad_left([torch.cat([prompt, table(ids)]) for prompt, ids in pairs])
+    found = model.model.language_model(
+        inputs_embeds=inputs,
+        attention_mask=mask,
+        position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+        use_cache=False,
+    ).last_hidden_state.cpu()
+    return [states[-len(ids) :] for states, ids in zip(found, tokens, strict=True)]
+
+
 def choose(
     logits: Tensor, rows: Sequence[int], sampling: Sampling, generators: Sequence[torch.Generator]
 ) -> list[int]:

@@ -14,8 +14,8 @@ from baselines.denoiser.weights import load_network, quiet
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
 from lego.vllm.convert import ARCHITECTURE
-from lego.vllm.generating import Sampling, Writing, write
-from lego.vllm.prompting import PLACEHOLDER, conversation, token_ids
+from lego.vllm.generating import Sampling, Writing, read, write
+from lego.vllm.prompting import PLACEHOLDER, conversation, token_ids, word_ids
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,18 @@ class VLLM:
             for question, image in zip(questions, images, strict=True)
         ]
         return write(self.model, prompts, sampling, generators, self.words, self.ends)
+
+    @torch.inference_mode()
+    def states(
+        self, questions: Sequence[str], images: Tensor, answers: Sequence[str]
+    ) -> list[Tensor]:
+        """H_t, (n, D) each: the states that predict an answer's tokens and its end."""
+        prompts, tokens = [], []
+        for question, image, answer in zip(questions, images, answers, strict=True):
+            ids = word_ids(self.tokenizer, answer)
+            tokens.append([*ids, self.tokenizer.eos_token_id])
+            prompts.append(self.embed(self.prompt(question), image))
+        return read(self.model, prompts, tokens)
 
     def text(self, writing: Writing) -> str:
         """The words of an answer, without its end token."""

@@ -53,9 +53,13 @@ def token_ids(tokenizer: Any, prompt: str) -> list[int]:
     As LLaVA does, each piece of text between images is tokenized on its own, and only the first
     keeps its begin token.
     """
-    first, *others = (list(tokenizer(text).input_ids) for text in prompt.split(IMAGE))
-    ids = first
-    for other in others:
-        begun = other[:1] == [tokenizer.bos_token_id]
-        ids = [*ids, PLACEHOLDER, *other[1 if begun else 0 :]]
+    first, *others = prompt.split(IMAGE)
+    ids = list(tokenizer(first).input_ids)
+    for text in others:
+        ids += [PLACEHOLDER, *word_ids(tokenizer, text)]
     return ids
+
+
+def word_ids(tokenizer: Any, text: str) -> list[int]:
+    """The numbers of a text's tokens, without a begin token."""
+    return list(tokenizer(text, add_special_tokens=False).input_ids)
