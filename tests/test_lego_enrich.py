@@ -1,4 +1,4 @@
-"""`bench lego enrich` and `embed`: batches, shards and kills change nothing; bad samples are named."""
+"""`bench lego enrich`, `embed`: batches, shards and kills change nothing; bad samples are named."""
 
 import json
 
@@ -150,7 +150,8 @@ def test_an_unreadable_frame_costs_itself_only(bench, drawn_split, weights):
 )
 def test_features_are_those_of_the_words(engine, weights, drawn_split, tmp_path, layout, dtype):
     writer = FeatureWriter(tmp_path / "features", layout, dtype)
-    enrich(engine(batch_size=3), "seen", sampling=SAMPLING, features=writer)
+    sampling = Sampling(temperature=0, max_new_tokens=20)  # no broken bytes, which come back other
+    enrich(engine(batch_size=3), "seen", sampling=sampling, features=writer)
     vllm = load(weights, "cpu", torch.float32)
     texts = load_descriptions(drawn_split, "seen").texts
     found = FeatureFolder(writer.folder, ("image", "text"))
@@ -189,13 +190,8 @@ def test_embedding_a_description_is_what_writing_it_would_have_given(engine, dra
             assert np.abs(first - second).max() < 0.01
     stored = load_file(written.folder / "text" / "V00_0.safetensors")["states"]
     assert stored.dtype == torch.float16
-    assert (
-        len(stored)
-        == len(
-            word_ids(load(engine().weights, "cpu", torch.float32).tokenizer, texts.texts["V00_0"])
-        )
-        + 1
-    )
+    assert len(stored) == 200  # all that was written; embedding adds the end that it lacks
+    assert len(np.load(embedded.folder / "text" / "V00_0.npy")) == 201
 
 
 def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path):
