@@ -13,6 +13,12 @@ FOLDERS = {"base": "blip-image-captioning-base", "large": "blip-image-captioning
 CHECKPOINTS = {"base": "model_base_caption_capfilt_large.pth", "large": "model_large_caption.pth"}
 # Each holds the vocabulary of bert-base-uncased, which BLIP writes in.
 VOCABULARIES = ("distilbert-base-uncased", *FOLDERS.values())
+LAVIS = "1.0.2"
+
+
+def release(kind: str) -> str:
+    """A captioner's name, and its release where our own environment does not hold it."""
+    return f"lavis-{LAVIS}" if kind == "lavis" else kind
 
 
 def weights(kind: str, size: Size) -> Files:

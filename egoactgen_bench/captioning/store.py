@@ -6,7 +6,7 @@ is not read. Of the captions on disk only their places are held in memory.
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,17 +31,21 @@ class CaptionStore:
 
     def get(self, keys: Sequence[bytes], compute: Callable[[list[int]], list[str]]) -> list[str]:
         """Captions for `keys`; `compute` gives those of the positions not yet known."""
-        self._refresh()
+        self._refresh(self._old)
         distinct = list(dict.fromkeys(keys))
         known = self._index.find(short_keys(distinct)) != ABSENT
         missing = [key for key, there in zip(distinct, known, strict=True) if not there]
         if missing:
             self._add(missing, compute([keys.index(key) for key in missing]))
-        return self.find(short_keys(list(keys)))
+            self._refresh(self._old)
+        return self._look_up(short_keys(list(keys)))
 
     def find(self, keys: NDArray[np.uint64]) -> list[str]:
-        """Captions by short key, whichever process wrote them; empty where one is not known."""
-        self._refresh()
+        """Captions by short key, whoever wrote them and when; empty where one is not known."""
+        self._refresh(frozenset())
+        return self._look_up(keys)
+
+    def _look_up(self, keys: NDArray[np.uint64]) -> list[str]:
         return [
             "" if place == ABSENT else self._line(place)["caption"]
             for place in self._index.find(keys).tolist()
@@ -60,9 +64,9 @@ class CaptionStore:
             line: dict[str, str] = json.loads(stream.readline())
         return line
 
-    def _refresh(self) -> None:
+    def _refresh(self, without: Collection[Path]) -> None:
         """Take in what was written since, here or by other processes."""
-        for path in sorted(set(self._folder.glob("*.jsonl")) - self._old):
+        for path in sorted(set(self._folder.glob("*.jsonl")).difference(without)):
             start = self._read.get(path, 0)
             if path.stat().st_size <= start:
                 continue

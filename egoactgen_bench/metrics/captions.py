@@ -36,7 +36,9 @@ class CaptionOptions(Options):
     prompt: str = Field(default=Decoding.prompt, description="how every caption begins")
     beams: int = Field(default=Decoding.beams, ge=2, description="sentences searched at a time")
     shortest: int = Field(default=Decoding.shortest, description="tokens, the prompt's included")
-    longest: int = Field(default=Decoding.longest, description="tokens, the prompt's included")
+    longest: int = Field(
+        default=Decoding.longest, ge=5, description="tokens, the prompt's included"
+    )
 
 
 class CaptionSimilarity(Metric[CaptionOptions]):
@@ -47,7 +49,7 @@ class CaptionSimilarity(Metric[CaptionOptions]):
 
     factor = 100
     higher_is_better = True
-    packages = ("pillow", "torch")
+    packages = ("open_clip_torch", "pillow", "torch", "transformers")
     Options = CaptionOptions
     size: ClassVar[choosing.Size]
     standard = CaptionOptions()
@@ -67,7 +69,7 @@ class CaptionSimilarity(Metric[CaptionOptions]):
 
     def facts(self) -> Mapping[str, str]:
         """As released, the captioner's dropout was left active; here it never is."""
-        return {"captioner": self.setting.captioner, "dropout": "off"}
+        return {"captioner": choosing.release(self.setting.captioner), "dropout": "off"}
 
     def weights(self) -> choosing.Files:
         texts: choosing.Files = (clip.WEIGHTS,)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from egoactgen_bench.captioning.borrowing import lend
+from egoactgen_bench.captioning.choosing import LAVIS
 from egoactgen_bench.captioning.lavis_environment import PYTHON, REQUIREMENTS, Environment
 
 
@@ -69,6 +70,6 @@ def test_what_is_lent_is_all_that_the_borrower_sees(tmp_path: Path) -> None:
 
 def test_every_requirement_is_pinned() -> None:
     lines = [line for line in REQUIREMENTS.read_text().splitlines() if not line.startswith("#")]
-    assert "salesforce-lavis==1.0.2" in lines
+    assert f"salesforce-lavis=={LAVIS}" in lines
     assert all(len(line.split("==")) == 2 for line in lines)
     assert not [line for line in lines if line.startswith("torch")]

@@ -45,8 +45,14 @@ def test_a_line_that_was_cut_is_written_anew(tmp_path: Path) -> None:
 def test_a_fresh_store_does_not_look_at_what_was_there(tmp_path: Path) -> None:
     CaptionStore(tmp_path).get(KEYS, lambda wanted: ["old"] * 4)
     fresh = CaptionStore(tmp_path, fresh=True)
+    assert fresh.get(KEYS[:2], say) == CAPTIONS[:2]
     assert fresh.get(KEYS, say) == CAPTIONS
     assert fresh.find(short_keys(KEYS)) == CAPTIONS
+
+
+def test_a_fresh_store_finds_what_other_processes_wrote_before_it_was_made(tmp_path: Path) -> None:
+    CaptionStore(tmp_path, fresh=True).get(KEYS[:2], say)
+    assert CaptionStore(tmp_path, fresh=True).find(short_keys(KEYS[:2])) == CAPTIONS[:2]
 
 
 def test_people_can_read_the_file(tmp_path: Path) -> None:
