@@ -221,8 +221,9 @@ def _sentence(table: pd.DataFrame, what: str, value: str | float, tolerance: flo
     near = table[table["distance"] <= tolerance]
     if near.empty:
         return (
-            f"None of the {len(table)} variants explains {value} within {tolerance:g}: the nearest "
-            f"is {first['variant']}, with {first['value']:.6g}, off by {first['distance']:.3g}."
+            f"None of the {len(table)} variants measured explains {value} within {tolerance:g}: "
+            f"the nearest is {first['variant']}, with {first['value']:.6g}, "
+            f"off by {first['distance']:.3g}."
         )
     found = f"{value} is {what} by {first['variant']} ({first['value']:.6g})."
     if len(near) == 1:

@@ -102,7 +102,15 @@ def _report(diagnosis: "Diagnosis", rows: int) -> int:
     for notice in diagnosis.notices:
         typer.echo(f"note: {notice}", err=True)
     table = diagnosis.table.head(rows)
-    typer.echo(table.to_string(index=False, float_format=lambda number: f"{number:.4f}"))
+    width = table["variant"].str.len().max()
+    typer.echo(
+        table[["value", "distance", "n", "deviations", "variant"]].to_string(
+            index=False,
+            float_format=lambda number: f"{number:.4f}",
+            formatters={"variant": lambda text: f"  {text:<{width}}"},
+            justify="left",
+        )
+    )
     if len(diagnosis.table) > rows:
         typer.echo(f"… and {len(diagnosis.table) - rows} more (--rows)")
     typer.echo(f"\n{diagnosis.sentence}")

@@ -14,9 +14,10 @@ from egoactgen_bench.captioning.store import CaptionStore
 from egoactgen_bench.features import short_keys
 from egoactgen_bench.files import sha256_bytes
 from egoactgen_bench.metrics import clip, egovlp
-from egoactgen_bench.metrics.base import Metric, Setting
+from egoactgen_bench.metrics.base import CAPTIONERS, Metric, Setting
 from egoactgen_bench.metrics.batch import Batch, Extractor, content_key
 from egoactgen_bench.metrics.cosine import cosine
+from egoactgen_bench.metrics.suspects import Axes, Way
 from egoactgen_bench.options import Options
 
 HALF = np.uint64(32)  # bits of a key that a float64 holds exactly
@@ -66,6 +67,11 @@ class CaptionSimilarity(Metric[CaptionOptions]):
     def variants(cls) -> Mapping[str, CaptionOptions]:
         variants = {"standard": cls.standard, "lego-release": cls.released}
         return {protocol: options for protocol, options in variants.items() if options}
+
+    @classmethod
+    def suspects(cls) -> Axes:
+        captioners = {f"captioner {name}": Way(setting={"captioner": name}) for name in CAPTIONERS}
+        return {"captioner": captioners, **super().suspects()}
 
     def facts(self) -> Mapping[str, str]:
         """As released, the captioner's dropout was left active; here it never is."""

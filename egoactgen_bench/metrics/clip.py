@@ -9,10 +9,19 @@ from egoactgen_bench.metrics.batch import Extractor
 from egoactgen_bench.metrics.cosine import CosineMetric
 from egoactgen_bench.options import Options
 
-WEIGHTS = ("ViT-L-14.safetensors", "ViT-L-14.pt")
+Model = Literal["ViT-L-14", "ViT-B-16", "ViT-B-32"]
+
+
+def files(model: Model) -> tuple[str, str]:
+    """The names under which a model of OpenAI's is published."""
+    return f"{model}.safetensors", f"{model}.pt"
+
+
+WEIGHTS = files("ViT-L-14")
 
 
 class ClipOptions(Options):
+    model: Model = Field(default="ViT-L-14", description="which of OpenAI's networks")
     preprocessing: Literal["open_clip", "released", "released-antialias"] = Field(
         default="open_clip",
         description="open_clip's own, or squashed to a square by a bicubic resize of floats",
@@ -23,7 +32,7 @@ class ClipOptions(Options):
 
 
 class Clip(CosineMetric[ClipOptions]):
-    """CLIP ViT-L/14 similarity of the output and the target."""
+    """CLIP similarity of the output and the target, by ViT-L/14."""
 
     name, label, position = "clip", "CLIP", 30
     Options = ClipOptions
@@ -34,11 +43,11 @@ class Clip(CosineMetric[ClipOptions]):
         return {"standard": ClipOptions(), "lego-release": ClipOptions(preprocessing="released")}
 
     def weights(self) -> tuple[tuple[str, ...], ...]:
-        return (WEIGHTS,)
+        return (files(self.options.model),)
 
     def extractor(self) -> Extractor:
         from egoactgen_bench.metrics.clip_network import ClipImages
 
-        path = self.weight_path(*WEIGHTS)
+        path = self.weight_path(*files(self.options.model))
         preprocessing, activation = self.options.preprocessing, self.options.activation
         return ClipImages(path, preprocessing, activation, self.setting.device)
