@@ -17,6 +17,41 @@ if TYPE_CHECKING:
     from lego.vllm.work import Engine
 
 
+SplitOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
+]
+WeightsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="PATH|NAME",
+        help="A LLaVA in transformers' form: a path, or a name in the workspace's models/.",
+    ),
+]
+BatchOption = Annotated[int, typer.Option("--batch-size", min=1)]
+DeviceOption = Annotated[
+    str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
+]
+DtypeOption = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
+LimitOption = Annotated[
+    int | None, typer.Option(min=1, help="Only the first samples of the split.")
+]
+ShardOption = Annotated[
+    str, typer.Option(metavar="I/N", help="Only part I (1 … N) of N; the last one completes.")
+]
+LayoutOption = Annotated[
+    str, typer.Option("--features-layout", help="Of the saved features: safetensors or npy.")
+]
+FeaturesDtypeOption = Annotated[
+    str, typer.Option("--features-dtype", help="float16, or bfloat16 (safetensors only).")
+]
+QuestionOption = Annotated[
+    str | None,
+    typer.Option(help="What the VLLM is asked; {} stands for the label. Default: the authors'."),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Start anew.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the program."""
     lego = typer.Typer(no_args_is_help=True, help="LEGO's language stages: curate, enrich, embed.")
@@ -26,10 +61,7 @@ def register(app: typer.Typer) -> None:
 
 
 def curate(
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-    ] = None,
+    split: SplitOption = None,
     boxes: Annotated[
         Path | None,
         typer.Option(
@@ -159,41 +191,6 @@ def _report(done: "Curated", price_in: float, price_out: float) -> int:
     typer.echo(f"Replies: {replies or 'none'}; {spent}.")
     typer.echo(f"{counts['described']} of {counts['samples']} samples described in {done.folder}")
     return EXIT_PARTIAL if done.lacking else EXIT_DONE
-
-
-SplitOption = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-]
-WeightsOption = Annotated[
-    str,
-    typer.Option(
-        metavar="PATH|NAME",
-        help="A LLaVA in transformers' form: a path, or a name in the workspace's models/.",
-    ),
-]
-BatchOption = Annotated[int, typer.Option("--batch-size", min=1)]
-DeviceOption = Annotated[
-    str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
-]
-DtypeOption = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
-LimitOption = Annotated[
-    int | None, typer.Option(min=1, help="Only the first samples of the split.")
-]
-ShardOption = Annotated[
-    str, typer.Option(metavar="I/N", help="Only part I (1 … N) of N; the last one completes.")
-]
-LayoutOption = Annotated[
-    str, typer.Option("--features-layout", help="Of the saved features: safetensors or npy.")
-]
-FeaturesDtypeOption = Annotated[
-    str, typer.Option("--features-dtype", help="float16, or bfloat16 (safetensors only).")
-]
-QuestionOption = Annotated[
-    str | None,
-    typer.Option(help="What the VLLM is asked; {} stands for the label. Default: the authors'."),
-]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Start anew.")]
 
 
 def enrich(

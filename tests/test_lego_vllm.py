@@ -14,11 +14,12 @@ from egoactgen_bench.errors import BenchError
 from lego.vllm import tower
 from lego.vllm.generating import Sampling, write
 from lego.vllm.model import load
-from lego.vllm.prompting import PLACEHOLDER, QUESTION, token_ids
+from lego.vllm.prompting import PLACEHOLDER, QUESTION, conversation, token_ids
 
 TOLERANCE = 2e-5
 FILES = {"frame_000": "frame_000_384x288.png", "frame_030": "frame_030_456x256.png"}
 FRAMES = sorted(FILES)
+TRAINING = ("input_ids", "labels", "attention_mask", "images")
 GREEDY = Sampling(temperature=0, max_new_tokens=12)
 
 
@@ -247,6 +248,41 @@ def test_tables_that_models_compute_are_dropped_and_further_rows_kept(golden, co
         == golden.told["inference"][name]["input_ids"]
     )
     close(vllm.image_features([golden.frames[name]]), golden.arrays[f"{name}/image_features_H"])
+
+
+@torch.inference_mode()
+def test_the_loss_of_a_training_batch(vllm, golden):
+    """The authors' ids and labels through these weights give their loss, image token left out."""
+    arrays = {name: torch.from_numpy(golden.arrays[f"train/{name}"]) for name in TRAINING}
+    pixels = arrays["images"].to(torch.float32)
+    images = torch.stack(list(vllm.model.get_image_features(pixels).pooler_output))
+    table, losses, counts = vllm.model.get_input_embeddings(), [], []
+    for row in range(2):
+        ids, labels = (arrays[name][row] for name in ("input_ids", "labels"))
+        place = int((ids == PLACEHOLDER).nonzero())
+        kept = int(arrays["attention_mask"][row].sum())
+        embedded = torch.cat([table(ids[:place]), images[row], table(ids[place + 1 : kept])])
+        targets = torch.cat(
+            [labels[:place], torch.full((len(images[row]),), -100), labels[place + 1 : kept]]
+        )
+        states = vllm.model.model.language_model(inputs_embeds=embedded[None]).last_hidden_state
+        logits = vllm.model.lm_head(states)[0, :-1, : vllm.words]
+        losses.append(torch.nn.functional.cross_entropy(logits, targets[1:], reduction="sum"))
+        counts.append(int((targets[1:] != -100).sum()))
+    alone = [float(loss) / count for loss, count in zip(losses, counts, strict=True)]
+    assert alone == pytest.approx(golden.told["train"]["loss_each_alone"], abs=2e-5)
+    whole = float(sum(losses)) / sum(counts)
+    assert whole == pytest.approx(golden.told["train"]["loss_batch_of_2"], abs=2e-5)
+
+
+def test_a_conversation_with_its_answer(vllm, golden):
+    told = golden.told["train"]
+    for entry, expected in zip(
+        told["data_json"], told["conversations_after_template"], strict=True
+    ):
+        human, gpt = (turn["value"] for turn in entry["conversations"])
+        chat = conversation(human.replace("<image>", "").strip(), gpt)
+        assert vllm.tokenizer.apply_chat_template(chat, tokenize=False) == expected
 
 
 class Attack:
