@@ -155,15 +155,17 @@ def _combine(trials: Trials, axes: Axes, wanted: float, most: int) -> int:
     ]
     if idle:
         trials.notices.append(f"made no difference here: {'; '.join(idle)}")
+    for label in idle:
+        del trials.values[(label,)]
     moving = [
-        {k: way for k, way in ways.items() if (k,) in trials.values and k not in idle}
+        {label: way for label, way in ways.items() if (label,) in trials.values}
         for ways in axes.values()
     ]
-    pairs = _nearest(trials, _choices(moving, [2]), wanted, most)
-    trials.measure(pairs)
-    larger = _choices(moving, range(3, len(moving) + 1))
-    trials.measure(_nearest(trials, larger, wanted, most - len(pairs)))
-    return math.prod(len(ways) + 1 for ways in moving) + len(idle)
+    for counts in ([2], range(3, len(moving) + 1)):
+        tried = len(trials.tried)
+        trials.measure(_nearest(trials, _choices(moving, counts), wanted, most))
+        most -= len(trials.tried) - tried
+    return math.prod(len(ways) + 1 for ways in moving)
 
 
 def _choices(axes: Sequence[Ways], counts: Iterable[int]) -> Iterator[Ways]:
@@ -184,10 +186,7 @@ def _nearest(trials: Trials, choices: Iterator[Ways], wanted: float, most: int) 
         return math.inf if math.isnan(off) else off
 
     chosen = heapq.nsmallest(most, islice(choices, CONSIDERED), key=distance)
-    variants: dict[object, Variant] = {}
-    for variant in map(trials.variant, chosen):
-        variants.setdefault(variant.identity, variant)
-    return list(variants.values())
+    return [trials.variant(ways) for ways in chosen]
 
 
 def _effects(values: Mapping[Labels, float]) -> dict[Labels, float]:
@@ -236,8 +235,8 @@ def _doubts(axes: Axes, table: pd.DataFrame, tolerance: float, possible: int) ->
     """What keeps the answer from being certain."""
     if len(table) < possible:
         yield (
-            f"measured {len(table)} of {possible} variants: each way alone, and the combinations "
-            "that come nearest to the number by the sum of the effects of their parts"
+            f"measured {len(table)} of at most {possible} variants: each way alone, and the "
+            "combinations that come nearest to the number by the sum of the effects of their parts"
         )
     values = np.unique(table["value"][np.isfinite(table["value"])])
     width = float(np.ptp(values)) if len(values) else 0.0
@@ -260,7 +259,9 @@ def _number(value: str | float, tolerance: float | None) -> tuple[float, float]:
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
-        raise BenchError(f"--value {value} is not a number.") from None
+        number = Decimal("nan")
+    if number.is_nan():
+        raise BenchError(f"--value {value} is not a number.")
     if tolerance is None:
         exponent = number.as_tuple().exponent
         tolerance = 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0

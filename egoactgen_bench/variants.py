@@ -70,6 +70,7 @@ class Trials:
     counts: dict[Labels, int] = field(default_factory=dict)
     failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    tried: set[tuple[Any, ...]] = field(default_factory=set)  # identities
 
     def variant(self, ways: Ways) -> Variant:
         """The metric in those ways; of two that set the same option the later one holds."""
@@ -85,19 +86,23 @@ class Trials:
         return obstacle(variant.metric, self.roles)
 
     def measure(self, variants: Sequence[Variant]) -> None:
-        """Measure variants on all samples, together, so that each image is read once.
+        """Measure those variants that are new on all samples, each image being read once.
 
         Rows are kept for the next call, but for those of sets: they are wide, so that one variant
         is measured at a time and its rows are dropped.
         """
+        new = {each.identity: each for each in variants if each.identity not in self.tried}
+        self.tried |= new.keys()
         if self.plugin.per_sample:
-            self._measure(variants, self.cache)
+            self._measure(list(new.values()), self.cache)
             return
-        for variant in variants:
+        for variant in new.values():
             with _passing(self.cache) as folder:
                 self._measure([variant], folder)
 
     def _measure(self, variants: Sequence[Variant], cache: Path) -> None:
+        if not variants:
+            return
         measurer = Measurer(self.samples, [self.candidate], variants, cache, self.batch_size)
         text = f"{len(variants)} variants"
         outcome = measurer.measure(

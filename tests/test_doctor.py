@@ -277,6 +277,36 @@ def test_a_stranger_s_metric_joins(mine: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list(found.table["variant"]) == ["channels in BGR order", "protocol standard as it is"]
 
 
+class SumOptions(Options):
+    one: bool = False
+    two: bool = False
+
+
+class Sum(Metric[SumOptions]):
+    """What its options are worth."""
+
+    name, label, higher_is_better = "sum", "Sum", True
+    Options = SumOptions
+
+    @classmethod
+    def variants(cls) -> Mapping[str, SumOptions]:
+        return {"standard": SumOptions(), "lego-release": SumOptions(one=True, two=True)}
+
+    def measure(self, batch):
+        return np.full((len(batch), 1), 1.0 * self.options.one + 2.0 * self.options.two)
+
+
+def test_what_computes_the_same_is_measured_once(mine: Path) -> None:
+    table = examine(mine, f"{__name__}:Sum", "2.8").table
+    assert dict(zip(table["variant"], table["value"], strict=True)) == {
+        "protocol lego-release": 3,
+        "two True": 2,
+        "one True": 1,
+        "protocol standard as it is": 0,
+    }
+    assert list(table["distance"]) == pytest.approx([0.2, 0.8, 1.8, 2.8])
+
+
 def test_the_program_prints_table_and_sentence(bench, mine: Path) -> None:
     value = f"{QUIRKS['outputs as JPEG 75'](mine):.3f}"
     result = bench("doctor", "mine", "--metric", "psnr", "--value", value, "--combinations", 0)
@@ -302,6 +332,7 @@ def test_samples_that_fail_are_named(bench, mine: Path) -> None:
         (["mine"], "Name a run and a number"),
         (["--metric", "psnr"], "Name a run and a number"),
         (["mine", "--metric", "psnr", "--value", "high"], "--value high is not a number."),
+        (["mine", "--metric", "psnr", "--value", "nan"], "--value nan is not a number."),
         (["mine", "--metric", "lpips", "--value", "36.43"], "`bench models fetch squeezenet"),
         (["mine", "--metric", "psrn", "--value", "1"], "Did you mean 'psnr'?"),
         (["mine", "--metric", "ssim", "--value", "1", "--protocol", "lego-release"], "no lego-rel"),
