@@ -1,0 +1,139 @@
+"""What a scoring reads, drawn from seeds: a split, runs of it, and full-size weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from egoactgen_bench.files import sha256_bytes, write_csv, write_json
+from egoactgen_bench.images import write_png
+from egoactgen_bench.runs import Run, load_run
+from egoactgen_bench.splits import Split, fingerprint, frames_fingerprint, load_split
+
+SPREAD = 0.05  # of drawn weights: wide enough that embeddings differ from frame to frame
+WORDS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+
+
+def write_split(folder: Path, count: int, size: tuple[int, int]) -> Split:
+    """A split of `count` samples, four to a video, with descriptions."""
+    rows, texts = [], []
+    for number in range(count):
+        sample_id = f"drawn_{number:06d}"
+        row: dict[str, object] = {"sample_id": sample_id, "dataset": "drawn"}
+        row |= {"video_id": f"video_{number // 4:06d}", "action": f"take object {number}"}
+        row |= {"verb": "take", "noun": f"object {number % 9}", "t_start": 1.0, "t_end": 2.0}
+        row |= {"t_input": 0.75, "t_target": 1.6, "width": size[0], "height": size[1]}
+        for role in ("input", "target"):
+            path = f"frames/{sample_id}/{role}.png"
+            data = write_png(folder / path, _picture((number, role == "input"), size))
+            row |= {f"{role}_frame": path, f"{role}_sha256": sha256_bytes(data)}
+        rows.append(row)
+        text = f"The left hand reaches out, grasps object {number} and lifts it off the counter."
+        texts.append({"sample_id": sample_id, "description": text})
+    samples = pd.DataFrame(rows)
+    write_csv(folder / "samples.csv", samples)
+    write_csv(folder / "rejected.csv", pd.DataFrame(columns=["row", "reason", "detail"]))
+    write_csv(folder / "descriptions" / "drawn.csv", pd.DataFrame(texts))
+    manifest = {"name": folder.name, "dataset": "drawn", "subset": "val", "recipe": {}}
+    manifest |= {"counts": {"kept": count, "rejected": 0, "by_reason": {}}, "versions": {}}
+    manifest |= {"egovlp": "4-frame", "fingerprint": fingerprint(samples)}
+    manifest |= {"frames_fingerprint": frames_fingerprint(samples)}
+    write_json(folder / "split.json", manifest)
+    return load_split(folder)
+
+
+def write_run(split: Split, folder: Path, seed: int, size: tuple[int, int]) -> Run:
+    """A run with an image of its own for each sample."""
+    rows = []
+    for number, sample_id in enumerate(split.samples["sample_id"]):
+        path = f"images/{sample_id}.png"
+        data = write_png(folder / path, _picture((number, 2 + seed), size))
+        row = {"sample_id": sample_id, "image": path, "sha256": sha256_bytes(data)}
+        rows.append(row | {"seed": seed, "prompt": "", "status": "ok", "seconds": 0.0})
+    write_csv(folder / "samples.csv", pd.DataFrame(rows))
+    prints = {"fingerprint": split.fingerprint, "frames_fingerprint": split.frames_fingerprint}
+    write_json(folder / "run.json", {"method": "drawn", "split": split.name} | prints)
+    return load_run(folder)
+
+
+def _picture(seed: tuple[int, int], size: tuple[int, int]) -> Image.Image:
+    """Soft blobs of colour with some grain."""
+    noise = np.random.default_rng(seed)
+    blobs = Image.fromarray(noise.integers(0, 256, (6, 9, 3), dtype=np.uint8))
+    smooth = np.asarray(blobs.resize(size, Image.Resampling.BICUBIC), dtype=np.int16)
+    grained = smooth + noise.integers(-9, 10, smooth.shape)
+    return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
+
+
+def write_weights(folder: Path) -> None:
+    """Every file that the timed metrics need, in its published name and size (3.6 GB)."""
+    import torch
+    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+    from safetensors.torch import save_file
+    from torchvision.models import squeezenet1_1
+
+    from egoactgen_bench.metrics.inception_network import FidInception
+
+    if (folder / "complete").is_file():
+        return
+    torch.manual_seed(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_egovlp(folder)
+    _write_blip(folder / "blip-image-captioning-base")
+    vision = CLIPVisionCfg(layers=24, width=1024, patch_size=14, image_size=224)
+    text = CLIPTextCfg(context_length=77, vocab_size=49408, width=768, heads=12, layers=12)
+    clip = CLIP(768, vision, text, quick_gelu=True)
+    save_file(clip.state_dict(), folder / "ViT-L-14.safetensors")
+    torch.save(squeezenet1_1().state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
+    inception = FidInception()
+    for module in inception.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
+    torch.save(inception.state_dict(), folder / "pt_inception-2015-12-05-6726825d.pth")
+    (folder / "complete").touch()
+
+
+def _write_egovlp(folder: Path) -> None:
+    import torch
+    from transformers import DistilBertConfig
+
+    from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
+
+    distilbert = folder / "distilbert-base-uncased"
+    distilbert.mkdir(exist_ok=True)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    (distilbert / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    config = DistilBertConfig()
+    write_json(distilbert / "config.json", config.to_dict())
+    transformer = SpaceTimeTransformer(768, 3072, depth=12, patch=16, places=196, frames=4)
+    towers = VideoTower(transformer, 256), TextTower(config, 256)
+    state = {
+        f"module.{name}": _drawn(p) for tower in towers for name, p in tower.state_dict().items()
+    }
+    torch.save({"state_dict": state}, folder / "egovlp.pth")
+
+
+def _write_blip(folder: Path) -> None:
+    from transformers import BertTokenizer, BlipConfig, BlipForConditionalGeneration
+    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+    folder.mkdir(exist_ok=True)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "picture", "of", *WORDS]
+    vocabulary += [f"word{number}" for number in range(30522 - len(vocabulary))]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    BertTokenizer.from_pretrained(folder).save_pretrained(folder)
+    BlipImageProcessorPil(size={"height": 384, "width": 384}).save_pretrained(folder)
+    text = {"num_attention_heads": 12, "encoder_hidden_size": 768, "bos_token_id": 30522}
+    text |= {"sep_token_id": vocabulary.index("[SEP]"), "pad_token_id": 0}
+    model = BlipForConditionalGeneration(
+        BlipConfig(vision_config={"image_size": 384}, text_config=text)
+    )
+    model.load_state_dict({name: _drawn(p) for name, p in model.state_dict().items()})
+    model.save_pretrained(folder)
+
+
+def _drawn(parameter):
+    """Weights anew; integers, biases and norms as they are."""
+    wide = parameter.ndim > 1 and parameter.is_floating_point()
+    return parameter.normal_(std=SPREAD) if wide else parameter

@@ -1,0 +1,183 @@
+"""Time the scoring engine beside a plain loop that scores as the released code does.
+
+    python benchmarks/scoring.py --folder /tmp/bench --csv results/scoring.csv
+    python benchmarks/scoring.py --folder /tmp/bench --memory --csv results/scoring_memory.csv
+
+Same weights (drawn, full size), images and threads; every value must agree. `ours` scores a split
+for the first time; `ours_again` scores as many further runs of it, whose targets are known by then.
+Seconds are of the processor, so that other work on the machine counts for little.
+"""
+
+import argparse
+import importlib
+import multiprocessing
+import os
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import drawn_inputs
+import numpy as np
+import pandas as pd
+
+from egoactgen_bench.files import write_csv
+from egoactgen_bench.runs import Run, load_run
+from egoactgen_bench.splits import Split, load_split
+
+METRICS = ("egovlp", "egovlp_plus", "clip", "lpips", "fid", "blip_b")
+IMPORTED = (
+    "released_scoring",
+    "egoactgen_bench.scoring",
+    "egoactgen_bench.captioning.transformers_blip",
+    "egoactgen_bench.metrics.clip_network",
+    "egoactgen_bench.metrics.egovlp_features",
+    "egoactgen_bench.metrics.inception_network",
+    "egoactgen_bench.metrics.lpips_network",
+    "lpips",
+    "scipy.linalg",
+    "transformers.models.blip.modeling_blip",
+    "transformers.models.distilbert.modeling_distilbert",
+)
+# Float32 sums in another order; the root of a singular matrix is worth five digits.
+TOLERANCES = {"fid": 1e-4}
+FRAME, OUTPUT = (456, 256), (256, 256)
+
+
+def ours(metric: str, split: Split, runs: list[Run], weights: Path, folder: Path) -> pd.DataFrame:
+    from egoactgen_bench import score
+
+    chosen = {"protocol": "lego-release", "metrics": [metric], "descriptions": "drawn"}
+    scores = score(split, runs, folder, weights=weights, bootstrap=0, device="cpu", **chosen)
+    return scores.values[["run", "sample_id", "value"]]
+
+
+def released(metric: str, split: Split, runs: list[Run], weights: Path) -> pd.DataFrame:
+    import released_scoring
+
+    rows = [
+        (run.name, sample_id, value)
+        for run in runs
+        for sample_id, value in getattr(released_scoring, metric)(split, run, weights).items()
+    ]
+    return pd.DataFrame(rows, columns=["run", "sample_id", "value"])
+
+
+def timed(call: Callable[[], pd.DataFrame]) -> tuple[float, pd.Series]:
+    start = time.process_time()
+    table = call()
+    seconds = time.process_time() - start
+    keys = ["run", "sample_id"]
+    return seconds, table.astype(dict.fromkeys(keys, str)).set_index(keys)["value"]
+
+
+def compare(metric: str, inputs: Path, count: int) -> dict[str, object]:
+    """One row of the table; in a process of its own, so that nothing is loaded yet."""
+    import torch
+
+    for module in IMPORTED:  # outside the clock, for both sides
+        importlib.import_module(module)
+    torch.set_num_threads(1)
+    split = load_split(inputs / "splits" / "drawn")
+    runs = [load_run(inputs / "runs" / "drawn" / f"run_{number}") for number in range(2 * count)]
+    weights = inputs / "models"
+    with tempfile.TemporaryDirectory(dir=inputs) as folder:
+        first, found = timed(lambda: ours(metric, split, runs[:count], weights, Path(folder)))
+        again, _ = timed(lambda: ours(metric, split, runs[count:], weights, Path(folder)))
+    plain, wanted = timed(lambda: released(metric, split, runs[:count], weights))
+    apart = float(np.abs(found.loc[wanted.index] / wanted - 1).max())
+    row = {"metric": metric, "released": plain, "ours": first, "ours_again": again}
+    agree = len(found) == len(wanted) and apart <= TOLERANCES.get(metric, 1e-5)
+    return row | {"values": len(wanted), "apart": apart, "equal": agree}
+
+
+def write_inputs(folder: Path, runs: int, samples: int) -> None:
+    """A split, twice as many runs as are timed at first, and weights; kept for the next call."""
+    if (folder / "models").exists():
+        return
+    drawn_inputs.write_weights(folder.parent / "models")
+    split = drawn_inputs.write_split(folder / "splits" / "drawn", samples, FRAME)
+    for number in range(2 * runs):
+        drawn_inputs.write_run(split, folder / "runs" / "drawn" / f"run_{number}", number, OUTPUT)
+    (folder / "models").symlink_to(folder.parent.resolve() / "models")
+
+
+def speed(options: argparse.Namespace) -> pd.DataFrame:
+    inputs = options.folder / f"speed-{options.runs}x{options.samples}"
+    write_inputs(inputs, options.runs, options.samples)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.at_once, spawn, max_tasks_per_child=1) as pool:
+        call = partial(compare, inputs=inputs, count=options.runs)
+        table = pd.DataFrame(pool.map(call, options.metrics))
+    images = table[table["metric"] != "blip_b"]
+    if len(images) > 1:
+        sums = images[["released", "ours", "ours_again", "values"]].sum()
+        total = {"metric": "all but captions", **sums, "apart": images["apart"].max()}
+        table.loc[len(table)] = total | {"equal": images["equal"].all()}
+    table.insert(4, "ratio", table["released"] / table["ours"])
+    table.insert(5, "ratio_again", table["released"] / table["ours_again"])
+    return table
+
+
+def peak(samples: int, runs: int, folder: Path) -> float:
+    """Peak memory in bytes of a process that scores metrics without networks."""
+    from egoactgen_bench import score
+
+    split = load_split(folder / f"split-{samples}")
+    loaded = [load_run(folder / f"run-{samples}-{number}") for number in range(runs)]
+    score(
+        split,
+        loaded,
+        folder / f"scores-{samples}-{runs}",
+        metrics=["psnr", "change"],
+        bootstrap=100,
+    )
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def memory(options: argparse.Namespace) -> pd.DataFrame:
+    """How peak memory grows with samples, of small images and of images of 456×256."""
+    rows = []
+    for size, counts in (((16, 16), (2000, 8000)), (FRAME, (50, 200))):
+        folder = options.folder / f"memory-{size[0]}"
+        shutil.rmtree(folder, ignore_errors=True)
+        for count in counts:
+            split = drawn_inputs.write_split(folder / f"split-{count}", count, size)
+            for number in range(options.runs):
+                drawn_inputs.write_run(split, folder / f"run-{count}-{number}", number, size)
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, spawn, max_tasks_per_child=1) as pool:
+            low, high = (
+                pool.submit(peak, count, options.runs, folder).result() for count in counts
+            )
+        grown = (high - low) / (counts[1] - counts[0]) / options.runs
+        row = {"width": size[0], "height": size[1], "runs": options.runs}
+        row |= {"fewer": counts[0], "more": counts[1], "fewer_mb": low / 1e6, "more_mb": high / 1e6}
+        rows.append(row | {"bytes_per_sample_and_run": grown})
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    os.environ |= {"HF_HUB_OFFLINE": "1"}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True, help="keeps the drawn weights")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory instead")
+    parser.add_argument("--metrics", nargs="+", choices=METRICS, default=list(METRICS))
+    parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--at-once", type=int, default=1, help="metrics timed beside each other")
+    parser.add_argument("--csv", type=Path, help="where to write the table")
+    options = parser.parse_args()
+    table = (memory if options.memory else speed)(options)
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+    if options.csv:
+        write_csv(options.csv, table)
+
+
+if __name__ == "__main__":
+    main()
