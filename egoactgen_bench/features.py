@@ -107,8 +107,12 @@ class RowStore:
         self._take_in(Path(self._streams[1].name))
 
     def refresh(self, *, old: bool = False) -> None:
-        """Take in what others have written since; with `old`, also what a fresh store left out."""
-        for path in sorted(self._key_files() - (set() if old else self._old)):
+        """Take in what others have written since; with `old`, also what a fresh store left out.
+
+        The latest files come first: of rows with one key, the one known first stays.
+        """
+        paths = self._key_files() - (set() if old else self._old)
+        for path in sorted(paths, key=lambda path: -path.stat().st_mtime_ns):
             self._take_in(path)
 
     def _key_files(self) -> set[Path]:

@@ -15,14 +15,20 @@ PUBLISHED_PROTOCOL = "lego-release"  # the one that the paper's numbers were mad
 
 @dataclass
 class Selection:
-    """The metrics of a call in the order of the tables, and a sentence for each left out.
+    """The metrics of a call in the order of the tables, and those left out.
 
-    `failed` were named by the user; `skipped` were not.
+    `failed` were named by the user: metric → a sentence. `skipped` were not: what they lack → them.
     """
 
     metrics: list[Metric] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+
+    def deviating(self, protocol: str) -> list[str]:
+        """The metrics whose options are not the protocol's own."""
+        return [
+            metric.name for metric in self.metrics if metric.options != metric.variants()[protocol]
+        ]
 
 
 def select(
@@ -54,9 +60,17 @@ def select(
         why_not = obstacle(built, roles)
         if why_not is None:
             selection.metrics.append(built)
+        elif names is None:
+            selection.skipped.setdefault(_lacking(built, roles), []).append(metric.name)
         else:
-            (selection.skipped if names is None else selection.failed)[metric.name] = why_not
+            selection.failed[metric.name] = why_not
     return selection
+
+
+def left_out(skipped: Mapping[str, Sequence[str]]) -> str:
+    """One line on the metrics that nobody named and that cannot be computed; empty for none."""
+    groups = [f"{', '.join(names)} ({lacking})" for lacking, names in skipped.items()]
+    return f"left out: {'; '.join(groups)}" if groups else ""
 
 
 def _by_metric(values: Mapping[str, str], metrics: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -87,6 +101,16 @@ def obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
             else f"{metric.name} needs the samples' {lacking[0]}, which this split lacks."
         )
     if missing := metric.missing_weights():
-        commands = " && ".join(f"bench models fetch {name}" for name in missing)
-        return f"{metric.name} needs {', '.join(missing)}: get it with `{commands}`."
+        command = f"bench models fetch {' '.join(missing)}"
+        return f"{metric.name} needs {', '.join(missing)}: get it with `{command}`."
     return metric.obstacle()
+
+
+def _lacking(metric: Metric, roles: frozenset[Role]) -> str:
+    """What is lacking, in the words that all metrics that lack the same share."""
+    if lacking := sorted(metric.needs - roles):
+        hint = ": `--descriptions NAME` names a set" if lacking == ["description"] else ""
+        return f"no {lacking[0]}s{hint}"
+    if metric.missing_weights():
+        return "no weights: `bench models list` names them, `bench models fetch NAME…` gets them"
+    return metric.obstacle() or ""

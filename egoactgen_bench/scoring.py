@@ -15,7 +15,7 @@ from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json,
 from egoactgen_bench.measuring import Measurer, Outcome, gather
 from egoactgen_bench.metrics.base import CAPTIONERS, Setting
 from egoactgen_bench.metrics.batch import Role
-from egoactgen_bench.protocols import PUBLISHED_PROTOCOL, Selection, select
+from egoactgen_bench.protocols import PUBLISHED_PROTOCOL, Selection, left_out, select
 from egoactgen_bench.published import published_rows
 from egoactgen_bench.runs import Run
 from egoactgen_bench.scores import Scores
@@ -108,6 +108,8 @@ def prepare(
     roles |= {"description"} if texts else set()
     selection = select(protocol, metrics, options or {}, setting, roles)
     candidates, notices = candidates_of(split, runs, references)
+    if deviating := selection.deviating(protocol):
+        notices.append(f"By -o, not as protocol {protocol} has it: {', '.join(deviating)}.")
     samples = Samples(split, texts.texts if texts else {})
     measurer = Measurer(
         samples, candidates, selection.metrics, root / "cache", batch_size, fresh=overwrite
@@ -217,8 +219,9 @@ def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any
 
 
 def _published(job: Job) -> list[dict[str, Any]]:
-    """The paper's numbers, which only the protocol of its code may stand beside."""
+    """The paper's numbers, which may stand only beside rows made as its code made them."""
     own = job.settled["protocol"] == PUBLISHED_PROTOCOL
+    own = own and not job.selection.deviating(PUBLISHED_PROTOCOL)
     return published_rows(job.split.manifest) if own else []
 
 
@@ -257,15 +260,15 @@ def estimate(job: Job) -> str:
     size = sum(path.stat().st_size for path in [*outputs, *frames] if path.is_file())
     names = [metric.name for metric in job.selection.metrics]
     lines = [
-        f"{len(job.samples)} samples, {len(job.candidates)} rows "
+        f"{len(job.samples)} samples, {len(job.candidates)} row{'s' * (len(job.candidates) != 1)} "
         f"({', '.join(candidate.name for candidate in job.candidates)}), protocol "
         f"{job.settled['protocol']}: {', '.join(names) or 'no metric'}",
         f"reads {len(outputs) + len(frames)} images, {size / 1e6:.1f} MB; "
         f"writes about {len(outputs) * len(names) * 150 / 1e6:.1f} MB of tables to {job.folder}",
         _expected_time(job, len(job.samples) * len(job.candidates) * len(names)),
     ]
-    lines += [f"left out: {why}" for why in job.selection.skipped.values()]
     lines += [f"would fail: {why}" for why in job.selection.failed.values()]
+    lines += [left_out(job.selection.skipped)] * bool(job.selection.skipped)
     return "\n".join([*lines, *job.notices])
 
 

@@ -108,3 +108,11 @@ def write_drawn_split(folder: Path, count: int, size: tuple[int, int] = (96, 64)
     }
     write_json(folder / "split.json", manifest)
     return folder
+
+
+@pytest.fixture
+def runs(drawn_split: Path) -> dict[str, Path]:
+    """Two finished runs of the drawn split, one nearer to the targets than the other."""
+    from drawn_runs import write_run
+
+    return {name: write_run(drawn_split, name, noise) for name, noise in (("near", 5), ("far", 40))}

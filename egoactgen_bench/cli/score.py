@@ -117,14 +117,16 @@ def _words(text: str | None) -> list[str] | None:
 
 def _report(scores: "Scores") -> int:
     """Print the table, what failed and what was left out."""
+    from egoactgen_bench.protocols import left_out
+
     failed = scores.errors.groupby(["run", "sample_id", "code", "detail"], sort=False)["metric"]
     for (run, sample_id, code, detail), metrics in failed:
         where = f"{run}: {sample_id}" if sample_id else run
         typer.echo(f"failed: {where}: {code} ({detail}) [{', '.join(metrics)}]", err=True)
     for sentence in scores.manifest["failed_metrics"].values():
         typer.echo(f"failed: {sentence}", err=True)
-    for sentence in scores.manifest["skipped_metrics"].values():
-        typer.echo(f"left out: {sentence}", err=True)
+    if notice := left_out(scores.manifest["skipped_metrics"]):
+        typer.echo(notice, err=True)
     typer.echo((scores.folder / "table.md").read_text(encoding="utf-8"))
     typer.echo(f"Scores in {scores.folder}")
     return EXIT_DONE if scores.complete else EXIT_PARTIAL

@@ -1,0 +1,60 @@
+"""Metrics that need no network, for tests of what surrounds a metric."""
+
+import numpy as np
+
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.metrics.base import Metric
+from egoactgen_bench.options import Options
+
+
+class Counting(Metric[Options]):
+    """How many batches were measured, and the mean of the output."""
+
+    name, label = "counting", "Counting"
+    higher_is_better = True
+    calls: list[int] = []  # noqa: RUF012
+
+    def measure(self, batch):
+        self.calls.append(len(batch))
+        return np.array([[np.asarray(image).mean()] for image in batch.images("output")])
+
+
+class Failing(Counting):
+    """NaN for one sample, an error of its own for another."""
+
+    name = "failing"
+
+    def measure(self, batch):
+        rows = np.array([[np.asarray(image).mean()] for image in batch.images("output")])
+        actions = batch.texts("action")
+        if "cut onion" in actions and len(batch) == 1:
+            raise SampleError("too_hard", "onions")
+        if "cut onion" in actions:
+            raise SampleError("too_hard")
+        rows[[action == "take mug" for action in actions]] = np.nan
+        return rows
+
+    needs = frozenset({"output", "action"})
+
+
+class Spread(Counting):
+    """A metric of whole sets: the variance of the outputs' means."""
+
+    name, per_sample, minimum_samples, advised_samples = "spread", False, 2, 100
+
+    def summarise(self, rows):
+        return float(np.var(rows[:, 0]))
+
+
+class Weighty(Counting):
+    """Needs a file that nobody has."""
+
+    name = "weighty"
+
+    def weights(self):
+        return (("weighty.safetensors", "weighty.pt"),)
+
+
+def named(metric: type[Metric]) -> str:
+    """What `--metrics` takes for one of these."""
+    return f"{__name__}:{metric.__name__}"
