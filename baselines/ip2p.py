@@ -5,6 +5,8 @@ it end to end on the same frames, and samples it as LEGO: 100 Euler ancestral st
 """
 
 from baselines.denoiser.editor import EditorOptions, LatentEditor
+from baselines.finetuning.options import FinetuningOptions
+from baselines.finetuning.trainer import DenoiserTrainer
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
 from egoactgen_bench.methods import Setting
@@ -28,3 +30,10 @@ class InstructPix2Pix(LatentEditor[EditorOptions]):
 
     def prompt(self, request: Request) -> str:
         return request.action
+
+
+class InstructPix2PixTrainer(DenoiserTrainer[FinetuningOptions]):
+    """InstructPix2Pix: the UNet learns the target frame from the input frame and the label."""
+
+    Options = FinetuningOptions
+    pipeline = "StableDiffusionInstructPix2PixPipeline"

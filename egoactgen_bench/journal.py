@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from egoactgen_bench import plans
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json
 from egoactgen_bench.runs import COLUMNS, OK, Run, load_run
@@ -50,14 +51,10 @@ class Journal:
             raise BenchError(f"{self.folder} is not empty and holds no run: give another --out.")
 
     def _compare(self, found: dict[str, Any], state: str) -> None:
-        there, here = _flat({key: found.get(key) for key in self.plan}), _flat(self.plan)
-        changed = [key for key in {**here, **there} if there.get(key) != here.get(key)]
+        changed = plans.changes(found, self.plan)
         if changed:
-            values = (
-                f"{key} {_short(there.get(key))} → {_short(here.get(key))}" for key in changed
-            )
             raise BenchError(
-                f"{self.folder} holds {state} run of another plan ({', '.join(values)}): "
+                f"{self.folder} holds {state} run of another plan ({changed}): "
                 "name this one with --name, or replace that one with --overwrite."
             )
 
@@ -161,16 +158,3 @@ def _summary(entries: list[dict[str, Any]], table: "pd.DataFrame") -> dict[str, 
             "images_per_second": round(made / seconds, 4) if seconds else None,
         },
     }
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """`{"options": {"steps": 1}}` → `{"options.steps": 1}`."""
-    if not isinstance(value, dict):
-        return {prefix.removesuffix("."): value}
-    pairs = (_flat(inner, f"{prefix}{key}.") for key, inner in value.items() if key != "passed")
-    return {key: inner for pair in pairs for key, inner in pair.items()}
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:12]}…"

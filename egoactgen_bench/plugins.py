@@ -1,4 +1,4 @@
-"""Finding plug-ins: data sets, methods, metrics, converters, commands; ours and strangers'."""
+"""Finding plug-ins: data sets, methods, metrics, trainers and more; ours and strangers'."""
 
 import importlib
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 
 from egoactgen_bench.errors import BenchError, did_you_mean
 
-KINDS = ("datasets", "methods", "metrics", "converters", "commands")
+KINDS = ("datasets", "methods", "metrics", "trainers", "converters", "commands")
 
 
 def registered(kind: str) -> dict[str, EntryPoint]:

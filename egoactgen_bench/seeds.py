@@ -1,6 +1,8 @@
 """Random streams: each depends on the run's seed, the sample's id and a stream name alone."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,3 +20,13 @@ def torch_generator(seed: int) -> "torch.Generator":
     import torch
 
     return torch.Generator("cpu").manual_seed(seed)
+
+
+@contextmanager
+def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
+    """For code that draws from PyTorch's own generators: they are seeded, and as before after."""
+    import torch
+
+    with torch.random.fork_rng([device] if device.startswith("cuda") else []):
+        torch.manual_seed(seed)
+        yield

@@ -45,10 +45,10 @@ class Workspace:
     def study(self, name: str) -> Path:
         return self.root / "studies" / name
 
-    def find_split(self, name: str | None) -> Path:
-        """The folder of a finished split; by default the latest whose subset is not train."""
+    def find_split(self, name: str | None, train: bool = False) -> Path:
+        """The folder of a finished split; by default the latest one to test on, or to `train`."""
         if name is None:
-            return self._latest_split()
+            return self._latest_split(train)
         folder = self.split(name)
         if not (folder / "split.json").is_file():
             raise BenchError(
@@ -71,15 +71,16 @@ class Workspace:
         """Names of the finished runs of a split, sorted."""
         return _finished(self.runs(split), "run.json")
 
-    def _latest_split(self) -> Path:
+    def _latest_split(self, train: bool) -> Path:
         manifests = [
             self.splits / name / "split.json" for name in _finished(self.splits, "split.json")
         ]
-        usable = [path for path in manifests if read_json(path).get("subset") != "train"]
+        usable = [p for p in manifests if (read_json(p).get("subset") == "train") == train]
         if not usable:
+            kind, option = ("training", " --subset train") if train else ("test", "")
             raise BenchError(
-                f"There is no finished test split in {self.splits}: "
-                "make one with `bench prepare-splits`."
+                f"There is no finished {kind} split in {self.splits}: "
+                f"make one with `bench prepare-splits{option}`."
             )
         return max(usable, key=lambda path: path.stat().st_mtime_ns).parent
 

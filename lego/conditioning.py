@@ -11,6 +11,7 @@ from baselines.denoiser.conditioning import TextConditioner
 from baselines.denoiser.strict import fill
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, write_json
+from egoactgen_bench.seeds import seeded
 
 # The rows of the paper's Table 3: R is the action's label, or its enriched description; beside the
 # latter stand the VLLM's embedding of the image (H_i), of the text (H_t), or both.
@@ -41,6 +42,7 @@ class Conditioner(TextConditioner):
         layers: int = 2,
         image_tokens: int = 256,
         text_tokens: int = 77,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.conditioning = conditioning
@@ -58,7 +60,7 @@ class Conditioner(TextConditioner):
         if "text" in self.takes:
             self.projection_txt = nn.Linear(vllm_width, width)
             layer = nn.TransformerEncoderLayer(
-                width, heads, feed_forward, norm_first=True, batch_first=True
+                width, heads, feed_forward, dropout, norm_first=True, batch_first=True
             )
             self.self_attn_mix = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
 
@@ -67,7 +69,7 @@ class Conditioner(TextConditioner):
         """Which of the VLLM's features it takes: "image" is H_i, "text" is H_t."""
         return FEATURES[self.conditioning]
 
-    def forward(self, prompt: Tensor, **features: Tensor) -> Tensor:
+    def forward(self, prompt: Tensor, seeds: Tensor | None = None, **features: Tensor) -> Tensor:
         """(B, 77, width) ψ(R), `image` H_i, `text` H_t → (B, L, width).
 
         H_i is (B, 256, vllm_width), H_t (B, 77, vllm_width), and L is 77 + 256 + 77 for `joint`.
@@ -76,8 +78,18 @@ class Conditioner(TextConditioner):
         if "image" in self.takes:
             parts.append(self.projection_img(features["image"]))
         if "text" in self.takes:
-            parts.append(self.self_attn_mix(self.projection_txt(features["text"])))
+            parts.append(self._mixed(self.projection_txt(features["text"]), seeds))
         return torch.cat(parts, dim=1)
+
+    def _mixed(self, states: Tensor, seeds: Tensor | None) -> Tensor:
+        """π; where its dropout is active, each sample's is drawn from the sample's own seed."""
+        if not self.training or seeds is None:
+            return self.self_attn_mix(states)
+        mixed = []
+        for one, seed in zip(states.split(1), seeds.tolist(), strict=True):
+            with seeded(seed, str(states.device)):
+                mixed.append(self.self_attn_mix(one))
+        return torch.cat(mixed)
 
     def null(self, prompt: Tensor) -> Tensor:
         """∅: the empty prompt's (B, 77, width) embedding beside zeros, as long as `forward`'s."""

@@ -1,6 +1,7 @@
 """The VLLM's features of each sample, in files: H_i of its image, H_t of its description."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -77,6 +78,37 @@ class FeatureFolder:
                 name = path.relative_to(self.roots[kind]).as_posix()
                 digest.update(f"{kind}\x1f{name}\x1f{path.stat().st_size}\n".encode())
         return digest.hexdigest()
+
+    def of(self, sample_id: str, sizes: Mapping[str, int]) -> dict[str, Tensor]:
+        """All that is wanted of one sample, by kind, in a conditioner's `sizes`."""
+        read = {"image": self.image, "text": self.text}
+        width = sizes["vllm_width"]
+        return {
+            kind: torch.from_numpy(read[kind](sample_id, sizes[f"{kind}_tokens"], width))
+            for kind in self.roots
+        }
+
+    def lacks(self, sample_id: str) -> str | None:
+        """A reason code where a sample has not one file of each kind."""
+        counts = [len(named.get(sample_id, [])) for named in self._files.values()]
+        if 0 in counts:
+            return "missing_features"
+        return "ambiguous_features" if max(counts) > 1 else None
+
+    def sizes(self) -> dict[str, int]:
+        """The sizes that a conditioner for these features has, read from their first files."""
+        found: dict[str, int] = {}
+        for kind, named in self._files.items():
+            if not named:
+                raise BenchError(f"{self.roots[kind]} holds no features.")
+            try:
+                shape = self._read(kind, next(iter(named))).shape
+            except SampleError as error:
+                raise BenchError(f"{self.roots[kind]}: {error}.") from None
+            found["vllm_width"] = shape[-1]
+            if kind == "image":
+                found["image_tokens"] = shape[-2]
+        return found
 
     @cached_property
     def _files(self) -> dict[str, dict[str, list[Path]]]:

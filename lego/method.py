@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import torch
 from pydantic import Field
 
 from baselines.denoiser.editor import EditorOptions, Features, LatentEditor
@@ -68,14 +67,7 @@ class LEGO(LatentEditor[LEGOOptions]):
             raise SampleError("missing_description", "the descriptions have none for this sample")
         if self.features is None:
             return {}
-        sizes = self.conditioner.sizes
-        read = {"image": self.features.image, "text": self.features.text}
-        return {
-            kind: torch.from_numpy(
-                read[kind](request.sample_id, sizes[f"{kind}_tokens"], sizes["vllm_width"])
-            )
-            for kind in self.conditioner.takes
-        }
+        return self.features.of(request.sample_id, self.conditioner.sizes)
 
     def _open_features(self) -> FeatureFolder | None:
         takes = FEATURES[self.conditioning]

@@ -59,7 +59,9 @@ def drawn_split(tmp_path: Path) -> Path:
     return write_drawn_split(tmp_path / "workspace" / "splits" / "drawn-val", count=6)
 
 
-def write_drawn_split(folder: Path, count: int, size: tuple[int, int] = (96, 64)) -> Path:
+def write_drawn_split(
+    folder: Path, count: int, size: tuple[int, int] = (96, 64), subset: str = "val"
+) -> Path:
     """Write a split of `count` samples whose frames are seeded colour fields, as PNG."""
     import numpy as np
     import pandas as pd
@@ -98,7 +100,7 @@ def write_drawn_split(folder: Path, count: int, size: tuple[int, int] = (96, 64)
     manifest = {
         "name": folder.name,
         "dataset": "drawn",
-        "subset": "val",
+        "subset": subset,
         "recipe": {},
         "counts": {"kept": count, "rejected": 0, "by_reason": {}},
         "fingerprint": fingerprint(samples),

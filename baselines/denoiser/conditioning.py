@@ -11,8 +11,11 @@ class TextConditioner(nn.Module):
         """The further features, by name, that `forward` wants for each sample."""
         return ()
 
-    def forward(self, prompt: Tensor, **features: Tensor) -> Tensor:
-        """(B, 77, width) embedded prompts, further features → (B, L, width) context."""
+    def forward(self, prompt: Tensor, seeds: Tensor | None = None, **features: Tensor) -> Tensor:
+        """(B, 77, width) embedded prompts, further features → (B, L, width) context.
+
+        In training `seeds` (B,) int64 are those of each sample's dropout.
+        """
         return prompt
 
     def null(self, prompt: Tensor) -> Tensor:

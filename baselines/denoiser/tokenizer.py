@@ -5,30 +5,33 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-MERGES = 49152 - 256 - 2  # CLIP uses so many lines of a longer list
+WORDS = 49408  # of CLIP: all bytes alone and at a word's end, merged pairs, two marks
 LENGTH = 77
 
 
-def clip_tokenizer() -> Any:
-    """A `CLIPTokenizer`: 77 tokens, padded with `<|endoftext|>` as Stable Diffusion does."""
+def clip_tokenizer(words: int = WORDS) -> Any:
+    """A `CLIPTokenizer`: 77 tokens, padded with `<|endoftext|>` as Stable Diffusion does.
+
+    With fewer `words` it knows CLIP's most frequent pairs only, and parts rare words further.
+    """
     from transformers import CLIPTokenizer
 
-    merges = [(left, right) for left, right in _merges()]
+    merges = [(left, right) for left, right in _merges(words - 2 * 256 - 2)]
     letters = _byte_letters()
-    words = [*letters, *(f"{letter}</w>" for letter in letters)]
-    words += [left + right for left, right in merges]
-    words += ["<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {word: number for number, word in enumerate(words)}
+    known = [*letters, *(f"{letter}</w>" for letter in letters)]
+    known += [left + right for left, right in merges]
+    known += ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {word: number for number, word in enumerate(known)}
     return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=LENGTH)
 
 
-def _merges() -> list[list[str]]:
+def _merges(count: int) -> list[list[str]]:
     found = importlib.util.find_spec("open_clip")
     if found is None or not found.submodule_search_locations:
         raise ModuleNotFoundError("open_clip")
     path = Path(found.submodule_search_locations[0]) / "bpe_simple_vocab_16e6.txt.gz"
     lines = gzip.decompress(path.read_bytes()).decode("utf-8").split("\n")
-    return [line.split() for line in lines[1 : MERGES + 1]]  # the first line is a heading
+    return [line.split() for line in lines[1 : count + 1]]  # the first line is a heading
 
 
 def _byte_letters() -> list[str]:

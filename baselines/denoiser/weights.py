@@ -42,16 +42,20 @@ class LatentModel:
         squashed = [np.array(resize(frame, (self.size, self.size))) for frame in frames]
         return torch.from_numpy(np.stack(squashed)).permute(0, 3, 1, 2) / 127.5 - 1
 
-    def embed(self, prompts: Sequence[str]) -> Tensor:
-        """ψ: (B, 77, width) last hidden states; padding takes part, as in Stable Diffusion."""
-        tokens = self.tokenizer(
+    def tokens(self, prompts: Sequence[str]) -> Tensor:
+        """(B, 77) int64: each prompt's tokens, cut or padded."""
+        tokens: Tensor = self.tokenizer(
             list(prompts),
             padding="max_length",
             max_length=self.tokenizer.model_max_length,
             truncation=True,
             return_tensors="pt",
-        )
-        embedded: Tensor = self.text_encoder(tokens.input_ids.to(self.device)).last_hidden_state
+        ).input_ids
+        return tokens
+
+    def embed(self, prompts: Sequence[str]) -> Tensor:
+        """ψ: (B, 77, width) last hidden states; padding takes part, as in Stable Diffusion."""
+        embedded: Tensor = self.text_encoder(self.tokens(prompts).to(self.device)).last_hidden_state
         return embedded
 
     def encode(self, images: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ def build() -> typer.Typer:
         score,
         setup,
         study,
+        train,
         verify,
     )
 
@@ -51,7 +52,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (prepare, run, score, study, doctor, models, setup, verify, listing):
+    for module in (prepare, train, run, score, study, doctor, models, setup, verify, listing):
         module.register(app)
     for point in plugins.registered("commands").values():
         point.load()(app)

@@ -1,4 +1,4 @@
-"""`bench methods`, `bench metrics`, `bench datasets`: what is registered, one line each."""
+"""`bench methods`, `metrics`, `datasets`, `trainers`: what is registered, one line each."""
 
 import inspect
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from egoactgen_bench import plugins
 
 
 def register(app: typer.Typer) -> None:
-    """Add the three commands to the program."""
-    for kind in ("methods", "metrics", "datasets"):
+    """Add the commands to the program."""
+    for kind in ("methods", "metrics", "datasets", "trainers"):
         text = f"List the registered {kind}, one line each, or all about one of them."
         app.command(kind, help=text)(_lister(kind))
 
@@ -48,3 +48,6 @@ def _show_one(plugin: Any) -> None:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         typer.echo("  ".join(["", *cells, row[3]]).rstrip())
+    for name, values in getattr(plugin, "presets", {}).items():
+        settings = ", ".join(f"{key}={value}" for key, value in values.items())
+        typer.echo(f"\nPreset {name}: {settings or 'the defaults above'}")

@@ -1,0 +1,71 @@
+"""What can be chosen for a training; the defaults are LEGO's released configuration.
+
+Sources: the LEGO paper (arXiv 2312.03849, section 4: 20,000 iterations, learning rate 1e-4), its
+released configuration (32 samples on each of 8 GPUs, 4 accumulated), and InstructPix2Pix (arXiv
+2211.09800: conditioning dropout of 5 %), on whose code that configuration stands.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from egoactgen_bench import options
+
+
+class FittingOptions(options.Options):
+    """How anything is fitted."""
+
+    iterations: int = Field(20_000, ge=1, description="optimiser steps")
+    batch_size: int = Field(1024, ge=1, description="samples a step, over all processes")
+    micro_batch: int = Field(
+        32, ge=1, description="at most so many samples at once in a process; the rest accumulates"
+    )
+    learning_rate: float = Field(1e-4, gt=0, description="constant")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's")
+    ema_decay: float = Field(0.9999, ge=0, lt=1, description="of the weights' average; 0: none")
+    optimizer: Literal["adamw", "adamw8bit"] = Field(
+        "adamw", description="adamw8bit: a quarter of the memory, by bitsandbytes"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: activations only; the weights stay float32"
+    )
+    checkpoint_every: int = Field(500, ge=1, description="steps")
+    flip: float = Field(0.5, ge=0, le=1, description="share of mirrored samples, both frames alike")
+    size: int = Field(256, ge=8, multiple_of=8, description="side of the squashed frames in pixels")
+
+
+class FinetuningOptions(FittingOptions):
+    """How a denoiser is finetuned."""
+
+    init: str | None = Field(
+        None,
+        description="weights to start from: a diffusers folder or a checkpoint file, by path or "
+        "name; 'scratch': small networks that have learnt nothing",
+    )
+    autoencoder: str | None = Field(
+        None, description="from scratch: the weights whose vae/ to use; default: trained first"
+    )
+    conditioning_dropout: float = Field(
+        0.05,
+        ge=0,
+        le=1 / 3,
+        description="p: u < 2p drops the prompt, p ≤ u < 3p the image; u uniform for each sample",
+    )
+    train_text: bool = Field(False, description="train the text encoder too")
+    gradient_checkpointing: bool = Field(False, description="less memory for more time")
+
+
+MECHANICS = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing"})
+
+# Small enough for two CPU cores. Descriptions of the toy kitchen name sides: no mirroring.
+TOY = {
+    "init": "scratch",
+    "iterations": 2000,
+    "batch_size": 32,
+    "learning_rate": 1e-3,
+    "ema_decay": 0.999,
+    "flip": 0.0,
+    "size": 64,
+    "train_text": True,
+}
+PRESETS = {"toy": TOY, "sd15": {}}

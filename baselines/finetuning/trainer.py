@@ -1,0 +1,172 @@
+"""What the trainers of all denoisers share; a subclass says what its denoiser is told."""
+
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from accelerate import PartialState
+
+from baselines.denoiser import weights
+from baselines.denoiser.conditioning import TextConditioner
+from baselines.denoiser.schedule import save_scheduler
+from baselines.denoiser.weights import LatentModel
+from baselines.finetuning import checkpoints, networks
+from baselines.finetuning.denoising import Denoising, Features
+from baselines.finetuning.fitting import Fitting
+from baselines.finetuning.frames import Latents, Pair, frames_of
+from baselines.finetuning.options import MECHANICS, PRESETS, FinetuningOptions
+from egoactgen_bench import provenance, training
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import write_json
+from egoactgen_bench.training import Task, Trainer
+
+OptionsT = TypeVar("OptionsT", bound=FinetuningOptions)
+
+
+class DenoiserTrainer(Trainer[OptionsT]):
+    """A trainer whose UNet learns the noise in the target's latent."""
+
+    presets: ClassVar[Any] = PRESETS
+    mechanics = MECHANICS
+    packages = ("torch", "accelerate", "diffusers", "transformers", "safetensors")
+    pipeline: ClassVar[str | None] = None  # of diffusers, that these weights are of
+    channels: ClassVar[int] = 2  # latents into the UNet: the noisy one, and the input frame's
+
+    def __init__(self, options: OptionsT, task: Task) -> None:
+        super().__init__(options, task)
+        if options.init is None:
+            raise BenchError(
+                "There is nothing to start from: give -o init=PATH, a diffusers folder of Stable "
+                "Diffusion 1.5 or InstructPix2Pix, or their checkpoint file."
+            )
+        self.scratch = options.init == networks.SCRATCH
+        self.init = None if self.scratch else networks.find(options.init, task.models)
+
+    def sources(self) -> dict[str, str]:
+        return {"init": provenance.content_digest(self.init)} if self.init else {}
+
+    def prompts(self) -> list[str]:
+        """The text of each sample of the split; an empty one leaves its sample out."""
+        return [str(action) for action in self.task.split.samples["action"]]
+
+    def conditioner(self, width: int) -> TextConditioner:
+        """What becomes of prompts embedded in `width` numbers, and of the features."""
+        return TextConditioner()
+
+    def features_of(self, sample_id: str) -> Features:
+        """What the conditioner takes of a sample beside its prompt."""
+        return {}
+
+    def lacks(self, pair: Pair) -> str | None:
+        """A reason code where a sample cannot be learnt from."""
+        return None if pair.prompt else "missing_prompt"
+
+    def train(self) -> dict[str, Any]:
+        state = PartialState(cpu=self.task.device == "cpu")
+        vae_folder = self._vae_folder()
+        model = self._start(vae_folder)
+        latents = self._encoded(model, vae_folder, state)
+        pairs, left_out = self._pairs(latents)
+        conditioner = self.conditioner(int(model.text_encoder.config.hidden_size))
+        lesson = Denoising(
+            model, conditioner, pairs, latents, self.features_of, self.options, self.task.seed
+        )
+        curve = Fitting(lesson, self.options, self.task).run()
+        if state.is_main_process:
+            self.save(model, conditioner)
+            curve.write(self.task.folder)
+            checkpoints.clear(self.task.folder)
+        counts = {"samples": len(self.task.split.samples), "used": len(pairs)}
+        said = f"{len(curve)} steps on {len(pairs)} samples, loss {curve.recent():.4f}"
+        return {"counts": counts, "left_out": left_out, "summary": said} | curve.summary()
+
+    def save(self, model: LatentModel, conditioner: TextConditioner) -> None:
+        """Write the networks as diffusers and transformers load them by subfolder."""
+        weights.quiet()
+        folder = self.task.folder
+        for name in ("unet", "vae", "text_encoder", "tokenizer"):
+            getattr(model, name).save_pretrained(folder / name)
+        save_scheduler(folder / "scheduler")
+        if self.pipeline is not None:
+            write_json(folder / "model_index.json", _model_index(self.pipeline))
+
+    def _vae_folder(self) -> Path:
+        """Where the autoencoder is; the toy's is trained first, where there is none."""
+        if self.init is not None:
+            return self.init / "vae"
+        if self.options.autoencoder is not None:
+            return networks.find(self.options.autoencoder, self.task.models) / "vae"
+        task = self.task
+        folder = task.models / f"autoencoder-{task.split.name}"
+        if not (folder / training.MANIFEST).is_file():
+            training.train(
+                "autoencoder",
+                task.split,
+                folder,
+                models=task.models,
+                cache=task.cache,
+                options={"size": self.options.size},
+                seed=task.seed,
+                device=task.device,
+                progress=task.progress,
+            )
+        return folder / "vae"
+
+    def _start(self, vae_folder: Path) -> LatentModel:
+        size, seed = self.options.size, self.task.seed
+        if self.init is not None:
+            return networks.from_weights(self.init, self.channels, size)
+        return networks.from_scratch(networks.load_vae(vae_folder), self.channels, size, seed)
+
+    def _encoded(self, model: LatentModel, vae_folder: Path, state: PartialState) -> Latents:
+        """The latents of all frames that can be read, on disk."""
+        digest = provenance.content_digest(vae_folder)
+        latents = Latents(self.task.cache, model.vae, digest, self.options.size)
+        roles = ("input", "target")[2 - self.channels :]
+        chances = {False: 1 - self.options.flip, True: self.options.flip}
+        sides = [mirrored for mirrored, chance in chances.items() if chance]
+        asked = [
+            (frame, side)
+            for role in roles
+            for frame in frames_of(self.task.split, role)
+            for side in sides
+        ]
+        part = slice(state.process_index, None, state.num_processes)
+        latents.encode(asked, self.task.device, part, self.task.progress)
+        state.wait_for_everyone()
+        latents.store.refresh()
+        return latents
+
+    def _pairs(self, latents: Latents) -> tuple[list[Pair], dict[str, str]]:
+        """What can be learnt from, and the reason codes of the samples that are left out."""
+        split = self.task.split
+        ids = split.samples["sample_id"]
+        columns = (ids, frames_of(split, "input"), frames_of(split, "target"), self.prompts())
+        pairs = [Pair(*each) for each in zip(*columns, strict=True)]
+        reasons = {pair.sample_id: self._reason(pair, latents) for pair in pairs}
+        left_out = {sample_id: reason for sample_id, reason in reasons.items() if reason}
+        usable = [pair for pair in pairs if pair.sample_id not in left_out]
+        if not usable:
+            code = next(iter(left_out.values()), "there are none")
+            raise BenchError(f"No sample of split '{split.name}' can be learnt from ({code}).")
+        return usable, left_out
+
+    def _reason(self, pair: Pair, latents: Latents) -> str | None:
+        frames = (pair.input, pair.target)[2 - self.channels :]
+        mirrored = self.options.flip == 1
+        if not all(latents.holds(frame, mirrored) for frame in frames):
+            return "unreadable_frame"
+        return self.lacks(pair)
+
+
+def _model_index(pipeline: str) -> dict[str, Any]:
+    """What diffusers reads first of a folder."""
+    return {
+        "_class_name": pipeline,
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "scheduler": ["diffusers", "EulerAncestralDiscreteScheduler"],
+        "safety_checker": [None, None],
+        "feature_extractor": [None, None],
+    }

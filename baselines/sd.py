@@ -1,0 +1,16 @@
+"""Stable Diffusion (arXiv 2112.10752) finetuned on egocentric frames: label → action frame.
+
+It sees no input frame. SDEdit and ProxEdit, which the LEGO paper (arXiv 2312.03849) compares with,
+stand on it.
+"""
+
+from baselines.finetuning.options import FinetuningOptions
+from baselines.finetuning.trainer import DenoiserTrainer
+
+
+class StableDiffusionTrainer(DenoiserTrainer[FinetuningOptions]):
+    """Text-to-image on target frames and labels; SDEdit and ProxEdit stand on it."""
+
+    Options = FinetuningOptions
+    pipeline = "StableDiffusionPipeline"
+    channels = 1

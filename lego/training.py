@@ -1,0 +1,111 @@
+"""Training LEGO's denoiser: equation (1)'s σ, μ and π learn together with the UNet.
+
+The LEGO paper (arXiv 2312.03849) finetunes all but the text encoder. Its released code leaves σ, μ
+and π as they were drawn, in training and in the average: `train_conditioner=false` does so too.
+"""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field
+from torch import nn
+
+from baselines.denoiser.weights import LatentModel
+from baselines.finetuning.denoising import Features
+from baselines.finetuning.frames import Pair
+from baselines.finetuning.options import TOY, FinetuningOptions
+from baselines.finetuning.trainer import DenoiserTrainer
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.seeds import derive_seed, torch_generator
+from egoactgen_bench.training import Task
+from lego.conditioning import FEATURES, Conditioner, Conditioning, save_conditioner
+from lego.features import FeatureFolder
+
+TEXT_TOKENS = 77  # the paper's N
+
+
+class LEGOTrainingOptions(FinetuningOptions):
+    """How LEGO's denoiser is trained."""
+
+    conditioning: Conditioning = Field(
+        "joint", description="what C holds: a row of the paper's Table 3"
+    )
+    features: Path | None = Field(
+        None, description="folder of the VLLM's features: image/ and text/<sample_id>.npy"
+    )
+    train_conditioner: bool = Field(
+        True, description="train and average σ, μ, π (paper); false: leave them drawn (released)"
+    )
+    dropout: float = Field(0.1, ge=0, lt=1, description="in π, as in the released code")
+
+
+class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
+    """LEGO: the UNet learns from the input frame, the description and the VLLM's features."""
+
+    Options = LEGOTrainingOptions
+    presets: ClassVar[Any] = {"toy": TOY, "sd15": {}}
+
+    def __init__(self, options: LEGOTrainingOptions, task: Task) -> None:
+        super().__init__(options, task)
+        takes = FEATURES[options.conditioning]
+        if options.conditioning != "labels" and task.descriptions is None:
+            raise BenchError(
+                f"conditioning={options.conditioning} reads enriched descriptions: give "
+                "--descriptions NAME (or -o conditioning=labels to learn from the action's label)."
+            )
+        if takes and options.features is None:
+            wanted = " and ".join(f"DIR/{kind}/<sample_id>.npy" for kind in takes)
+            raise BenchError(
+                f"conditioning={options.conditioning} reads the VLLM's features: give "
+                f"-o features=DIR with {wanted}, or the released layout."
+            )
+        folder = options.features
+        self.features = FeatureFolder(folder, takes) if takes and folder else None
+        found = self.features.sizes() if self.features else {}
+        self.sizes = {"text_tokens": TEXT_TOKENS, **found}
+
+    def sources(self) -> dict[str, str]:
+        found = super().sources()
+        if self.features is None:
+            return found
+        return found | {"features (names and sizes)": self.features.fingerprint()}
+
+    def prompts(self) -> list[str]:
+        if self.options.conditioning == "labels":
+            return super().prompts()
+        assert self.task.descriptions is not None
+        texts = self.task.descriptions.texts
+        return [texts.get(sample_id, "") for sample_id in self.task.split.samples["sample_id"]]
+
+    def lacks(self, pair: Pair) -> str | None:
+        missing = self.features.lacks(pair.sample_id) if self.features else None
+        return missing or super().lacks(pair)
+
+    def conditioner(self, width: int) -> Conditioner:
+        """σ, μ and π by Xavier's initialisation; π is 8/3 as wide inside as Stable Diffusion's."""
+        conditioner = Conditioner(
+            self.options.conditioning,
+            width=width,
+            feed_forward=width * 8 // 3,
+            dropout=self.options.dropout,
+            **self.sizes,
+        )
+        draw = torch_generator(derive_seed(self.task.seed, "conditioner"))
+        for name, parameter in conditioner.named_parameters():
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter, generator=draw)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        return conditioner.requires_grad_(self.options.train_conditioner).train()
+
+    def features_of(self, sample_id: str) -> Features:
+        if self.features is None:
+            return {}
+        try:
+            return self.features.of(sample_id, self.sizes)
+        except SampleError as error:
+            raise BenchError(f"Sample {sample_id} cannot be learnt from: {error}.") from None
+
+    def save(self, model: LatentModel, conditioner: Any) -> None:
+        super().save(model, conditioner)
+        save_conditioner(conditioner, self.task.folder / "conditioner")
