@@ -11,6 +11,7 @@ _PUBLIC = {
     "load_run": "runs",
     "load_scores": "scores",
     "prepare": "preparing",
+    "report": "reporting.building",
     "run": "running",
     "score": "scoring",
     "slice_scores": "slices",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.files import read_csv, sha256_file
+from egoactgen_bench.splits import Split
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,11 @@ def load_descriptions(split_folder: Path, name: str) -> Descriptions:
         raise BenchError(f"{path} names sample '{repeated.iloc[0]}' twice.")
     pairs = zip(table["sample_id"], table["description"], strict=True)
     return Descriptions(name, sha256_file(path), {key: text for key, text in pairs if text})
+
+
+def descriptions_of(split: Split, name: str | None) -> Descriptions | None:
+    """The descriptions named, else the only ones there are."""
+    known = sorted(path.stem for path in (split.folder / "descriptions").glob("*.csv"))
+    if name is None and len(known) != 1:
+        return None
+    return load_descriptions(split.folder, name or known[0])

@@ -19,6 +19,7 @@ import pandas as pd
 
 from egoactgen_bench import plugins
 from egoactgen_bench.candidates import candidates_of
+from egoactgen_bench.descriptions import descriptions_of
 from egoactgen_bench.devices import resolve_device
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measuring import Failure
@@ -26,7 +27,6 @@ from egoactgen_bench.metrics.base import Metric, Setting
 from egoactgen_bench.metrics.batch import Role
 from egoactgen_bench.metrics.suspects import Axes, Way
 from egoactgen_bench.runs import Run
-from egoactgen_bench.scoring import descriptions_of
 from egoactgen_bench.sources import Samples
 from egoactgen_bench.splits import Split
 from egoactgen_bench.variants import Labels, Trials, Variant, Ways

@@ -1,10 +1,13 @@
 """Finished scores on disk: values per sample, one summary a run, comparisons, failures."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_csv, read_json
@@ -46,6 +49,30 @@ class Scores:
         return dict(self.manifest["metrics"])
 
     @property
+    def runs(self) -> list[str]:
+        """The rows of the tables: runs and references."""
+        return [run["run"] for run in self.manifest["runs"]]
+
+    @property
+    def references(self) -> list[str]:
+        """Those of `runs` that are made of the split itself, for comparison."""
+        return [run["run"] for run in self.manifest["runs"] if run["reference"]]
+
+    def per_sample(self, sample_ids: Iterable[str], metrics: Sequence[str]) -> NDArray[np.float64]:
+        """(samples, runs, metrics) raw values in the order asked for, NaN for none."""
+        table = self.values[self.values["sample_id"] != ""]
+        table = table[table["metric"].isin(metrics)]
+        orders = [pd.Index(sample_ids), pd.Index(self.runs), pd.Index(metrics)]
+        values = np.full([len(order) for order in orders], np.nan)
+        places = tuple(
+            order.get_indexer(table[name].cat.categories)[table[name].cat.codes]
+            for order, name in zip(orders, ("sample_id", "run", "metric"), strict=True)
+        )
+        known = np.all([place >= 0 for place in places], axis=0)
+        values[tuple(place[known] for place in places)] = table["value"][known]
+        return values
+
+    @property
     def complete(self) -> bool:
         """Whether every value that was asked for is there."""
         return self.errors.empty and not self.manifest["failed_metrics"]
@@ -60,13 +87,13 @@ def load_scores(folder: Path | str) -> Scores:
         folder,
         read_json(folder / "score.json"),
         read_csv(folder / "scores.csv", dtype=_VALUE_TYPES),
-        _numeric(read_csv(folder / "summary.csv", dtype=str), ("run",)),
-        _numeric(read_csv(folder / "comparisons.csv", dtype=str), COMPARISON_COLUMNS[:3]),
+        numeric(read_csv(folder / "summary.csv", dtype=str), ("run",)),
+        numeric(read_csv(folder / "comparisons.csv", dtype=str), COMPARISON_COLUMNS[:3]),
         read_csv(folder / "errors.csv", dtype=str),
     )
 
 
-def _numeric(table: pd.DataFrame, text: tuple[str, ...]) -> pd.DataFrame:
-    """The table with all but its text columns as numbers, an empty cell as NaN."""
+def numeric(table: pd.DataFrame, text: Sequence[str]) -> pd.DataFrame:
+    """A table of texts with all but its text columns as numbers, an empty cell as NaN."""
     columns = {name: pd.to_numeric(table[name]) for name in map(str, table) if name not in text}
     return table.assign(**columns)

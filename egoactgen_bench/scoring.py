@@ -8,7 +8,7 @@ from typing import Any
 
 from egoactgen_bench import provenance
 from egoactgen_bench.candidates import candidates_of
-from egoactgen_bench.descriptions import Descriptions, load_descriptions
+from egoactgen_bench.descriptions import descriptions_of
 from egoactgen_bench.devices import resolve_device
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json, write_text
@@ -238,14 +238,6 @@ def _changes(outcome: Outcome) -> list[str]:
 def _packages(job: Job) -> list[str]:
     named = {package for metric in job.selection.metrics for package in metric.packages}
     return ["numpy", "pillow", *sorted(named)]
-
-
-def descriptions_of(split: Split, name: str | None) -> Descriptions | None:
-    """The descriptions named, else the only ones there are."""
-    known = sorted(path.stem for path in (split.folder / "descriptions").glob("*.csv"))
-    if name is None and len(known) != 1:
-        return None
-    return load_descriptions(split.folder, name or known[0])
 
 
 def estimate(job: Job) -> str:

@@ -37,8 +37,8 @@ def slice_scores(
     bounds = [f"{name}{end}" for name in metrics for end in ("", "_lo", "_hi")]
     if not metrics:
         return pd.DataFrame(columns=["by", "part", "run", "n"])
-    runs = [run["run"] for run in scores.manifest["runs"]]
-    values = _values(scores, split, runs, metrics)
+    runs = scores.runs
+    values = scores.per_sample(split.samples["sample_id"], metrics)
     draws = scores.manifest["bootstrap"]["draws"] if draws is None else draws
     seed = derive_seed(0, "slices")
     labels = _labels(split, by, train)
@@ -62,19 +62,6 @@ def slice_scores(
 def all_slices(scores: Scores, split: Split) -> pd.DataFrame:
     """The slices of every kind that the split allows, one below the other."""
     return pd.concat([slice_scores(scores, split, by) for by in KINDS], ignore_index=True)
-
-
-def _values(scores: Scores, split: Split, runs: list[str], metrics: list[str]) -> NDArray:
-    """(samples, runs, metrics) raw values in split order, NaN for none."""
-    table = scores.values[scores.values["sample_id"] != ""]
-    ids = pd.Index(split.samples["sample_id"])
-    values = np.full((len(ids), len(runs), len(metrics)), np.nan)
-    places = [
-        pd.Index(known).get_indexer(table[name].cat.categories)[table[name].cat.codes]
-        for known, name in ((ids, "sample_id"), (runs, "run"), (metrics, "metric"))
-    ]
-    values[tuple(places)] = table["value"]
-    return values
 
 
 def _labels(split: Split, by: str, train: Collection[str] | None) -> NDArray:

@@ -37,6 +37,7 @@ def build() -> typer.Typer:
         listing,
         models,
         prepare,
+        report,
         run,
         score,
         setup,
@@ -52,7 +53,19 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (prepare, train, run, score, study, doctor, models, setup, verify, listing):
+    for module in (
+        prepare,
+        train,
+        run,
+        score,
+        report,
+        study,
+        doctor,
+        models,
+        setup,
+        verify,
+        listing,
+    ):
         module.register(app)
     for point in plugins.registered("commands").values():
         point.load()(app)

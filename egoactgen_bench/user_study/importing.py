@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from egoactgen_bench import charts
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, write_bytes, write_csv, write_json
 from egoactgen_bench.records import Rejection
 from egoactgen_bench.user_study import analysis
 from egoactgen_bench.user_study.amazon import Assignment, read_results
 from egoactgen_bench.user_study.export import MANIFEST
-from egoactgen_bench.user_study.figure import draw_win_rates
+from egoactgen_bench.user_study.figure import win_rate_figure
 from egoactgen_bench.user_study.plan import Study, Task
 from egoactgen_bench.user_study.ratings import Rating, rate
 from egoactgen_bench.user_study.text import csv_cell, keyed_hash
@@ -81,7 +82,8 @@ def import_results(paths: Sequence[Path], folder: Path) -> Imported:
     write_csv(folder / "comparisons.csv", analysis.comparisons(votes, candidates, kind, seed))
     write_csv(folder / "ratings.csv", _ratings_table(ratings, kind))
     write_json(folder / "comments.json", _comments(ratings))
-    draw_win_rates(folder / "win_rates.png", rates, kind, study["split"])
+    figure = win_rate_figure(rates, kind, study["split"])
+    charts.save(figure, folder / "win_rates", ("png",))
     write_json(folder / "agreement.json", agreement)
     return Imported(rates, rejected, agreement)
 

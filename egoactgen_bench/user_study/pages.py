@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from egoactgen_bench.pages import environment
 from egoactgen_bench.user_study.amazon import RESULT_COLUMNS
 from egoactgen_bench.user_study.plan import Study
 from egoactgen_bench.user_study.text import html_cell, keyed_hash
@@ -95,7 +94,7 @@ def _render(template: str, look: Look, image_base: str, **variables: Any) -> str
     # Mechanical Turk reads placeholders everywhere, in text that we put in as well.
     safe = {name: Markup(html_cell(text)) for name, text in _fixed_texts(look).items()}
     return (
-        _environment()
+        environment("egoactgen_bench.user_study")
         .get_template(template)
         .render(look=look, image_base=image_base, text=safe, **variables)
     )
@@ -106,15 +105,3 @@ def _fixed_texts(look: Look) -> dict[str, str]:
     if look.example:
         texts |= {"action": look.example.action, "other_action": look.example.other_action}
     return texts
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("egoactgen_bench.user_study"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=StrictUndefined,
-    )

@@ -1,0 +1,61 @@
+"""Write a report: figures, thumbnails, and last of all the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from egoactgen_bench import charts
+from egoactgen_bench.files import write_text
+from egoactgen_bench.reporting import figures, page
+from egoactgen_bench.reporting.contents import Contents, gather
+from egoactgen_bench.reporting.examples import example_figure
+from egoactgen_bench.reporting.gallery import frames, gallery
+from egoactgen_bench.reporting.thumbnails import Thumbnails, height_for, name_of
+from egoactgen_bench.splits import Split
+from egoactgen_bench.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished report: its page, and what whoever reads it should know."""
+
+    page: Path
+    notices: list[str] = field(default_factory=list)
+
+
+def report(
+    split: Split,
+    workspace: Path,
+    folder: Path | None = None,
+    *,
+    ids: Sequence[str] = (),
+    descriptions: str | None = None,
+    progress: bool = False,
+) -> Report:
+    """Report everything scored of a split in a workspace; `ids` make a figure of those samples.
+
+    Writes index.html, figures/ and thumbnails/ to `folder` (default: reports/<split>).
+    """
+    place = Workspace(workspace)
+    contents = gather(place, split, descriptions)
+    return build(contents, folder or place.report(split.name), ids, progress)
+
+
+def build(
+    contents: Contents, folder: Path, ids: Sequence[str] = (), progress: bool = False
+) -> Report:
+    """Write the report of what has been gathered."""
+    drawn = [(kind, number, figure) for kind, number, figure in figures.every(contents)]
+    if ids:
+        drawn.insert(0, ("examples", 0, example_figure(contents, ids)))
+    for _, _, figure in drawn:
+        charts.save(figure.drawing, folder / "figures" / figure.name)
+    wanted = frames(contents)
+    height = height_for(len({name_of(frame) for frame in wanted}))
+    thumbnails = Thumbnails(folder / "thumbnails" / str(height), height)
+    failed = thumbnails.make(wanted, progress)
+    shown = [page.Shown(kind, number, each.name, each.words) for kind, number, each in drawn]
+    text = page.render(contents, shown, gallery(contents, failed), height)
+    write_text(folder / "index.html", text)
+    thumbnails.remove_others(wanted)
+    return Report(folder / "index.html", contents.notices)

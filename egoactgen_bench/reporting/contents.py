@@ -1,0 +1,120 @@
+"""What a report is made of: a split, its scores, its runs' images, and what people said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.candidates import candidates_of
+from egoactgen_bench.descriptions import descriptions_of
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_csv, read_json
+from egoactgen_bench.protocols import PROTOCOLS
+from egoactgen_bench.runs import Run, load_run
+from egoactgen_bench.scores import Scores, load_scores, numeric
+from egoactgen_bench.sources import Candidate
+from egoactgen_bench.splits import Split
+from egoactgen_bench.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came of one study with people."""
+
+    name: str
+    manifest: dict[str, Any]
+    win_rates: pd.DataFrame
+    agreement: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a report shows; `candidates` are the runs whose images are at hand."""
+
+    split: Split
+    scores: list[Scores]  # one a protocol
+    candidates: list[Candidate]
+    manifests: dict[str, dict[str, Any]]  # run → its run.json
+    slices: list[pd.DataFrame]  # one for each of `scores`
+    descriptions: dict[str, str] = field(default_factory=dict)
+    answers: list[Answers] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+
+def gather(workspace: Workspace, split: Split, descriptions: str | None = None) -> Contents:
+    """Everything of a split in the workspace; `BenchError` where nothing has been scored."""
+    scores = _scores(workspace, split)
+    if not scores:
+        raise BenchError(
+            f"Split '{split.name}' has no scores to report: make them with `bench score`."
+        )
+    named = dict.fromkeys(run for each in scores for run in each.runs if run not in each.references)
+    runs: dict[str, Run] = {}
+    notices = []
+    for name in named:
+        folder = workspace.run(split.name, name)
+        if (folder / "run.json").is_file():
+            runs[name] = load_run(folder)
+        else:
+            notices.append(f"Run '{name}' is not in the workspace: shown without its images.")
+    candidates, remarks = candidates_of(split, list(runs.values()), ()) if runs else ([], [])
+    notices += [*remarks, *_made_again(scores, candidates)]
+    texts = descriptions_of(split, descriptions)
+    return Contents(
+        split,
+        scores,
+        candidates,
+        {name: run.manifest for name, run in runs.items()},
+        [
+            numeric(read_csv(each.folder / "slices.csv", dtype=str), ("by", "part", "run"))
+            for each in scores
+        ],
+        texts.texts if texts else {},
+        _answers(workspace, split, notices),
+        notices,
+    )
+
+
+def _scores(workspace: Workspace, split: Split) -> list[Scores]:
+    folders = [workspace.scores(split.name, protocol) for protocol in PROTOCOLS]
+    found = [load_scores(folder) for folder in folders if (folder / "score.json").is_file()]
+    for each in found:
+        if each.manifest["fingerprint"] != split.fingerprint:
+            raise BenchError(
+                f"{each.folder} holds scores of another '{split.name}' than the split now is "
+                "(their fingerprints differ): score again with `bench score`."
+            )
+    return found
+
+
+def _made_again(scores: Sequence[Scores], candidates: Sequence[Candidate]) -> list[str]:
+    """A sentence for each run whose images are not those that were scored."""
+    digests = {candidate.name: candidate.digest() for candidate in candidates}
+    return [
+        f"warning: run '{run['run']}' was made again after being scored by protocol "
+        f"{each.protocol}: score it again with `bench score`."
+        for each in scores
+        for run in each.manifest["runs"]
+        if digests.get(run["run"], run["images"]) != run["images"]
+    ]
+
+
+def _answers(workspace: Workspace, split: Split, notices: list[str]) -> list[Answers]:
+    """The studies of this very split that answers were imported to, by name."""
+    found = []
+    for path in sorted(workspace.root.glob("studies/*/agreement.json")):
+        manifest = read_json(path.parent / "study.json")
+        if manifest["split"] != split.name:
+            continue
+        if manifest["fingerprint"] != split.fingerprint:
+            notices.append(f"Study '{manifest['name']}' is of another '{split.name}': left out.")
+            continue
+        found.append(_answers_in(path.parent, manifest))
+    return found
+
+
+def _answers_in(folder: Path, manifest: dict[str, Any]) -> Answers:
+    rates = numeric(read_csv(folder / "win_rates.csv", dtype=str), ("run",))
+    return Answers(manifest["name"], manifest, rates, read_json(folder / "agreement.json"))

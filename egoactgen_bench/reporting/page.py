@@ -1,0 +1,196 @@
+"""The page itself, from its template."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from egoactgen_bench.pages import environment
+from egoactgen_bench.reporting.contents import Contents
+from egoactgen_bench.scores import Scores
+from egoactgen_bench.tables import SIGNIFICANT, layout
+
+LONGEST_LIST = 12  # of one option's values on a run's card
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on the page: its kind, the protocol or study that it belongs to, file, words."""
+
+    kind: str
+    number: int
+    name: str
+    words: str
+
+
+def render(
+    contents: Contents, figures: Sequence[Shown], gallery: dict[str, Any], height: int
+) -> str:
+    """The page as HTML; equal contents give equal text."""
+    data = {"gallery": gallery, "slices": [_slices(*each) for each in _protocols(contents)]}
+    return (
+        environment("egoactgen_bench.reporting")
+        .get_template("report.html")
+        .render(
+            split=contents.split,
+            protocols=[_protocol(scores) for scores in contents.scores],
+            cards=[card(name, manifest) for name, manifest in contents.manifests.items()],
+            answers=contents.answers,
+            figures=figures,
+            notices=contents.notices,
+            videos=contents.split.samples["video_id"].nunique(),
+            height=height,
+            data=_json(data),
+        )
+    )
+
+
+def _json(value: Any) -> Markup:
+    """JSON for a script element: short, and without anything that could end the element."""
+    return htmlsafe_json_dumps(
+        value, dumps=json.dumps, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def _protocols(contents: Contents) -> list[tuple[Scores, pd.DataFrame]]:
+    return list(zip(contents.scores, contents.slices, strict=True))
+
+
+def _protocol(scores: Scores) -> dict[str, Any]:
+    """What the page shows of one protocol in words and numbers."""
+    return {
+        "name": scores.protocol,
+        "table": layout(scores),
+        "intervals": _intervals(scores),
+        "references": scores.references,
+        "comparisons": _comparisons(scores),
+    }
+
+
+def _intervals(scores: Scores) -> list[list[str]]:
+    """The 95 % interval of each cell of the table, or nothing."""
+    rows = []
+    for row in scores.summary.to_dict("records"):
+        bounds = [
+            (row[f"{name}_lo"], row[f"{name}_hi"], about["decimals"])
+            for name, about in scores.metrics.items()
+        ]
+        rows.append(
+            [
+                f"{low:.{d}f} to {high:.{d}f}" if isfinite(high - low) else ""
+                for low, high, d in bounds
+            ]
+        )
+    return rows
+
+
+def _comparisons(scores: Scores) -> list[dict[str, Any]]:
+    """The paired tests, metric by metric."""
+    found = []
+    for metric, about in scores.metrics.items():
+        rows = scores.comparisons[scores.comparisons["metric"] == metric]
+        tests = [
+            {
+                "a": row["run_a"],
+                "b": row["run_b"],
+                "difference": _signed(row["difference"], about["decimals"]),
+                "p": "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.4f}",
+                "significant": row["p_value"] < SIGNIFICANT,
+            }
+            for row in rows.to_dict("records")
+        ]
+        if tests:
+            found.append({"label": about["label"], "tests": tests})
+    return found
+
+
+def _signed(value: float, decimals: int) -> str:
+    if pd.isna(value):
+        return "–"
+    return f"{value:+.{decimals}f}".replace("inf", "∞").replace("-", "−")
+
+
+def _slices(scores: Scores, slices: pd.DataFrame) -> dict[str, Any]:
+    """The slices for the page's script: by kind its parts, their sizes, and rows of numbers."""
+    names = [name for name, about in scores.metrics.items() if about["per_sample"]]
+    kinds: dict[str, Any] = {}
+    for kind, rows in slices.groupby("by", sort=False):
+        parts = list(dict.fromkeys(rows["part"]))
+        by_run = [rows[rows["run"] == run].set_index("part").loc[parts] for run in scores.runs]
+        kinds[str(kind)] = {
+            "parts": parts,
+            "sizes": [int(n) for n in rows.groupby("part", sort=False)["n"].max()],
+            "values": {
+                name: [[_cell(table, name, part, scores) for part in parts] for table in by_run]
+                for name in names
+            },
+        }
+    metrics = [{"name": n} | _look(scores.metrics[n]) for n in names]
+    return {"protocol": scores.protocol, "runs": scores.runs, "metrics": metrics, "kinds": kinds,
+            "references": scores.references}  # fmt: skip
+
+
+def _cell(table: pd.DataFrame, metric: str, part: str, scores: Scores) -> list[Any]:
+    decimals = scores.metrics[metric]["decimals"]
+    found: list[Any] = [table.at[part, f"{metric}{end}"] for end in ("", "_lo", "_hi")]
+    values = map(float, found)
+    return [round(v, decimals) if isfinite(v) else None if v != v else str(v) for v in values]
+
+
+def _look(about: dict[str, Any]) -> dict[str, Any]:
+    return {"label": about["label"], "up": about["higher_is_better"], "decimals": about["decimals"]}
+
+
+def card(name: str, manifest: dict[str, Any]) -> dict[str, Any]:
+    """A run's card: what was run, how, with what, and how long it took."""
+    options = manifest.get("options", {})
+    counts, timing = manifest.get("counts", {}), manifest.get("timing", {})
+    weights = manifest.get("weights", {})
+    facts = {
+        "Method": manifest["method"],
+        "Images": _images(counts),
+        "Seed": manifest.get("seed"),
+        "Descriptions": manifest.get("descriptions"),
+        "Time": _time(timing),
+        "Device": manifest.get("device"),
+        "Precision": manifest.get("dtype"),
+        "Batch size": manifest.get("batch_size"),
+    }
+    return {
+        "name": name,
+        "facts": {label: value for label, value in facts.items() if value not in (None, "")},
+        "passed": sorted(options.get("passed", {})),
+        "options": _flat(options.get("resolved", {})),
+        "weights": {file: str(sha256)[:16] for file, sha256 in _flat(weights).items()},
+        "versions": _flat(manifest.get("versions", {})),
+    }
+
+
+def _images(counts: dict[str, Any]) -> str:
+    if not counts:
+        return ""
+    failed = f", {counts['failed']:,} failed" if counts["failed"] else ""
+    return f"{counts['samples'] - counts['failed']:,} of {counts['samples']:,}{failed}"
+
+
+def _time(timing: dict[str, Any]) -> str:
+    if not timing.get("seconds"):
+        return ""
+    rate = timing.get("images_per_second")
+    return f"{timing['seconds']:,.1f} s" + (f" ({rate:.3g} images a second)" if rate else "")
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """`{"a": {"b": 1}}` → `{"a.b": "1"}`; long lists are cut."""
+    if isinstance(value, dict):
+        pairs = (_flat(inner, f"{prefix}{key}.") for key, inner in value.items())
+        return {key: inner for pair in pairs for key, inner in pair.items()}
+    if isinstance(value, list) and len(value) > LONGEST_LIST:
+        value = [*value[:LONGEST_LIST], "…"]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return {prefix.removesuffix("."): text}
