@@ -97,8 +97,8 @@ def lpips(split: Split, run: Run, weights: Path) -> Values:
 def fid(split: Split, run: Run, weights: Path) -> Values:
     from scipy.linalg import sqrtm
 
-    from egoactgen_bench.checkpoints import read_checkpoint
     from egoactgen_bench.metrics.inception_network import build_fid_inception
+    from egoactgen_bench.weights.checkpoints import read_checkpoint
 
     state = read_checkpoint(weights / "pt_inception-2015-12-05-6726825d.pth")
     network = build_fid_inception(state)

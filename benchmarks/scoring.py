@@ -32,7 +32,7 @@ from egoactgen_bench.splits import Split, load_split
 METRICS = ("egovlp", "egovlp_plus", "clip", "lpips", "fid", "blip_b")
 IMPORTED = (
     "released_scoring",
-    "egoactgen_bench.scoring",
+    "egoactgen_bench.scoring.stage",
     "egoactgen_bench.captioning.transformers_blip",
     "egoactgen_bench.metrics.clip_network",
     "egoactgen_bench.metrics.egovlp_features",

@@ -10,12 +10,12 @@ _PUBLIC = {
     "load_split": "splits",
     "load_run": "runs",
     "load_scores": "scores",
-    "prepare": "preparing",
+    "prepare": "preparing.stage",
     "report": "reporting.building",
-    "run": "running",
-    "score": "scoring",
-    "slice_scores": "slices",
-    "diagnose": "doctor",
+    "run": "running.stage",
+    "score": "scoring.stage",
+    "slice_scores": "scoring.slices",
+    "diagnose": "scoring.doctor",
 }
 __all__ = ["__version__", *_PUBLIC]
 

@@ -10,9 +10,9 @@ from baselines.denoiser.schedule import alphas_cumprod, save_scheduler
 from baselines.denoiser.strict import refuse
 from baselines.denoiser.tokenizer import clip_tokenizer
 from baselines.denoiser.weights import quiet
-from egoactgen_bench.checkpoints import read_checkpoint
-from egoactgen_bench.converting import Converter
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.checkpoints import read_checkpoint
+from egoactgen_bench.weights.converting import Converter
 from lego.conditioning import FEATURES, Conditioning, conditioner_of, save_conditioner
 
 UNET, EMA = "model.diffusion_model.", "model_ema."

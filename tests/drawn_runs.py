@@ -9,7 +9,7 @@ from PIL import Image
 import egoactgen_bench
 from egoactgen_bench.files import sha256_bytes, write_csv, write_json
 from egoactgen_bench.images import write_png
-from egoactgen_bench.scoring import score
+from egoactgen_bench.scoring.stage import score
 from egoactgen_bench.splits import load_split
 
 FILES = ("scores.csv", "summary.csv", "comparisons.csv", "errors.csv", "slices.csv", "table.md")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from egoactgen_bench.checkpoints import Foreign, read_checkpoint
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.checkpoints import Foreign, read_checkpoint
 
 
 class Attack:

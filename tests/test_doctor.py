@@ -16,13 +16,13 @@ from safetensors.torch import save_file
 
 from conftest import write_drawn_split
 from egoactgen_bench import machine
-from egoactgen_bench.doctor import Diagnosis, diagnose
 from egoactgen_bench.files import sha256_bytes, write_csv, write_json
 from egoactgen_bench.images import write_png
 from egoactgen_bench.metrics.base import Metric
 from egoactgen_bench.metrics.suspects import Axes, Way
 from egoactgen_bench.options import Options
 from egoactgen_bench.runs import load_run
+from egoactgen_bench.scoring.doctor import Diagnosis, diagnose
 from egoactgen_bench.splits import load_split
 from small_networks import ScriptedInception, small_clip_state, small_egovlp
 

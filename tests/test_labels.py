@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from egoactgen_bench.labels import base_form, ego4d_label
+from egoactgen_bench.datasets.labels import base_form, ego4d_label
 
 # Where the released code cuts off letters or takes another person for the camera wearer.
 MENDED = {

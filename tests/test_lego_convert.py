@@ -8,8 +8,8 @@ import torch
 
 from baselines.denoiser.weights import load
 from compvis import BASE, VLLM, WIDTH, write_checkpoint
-from egoactgen_bench.converting import cached, convert
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.converting import cached, convert
 from lego.conditioning import load_conditioner
 
 

@@ -14,7 +14,7 @@ from baselines.denoiser import released, schedule
 from baselines.denoiser.postprocess import stretched
 from baselines.denoiser.sampler import ancestral_sample, guided
 from baselines.denoiser.weights import load
-from egoactgen_bench.converting import convert
+from egoactgen_bench.weights.converting import convert
 from lego.conditioning import conditioner_of, load_conditioner
 from reference_weights import hashed_weights, seeded
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from egoactgen_bench.converting import convert
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.converting import convert
 from lego.vllm import tower
 from lego.vllm.generating import Sampling, write
 from lego.vllm.model import load

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoactgen_bench import plugins, running
+from egoactgen_bench import plugins
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.records import Request
+from egoactgen_bench.running import stage as running
 from egoactgen_bench.runs import load_run
 from egoactgen_bench.seeds import derive_seed
 from egoactgen_bench.splits import load_split

@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoactgen_bench import extracting, files, images
+from egoactgen_bench import files, images
 from egoactgen_bench.datasets.base import Dataset
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.planning import plan_split
-from egoactgen_bench.preparing import prepare
+from egoactgen_bench.preparing import extracting
+from egoactgen_bench.preparing.planning import plan_split
+from egoactgen_bench.preparing.stage import prepare
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.splits import fingerprint, frames_fingerprint, load_split
 

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from egoactgen_bench import running
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import sha256_file
+from egoactgen_bench.running import stage as running
 from egoactgen_bench.runs import default_name, load_run
 from egoactgen_bench.seeds import derive_seed
 from egoactgen_bench.sharding import Share

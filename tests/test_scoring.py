@@ -14,7 +14,7 @@ import egoactgen_bench
 from drawn_metrics import Counting, Spread, named
 from drawn_runs import contents, damage, in_process, scores_folder
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.scoring import score
+from egoactgen_bench.scoring.stage import score
 from egoactgen_bench.splits import Split, load_split
 
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from baselines.denoiser.conditioning import TextConditioner
 from baselines.denoiser.latent_method import LatentMethod, LatentOptions
 from baselines.denoiser.sampler import ancestral_sample, drawing, guided
-from egoactgen_bench import converting
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.records import Request
 from egoactgen_bench.seeds import torch_generator
+from egoactgen_bench.weights import converting
 
 Features = dict[str, Tensor]  # of one sample, by name, as the conditioner takes them
 

@@ -10,7 +10,7 @@ from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_wor
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 
 if TYPE_CHECKING:
-    from egoactgen_bench.doctor import Diagnosis
+    from egoactgen_bench.scoring.doctor import Diagnosis
 
 
 def register(app: typer.Typer) -> None:
@@ -63,8 +63,8 @@ def doctor(
         raise BenchError(
             "Name a run and a number: `bench doctor RUN --metric lpips --value 36.43`."
         )
-    from egoactgen_bench.doctor import diagnose
     from egoactgen_bench.runs import load_run
+    from egoactgen_bench.scoring.doctor import diagnose
     from egoactgen_bench.splits import load_split
 
     place = current_workspace()

@@ -112,7 +112,7 @@ def convert(
     debug: DebugOption = False,
 ) -> None:
     """Convert a released checkpoint into a folder of safetensors."""
-    from egoactgen_bench import converting
+    from egoactgen_bench.weights import converting
 
     models = current_workspace().models
     done = converting.convert(

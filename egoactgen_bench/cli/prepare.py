@@ -15,8 +15,8 @@ from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
 if TYPE_CHECKING:
     from egoactgen_bench.datasets.base import Dataset
-    from egoactgen_bench.planning import Plan
-    from egoactgen_bench.preparing import Prepared
+    from egoactgen_bench.preparing.planning import Plan
+    from egoactgen_bench.preparing.stage import Prepared
 
 
 def register(app: typer.Typer) -> None:
@@ -75,7 +75,7 @@ def prepare_splits(
 
     Run again, it goes on where it was, and tries again what failed.
     """
-    from egoactgen_bench.planning import open_dataset, plan_split
+    from egoactgen_bench.preparing.planning import open_dataset, plan_split
 
     source = open_dataset(dataset, annotations, videos, subset)
     workers = workers or min(_processors(), 16)
@@ -142,7 +142,7 @@ def _dry_run(plan: "Plan", folder: Path, workers: int) -> int:
 def _prepare(plan: "Plan", folder: Path, workers: int, overwrite: bool) -> int:
     from tqdm import tqdm
 
-    from egoactgen_bench.preparing import prepare
+    from egoactgen_bench.preparing.stage import prepare
 
     with tqdm(total=len(plan.clips), unit="sample", disable=None, leave=False) as bar:
         done = prepare(plan, folder, workers=workers, overwrite=overwrite, on_sample=bar.update)

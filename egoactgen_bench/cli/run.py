@@ -11,7 +11,7 @@ from egoactgen_bench.options import parse_pairs
 from egoactgen_bench.records import is_safe_id
 
 if TYPE_CHECKING:
-    from egoactgen_bench.running import Job
+    from egoactgen_bench.running.stage import Job
     from egoactgen_bench.runs import Run
 
 
@@ -80,7 +80,7 @@ def run(
     debug: DebugOption = False,
 ) -> int:
     """Make a method's images for a split; an interrupted run goes on where it was."""
-    from egoactgen_bench.running import execute, prepare
+    from egoactgen_bench.running.stage import execute, prepare
     from egoactgen_bench.runs import default_name
     from egoactgen_bench.splits import load_split
 
@@ -115,7 +115,7 @@ def run(
 
 
 def _estimate(job: "Job", runs: Path) -> int:
-    from egoactgen_bench.running import estimate
+    from egoactgen_bench.running.stage import estimate
 
     if job.share.rank == 0:
         typer.echo(estimate(job, runs))

@@ -71,7 +71,7 @@ def score(
 ) -> int:
     """Score runs against the split's target frames; an interrupted call goes on where it was."""
     from egoactgen_bench.runs import load_run
-    from egoactgen_bench.scoring import estimate, execute, prepare
+    from egoactgen_bench.scoring.stage import estimate, execute, prepare
     from egoactgen_bench.splits import load_split
 
     place = current_workspace()
@@ -117,7 +117,7 @@ def _words(text: str | None) -> list[str] | None:
 
 def _report(scores: "Scores") -> int:
     """Print the table, what failed and what was left out."""
-    from egoactgen_bench.protocols import left_out
+    from egoactgen_bench.scoring.protocols import left_out
 
     failed = scores.errors.groupby(["run", "sample_id", "code", "detail"], sort=False)["metric"]
     for (run, sample_id, code, detail), metrics in failed:

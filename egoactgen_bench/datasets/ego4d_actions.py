@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.labels import ego4d_label
 from egoactgen_bench.records import is_safe_id
 
 FPS = 30  # of canonical videos and of clips, where all frame numbers count

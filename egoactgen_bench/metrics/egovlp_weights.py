@@ -6,10 +6,10 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
 from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
+from egoactgen_bench.weights.checkpoints import read_checkpoint
 
 Inflation = Literal["zeros", "bilinear"]
 State = dict[str, Tensor]

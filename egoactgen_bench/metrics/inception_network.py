@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import Inception3
 
-from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.batch import Extractor, Size
 from egoactgen_bench.metrics.tensors import evaluating
 from egoactgen_bench.provenance import content_digest
+from egoactgen_bench.weights.checkpoints import read_checkpoint
 
 Mode = Literal["clean", "legacy_pytorch"]
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.tensors import evaluating, resize_bilinear, unit_tensor
+from egoactgen_bench.weights.checkpoints import read_checkpoint
 
 PAIRS_AT_ONCE = 8  # VGG's activations of one pair at 456×256 take a quarter of a gigabyte
 

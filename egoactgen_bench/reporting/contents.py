@@ -7,14 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from egoactgen_bench.candidates import candidates_of
 from egoactgen_bench.descriptions import descriptions_of
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_csv, read_json
-from egoactgen_bench.protocols import PROTOCOLS
 from egoactgen_bench.runs import Run, load_run
 from egoactgen_bench.scores import Scores, load_scores, numeric
-from egoactgen_bench.sources import Candidate
+from egoactgen_bench.scoring.candidates import candidates_of
+from egoactgen_bench.scoring.protocols import PROTOCOLS
+from egoactgen_bench.scoring.sources import Candidate
 from egoactgen_bench.splits import Split
 from egoactgen_bench.workspace import Workspace
 

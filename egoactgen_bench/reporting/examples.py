@@ -11,7 +11,7 @@ from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
 from egoactgen_bench.images import read_rgb, resize
 from egoactgen_bench.reporting.contents import Contents
 from egoactgen_bench.reporting.figures import Figure
-from egoactgen_bench.sources import Frame
+from egoactgen_bench.scoring.sources import Frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

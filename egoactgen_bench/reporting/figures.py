@@ -11,7 +11,7 @@ from egoactgen_bench import charts
 from egoactgen_bench.reporting.agreement import rank_correlations
 from egoactgen_bench.reporting.contents import Answers, Contents
 from egoactgen_bench.scores import Scores
-from egoactgen_bench.tables import Table, layout
+from egoactgen_bench.scoring.tables import Table, layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

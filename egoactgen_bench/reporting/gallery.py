@@ -9,7 +9,7 @@ from egoactgen_bench.errors import SampleError
 from egoactgen_bench.reporting.contents import Contents
 from egoactgen_bench.reporting.thumbnails import name_of
 from egoactgen_bench.scores import Scores
-from egoactgen_bench.sources import Frame
+from egoactgen_bench.scoring.sources import Frame
 
 ROLES = ("input", "target")
 

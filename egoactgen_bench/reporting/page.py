@@ -13,7 +13,7 @@ from markupsafe import Markup
 from egoactgen_bench.pages import environment
 from egoactgen_bench.reporting.contents import Contents
 from egoactgen_bench.scores import Scores
-from egoactgen_bench.tables import SIGNIFICANT, layout
+from egoactgen_bench.scoring.tables import SIGNIFICANT, layout
 
 LONGEST_LIST = 12  # of one option's values on a run's card
 

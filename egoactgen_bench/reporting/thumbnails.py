@@ -10,7 +10,7 @@ from pathlib import Path
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.files import write_bytes
 from egoactgen_bench.images import decode_rgb, resize
-from egoactgen_bench.sources import Frame
+from egoactgen_bench.scoring.sources import Frame
 
 FULL_HEIGHT, SMALL_HEIGHT = 256, 144
 MOST_FULL = 4_000  # pictures; more than that are shown small, so that the folder stays handy

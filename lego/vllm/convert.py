@@ -9,10 +9,10 @@ from torch import Tensor
 
 from baselines.denoiser.strict import fill, refuse
 from baselines.denoiser.weights import quiet
-from egoactgen_bench.checkpoints import read_checkpoint
-from egoactgen_bench.converting import Converter
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
+from egoactgen_bench.weights.checkpoints import read_checkpoint
+from egoactgen_bench.weights.converting import Converter
 from lego.vllm.prompting import IMAGE, LLAMA_2
 from lego.vllm.tower import TOWER, Tower, find_tower
 

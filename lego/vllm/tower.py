@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from egoactgen_bench.checkpoints import read_checkpoint
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, sha256_file
+from egoactgen_bench.weights.checkpoints import read_checkpoint
 
 TOWER = "model.vision_tower.vision_tower."  # its prefix in the shards
 INNER = "vision_model."

@@ -11,7 +11,7 @@ from PIL import Image
 from egoactgen_bench import plugins
 from egoactgen_bench.metrics.base import Metric, Setting
 from egoactgen_bench.metrics.batch import Batch
-from egoactgen_bench.protocols import PROTOCOLS
+from egoactgen_bench.scoring.protocols import PROTOCOLS
 from metric_contract import check_contract, drawn_items
 
 NAMES = list(plugins.registered("metrics"))

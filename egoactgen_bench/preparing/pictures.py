@@ -39,7 +39,9 @@ class PictureReader:
                 yield wanted[0], self._image_file(path)
 
     def _video(self, path: Path, wanted: list[FrameSource]) -> Iterator[tuple[FrameSource, Found]]:
-        from egoactgen_bench.video import VideoReader  # heavy, and data sets of images need none
+        from egoactgen_bench.video.reading import (
+            VideoReader,  # heavy, and data sets of images need none
+        )
 
         try:
             reader = VideoReader(path)

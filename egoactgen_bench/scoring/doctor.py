@@ -18,18 +18,18 @@ import numpy as np
 import pandas as pd
 
 from egoactgen_bench import plugins
-from egoactgen_bench.candidates import candidates_of
 from egoactgen_bench.descriptions import descriptions_of
 from egoactgen_bench.devices import resolve_device
 from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.measuring import Failure
 from egoactgen_bench.metrics.base import Metric, Setting
 from egoactgen_bench.metrics.batch import Role
 from egoactgen_bench.metrics.suspects import Axes, Way
 from egoactgen_bench.runs import Run
-from egoactgen_bench.sources import Samples
+from egoactgen_bench.scoring.candidates import candidates_of
+from egoactgen_bench.scoring.measuring import Failure
+from egoactgen_bench.scoring.sources import Samples
+from egoactgen_bench.scoring.variants import Labels, Trials, Variant, Ways
 from egoactgen_bench.splits import Split
-from egoactgen_bench.variants import Labels, Trials, Variant, Ways
 
 CONSIDERED = 100_000  # combinations whose value is predicted at most, fewest deviations first
 COLUMNS = ("variant", "value", "distance", "n", "deviations")

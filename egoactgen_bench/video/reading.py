@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.video_decoding import Found, frames_from
-from egoactgen_bench.video_stream import VideoStream
+from egoactgen_bench.video.decoding import Found, frames_from
+from egoactgen_bench.video.stream import VideoStream
 
 SEEK_WORTH = 0.5  # seconds to the next keyframe from which a jump beats decoding on
 BLIND_SEEK_WORTH = 10.0  # the same where the container's index does not reach

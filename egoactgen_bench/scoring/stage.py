@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench import provenance
-from egoactgen_bench.candidates import candidates_of
 from egoactgen_bench.descriptions import descriptions_of
 from egoactgen_bench.devices import resolve_device
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json, write_text
-from egoactgen_bench.measuring import Measurer, Outcome, gather
 from egoactgen_bench.metrics.base import CAPTIONERS, Setting
 from egoactgen_bench.metrics.batch import Role
-from egoactgen_bench.protocols import PUBLISHED_PROTOCOL, Selection, left_out, select
-from egoactgen_bench.published import published_rows
 from egoactgen_bench.runs import Run
 from egoactgen_bench.scores import Scores
+from egoactgen_bench.scoring.candidates import candidates_of
+from egoactgen_bench.scoring.measuring import Measurer, Outcome, gather
+from egoactgen_bench.scoring.protocols import PUBLISHED_PROTOCOL, Selection, left_out, select
+from egoactgen_bench.scoring.published import published_rows
+from egoactgen_bench.scoring.slices import all_slices
+from egoactgen_bench.scoring.sources import Candidate, Frame, Samples
+from egoactgen_bench.scoring.summarising import Tables, tabulate
+from egoactgen_bench.scoring.tables import latex, markdown, plain
 from egoactgen_bench.sharding import Share
-from egoactgen_bench.slices import all_slices
-from egoactgen_bench.sources import Candidate, Frame, Samples
 from egoactgen_bench.splits import Split
-from egoactgen_bench.summarising import Tables, tabulate
-from egoactgen_bench.tables import latex, markdown, plain
 
 TABLES = (
     "scores.csv",

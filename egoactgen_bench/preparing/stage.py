@@ -12,7 +12,8 @@ import pandas as pd
 
 from egoactgen_bench.datasets.base import Dataset
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.extracting import (
+from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json
+from egoactgen_bench.preparing.extracting import (
     ROLES,
     Failed,
     Job,
@@ -23,8 +24,7 @@ from egoactgen_bench.extracting import (
     frame_name,
     read_journals,
 )
-from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json
-from egoactgen_bench.planning import Plan, by_reason
+from egoactgen_bench.preparing.planning import Plan, by_reason
 from egoactgen_bench.provenance import versions
 from egoactgen_bench.records import ActionClip, Rejection
 from egoactgen_bench.splits import COLUMNS, Split, fingerprint, frames_fingerprint, load_split

@@ -18,7 +18,7 @@ from pathlib import Path
 from egoactgen_bench import images
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.files import sha256_bytes, write_bytes
-from egoactgen_bench.pictures import Found, PictureReader
+from egoactgen_bench.preparing.pictures import Found, PictureReader
 from egoactgen_bench.records import FrameSource
 
 ROLES = ("input", "target")

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from egoactgen_bench.measuring import Failure, Measurer
 from egoactgen_bench.metrics.base import Metric, Setting
 from egoactgen_bench.metrics.batch import Batch, Role
 from egoactgen_bench.metrics.suspects import Way
 from egoactgen_bench.options import Options, resolve
-from egoactgen_bench.protocols import obstacle
-from egoactgen_bench.sources import Candidate, Samples
+from egoactgen_bench.scoring.measuring import Failure, Measurer
+from egoactgen_bench.scoring.protocols import obstacle
+from egoactgen_bench.scoring.sources import Candidate, Samples
 
 Ways = Mapping[str, Way]  # label → way
 Labels = tuple[str, ...]

@@ -9,16 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from egoactgen_bench import answers, plugins, provenance
+from egoactgen_bench import plugins, provenance
 from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.devices import DTYPES, resolve_device
 from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
 from egoactgen_bench.files import read_json, sha256_bytes, sha256_file
 from egoactgen_bench.images import read_rgb, write_png
-from egoactgen_bench.journal import Journal
 from egoactgen_bench.methods import Method, Setting
 from egoactgen_bench.options import resolve
 from egoactgen_bench.records import Request
+from egoactgen_bench.running import answers
+from egoactgen_bench.running.journal import Journal
 from egoactgen_bench.runs import OK, Run
 from egoactgen_bench.seeds import derive_seed
 from egoactgen_bench.sharding import Share

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.runs import OK, Run
-from egoactgen_bench.sources import OUTPUT_COLUMNS, Candidate
+from egoactgen_bench.scoring.sources import OUTPUT_COLUMNS, Candidate
 from egoactgen_bench.splits import Split
 
 REFERENCES = {"target": "target", "copy-input": "input"}  # name → the frame that is the output

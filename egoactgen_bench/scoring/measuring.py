@@ -21,8 +21,7 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.features import ABSENT, FeatureCache, StoredRows, short_keys
 from egoactgen_bench.metrics.base import Metric
 from egoactgen_bench.metrics.batch import Batch, Role
-from egoactgen_bench.sharding import Share
-from egoactgen_bench.sources import (
+from egoactgen_bench.scoring.sources import (
     Candidate,
     Content,
     Entry,
@@ -32,6 +31,7 @@ from egoactgen_bench.sources import (
     Source,
     content,
 )
+from egoactgen_bench.sharding import Share
 
 Rows = NDArray[np.floating]
 Positions = NDArray[np.intp]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from egoactgen_bench import statistics
 from egoactgen_bench.features import StoredRows
-from egoactgen_bench.measuring import Failure, Measurer, Outcome
 from egoactgen_bench.metrics.base import Metric
 from egoactgen_bench.scores import CAPTION_COLUMNS, COMPARISON_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
+from egoactgen_bench.scoring.measuring import Failure, Measurer, Outcome
 from egoactgen_bench.seeds import derive_seed
 
 BOOTSTRAP_SEED = derive_seed(0, "bootstrap")

@@ -1,0 +1,1 @@
+"""Exact frames of videos: the one on screen at a time, by presentation time."""
