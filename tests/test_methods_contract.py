@@ -40,6 +40,7 @@ CALLS = {
     "images": _finished_images,
     "lego": _few_steps,
     "ip2p": _few_steps,
+    "proxedit": _few_steps,
     "sdedit": _few_steps,
 }
 

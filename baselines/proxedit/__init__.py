@@ -1,0 +1,1 @@
+"""ProxEdit: negative-prompt inversion with proximal guidance and prompt-to-prompt attention."""
