@@ -19,7 +19,9 @@ def write(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, 
 
     new = folder / f"checkpoint-{step:08d}"
     with replacing(new / TENSORS) as path:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+        # Copies, since an optimiser may share one table among all parameters.
+        copies = {name: t.detach().to("cpu", copy=True) for name, t in tensors.items()}
+        save_file({name: tensor.contiguous() for name, tensor in copies.items()}, path)
     write_json(new / STATE, state | {"step": step})
     for old in set(folder.glob("checkpoint-*")) - {new}:
         shutil.rmtree(old)

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from baselines.denoiser import schedule
 from baselines.denoiser.conditioning import TextConditioner
 from baselines.denoiser.weights import LatentModel
+from baselines.finetuning import networks
 from baselines.finetuning.fitting import Batch, Lesson
 from baselines.finetuning.frames import Latents, Pair
 from baselines.finetuning.options import FinetuningOptions
@@ -42,7 +43,9 @@ class Denoising(Lesson):
         self.edits = model.unet.config.in_channels > model.vae.config.latent_channels
         kept = schedule.alphas_cumprod()
         self.signal, self.noise = kept.sqrt().float(), (1 - kept).sqrt().float()
-        self.unet.requires_grad_(True).train()
+        self.unet.requires_grad_(not options.lora).train()
+        if options.lora:
+            networks.adapt(self.unet, options.lora, seed)
         self.text_encoder.requires_grad_(options.train_text).train(options.train_text)
         if options.gradient_checkpointing:
             self.unet.enable_gradient_checkpointing()

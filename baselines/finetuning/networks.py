@@ -65,6 +65,23 @@ def widen(unet: Any, channels: int) -> None:
     unet.register_to_config(in_channels=channels)
 
 
+def adapt(unet: Any, rank: int, seed: int) -> None:
+    """Let a frozen `unet` learn updates of its attention (LoRA, arXiv 2106.09685), and conv_in."""
+    from peft import LoraConfig
+
+    attention = ["to_q", "to_k", "to_v", "to_out.0"]
+    chosen = LoraConfig(r=rank, lora_alpha=rank, target_modules=attention)
+    with seeded(derive_seed(seed, "lora")):
+        unet.add_adapter(chosen)
+    unet.conv_in.requires_grad_(True)
+
+
+def merge(unet: Any) -> None:
+    """Make what `adapt` added part of the weights."""
+    unet.fuse_lora()
+    unet.unload_lora()
+
+
 def from_scratch(vae: Any, channels: int, size: int, seed: int) -> weights.LatentModel:
     """Small networks that have learnt nothing, over a trained autoencoder."""
     from diffusers import UNet2DConditionModel

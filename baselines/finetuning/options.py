@@ -52,6 +52,9 @@ class FinetuningOptions(FittingOptions):
         description="p: u < 2p drops the prompt, p ≤ u < 3p the image; u uniform for each sample",
     )
     train_text: bool = Field(False, description="train the text encoder too")
+    lora: int = Field(
+        0, ge=0, description="rank of the updates of the UNet's attention; 0: train all of the UNet"
+    )
     gradient_checkpointing: bool = Field(False, description="less memory for more time")
 
 

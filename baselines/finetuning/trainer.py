@@ -71,6 +71,8 @@ class DenoiserTrainer(Trainer[OptionsT]):
             model, conditioner, pairs, latents, self.features_of, self.options, self.task.seed
         )
         curve = Fitting(lesson, self.options, self.task).run()
+        if self.options.lora:
+            networks.merge(model.unet)
         if state.is_main_process:
             self.save(model, conditioner)
             curve.write(self.task.folder)
