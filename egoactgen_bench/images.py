@@ -41,7 +41,13 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data))
         image.load()
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except (
+        OSError,
+        UnidentifiedImageError,
+        SyntaxError,
+        ValueError,
+        Image.DecompressionBombError,
+    ) as error:
         raise SampleError("undecodable_image", f"{name}: {error}") from None
     if image.mode != "RGB":
         raise SampleError("unsupported_image", f"{name}: mode {image.mode}, wanted 8-bit RGB")

@@ -4,7 +4,7 @@ Values are (n, columns) float64 with NaN where a sample has none; a value may be
 of an identical pair). `clusters` is (n,) int64, numbered from 0 without gaps.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,15 @@ def mean_difference(differences: Floats) -> float:
     if not len(present) or {np.inf, -np.inf} <= set(present[np.isinf(present)].tolist()):
         return float("nan")
     return float(np.mean(present))
+
+
+def paired_tests(
+    values: Floats, pairs: Sequence[tuple[int, int]], clusters: Clusters, seed: int = 0
+) -> tuple[list[float], Floats]:
+    """For each pair of columns the mean difference a − b, and its uncorrected p-value."""
+    differences = np.stack([paired_differences(values[:, a], values[:, b]) for a, b in pairs], 1)
+    sizes = [mean_difference(each) for each in differences.T]
+    return sizes, sign_flip_test(differences, clusters, seed=seed)
 
 
 def sign_flip_test(

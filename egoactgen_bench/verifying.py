@@ -11,8 +11,9 @@ import pandas as pd
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_csv, read_json, sha256_file
 from egoactgen_bench.splits import TIME_COLUMNS, Split, fingerprint, frames_fingerprint, load_split
+from egoactgen_bench.submissions import archive
 
-MANIFESTS = ("split.json", "run.json", "score.json", "study.json")
+MANIFESTS = ("split.json", "run.json", "score.json", "study.json", "pack.json")
 # Columns of a samples.csv that name a file, each with the column of its sha256.
 HASHED = {"input_frame": "input_sha256", "target_frame": "target_sha256", "image": "sha256"}
 TABLES = ("samples.csv", "rejected.csv")
@@ -20,11 +21,15 @@ PICTURE_FOLDERS = ("frames", "images")
 
 
 def verify(folder: Path) -> list[str]:
-    """One sentence for each thing that differs in a split, run, score or study; none if all holds.
+    """One sentence for each thing that differs from what a manifest says; none if all holds.
+
+    `folder` is a split, run, score or study, or an archive of `bench pack`.
 
     Every file with a recorded sha256 is read: those under `files` in a manifest, and those that
     samples.csv lists. A split's fingerprints and counts are recomputed as well.
     """
+    if folder.is_file():
+        return archive.differences(folder)
     manifest = next((name for name in MANIFESTS if (folder / name).is_file()), None)
     if manifest is None:
         raise BenchError(

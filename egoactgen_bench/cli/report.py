@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.errors import BenchError
 
 
 def register(app: typer.Typer) -> None:
@@ -14,6 +15,13 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
+    archive: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[ARCHIVE.zip]...",
+            help="Archives of `bench pack`, to lay side by side (default: the workspace's scores).",
+        ),
+    ] = None,
     split: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
@@ -33,13 +41,24 @@ def report(
     debug: DebugOption = False,
 ) -> None:
     """Write one page of everything scored: table, figures, gallery, run cards, people's votes."""
-    from egoactgen_bench.reporting.building import report
+    from egoactgen_bench.reporting import building
     from egoactgen_bench.splits import load_split
 
     place = current_workspace()
-    loaded = load_split(place.find_split(split))
     chosen = [word.strip() for word in (ids or "").split(",") if word.strip()]
-    made = report(loaded, place.root, out, ids=chosen, descriptions=descriptions, progress=True)
+    if archive:
+        if split or descriptions:
+            raise BenchError("Archives name their split: --split and --descriptions do not apply.")
+        made = building.report_submissions(archive, place.root, out, ids=chosen, progress=True)
+    else:
+        made = building.report(
+            load_split(place.find_split(split)),
+            place.root,
+            out,
+            ids=chosen,
+            descriptions=descriptions,
+            progress=True,
+        )
     for notice in made.notices:
         typer.echo(notice)
     typer.echo(f"Report in {made.page}: open it in a browser.")

@@ -17,7 +17,9 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A split, run, score or study.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A split, run, score, study or archive.")
+    ],
     against: Annotated[
         Path | None,
         typer.Option(metavar="SPLIT.JSON", help="Compare a split with a standard one as well."),
@@ -25,7 +27,7 @@ def verify(
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:
-    """Recompute the hashes of a split, run, score or study, and name what differs."""
+    """Recompute the hashes of a split, run, score, study or archive, and name what differs."""
     from egoactgen_bench import verifying
 
     differences = verifying.verify(folder)

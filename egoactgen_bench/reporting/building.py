@@ -7,7 +7,7 @@ from pathlib import Path
 from egoactgen_bench import charts
 from egoactgen_bench.files import write_text
 from egoactgen_bench.reporting import figures, page
-from egoactgen_bench.reporting.contents import Contents, gather
+from egoactgen_bench.reporting.contents import Contents, gather, gather_submissions
 from egoactgen_bench.reporting.examples import example_figure
 from egoactgen_bench.reporting.gallery import frames, gallery
 from egoactgen_bench.reporting.thumbnails import Thumbnails, height_for, name_of
@@ -39,6 +39,24 @@ def report(
     place = Workspace(workspace)
     contents = gather(place, split, descriptions)
     return build(contents, folder or place.report(split.name), ids, progress)
+
+
+def report_submissions(
+    archives: Sequence[Path],
+    workspace: Path,
+    folder: Path | None = None,
+    *,
+    ids: Sequence[str] = (),
+    progress: bool = False,
+) -> Report:
+    """Report what several groups packed, side by side, after checking each archive.
+
+    Writes to `folder` (default: reports/<split>-submissions).
+    """
+    place = Workspace(workspace)
+    contents = gather_submissions(place, archives)
+    folder = folder or place.report(f"{contents.split.name}-submissions")
+    return build(contents, folder, ids, progress)
 
 
 def build(

@@ -14,8 +14,10 @@ from egoactgen_bench.runs import Run, load_run
 from egoactgen_bench.scores import Scores, load_scores, numeric
 from egoactgen_bench.scoring.candidates import candidates_of
 from egoactgen_bench.scoring.protocols import PROTOCOLS
+from egoactgen_bench.scoring.slices import all_slices
 from egoactgen_bench.scoring.sources import Candidate
-from egoactgen_bench.splits import Split
+from egoactgen_bench.splits import Split, load_split
+from egoactgen_bench.submissions.joining import join
 from egoactgen_bench.workspace import Workspace
 
 
@@ -75,6 +77,32 @@ def gather(workspace: Workspace, split: Split, descriptions: str | None = None) 
         _answers(workspace, split, notices),
         notices,
     )
+
+
+def gather_submissions(workspace: Workspace, archives: Sequence[Path]) -> Contents:
+    """What several groups packed, side by side; frames and actions from the workspace's split."""
+    joined = join(archives, workspace.root / "submissions", _splits(workspace))
+    known = "verb" in joined.split.samples
+    slices = [
+        all_slices(scores, joined.split) if known else pd.DataFrame(columns=["by", "part", "run"])
+        for scores in joined.scores
+    ]
+    texts = descriptions_of(joined.split, None) if known else None
+    return Contents(
+        joined.split,
+        joined.scores,
+        joined.candidates,
+        joined.manifests,
+        slices,
+        texts.texts if texts else {},
+        notices=joined.notices,
+    )
+
+
+def _splits(workspace: Workspace) -> dict[str, Split]:
+    """The workspace's splits that have frames, by fingerprint."""
+    found = (load_split(path.parent) for path in sorted(workspace.splits.glob("*/split.json")))
+    return {split.fingerprint: split for split in found if split.frames_fingerprint is not None}
 
 
 def _scores(workspace: Workspace, split: Split) -> list[Scores]:

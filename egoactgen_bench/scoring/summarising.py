@@ -167,15 +167,9 @@ def _comparisons(
     found: list[tuple[Any, ...]] = []
     for column in columns if pairs else []:
         if column.metric.per_sample:
-            differences = np.stack(
-                [
-                    statistics.paired_differences(column.values[:, a], column.values[:, b])
-                    for a, b in pairs
-                ],
-                axis=1,
+            sizes, p_values = statistics.paired_tests(
+                column.values, pairs, clusters, PERMUTATION_SEED
             )
-            sizes = [statistics.mean_difference(each) for each in differences.T]
-            p_values = statistics.sign_flip_test(differences, clusters, seed=PERMUTATION_SEED)
         elif swaps:
             tested = [_swap(column, a, b, clusters, swaps) for a, b in pairs]
             sizes, p_values = [size for size, _ in tested], np.array([p for _, p in tested])
