@@ -8,6 +8,7 @@ import typer
 from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.records import is_safe_id
+from lego.cli_tune import tune
 
 if TYPE_CHECKING:
     from lego.curation.chat import Chat
@@ -54,8 +55,10 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Start anew."
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the program."""
-    lego = typer.Typer(no_args_is_help=True, help="LEGO's language stages: curate, enrich, embed.")
-    for command in (curate, enrich, embed):
+    lego = typer.Typer(
+        no_args_is_help=True, help="LEGO's language stages: curate, tune, enrich, embed."
+    )
+    for command in (curate, tune, enrich, embed):
         lego.command()(command)
     app.add_typer(lego, name="lego")
 

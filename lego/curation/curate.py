@@ -215,6 +215,7 @@ def instruction(sample: Sample, description: str, seed: int) -> dict[str, Any]:
     return {
         "id": sample_id,
         "image": sample["input_frame"],
+        "action": sample["action"],
         "conversations": [
             {"from": "human", "value": f"{IMAGE}\n{template.format(sample['action'])}"},
             {"from": "gpt", "value": description},

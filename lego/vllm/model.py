@@ -32,6 +32,13 @@ class VLLM:
         return int(self.model.config.image_token_id)
 
     @property
+    def patches(self) -> int:
+        """How many tokens an image takes."""
+        tower = self.model.config.vision_config
+        whole = self.model.config.vision_feature_select_strategy == "full"
+        return int((tower.image_size // tower.patch_size) ** 2) + whole
+
+    @property
     def ends(self) -> frozenset[int]:
         """The tokens that end a description. The begin token does too, as in the authors' code."""
         return frozenset([self.tokenizer.eos_token_id, self.tokenizer.bos_token_id])
