@@ -47,7 +47,7 @@ def test_descriptions_become_instruction_data(bench, drawn_split):
     samples = pd.read_csv(drawn_split / "samples.csv")
     assert [entry["id"] for entry in data] == list(samples["sample_id"])
     for entry, sample in zip(data, samples.to_dict("records"), strict=True):
-        assert entry.keys() == {"id", "image", "conversations"}
+        assert entry.keys() == {"id", "image", "action", "conversations"}
         assert (drawn_split / entry["image"]).is_file()
         human, gpt = entry["conversations"]
         assert human["from"] == "human"

@@ -44,13 +44,6 @@ ANSWERS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def fresh_accelerate():
-    from accelerate.state import AcceleratorState
-
-    AcceleratorState._reset_state(reset_partial_state=True)
-
-
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     return write_tiny_vllm(tmp_path_factory.mktemp("vllm") / "tiny-vllm")
@@ -173,6 +166,7 @@ def test_from_the_command_line_to_descriptions(bench, data, weights):
     assert [step for step, _ in manifest["loss"]] == list(range(1, 19))
     assert losses[-1] < losses[0] / 1.5
     assert manifest["options"]["resolved"]["templates"] == "drawn"
+    assert manifest["options"]["passed"] == {key: str(value) for key, value in SMALL.items()}
     assert manifest["split"] == "drawn-val"
     before, after = weights_of(weights), weights_of(folder)
     assert before.keys() == after.keys()
@@ -182,9 +176,9 @@ def test_from_the_command_line_to_descriptions(bench, data, weights):
 
     again = bench("lego", "tune", "--weights", weights, *options, "--device", "cpu")
     assert (again.status, again.out) == (0, result.out)
-    other = bench("lego", "tune", "--weights", weights, "--seed", "1", "--device", "cpu")
+    other = bench("lego", "tune", "--weights", weights, "--seed", "1", "--device", "cpu", *options)
     assert other.status == 2
-    assert "was made otherwise (options, seed): choose another --name" in other.err
+    assert "was made otherwise (seed): choose another --name" in other.err
     described = bench(
         *("lego", "enrich", "--weights", "vllm-drawn-val", "--max-new-tokens", "8"),
         *("--device", "cpu"),
@@ -239,7 +233,7 @@ def test_a_checkpoint_stays_until_the_next_is_whole(tuned, tmp_path, monkeypatch
     with pytest.raises(Killed):
         tuned()
     whole = tmp_path / "tuned.parts" / "checkpoint-00000005"
-    assert len(json.loads((whole / tuning.STATE).read_text())["losses"]) == 5
+    assert len(json.loads((whole / tuning.STATE).read_text())["curve"]) == 5
     # What does not learn is not written again and again.
     assert not any(TOWER in name for name in weights_of(whole))
 

@@ -58,7 +58,9 @@ class Fitting:
         self.average = Average(self.parameters, options.ema_decay)
         self.curve = Curve()
         self.model = self.accelerator.prepare_model(self.lesson)
-        self.size = _micro_batch(options, self.accelerator.num_processes)
+        self.size = micro_batch(
+            options.batch_size, options.micro_batch, self.accelerator.num_processes
+        )
         self.rounds = options.batch_size // (self.size * self.accelerator.num_processes)
 
     def run(self) -> Curve:
@@ -154,14 +156,14 @@ def _optimizer(options: FittingOptions, parameters: list[Tensor]) -> torch.optim
     return eight_bit
 
 
-def _micro_batch(options: FittingOptions, processes: int) -> int:
+def micro_batch(batch_size: int, most: int, processes: int) -> int:
     """The largest micro-batch that parts the batch evenly among processes and rounds."""
-    if options.batch_size % processes:
+    if batch_size % processes:
         raise BenchError(
-            f"batch_size={options.batch_size} cannot be shared evenly by {processes} processes."
+            f"batch_size={batch_size} cannot be shared evenly by {processes} processes."
         )
-    share = options.batch_size // processes
-    return next(size for size in range(min(options.micro_batch, share), 0, -1) if not share % size)
+    share = batch_size // processes
+    return next(size for size in range(min(most, share), 0, -1) if not share % size)
 
 
 def _ahead(make: Callable[..., T], arguments: Iterable[tuple[int, int]]) -> Iterator[T]:

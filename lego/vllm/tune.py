@@ -2,11 +2,8 @@
 
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from egoactgen_bench import provenance
 from egoactgen_bench.errors import BenchError
@@ -17,8 +14,9 @@ from lego.vllm.model import check_folder
 from lego.vllm.tuning import Tuning, TuningOptions
 
 MANIFEST, PLAN = "train.json", "plan.json"
+# Options that do not shape the result; a tuning may go on with others.
+MECHANICS = {"checkpoint_every", "gradient_checkpointing", "micro_batch"}
 PACKAGES = ("accelerate", "deepspeed", "peft", "tokenizers", "torch", "transformers")
-POINTS = 100  # of the curve in the manifest
 
 
 def tune(
@@ -45,12 +43,13 @@ def tune(
     instructions = read_instructions(data, images)
     parts = out.with_name(f"{out.name}.parts")
     tuning = Tuning(weights, instructions, chosen, parts, seed, device)
+    told_options = {"passed": passed, "resolved": chosen.model_dump()}
     main = tuning.accelerator.is_main_process
     finished = (out / MANIFEST).is_file() and not overwrite
     if main:
         plan = {
             "method": "vllm",
-            "options": {"passed": passed, "resolved": chosen.model_dump()},
+            "options": {"resolved": chosen.model_dump(exclude=MECHANICS)},
             "seed": seed,
             "data": {"name": data.name, "sha256": sha256_file(data), "count": len(instructions)},
             "base": {"name": weights.resolve().name, "weights": _hashes(weights)},
@@ -60,14 +59,11 @@ def tune(
         _begin(plan, out, parts, launch, overwrite)
     tuning.accelerator.wait_for_everyone()
     if not finished:
-        start = time.perf_counter()
         tuning.prepare()
-        before = len(tuning.losses)
-        _run(tuning, progress and main)
-        seconds = (time.perf_counter() - start) / max(tuning.steps - before, 1)
+        tuning.run(progress and main)
         values = tuning.result()
         if main:
-            _finish(tuning, values, plan, out, seconds)
+            _finish(tuning, values, plan | {"options": told_options}, out)
             shutil.rmtree(parts)
         tuning.accelerator.wait_for_everyone()
     found: dict[str, Any] = read_json(out / MANIFEST)
@@ -83,6 +79,9 @@ def _begin(plan: dict[str, Any], out: Path, parts: Path, launch: str, overwrite:
     for path, wanted in ((out / MANIFEST, plan), (parts / PLAN, plan | {"launch": launch})):
         if path.is_file() and not overwrite:
             found = read_json(path)
+            resolved = found.get("options", {}).get("resolved", {})
+            kept = {key: value for key, value in resolved.items() if key not in MECHANICS}
+            found |= {"options": {"resolved": kept}}
             changed = [key for key in wanted if found.get(key) != wanted[key]]
             if changed:
                 raise BenchError(
@@ -93,23 +92,7 @@ def _begin(plan: dict[str, Any], out: Path, parts: Path, launch: str, overwrite:
         write_json(parts / PLAN, plan | {"launch": launch})
 
 
-def _run(tuning: Tuning, progress: bool) -> None:
-    from tqdm import tqdm
-
-    done = len(tuning.losses)
-    hidden = None if progress else True  # None: shown on a terminal
-    with tqdm(total=tuning.steps, initial=done, unit="step", disable=hidden) as bar:
-
-        def tell(step: int, loss: float) -> None:
-            bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-            bar.update()
-
-        tuning.run(tell)
-
-
-def _finish(
-    tuning: Tuning, values: dict[str, Any], plan: dict[str, Any], out: Path, seconds: float
-) -> None:
+def _finish(tuning: Tuning, values: dict[str, Any], plan: dict[str, Any], out: Path) -> None:
     """Write the whole folder under another name, the manifest last, and give it its own."""
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name[:40]}.") as temporary:
         made = Path(temporary) / "made"
@@ -124,8 +107,7 @@ def _finish(
                 path.name: sha256_file(path) for path in sorted(made.glob("*.safetensors"))
             },
             "steps": tuning.steps,
-            "loss": _curve(tuning.losses),
-            "timing": {"seconds_per_step": round(seconds, 4)},
+            **tuning.curve.summary(),
             "device": f"{tuning.accelerator.num_processes} × {device}",
             "versions": provenance.versions(PACKAGES),
         }
@@ -144,10 +126,3 @@ def _replaced(name: str) -> bool:
 def _hashes(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.iterdir() if path.is_file())
     return {path.name: sha256_file(path) for path in files}
-
-
-def _curve(losses: list[float]) -> list[list[float]]:
-    """At most `POINTS` of (step, mean loss since the point before)."""
-    spans = np.array_split(np.arange(len(losses)), min(POINTS, len(losses)))
-    values = np.array(losses)
-    return [[int(span[-1]) + 1, round(float(values[span].mean()), 6)] for span in spans]

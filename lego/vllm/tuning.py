@@ -2,7 +2,8 @@
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from baselines.finetuning.curve import Curve
+from baselines.finetuning.fitting import micro_batch
 from egoactgen_bench.devices import resolve_device
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json, write_json
@@ -75,12 +78,12 @@ class Tuning:
         if options.templates == "drawn":
             check_actions(instructions)
         self.steps = options.steps(len(instructions))
-        self.losses: list[float] = []
-        half = options.precision == "bfloat16"
-        cpu = resolve_device(device) == "cpu"
-        self.accelerator = Accelerator(cpu=cpu, mixed_precision="bf16" if half else "no")
+        self.curve = Curve()
+        self.accelerator = Accelerator(cpu=resolve_device(device) == "cpu")
+        if self.accelerator.mixed_precision == "bf16" and options.precision != "bfloat16":
+            raise BenchError("accelerate's configuration computes in bf16: -o precision=bfloat16.")
         processes = self.accelerator.num_processes
-        self.size = _micro_batch(options, processes)
+        self.size = micro_batch(options.batch_size, options.micro_batch, processes)
         self.rounds = options.batch_size // (self.size * processes)
         self.weights = weights
 
@@ -113,12 +116,19 @@ class Tuning:
             accelerator.register_save_state_pre_hook(_without_frozen)
         self._restore()
 
-    def run(self, tell: Callable[[int, float], None]) -> None:
-        """Do the steps that are missing; `tell` hears of each step and its loss."""
-        while (step := len(self.losses)) < self.steps:
-            self.losses.append(self._step(step))
-            tell(step, self.losses[-1])
-            done = len(self.losses)
+    def run(self, progress: bool) -> None:
+        """Do the steps that are missing."""
+        from tqdm import tqdm
+
+        hidden = None if progress else True  # None: shown on a terminal
+        done = len(self.curve)
+        bar = tqdm(range(done, self.steps), total=self.steps, initial=done, disable=hidden)
+        for step in bar:
+            start = time.perf_counter()
+            loss = self._step(step)
+            self.curve.add(loss, time.perf_counter() - start)
+            bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            done = len(self.curve)
             if done % self.options.checkpoint_every == 0 and done < self.steps:
                 self._checkpoint()
 
@@ -165,7 +175,9 @@ class Tuning:
     def _loss(self, batch: Batch) -> Tensor:
         batch = {name: tensor.to(self.accelerator.device) for name, tensor in batch.items()}
         labels = batch.pop("labels")
-        logits = self.model(**batch, use_cache=False).logits
+        half = self.options.precision == "bfloat16"
+        with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=half):
+            logits = self.model(**batch, use_cache=False).logits
         return answer_loss(logits, labels, self.vllm.words)
 
     def _batch(self, step: int, number: int) -> Batch:
@@ -190,12 +202,12 @@ class Tuning:
 
     def _checkpoint(self) -> None:
         """Write a checkpoint beside the old one, which goes when the new one is whole."""
-        done = len(self.losses)
+        done = len(self.curve)
         new = self.folder / f"checkpoint-{done:08d}"
         self.accelerator.save_state(new)
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            write_json(new / STATE, {"losses": self.losses})
+            write_json(new / STATE, {"curve": self.curve.rows})
             for old in set(self.folder.glob("checkpoint-*")) - {new}:
                 shutil.rmtree(old)
         self.accelerator.wait_for_everyone()
@@ -205,7 +217,7 @@ class Tuning:
         if whole:
             lenient: dict[str, Any] = {} if self.sharded else {"strict": False}
             self.accelerator.load_state(whole[-1], **lenient)
-            self.losses = read_json(whole[-1] / STATE)["losses"]
+            self.curve = Curve(read_json(whole[-1] / STATE)["curve"])
 
 
 def _without_frozen(models: list[Any], weights: list[dict[str, Tensor]], folder: str) -> None:
@@ -214,13 +226,3 @@ def _without_frozen(models: list[Any], weights: list[dict[str, Tensor]], folder:
         kept = set(learnt(model))
         for name in state.keys() - kept:
             del state[name]
-
-
-def _micro_batch(options: TuningOptions, processes: int) -> int:
-    """The largest micro-batch that parts the batch evenly among processes and rounds."""
-    share, rest = divmod(options.batch_size, processes)
-    if rest:
-        raise BenchError(
-            f"batch_size={options.batch_size} cannot be shared evenly by {processes} processes."
-        )
-    return next(size for size in range(min(options.micro_batch, share), 0, -1) if not share % size)
