@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from egoactgen_bench.converting import convert
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.splits import load_split
+from egoactgen_bench.weights.converting import convert
 from lego.curation.curate import instruction
 from lego.vllm import tuning
 from lego.vllm.instructions import read_instructions
