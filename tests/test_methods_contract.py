@@ -18,6 +18,7 @@ from egoactgen_bench.runs import load_run
 from egoactgen_bench.seeds import derive_seed
 from egoactgen_bench.splits import load_split
 from tests.conftest import write_drawn_split
+from tests.test_diffusers_pipeline import write_pipeline
 
 COUNT = 4
 
@@ -35,8 +36,14 @@ def _few_steps(folder: Path) -> dict:
     return {"options": {"steps": 2}}
 
 
+def _tiny_pipeline(folder: Path) -> dict:
+    saved = write_pipeline(folder / "edit", "edit")
+    return {"method": f"diffusers:{saved}", "options": {"steps": 2}}
+
+
 # method → how to call it in a folder of the test's own: arguments of `running.prepare`
 CALLS = {
+    "diffusers": _tiny_pipeline,
     "images": _finished_images,
     "lego": _few_steps,
     "ip2p": _few_steps,
