@@ -113,6 +113,11 @@ def speed(options: argparse.Namespace) -> pd.DataFrame:
     with ProcessPoolExecutor(options.at_once, spawn, max_tasks_per_child=1) as pool:
         call = partial(compare, inputs=inputs, count=options.runs)
         table = pd.DataFrame(pool.map(call, options.metrics))
+    return with_ratios(table)
+
+
+def with_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with their ratios, and one for all metrics of images together."""
     images = table[table["metric"] != "blip_b"]
     if len(images) > 1:
         sums = images[["released", "ours", "ours_again", "values"]].sum()
@@ -142,7 +147,7 @@ def peak(samples: int, runs: int, folder: Path) -> float:
 def memory(options: argparse.Namespace) -> pd.DataFrame:
     """How peak memory grows with samples, of small images and of images of 456×256."""
     rows = []
-    for size, counts in (((16, 16), (2000, 8000)), (FRAME, (50, 200))):
+    for size, counts in (((16, 16), (400, 2400)), (FRAME, (20, 120))):
         folder = options.folder / f"memory-{size[0]}"
         shutil.rmtree(folder, ignore_errors=True)
         for count in counts:

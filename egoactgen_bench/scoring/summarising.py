@@ -76,7 +76,7 @@ def _column(measurer: Measurer, outcome: Outcome, metric: Metric, notices: list[
         every.append((positions, rows))
         if len(rows) < metric.minimum_samples:
             if len(rows):
-                detail = f"{len(rows)} samples, at least {metric.minimum_samples} are needed"
+                detail = f"{len(rows)} of at least {metric.minimum_samples} samples"
                 outcome.failures.append(
                     Failure(candidate.name, "", metric.name, "too_few_samples", detail)
                 )
