@@ -34,10 +34,9 @@ class SDEdit(TextToImageMethod[SDEditOptions]):
 
     def edit(self, latents: Tensor, requests: Sequence[Request]) -> Tensor:
         text = self.model.embed([self.prompt(request) for request in requests])
-        null = self.empty_prompt.expand_as(text)
         generators = [torch_generator(request.seed) for request in requests]
         return ancestral_sample(
-            text_guided(self.model.unet, text, null, self.options.guidance),
+            text_guided(self.model.unet, text, self.empty_prompt, self.options.guidance),
             self.options.steps,
             drawing(generators, latents.shape[1:], self.setting.device),
             latents,

@@ -78,7 +78,7 @@ class LatentEditor(LatentMethod[OptionsT]):
             self.model.unet,
             image,
             self._context(ready),
-            self.conditioner.null(self.empty_prompt).expand(len(ready), -1, -1),
+            self.conditioner.null(self.empty_prompt),
             self.options.guidance_text,
             self.options.guidance_image,
         )

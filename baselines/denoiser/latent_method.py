@@ -23,7 +23,12 @@ class LatentOptions(options.Options):
     postprocess: Literal["clamp", "released"] = Field(
         "clamp", description="released: source's aspect, stretched contrast, JPEG, as LEGO's code"
     )
-    channels_last: bool = Field(False, description="memory format, faster on recent GPUs")
+    channels_last: bool = Field(
+        True, description="the UNet's memory format, faster on CPUs and in 16 bit on GPUs"
+    )
+    compile: bool = Field(
+        False, description="torch.compile of the UNet: minutes at the start, faster from then on"
+    )
 
 
 OptionsT = TypeVar("OptionsT", bound=LatentOptions)
@@ -63,6 +68,8 @@ class LatentMethod(Method[OptionsT]):
                 f"The UNet of {self.folder} takes {channels} channels, where this method's takes "
                 f"{wanted}, {latent} channels each: name other weights."
             )
+        if self.options.compile:
+            model.unet.compile()
         return model
 
     @cached_property

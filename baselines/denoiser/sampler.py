@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from baselines.denoiser.attention import prepare
 from baselines.denoiser.schedule import ancestral_step, sigmas, time_of
 
 Denoise = Callable[[Tensor, Tensor], Tensor]  # (B, C, h, w) at a scalar σ → the denoised x_0
@@ -22,16 +23,16 @@ def guided(
 ) -> Denoise:
     """The guided denoiser of InstructPix2Pix (arXiv 2211.09800, equation 3), in one UNet call.
 
-    `image`: (B, C, h, w) latent of X; `context`, `null`: (B, L, width), the same length L. It forms
+    `image`: (B, C, h, w) latent of X; `context`: (B, L, width); `null`: (1, L, width). It forms
     x_0(∅,∅) + s_T (x_0(X,C) − x_0(X,∅)) + s_I (x_0(X,∅) − x_0(∅,∅)): equal to the formula on ε.
     """
     images = torch.cat([image, image, torch.zeros_like(image)])
-    contexts = torch.cat([context, null, null]).to(unet.dtype)
+    prepared = prepare(unet, context.to(unet.dtype), null.to(unet.dtype), nulls=2 * len(image))
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         scaled = (x / (sigma**2 + 1).sqrt()).repeat(3, 1, 1, 1)
         inputs = torch.cat([scaled, images], dim=1).to(unet.dtype)
-        noise = unet(inputs, time_of(sigma), encoder_hidden_states=contexts).sample.float()
+        noise = unet(inputs, time_of(sigma), encoder_hidden_states=prepared).sample.float()
         full, picture, empty = noise.chunk(3)
         combined = empty + text_scale * (full - picture) + image_scale * (picture - empty)
         return x - sigma * combined
@@ -42,13 +43,13 @@ def guided(
 def text_guided(unet: Any, context: Tensor, null: Tensor, scale: float) -> Denoise:
     """The denoiser of a text-to-image UNet, guided by text (arXiv 2207.12598), in one UNet call.
 
-    `context`, `null`: (B, L, width). It forms x_0(∅) + s (x_0(C) − x_0(∅)).
+    `context`: (B, L, width); `null`: (1, L, width). It forms x_0(∅) + s (x_0(C) − x_0(∅)).
     """
-    contexts = torch.cat([context, null]).to(unet.dtype)
+    prepared = prepare(unet, context.to(unet.dtype), null.to(unet.dtype), nulls=len(context))
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         scaled = (x / (sigma**2 + 1).sqrt()).repeat(2, 1, 1, 1).to(unet.dtype)
-        noise = unet(scaled, time_of(sigma), encoder_hidden_states=contexts).sample.float()
+        noise = unet(scaled, time_of(sigma), encoder_hidden_states=prepared).sample.float()
         full, empty = noise.chunk(2)
         return x - sigma * (empty + scale * (full - empty))
 

@@ -3,6 +3,7 @@
 A latent at noise level σ is x = x_0 + σ·ε; t is the place of σ among the 1000 training steps.
 """
 
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -35,11 +36,17 @@ def sigmas(steps: int) -> Tensor:
 
 def time_of(sigma: Tensor) -> Tensor:
     """t in [0, 999] of each σ, interpolated in log σ."""
-    logs = training_sigmas().log().to(sigma.device)
+    logs = _log_sigmas().to(sigma.device)
     log = sigma.double().log()
     below = (torch.searchsorted(logs, log, right=True) - 1).clamp(0, STEPS - 2)
     share = ((log - logs[below]) / (logs[below + 1] - logs[below])).clamp(0, 1)
     return (below + share).to(sigma.dtype)
+
+
+@cache
+def _log_sigmas() -> Tensor:
+    with torch.inference_mode(False):  # a training may be the next to use it
+        return training_sigmas().log()
 
 
 def ancestral_split(sigma: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
