@@ -2,8 +2,9 @@
 
 import functools
 import hashlib
+import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -29,6 +30,14 @@ def device_name(device: str) -> str:
 
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"{device} ({platform.machine()})"
+
+
+def hashes(files: Sequence[Path]) -> dict[str, str]:
+    """sha256 by file name, from the folder that holds them all."""
+    if not files:
+        return {}
+    root = Path(os.path.commonpath([path.parent for path in files]))
+    return {path.relative_to(root).as_posix(): sha256_file(path) for path in files}
 
 
 def content_digest(path: Path) -> str:

@@ -45,6 +45,9 @@ class Workspace:
     def study(self, name: str) -> Path:
         return self.root / "studies" / name
 
+    def imagined(self, context: str, method: str) -> Path:
+        return self.root / "imagined" / context / method
+
     def find_split(self, name: str | None, train: bool = False) -> Path:
         """The folder of a finished split; by default the latest one to test on, or to `train`."""
         if name is None:

@@ -39,7 +39,8 @@ class LEGO(LatentEditor[LEGOOptions]):
         if self.reads == "description" and not setting.described:
             raise BenchError(
                 "These weights read enriched descriptions: give --descriptions NAME "
-                "(or -o prompt=action to feed them the action's label)."
+                "(`bench lego enrich` writes them; a --description TEXT for `bench imagine`), "
+                "or -o prompt=action to feed them the action's label."
             )
         self.features = self._open_features()
 

@@ -90,7 +90,9 @@ def test_each_option_changes_the_frame(joint, tmp_path, change):
 
 def test_memory_format_and_precision_keep_the_frame(weights):
     base = pixels(lego(weights).generate(requests(1)))
-    assert np.abs(base - pixels(lego(weights, channels_last=False).generate(requests(1)))).max() <= 1
+    assert (
+        np.abs(base - pixels(lego(weights, channels_last=False).generate(requests(1)))).max() <= 1
+    )
     half = LEGO(LEGOOptions(steps=2), Setting(weights, dtype="bfloat16"))
     assert np.abs(base - pixels(half.generate(requests(1)))).mean() < 4
 

@@ -34,6 +34,7 @@ def build() -> typer.Typer:
     """The program: the core commands in the order of the daily loop, then the plug-ins."""
     from egoactgen_bench.cli import (
         doctor,
+        imagine,
         listing,
         models,
         pack,
@@ -58,6 +59,7 @@ def build() -> typer.Typer:
         prepare,
         train,
         run,
+        imagine,
         score,
         report,
         study,

@@ -1,22 +1,19 @@
 """The stage `run`: a method's images for every sample of a split."""
 
-import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from egoactgen_bench import plugins, provenance
+from egoactgen_bench import building, provenance
 from egoactgen_bench.descriptions import load_descriptions
-from egoactgen_bench.devices import DTYPES, resolve_device
-from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
-from egoactgen_bench.files import read_json, sha256_bytes, sha256_file
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.files import read_json, sha256_bytes
 from egoactgen_bench.images import read_rgb, write_png
-from egoactgen_bench.methods import Method, Setting
-from egoactgen_bench.options import resolve
+from egoactgen_bench.methods import Method
 from egoactgen_bench.records import Request
 from egoactgen_bench.running import answers
 from egoactgen_bench.running.journal import Journal
@@ -102,29 +99,32 @@ def prepare(
     shard: str = "1/1",
 ) -> Job:
     """Settle a run before any image is made; a call that cannot be served is a `BenchError`."""
-    _check(split, batch_size, limit, dtype)
+    _check(split, batch_size, limit)
     share = Share.of_process(shard)
     texts = load_descriptions(split.folder, descriptions) if descriptions else None
     passed = dict(options or {})
-    found, argument = plugins.load("methods", method)
-    if not (isinstance(found, type) and issubclass(found, Method)):
-        raise BenchError(f"'{method}' is not a class derived from egoactgen_bench.methods.Method.")
-    resolved = resolve(found.Options, passed, method)
-    place = resolve_device(device, share.local_rank) if found.uses_device else "cpu"
-    path = found.find_weights(weights, models)
-    built = found(resolved, Setting(path, argument, place, dtype, texts is not None))
+    built = building.build(
+        method,
+        models=models,
+        weights=weights,
+        options=passed,
+        device=device,
+        dtype=dtype,
+        described=texts is not None,
+        local_rank=share.local_rank,
+    )
     samples = cast("list[Sample]", split.samples[:limit].to_dict("records"))
-    size = batch_size or found.default_batch_size
+    size = batch_size or built.default_batch_size
     plan = {
-        "method": _without_folders(method, argument),
-        "options": {"resolved": resolved.model_dump(mode="json")},
+        "method": _without_folders(method, built.setting.argument),
+        "options": {"resolved": built.options.model_dump(mode="json")},
         "seed": seed,
         "split": split.name,
         "fingerprint": split.fingerprint,
         "frames_fingerprint": split.frames_fingerprint,
         "descriptions": texts and texts.name,
         "descriptions_sha256": texts and texts.sha256,
-        "weights": _hashes(built.weight_files()),
+        "weights": provenance.hashes(built.weight_files()),
         "sources": built.sources(),
         "dtype": dtype,
         "batch_size": size,
@@ -134,7 +134,7 @@ def prepare(
     return Job(split, built, samples, texts.texts if texts else {}, passed, share, journal)
 
 
-def _check(split: Split, batch_size: int | None, limit: int | None, dtype: str) -> None:
+def _check(split: Split, batch_size: int | None, limit: int | None) -> None:
     if split.frames_fingerprint is None:
         raise BenchError(
             f"Split '{split.name}' was made with --times-only and holds no frames: "
@@ -143,8 +143,6 @@ def _check(split: Split, batch_size: int | None, limit: int | None, dtype: str) 
     for name, number in (("--batch-size", batch_size), ("--limit", limit)):
         if number is not None and number < 1:
             raise BenchError(f"{name} {number} is too small: at least 1.")
-    if dtype not in DTYPES:
-        raise BenchError(f"There is no dtype '{dtype}'.{did_you_mean(dtype, DTYPES)}")
 
 
 def _without_folders(method: str, argument: str | None) -> str:
@@ -152,14 +150,6 @@ def _without_folders(method: str, argument: str | None) -> str:
     if argument is None:
         return method
     return f"{method.partition(':')[0]}:{Path(argument).resolve().name}"
-
-
-def _hashes(files: Sequence[Path]) -> dict[str, str]:
-    """sha256 by file name, from the folder that holds them all."""
-    if not files:
-        return {}
-    root = Path(os.path.commonpath([path.parent for path in files]))
-    return {path.relative_to(root).as_posix(): sha256_file(path) for path in files}
 
 
 def execute(job: Job, overwrite: bool = False, progress: bool = False) -> Run:

@@ -1,0 +1,38 @@
+"""From what the user named to a method that is ready to be asked."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench import plugins
+from egoactgen_bench.devices import DTYPES, resolve_device
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.methods import Method, Setting
+from egoactgen_bench.options import resolve
+
+
+def build(
+    name: str,
+    *,
+    models: Path = Path("workspace/models"),
+    weights: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    dtype: str = "float32",
+    described: bool = False,
+    local_rank: int = 0,
+) -> Method[Any]:
+    """The method `name`, not loaded yet; a choice that cannot be served is a `BenchError`.
+
+    `described` says whether its requests come with descriptions.
+    """
+    if dtype not in DTYPES:
+        raise BenchError(f"There is no dtype '{dtype}'.{did_you_mean(dtype, DTYPES)}")
+    found, argument = plugins.load("methods", name)
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise BenchError(f"'{name}' is not a class derived from egoactgen_bench.methods.Method.")
+    resolved = resolve(found.Options, dict(options or {}), name)
+    place = resolve_device(device, local_rank) if found.uses_device else "cpu"
+    path = found.find_weights(weights, models)
+    built: Method[Any] = found(resolved, Setting(path, argument, place, dtype, described))
+    return built

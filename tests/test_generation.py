@@ -1,0 +1,83 @@
+"""Our sampler beside diffusers' own pipeline, and what it computes once."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
+from PIL import Image
+
+from baselines.denoiser import attention, untrained, weights
+from baselines.denoiser.sampler import ancestral_sample, drawing, guided
+from egoactgen_bench.seeds import torch_generator
+
+STEPS = 10  # of whole training steps, where k-diffusion's schedule and diffusers' are one
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = untrained.folder(tmp_path_factory.mktemp("models"))
+    return weights.load(folder, "cpu", torch.float32)
+
+
+@torch.inference_mode()
+def test_latents_are_those_of_diffusers_pipeline(model, tmp_path):
+    from baselines.denoiser.schedule import save_scheduler
+
+    save_scheduler(tmp_path)
+    drawn = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
+    frames, texts = [Image.fromarray(pixels) for pixels in drawn], ["open drawer", "cut onion"]
+    pipeline = StableDiffusionInstructPix2PixPipeline(
+        vae=model.vae,
+        text_encoder=model.text_encoder,
+        tokenizer=model.tokenizer,
+        unet=model.unet,
+        scheduler=EulerAncestralDiscreteScheduler.from_pretrained(tmp_path),
+        safety_checker=None,
+        feature_extractor=None,
+        image_encoder=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        texts,
+        frames,
+        num_inference_steps=STEPS,
+        guidance_scale=7.5,
+        image_guidance_scale=1.5,
+        generator=[torch_generator(3), torch_generator(4)],
+        output_type="latent",
+    ).images
+    image = model.encode(model.pixels(frames))
+    denoise = guided(model.unet, image, model.embed(texts), model.embed([""]))
+    draw = drawing([torch_generator(3), torch_generator(4)], image.shape[1:], "cpu")
+    ours = ancestral_sample(denoise, STEPS, draw)
+    assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max().clamp(min=1)
+
+
+@torch.inference_mode()
+def test_prepared_contexts_are_the_contexts(model):
+    generator = torch_generator(0)
+    context, null = (torch.randn(n, 77, 32, generator=generator) for n in (2, 1))
+    latents = torch.randn(6, 8, 16, 16, generator=generator)
+    whole = torch.cat([context, null.expand(4, -1, -1)])
+    usual = model.unet(latents, 500, encoder_hidden_states=whole).sample
+    prepared = attention.prepare(model.unet, context, null, nulls=4)
+    for given in (prepared, whole):  # and the UNet still takes a tensor
+        found = model.unet(latents, 500, encoder_hidden_states=given).sample
+        torch.testing.assert_close(found, usual, rtol=1e-5, atol=1e-5)
+    other = attention.prepare(model.unet, context.flip(0), null, nulls=4)
+    found = model.unet(latents, 500, encoder_hidden_states=other).sample
+    assert (found - usual).abs().max() > 1e-3
+
+
+def test_the_projections_of_the_context_run_once(model):
+    calls = []
+    layers = [m.to_k for m in attention._cross_attentions(model.unet).values()]
+    hooks = [layer.register_forward_hook(lambda *call: calls.append(call)) for layer in layers]
+    with torch.inference_mode():
+        image = torch.zeros(1, 4, 16, 16)
+        denoise = guided(model.unet, image, torch.zeros(1, 77, 32), torch.zeros(1, 77, 32))
+        ancestral_sample(denoise, 3, lambda: torch.ones(1, 4, 16, 16))
+    for hook in hooks:
+        hook.remove()
+    assert len(calls) == 2 * len(layers)  # the context and ∅, in three steps
