@@ -105,7 +105,7 @@ def test_two_processes_learn_as_one(root, tmp_path):
     Where the true gradient is nought, Adam turns rounding into steps: a trained text encoder's key
     biases and the corners of convolutions on a single cell are left out of the comparison.
     """
-    options = {"size": 64, "train_text": False}
+    options = {"size": 64, "train_text": False, "iterations": 3}
     one = lego(root, tmp_path / "one", **options)
     lego(root, tmp_path / "rounds", micro_batch=1, **options)
     options |= SMALL | {"conditioning": "joint", "features": root / "features"} | options
@@ -128,16 +128,16 @@ def test_two_processes_learn_as_one(root, tmp_path):
 
 
 def test_a_few_steps_bring_the_loss_down(root, tmp_path):
-    """To below 0.4 of where it began, in 100 steps; the best guess at first is no noise: 1."""
-    options = {"iterations": 100, "batch_size": 8, "learning_rate": 3e-3, "flip": 0}
+    """To below 0.6 of where it began, in 60 steps; the best guess at first is no noise: 1."""
+    options = {"iterations": 60, "batch_size": 8, "learning_rate": 3e-3, "flip": 0}
     told = train(root, tmp_path, **options)
     losses = pd.read_csv(tmp_path / "loss.csv")["loss"]
-    assert len(losses) == 100
+    assert len(losses) == 60
     assert losses[:5].mean() == pytest.approx(1, abs=0.3)
-    assert losses[-10:].mean() < 0.4 * losses[:5].mean()
+    assert losses[-10:].mean() < 0.6 * losses[:5].mean()
     steps, means = zip(*told["loss"], strict=True)
-    assert steps[-1] == 100
-    assert means[-1] == pytest.approx(losses[-5:].mean(), abs=1e-6)
+    assert steps[-1] == 60
+    assert means[-1] == pytest.approx(losses[-3:].mean(), abs=1e-6)
 
 
 def test_the_toy_stands_on_an_autoencoder_that_is_trained_first(bench, tmp_path):

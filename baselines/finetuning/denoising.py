@@ -87,11 +87,17 @@ class Denoising(Lesson):
         }
 
     def forward(self, batch: Batch) -> Tensor:
-        with torch.set_grad_enabled(self.options.train_text and self.training):
-            prompt = self.text_encoder(batch["tokens"]).last_hidden_state
+        prompt = self._embed(batch["tokens"])
         features = {name: batch[name] for name in self.conditioner.takes}
         told = self.conditioner(prompt, seeds=batch["dropout_seed"], **features)
         drop = batch["drop_text"][:, None, None]
         told = torch.where(drop, self.conditioner.null(prompt), told)
         said = self.unet(batch["seen"], batch["time"], encoder_hidden_states=told).sample
         return F.mse_loss(said.float(), batch["noise"])
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """ψ: (B, 77, width); as at generation in float32, unless it is trained."""
+        if self.options.train_text:
+            return self.text_encoder(tokens).last_hidden_state
+        with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
+            return self.text_encoder(tokens).last_hidden_state
