@@ -84,6 +84,9 @@ class DiffusersPipeline(Method[PipelineOptions]):
     @cached_property
     def pipeline(self) -> Any:
         """The pipeline on the run's device, in its number format."""
+        from diffusers.utils import logging
+
+        logging.disable_progress_bar()
         try:
             loaded = self.kind.from_pretrained(
                 self.folder,

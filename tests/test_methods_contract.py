@@ -38,7 +38,7 @@ def _few_steps(folder: Path) -> dict:
 
 def _tiny_pipeline(folder: Path) -> dict:
     saved = write_pipeline(folder / "edit", "edit")
-    return {"method": f"diffusers:{saved}", "options": {"steps": 2}}
+    return {"method": f"diffusers:{saved}", "options": {"steps": 2, "guidance": 1.5}}
 
 
 # method → how to call it in a folder of the test's own: arguments of `running.prepare`
