@@ -1,12 +1,21 @@
 """Fixtures that all tests share."""
 
 import os
+import shutil
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -51,6 +60,61 @@ def bench(
         return Result(status if isinstance(status, int) else 0, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Headless Chromium."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: "Browser") -> Iterator["Page"]:
+    """A tab without a network, of which no script may fail."""
+    context = browser.new_context(accept_downloads=True, offline=True)
+    page = context.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    yield page
+    assert failures == []
+    context.close()
+
+
+@pytest.fixture(params=["disk", "loopback"])
+def site(request: pytest.FixtureRequest, page: "Page") -> Iterator[Callable[[Path], str]]:
+    """The address of a folder for `page`: as files, and served on this machine alone."""
+    if request.param == "disk":
+        yield lambda folder: folder.as_uri()
+        return
+    page.context.set_offline(False)
+    page.route(lambda url: not url.startswith((LOOPBACK, "blob:")), lambda route: route.abort())
+    with ExitStack() as servers:
+        yield lambda folder: servers.enter_context(served(folder))
+
+
+LOOPBACK = "http://127.0.0.1:"
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The address at which a folder is served."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"{LOOPBACK}{server.server_port}"
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

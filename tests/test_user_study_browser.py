@@ -3,37 +3,20 @@
 import csv
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from drawn_runs import write_drawn_run
+from egoactgen_bench.files import read_csv
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser) -> Iterator["sync_api.Page"]:
-    context = browser.new_context(accept_downloads=True, offline=True)
-    page = context.new_page()
-    page.failures = []
-    page.on("pageerror", lambda error: page.failures.append(str(error)))
-    yield page
-    assert page.failures == []
-    context.close()
+CROWD_SCRIPT = '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>'
+LOADED = "all => all.every(image => image.complete && image.naturalWidth > 0)"
+# What Mechanical Turk gathers when a crowd-form is submitted.
+ANSWERS = """() => Object.fromEntries(Array.from(
+  document.querySelectorAll("crowd-form input:checked, crowd-form textarea"),
+  field => [field.name, field.value]))"""
 
 
 @pytest.fixture
@@ -42,6 +25,17 @@ def study(bench, drawn_split) -> Path:
         write_drawn_run(drawn_split, name)
     assert bench("export-amt").status == 0
     return drawn_split.parents[1] / "studies" / "drawn-val-best-of"
+
+
+@pytest.fixture
+def description_study(bench, drawn_split) -> Path:
+    samples = read_csv(drawn_split / "samples.csv")
+    texts = {"sample_id": samples["sample_id"], "description": 'She <b>"opens"</b> it; פתח 🧅'}
+    (drawn_split / "descriptions").mkdir()
+    for name in ("tuned", "shelf"):
+        pd.DataFrame(texts).to_csv(drawn_split / f"descriptions/{name}.csv", index=False)
+    assert bench("export-amt", "--study", "description").status == 0
+    return drawn_split.parents[1] / "studies" / "drawn-val-description"
 
 
 def saved(page, folder: Path) -> Path:
@@ -53,12 +47,12 @@ def saved(page, folder: Path) -> Path:
 
 
 def test_preview_answers_by_mouse_and_keyboard_survive_a_reload_and_are_imported(
-    bench, page, study, tmp_path
+    bench, page, site, study, tmp_path
 ):
-    page.goto((study / "preview.html").as_uri())
+    page.goto(f"{site(study)}/preview.html")
     shown = page.locator("form.current img")
     assert shown.count() == 4
-    assert shown.evaluate_all("all => all.every(i => i.complete && i.naturalWidth > 0)")
+    assert shown.evaluate_all(LOADED)
     page.click("form.current label.choice:nth-of-type(2)")
     page.fill("form.current textarea", '=1+1, "שלום"\n🧅')
     page.keyboard.press("1")  # typed into the comment, no choice
@@ -104,6 +98,52 @@ def test_hit_page_is_answered_by_keyboard_and_says_what_is_missing(page, study, 
     assert page.is_checked("input[value='2']")
     assert page.evaluate(submit) is True
     assert not page.is_visible(".missing")
+
+
+def test_description_preview_is_answered_by_mouse_and_keyboard_and_imported(
+    bench, page, site, description_study, tmp_path
+):
+    page.goto(f"{site(description_study)}/preview.html")
+    assert page.locator("form.current img").evaluate_all(LOADED)
+    assert page.inner_text("form.current blockquote") == 'She <b>"opens"</b> it; פתח 🧅'
+    answers = page.locator("form.current label.answer")
+    answers.nth(0).click()
+    answers.nth(3).click()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("2")
+    page.keyboard.press("3")
+    page.keyboard.press("Enter")
+    page.keyboard.press("1")  # the second question stays open: not answered
+    assert page.inner_text(".done") == "2 answered"
+    path = saved(page, tmp_path)
+    assert bench("import-amt", path, "--study", description_study).status == 0
+    ratings = read_csv(description_study / "ratings.csv").set_index("task")
+    assert ratings[["fits", "invents"]].to_numpy().tolist() == [["yes", "no"], ["no", "yes"]]
+    key = pd.read_csv(description_study / "key.csv").set_index("task")["run"]
+    assert ratings["description"].to_dict() == key[["t001", "t002"]].to_dict()
+
+
+def test_hit_page_is_answered_by_mouse_and_imported(bench, page, study, tmp_path):
+    rows = []
+    for row in read_csv(study / "batch.csv", dtype=str).to_dict("records")[:2]:
+        text = (study / "hit.html").read_text().replace(CROWD_SCRIPT, "")
+        for column, value in row.items():
+            text = text.replace(f"${{{column}}}", value)
+        (study / "filled.html").write_text(text)
+        page.goto((study / "filled.html").as_uri())
+        assert page.locator("img").evaluate_all(LOADED)
+        page.click("label.choice:nth-of-type(3)")
+        page.fill("textarea", "=SUM(1)")
+        answer = {f"Answer.{name}": value for name, value in page.evaluate(ANSWERS).items()}
+        rows.append({f"Input.{column}": value for column, value in row.items()} | answer)
+    meta = {"WorkerId": "A1", "AssignmentStatus": "Approved"}
+    table = [{"AssignmentId": f"a{n}"} | meta | row for n, row in enumerate(rows)]
+    pd.DataFrame(table).to_csv(tmp_path / "results.csv", index=False)
+    assert bench("import-amt", tmp_path / "results.csv", "--study", study).status == 0
+    key = pd.read_csv(study / "key.csv").set_index(["task", "position"])["run"]
+    ratings = read_csv(study / "ratings.csv").set_index("task")
+    assert ratings["run"].to_dict() == {"t001": key["t001", 3], "t002": key["t002", 3]}
+    assert ratings["comment"].tolist() == ["'=SUM(1)"] * 2
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -123,7 +123,7 @@ def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
         )
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.set_title(f"{titled(about)} by verb", loc="left", color=charts.INK, fontweight="bold")
-        drawing.legend(loc="outside lower center", ncols=4, frameon=False)
+        drawing.legend(loc="outside lower center", ncols=min(len(runs), 5), frameon=False)
         charts.plain(axes, "both")
     words = f"{about['label']} of {', '.join(runs)} by verb: {', '.join(shown)}"
     return Figure(f"{scores.protocol}-{metric}-verbs", drawing, words)

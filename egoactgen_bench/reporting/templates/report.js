@@ -202,7 +202,7 @@
   // One sample, large ----------------------------------------------------------------------------
   var viewer = document.getElementById("viewer"), at = { cells: [], index: 0 };
   function view(sample, index) {
-    at = { cells: strip(sample), index: index };
+    at = { cells: strip(sample), index: index, sample: sample };
     viewer.querySelector("strong").textContent = G.actions[sample] || G.ids[sample];
     viewer.querySelector(".hint").textContent = G.ids[sample];
     var tabs = viewer.querySelector(".tabs");
@@ -224,6 +224,11 @@
     var each = at.cells[at.index], image = viewer.querySelector("img");
     image.alt = each.name + (each.picture[0] === "!" ? ": " + each.picture.slice(1) : "");
     if (each.picture[0] === "!") image.removeAttribute("src"); else image.src = address(each.picture);
+    viewer.querySelector(".values").textContent = each.run === undefined
+      ? G.descriptions[at.sample] || ""
+      : G.metrics.map(function (metric) {
+        return metric.label + " " + shown(metric.values[each.run][at.sample], metric.decimals);
+      }).join(" · ");
     viewer.querySelectorAll(".tabs button").forEach(function (tab, number) {
       tab.setAttribute("aria-pressed", String(number === at.index));
     });
@@ -263,7 +268,6 @@
     }, { rootMargin: "600px" }).observe(more);
   }
   addEventListener("beforeprint", function () {
-    document.querySelectorAll("details").forEach(function (each) { each.open = true; });
     document.querySelectorAll("img[loading=lazy]").forEach(function (image) { image.loading = "eager"; });
   });
   choose();
