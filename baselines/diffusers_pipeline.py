@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from pydantic import Field
 
+from baselines.denoiser.weights import quiet
 from egoactgen_bench import options
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.files import read_json
@@ -87,6 +88,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         from diffusers.utils import logging
 
         logging.disable_progress_bar()
+        quiet()
         try:
             loaded = self.kind.from_pretrained(
                 self.folder,

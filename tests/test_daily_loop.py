@@ -109,13 +109,40 @@ def loop(bench, tmp_path):
     return call
 
 
-def test_ego4d_clip(shared, loop, tmp_path):
+@pytest.fixture
+def ego4d(shared, tmp_path):
+    """How `prepare-splits` is told of the real clip."""
     videos = tmp_path / "ego4d" / "v2" / "full_scale"
     videos.mkdir(parents=True)
     (videos / f"{UID}.mp4").symlink_to(shared / "data/ego4d" / CLIP)
     annotations = fho_main(tmp_path / "ego4d" / "v2" / "annotations")
-    options = ("ego4d", "--annotations", annotations, "--videos", tmp_path / "ego4d" / "v2")
-    first, second = loop("first", *options), loop("second", *options)
+    return ("ego4d", "--annotations", annotations, "--videos", tmp_path / "ego4d" / "v2")
+
+
+@pytest.mark.parametrize("data", ["ego4d", "toy-kitchen"])
+def test_the_paper_s_four_at_equal_settings_twice(bench, request, tmp_path, data):
+    """LEGO, InstructPix2Pix, SDEdit and ProxEdit on the real clip and on drawn frames."""
+    options = request.getfixturevalue("ego4d") if data == "ego4d" else ("toy-kitchen",)
+    methods = ("lego", "ip2p", "sdedit", "proxedit")
+    found = []
+    for name in ("first", "second"):
+        workspace = tmp_path / name
+        calls = [("prepare-splits", *options, "--limit", 3)]
+        calls += [("run", "--method", method, "-o", "steps=2") for method in methods]
+        calls += [("score", "--metrics", "psnr,ssim")]
+        for call in calls:
+            result = bench(*call, "-w", workspace)
+            assert result.status == 0, (call, result.err)
+        found.append(content(workspace))
+    assert found[0] == found[1]
+    summary = pd.read_csv(next(workspace.glob("scores/*/standard/summary.csv")))
+    assert set(summary.run) == set(methods)
+    assert (summary.n == 3).all()
+    assert np.isfinite(summary.psnr).all()
+
+
+def test_ego4d_clip(shared, ego4d, loop):
+    first, second = loop("first", *ego4d), loop("second", *ego4d)
     assert content(first) == content(second)
 
     split = first / "splits/ego4d-val"
