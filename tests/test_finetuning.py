@@ -205,12 +205,8 @@ def test_latents_on_disk_are_the_encoder_s(model, tmp_path):
 
 
 def test_micro_batches_part_a_batch_evenly():
-    def size(batch_size, micro_batch, processes):
-        chosen = FinetuningOptions(batch_size=batch_size, micro_batch=micro_batch)
-        return fitting._micro_batch(chosen, processes)
-
-    assert size(1024, 32, 8) == 32
-    assert size(1024, 5, 8) == 4
-    assert size(6, 4, 1) == 3
+    assert fitting.micro_batch(1024, 32, 8) == 32
+    assert fitting.micro_batch(1024, 5, 8) == 4
+    assert fitting.micro_batch(6, 4, 1) == 3
     with pytest.raises(BenchError, match="cannot be shared evenly by 4 processes"):
-        size(6, 4, 4)
+        fitting.micro_batch(6, 4, 4)
