@@ -12,7 +12,8 @@ from drawn_runs import write_drawn_run
 from egoactgen_bench.files import read_csv
 
 CROWD_SCRIPT = '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>'
-LOADED = "all => all.every(image => image.complete && image.naturalWidth > 0)"
+LOADED = """selector => Array.from(document.querySelectorAll(selector))
+    .every(image => image.complete && image.naturalWidth > 0)"""
 # What Mechanical Turk gathers when a crowd-form is submitted.
 ANSWERS = """() => Object.fromEntries(Array.from(
   document.querySelectorAll("crowd-form input:checked, crowd-form textarea"),
@@ -52,7 +53,7 @@ def test_preview_answers_by_mouse_and_keyboard_survive_a_reload_and_are_imported
     page.goto(f"{site(study)}/preview.html")
     shown = page.locator("form.current img")
     assert shown.count() == 4
-    assert shown.evaluate_all(LOADED)
+    page.wait_for_function(LOADED, arg="form.current img")  # fails after its time
     page.click("form.current label.choice:nth-of-type(2)")
     page.fill("form.current textarea", '=1+1, "שלום"\n🧅')
     page.keyboard.press("1")  # typed into the comment, no choice
@@ -104,7 +105,7 @@ def test_description_preview_is_answered_by_mouse_and_keyboard_and_imported(
     bench, page, site, description_study, tmp_path
 ):
     page.goto(f"{site(description_study)}/preview.html")
-    assert page.locator("form.current img").evaluate_all(LOADED)
+    page.wait_for_function(LOADED, arg="form.current img")  # fails after its time
     assert page.inner_text("form.current blockquote") == 'She <b>"opens"</b> it; פתח 🧅'
     answers = page.locator("form.current label.answer")
     answers.nth(0).click()
@@ -131,7 +132,7 @@ def test_hit_page_is_answered_by_mouse_and_imported(bench, page, study, tmp_path
             text = text.replace(f"${{{column}}}", value)
         (study / "filled.html").write_text(text)
         page.goto((study / "filled.html").as_uri())
-        assert page.locator("img").evaluate_all(LOADED)
+        page.wait_for_function(LOADED, arg="img")  # fails after its time
         page.click("label.choice:nth-of-type(3)")
         page.fill("textarea", "=SUM(1)")
         answer = {f"Answer.{name}": value for name, value in page.evaluate(ANSWERS).items()}
