@@ -34,9 +34,7 @@ def _with_adapters(model: Any, rank: int, alpha: int, seed: int) -> Any:
     try:
         from peft import LoraConfig, get_peft_model
     except ModuleNotFoundError:
-        raise BenchError(
-            "LoRA needs the package peft: pip install 'egoactgen-bench[tune]'."
-        ) from None
+        raise BenchError("LoRA needs the package peft: pip install peft.") from None
     layers = [
         f"model.language_model.{name}"
         for name, layer in model.model.language_model.named_modules()
