@@ -7,7 +7,7 @@ import typer
 
 from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, BenchError
-from egoactgen_bench.records import is_safe_id
+from lego.cli.shared import OverwriteOption, SplitOption, check_name
 
 
 def tune(
@@ -24,10 +24,7 @@ def tune(
             metavar="NAME|JSON", help="Of the split's instructions/, or a file as LLaVA has it."
         ),
     ] = "curated",
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-    ] = None,
+    split: SplitOption = None,
     images: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where the data's images are (default: the split)."),
@@ -41,7 +38,7 @@ def tune(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of order and questions.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew.")] = False,
+    overwrite: OverwriteOption = False,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:
@@ -62,8 +59,7 @@ def tune(
             file = loaded.folder / "instructions" / data / "instructions.json"
     if not file.is_file():
         raise BenchError(f"There is no {file}: make one with `bench lego curate`.")
-    if not is_safe_id(name):
-        raise BenchError(f"--name '{name}' is no safe file name: letters, digits, '.', '_', '-'.")
+    check_name(name)
     out = place.models / f"vllm-{name}"
     manifest = tune(
         find_weights(weights, place.models),
