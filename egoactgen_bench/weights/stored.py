@@ -1,0 +1,39 @@
+"""Tensors as this project stores them: safetensors in half precision, read as float32."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import write_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def write_tensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:
+    """Write atomically; floating-point tensors become float16, others stay as they are."""
+    from safetensors.torch import save
+
+    halved = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
+        for name, tensor in tensors.items()
+    }
+    write_bytes(path, save(halved, metadata={"format": "pt"}))
+
+
+def read_tensors(path: Path) -> dict[str, "Tensor"]:
+    """The tensors of a safetensors file, floating-point ones as float32."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise BenchError(f"{path} does not exist.")
+    try:
+        tensors = load_file(path)
+    except SafetensorError as error:
+        raise BenchError(f"{path} is not a readable safetensors file ({error}).") from None
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
