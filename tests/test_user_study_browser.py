@@ -11,13 +11,9 @@ import pytest
 from drawn_runs import write_drawn_run
 from egoactgen_bench.files import read_csv
 
-CROWD_SCRIPT = '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>'
+CROWD_SCRIPT = "https://assets.crowd.aws/crowd-html-elements.js"
 LOADED = """selector => Array.from(document.querySelectorAll(selector))
     .every(image => image.complete && image.naturalWidth > 0)"""
-# What Mechanical Turk gathers when a crowd-form is submitted.
-ANSWERS = """() => Object.fromEntries(Array.from(
-  document.querySelectorAll("crowd-form input:checked, crowd-form textarea"),
-  field => [field.name, field.value]))"""
 
 
 @pytest.fixture
@@ -84,21 +80,142 @@ def test_preview_answers_by_mouse_and_keyboard_survive_a_reload_and_are_imported
     assert [entry["comment"] for entry in comments] == ['=1+1, "שלום"\n🧅1']
 
 
-def test_hit_page_is_answered_by_keyboard_and_says_what_is_missing(page, study, tmp_path):
-    with (study / "batch.csv").open(newline="") as stream:
-        row = next(csv.DictReader(stream))
-    text = re.sub(r"\$\{(\w+)\}", lambda name: row[name[1]], (study / "hit.html").read_text())
-    (study / "filled.html").write_text(text)
-    page.goto((study / "filled.html").as_uri(), wait_until="domcontentloaded")
-    submit = (
-        "document.querySelector('crowd-form').dispatchEvent(new Event('submit',{cancelable:true}))"
+@pytest.fixture
+def crowd(page) -> "Crowd":
+    page.context.set_offline(False)
+    page.route(
+        CROWD_SCRIPT, lambda route: route.fulfill(path=Path(__file__).parent / "crowd_form.js")
     )
-    assert page.evaluate(submit) is False
+    return Crowd(page)
+
+
+class Crowd:
+    """Mechanical Turk as its workers and requesters meet it."""
+
+    def __init__(self, page) -> None:
+        self.page = page
+        self.rows: list[dict[str, str]] = []
+
+    def show(self, study: Path, task: int) -> None:
+        """Open hit.html with a row of batch.csv in its placeholders."""
+        self.inputs = read_csv(study / "batch.csv", dtype=str).to_dict("records")[task]
+        text = (study / "hit.html").read_text()
+        text = re.sub(r"\$\{(\w+)\}", lambda name: self.inputs[name[1]], text)
+        (study / "filled.html").write_text(text)
+        self.page.goto((study / "filled.html").as_uri())
+        self.page.wait_for_function(LOADED, arg="img")  # fails after its time
+
+    def submitted(self) -> bool:
+        """Whether the page let its answers go; if so, they are in the results."""
+        answers = self.page.evaluate("window.taskAnswers")
+        if answers:
+            about = {"AssignmentId": f"a{len(self.rows)}", "WorkerId": "A1"}
+            shown = {f"Input.{column}": value for column, value in self.inputs.items()}
+            about |= {"AssignmentStatus": "Approved", "Answer.taskAnswers": answers}
+            self.rows.append(about | shown)
+        return bool(answers)
+
+    def results(self, path: Path) -> Path:
+        pd.DataFrame(self.rows).to_csv(path, index=False, quoting=csv.QUOTE_ALL)
+        return path
+
+
+def tab_to(page, selector: str) -> None:
+    """Press Tab until an element is focused, as who has no mouse does."""
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by Tab")
+
+
+def test_hit_page_is_answered_by_keyboard_alone_and_imported(bench, page, crowd, study, tmp_path):
+    crowd.show(study, 0)
+    tab_to(page, "crowd-button")
+    page.keyboard.press("Enter")
+    assert not crowd.submitted()
     assert page.is_visible(".missing")
-    page.keyboard.press("2")
-    assert page.is_checked("input[value='2']")
-    assert page.evaluate(submit) is True
+    page.keyboard.press("ArrowRight")  # the first open question has the focus: from A to B
+    tab_to(page, "textarea")
+    page.keyboard.type("=SUM(1), a b c 1 2 3")  # letters of a comment choose nothing
+    tab_to(page, "crowd-button")
+    page.keyboard.press("Enter")
+    assert crowd.submitted()
     assert not page.is_visible(".missing")
+    crowd.show(study, 1)
+    page.keyboard.press("c")
+    tab_to(page, "crowd-button")
+    page.keyboard.press("Enter")
+    assert crowd.submitted()
+    path = crowd.results(tmp_path / "results.csv")
+    assert bench("import-amt", path, "--study", study).status == 0
+    key = pd.read_csv(study / "key.csv").set_index(["task", "position"])["run"]
+    ratings = read_csv(study / "ratings.csv").set_index("task")
+    assert ratings["run"].to_dict() == {"t001": key["t001", 2], "t002": key["t002", 3]}
+    assert ratings["comment"].fillna("").tolist() == ["'=SUM(1), a b c 1 2 3", ""]
+
+
+def test_description_hit_page_is_answered_by_keyboard_alone_and_imported(
+    bench, page, crowd, description_study, tmp_path
+):
+    crowd.show(description_study, 0)
+    tab_to(page, "[name=fits]")
+    page.keyboard.press("Space")
+    tab_to(page, "crowd-button")
+    page.keyboard.press("Enter")
+    assert not crowd.submitted()
+    assert page.evaluate("document.activeElement.name") == "invents"
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "crowd-button")
+    page.keyboard.press("Enter")
+    assert crowd.submitted()
+    crowd.show(description_study, 1)
+    page.keyboard.press("2")
+    page.keyboard.press("3")
+    tab_to(page, "crowd-button")
+    page.keyboard.press("Enter")
+    assert crowd.submitted()
+    path = crowd.results(tmp_path / "results.csv")
+    assert bench("import-amt", path, "--study", description_study).status == 0
+    ratings = read_csv(description_study / "ratings.csv")
+    assert ratings["task"].tolist() == ["t001", "t002"]
+    assert ratings[["fits", "invents"]].to_numpy().tolist() == [["yes", "no"], ["no", "yes"]]
+
+
+def test_hit_page_is_answered_by_mouse_and_imported(bench, page, crowd, study, tmp_path):
+    for task in (0, 1):
+        crowd.show(study, task)
+        page.click("label.choice:nth-of-type(3)")
+        page.fill("textarea", "=SUM(1)")
+        page.click("crowd-button")
+        assert crowd.submitted()
+    path = crowd.results(tmp_path / "results.csv")
+    assert bench("import-amt", path, "--study", study).status == 0
+    key = pd.read_csv(study / "key.csv").set_index(["task", "position"])["run"]
+    ratings = read_csv(study / "ratings.csv").set_index("task")
+    assert ratings["run"].to_dict() == {"t001": key["t001", 3], "t002": key["t002", 3]}
+    assert ratings["comment"].tolist() == ["'=SUM(1)"] * 2
+
+
+def test_preview_is_answered_and_saved_by_keyboard_alone(bench, page, study, tmp_path):
+    page.goto((study / "preview.html").as_uri())
+    for letter in "abc":
+        page.keyboard.press(letter)
+        page.keyboard.press("Enter")
+    tab_to(page, "form.current input")
+    page.keyboard.press("ArrowDown")  # from A to B
+    with page.expect_download() as download:
+        for _ in range(4):
+            page.keyboard.press("Shift+Tab")
+            if page.evaluate("document.activeElement.matches('header [data-do=save]')"):
+                break
+        page.keyboard.press("Space")
+    download.value.save_as(tmp_path / "saved.csv")
+    assert bench("import-amt", tmp_path / "saved.csv", "--study", study).status == 0
+    key = pd.read_csv(study / "key.csv").set_index(["task", "position"])["run"]
+    ratings = pd.read_csv(study / "ratings.csv").set_index("task")["run"]
+    chosen = {"t001": 1, "t002": 2, "t003": 3, "t004": 2}
+    assert ratings.to_dict() == {task: key[task, place] for task, place in chosen.items()}
 
 
 def test_description_preview_is_answered_by_mouse_and_keyboard_and_imported(
@@ -122,29 +239,6 @@ def test_description_preview_is_answered_by_mouse_and_keyboard_and_imported(
     assert ratings[["fits", "invents"]].to_numpy().tolist() == [["yes", "no"], ["no", "yes"]]
     key = pd.read_csv(description_study / "key.csv").set_index("task")["run"]
     assert ratings["description"].to_dict() == key[["t001", "t002"]].to_dict()
-
-
-def test_hit_page_is_answered_by_mouse_and_imported(bench, page, study, tmp_path):
-    rows = []
-    for row in read_csv(study / "batch.csv", dtype=str).to_dict("records")[:2]:
-        text = (study / "hit.html").read_text().replace(CROWD_SCRIPT, "")
-        for column, value in row.items():
-            text = text.replace(f"${{{column}}}", value)
-        (study / "filled.html").write_text(text)
-        page.goto((study / "filled.html").as_uri())
-        page.wait_for_function(LOADED, arg="img")  # fails after its time
-        page.click("label.choice:nth-of-type(3)")
-        page.fill("textarea", "=SUM(1)")
-        answer = {f"Answer.{name}": value for name, value in page.evaluate(ANSWERS).items()}
-        rows.append({f"Input.{column}": value for column, value in row.items()} | answer)
-    meta = {"WorkerId": "A1", "AssignmentStatus": "Approved"}
-    table = [{"AssignmentId": f"a{n}"} | meta | row for n, row in enumerate(rows)]
-    pd.DataFrame(table).to_csv(tmp_path / "results.csv", index=False)
-    assert bench("import-amt", tmp_path / "results.csv", "--study", study).status == 0
-    key = pd.read_csv(study / "key.csv").set_index(["task", "position"])["run"]
-    ratings = read_csv(study / "ratings.csv").set_index("task")
-    assert ratings["run"].to_dict() == {"t001": key["t001", 3], "t002": key["t002", 3]}
-    assert ratings["comment"].tolist() == ["'=SUM(1)"] * 2
 
 
 @pytest.mark.parametrize("width", [360, 1280])

@@ -26,7 +26,7 @@ from egoactgen_bench.workspace import Workspace
 
 COPY_INPUT = "copy-input"
 TARGET = "target"  # the true target frame among a check's candidates
-MOST_CANDIDATES = 9  # one digit key each, and as many as one glance holds
+MOST_CANDIDATES = 9  # as many as one glance holds, and one digit key each
 
 
 @dataclass(frozen=True)

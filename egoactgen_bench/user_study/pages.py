@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Any
 
 from markupsafe import Markup
@@ -53,14 +54,15 @@ class Look:
     consent: str | None
 
     @property
-    def positions(self) -> range:
-        return range(1, self.candidates + 1)
+    def letters(self) -> str:
+        """What raters call the candidates at positions 1…K: numbers would look like ranks."""
+        return ascii_uppercase[: self.candidates]
 
 
 def hit(look: Look, image_base: str) -> str:
     """The template for Mechanical Turk, with its `${column}` placeholders."""
     columns = ["action", "description", "input", "target"]
-    columns += [f"image_{position}" for position in look.positions]
+    columns += [f"image_{position}" for position, _ in enumerate(look.letters, start=1)]
     fields = {column: f"${{{column}}}" for column in columns}
     return _render("hit.html", look, image_base, fields=fields)
 

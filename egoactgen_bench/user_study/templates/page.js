@@ -1,10 +1,10 @@
-// The digit keys choose, wherever the focus is, except while a comment is typed.
+// The keys that stand on the answers choose, wherever the focus is, except while a comment is typed.
 document.addEventListener("keydown", function (event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest && event.target.closest("textarea, input[type=text]")) return;
-  if (!/^[1-9]$/.test(event.key)) return;
+  if (!/^[a-i1-9]$/i.test(event.key)) return;
   var task = document.querySelector(".task.current") || document;
-  var input = task.querySelector('input[data-key="' + event.key + '"]');
+  var input = task.querySelector('input[data-key~="' + event.key.toLowerCase() + '"]');
   if (!input) return;
   input.checked = true;
   input.focus();
