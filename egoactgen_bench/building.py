@@ -1,6 +1,6 @@
 """From what the user named to a method that is ready to be asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ def build(
     dtype: str = "float32",
     described: bool = False,
     local_rank: int = 0,
+    cache: Path | None = None,
+    sample_ids: Sequence[str] | None = None,
 ) -> Method[Any]:
     """The method `name`, not loaded yet; a choice that cannot be served is a `BenchError`.
 
-    `described` says whether its requests come with descriptions.
+    `described`, `cache` and `sample_ids` are as its `Setting` has them.
     """
     if dtype not in DTYPES:
         raise BenchError(f"There is no dtype '{dtype}'.{did_you_mean(dtype, DTYPES)}")
@@ -34,5 +36,6 @@ def build(
     resolved = resolve(found.Options, dict(options or {}), name)
     place = resolve_device(device, local_rank) if found.uses_device else "cpu"
     path = found.find_weights(weights, models)
-    built: Method[Any] = found(resolved, Setting(path, argument, place, dtype, described))
+    setting = Setting(path, argument, place, dtype, described, models, cache, sample_ids)
+    built: Method[Any] = found(resolved, setting)
     return built

@@ -132,6 +132,17 @@ def check_actions(actions: Sequence[str], descriptions: Sequence[str]) -> None:
         )
 
 
+def in_words(frame: dict[str, Any]) -> str:
+    """What became of one of a manifest's frames, and which text the method read for it."""
+    action, read = frame["action"], frame["prompt"]
+    if frame["status"] != OK:
+        detail = f" ({frame['detail']})" if frame["detail"] else ""
+        return f"failed: {action}: {frame['status']}{detail}"
+    if read == action:
+        return f"{action}: the label alone was read, no description"
+    return f"{action}: “{read}” was read" if read else f"{action}: no text was read"
+
+
 def _requests(
     context: Context, actions: Sequence[str], descriptions: Sequence[str], seed: int
 ) -> Iterator[Request]:
@@ -171,9 +182,11 @@ def _frame(folder: Path, number: int, request: Request, answer: answers.Answer) 
 
 
 def _card(request: Request, answer: answers.Answer) -> Card:
+    """Below the frame: the action, and the description of it that was given or that was read."""
     output = answer.output
     frame = output if isinstance(output, Image.Image) else f"no frame: {output}"
-    return Card(frame, request.action, request.description or "")
+    read = answer.prompt if answer.prompt != request.action else ""
+    return Card(frame, request.action, request.description or read)
 
 
 def _slug(text: str, default: str) -> str:

@@ -32,7 +32,8 @@ class Setting:
 
     `weights` is a folder or file, already found; None where none was named and the method has no
     default. `argument` is what followed the colon in `images:DIR`. `described` says whether the run
-    was given descriptions.
+    was given descriptions. `models` is where others' weights lie; in `cache` anything may be kept
+    that can be computed again. `sample_ids` are those that the run will ask for, where it knows.
     """
 
     weights: Path | None = None
@@ -40,6 +41,9 @@ class Setting:
     device: str = "cpu"
     dtype: str = "float32"
     described: bool = False
+    models: Path = Path("workspace/models")
+    cache: Path | None = None
+    sample_ids: Sequence[str] | None = None
 
 
 class Method(ABC, Generic[OptionsT]):

@@ -24,6 +24,11 @@ class Workspace:
         return self.root / "models"
 
     @property
+    def cache(self) -> Path:
+        """Where anything may be kept that can be computed again."""
+        return self.root / "cache"
+
+    @property
     def splits(self) -> Path:
         return self.root / "splits"
 

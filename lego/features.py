@@ -1,29 +1,22 @@
-"""The VLLM's features of each sample, in files: H_i of its image, H_t of its description."""
+"""The VLLM's features of each sample, read from files: H_i of its image, H_t of its description."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
-from egoactgen_bench.files import replacing
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.files import sha256_file
+from lego.feature_files import OWN, RELEASED, SUFFIXES, read_states
 
 Array = NDArray[np.float32]
-
-# Our layout, by sample id; the released one, by the path of the sample's input frame.
-OWN = {"image": "image", "text": "text"}
-RELEASED = {"image": "vllm_image_feature", "text": "vllm_text_feature"}
-SUFFIXES = {"safetensors": ".safetensors", "npy": ".npy"}
-TENSOR = "states"  # the name of the one tensor in a .safetensors file
 
 
 class FeatureFolder:
@@ -47,46 +40,32 @@ class FeatureFolder:
 
     def image(self, sample_id: str, tokens: int, width: int) -> Array:
         """H_i: (tokens, width) float32, the image tokens after the projector."""
-        found = self._read("image", sample_id)
-        if found.shape == (1, tokens, width):
-            found = found[0]
-        if found.shape != (tokens, width):
-            raise _wrong(f"image features of shape {found.shape}, wanted ({tokens}, {width})")
-        return _finite(found)
+        return fit_image(self._read("image", sample_id), tokens, width)
 
     def text(self, sample_id: str, tokens: int, width: int) -> Array:
-        """H_t: (tokens, width) float32, the generated tokens' states, cut or padded with zeros.
-
-        Older files hold all layers, (n, layers, width), of which the last counts; a single token
-        may come as (width,).
-        """
-        found = self._read("text", sample_id)
-        if found.ndim == 3:
-            found = found[:, -1]
-        found = np.atleast_2d(found)
-        if found.ndim != 2 or found.shape[1] != width:
-            raise _wrong(f"text features of shape {found.shape}, wanted (n, {width})")
-        padded = np.zeros((tokens, width), dtype=np.float32)
-        padded[: len(found)] = found[:tokens]
-        return _finite(padded)
-
-    def fingerprint(self) -> str:
-        """sha256 over the files' names and sizes: the files themselves may be 500 GB."""
-        digest = hashlib.sha256()
-        for kind, files in self._files.items():
-            for path in chain.from_iterable(files.values()):
-                name = path.relative_to(self.roots[kind]).as_posix()
-                digest.update(f"{kind}\x1f{name}\x1f{path.stat().st_size}\n".encode())
-        return digest.hexdigest()
+        """H_t: (tokens, width) float32, the generated tokens' states, cut or padded with zeros."""
+        return fit_text(self._read("text", sample_id), tokens, width)
 
     def of(self, sample_id: str, sizes: Mapping[str, int]) -> dict[str, Tensor]:
         """All that is wanted of one sample, by kind, in a conditioner's `sizes`."""
-        read = {"image": self.image, "text": self.text}
-        width = sizes["vllm_width"]
-        return {
-            kind: torch.from_numpy(read[kind](sample_id, sizes[f"{kind}_tokens"], width))
-            for kind in self.roots
-        }
+        return fit({kind: self._read(kind, sample_id) for kind in self.roots}, sizes)
+
+    def digest(self, sample_ids: Iterable[str] | None = None) -> str:
+        """sha256 over the contents of the files of these samples, else of all that are there."""
+        wanted = None if sample_ids is None else set(sample_ids)
+        paths = [
+            (kind, sample_id, path)
+            for kind, named in self._files.items()
+            for sample_id, files in sorted(named.items())
+            for path in files
+            if wanted is None or sample_id in wanted
+        ]
+        digest = hashlib.sha256()
+        with ThreadPoolExecutor() as threads:
+            contents = threads.map(sha256_file, [path for *_, path in paths])
+            for (kind, sample_id, _), content in zip(paths, contents, strict=True):
+                digest.update(f"{kind} {sample_id} {content}\n".encode())
+        return digest.hexdigest()
 
     def lacks(self, sample_id: str) -> str | None:
         """A reason code where a sample has not one file of each kind."""
@@ -117,7 +96,7 @@ class FeatureFolder:
         for kind, root in self.roots.items():
             named: dict[str, list[Path]] = found.setdefault(kind, {})
             found_here = root.glob("**/*.npy") if self.released else root.iterdir()
-            for path in sorted(path for path in found_here if path.suffix in SUFFIXES.values()):
+            for path in sorted(path for path in found_here if path.suffix in SUFFIXES):
                 above = f"{path.parent.parent.name}_{path.parent.name}"
                 named.setdefault(above if self.released else path.stem, []).append(path)
         return found
@@ -131,7 +110,7 @@ class FeatureFolder:
             raise SampleError("ambiguous_features", f"{kind} features of several frames: {names}")
         (path,) = paths
         try:
-            found = _load(path)
+            found = read_states(path)
         except (OSError, ValueError, EOFError, KeyError, SafetensorError) as error:
             raise _wrong(f"{path.name}: {str(error).partition(chr(10))[0]}") from None
         if not np.issubdtype(found.dtype, np.floating):
@@ -139,51 +118,38 @@ class FeatureFolder:
         return found
 
 
-@dataclass(frozen=True)
-class FeatureWriter:
-    """Writes what `FeatureFolder` reads, as .safetensors or as .npy, 16 bit wide."""
-
-    folder: Path
-    layout: str = "safetensors"
-    dtype: str = "float16"
-
-    def __post_init__(self) -> None:
-        if self.layout not in SUFFIXES:
-            raise BenchError(
-                f"There is no layout '{self.layout}'.{did_you_mean(self.layout, SUFFIXES)}"
-            )
-        if self.dtype not in ("float16", "bfloat16"):
-            raise BenchError(f"Features are saved as float16 or bfloat16, not {self.dtype}.")
-        if (self.layout, self.dtype) == ("npy", "bfloat16"):
-            raise BenchError("NumPy's files know no bfloat16: save float16, or as safetensors.")
-
-    @property
-    def told(self) -> dict[str, str]:
-        """What a manifest says of the files."""
-        return {"layout": self.layout, "dtype": self.dtype}
-
-    def write(self, sample_id: str, image: Tensor, text: Tensor) -> None:
-        """Write H_i, (P, D), and H_t, (n, D), of one sample, each atomically.
-
-        Raises `BenchError` where a value does not fit: float16 ends at 65504.
-        """
-        for kind, states in (("image", image), ("text", text)):
-            narrow = states.detach().cpu().to(getattr(torch, self.dtype)).contiguous()
-            if not narrow.isfinite().all():
-                raise BenchError(f"H of {sample_id} does not fit into {self.dtype}: take bfloat16.")
-            path = self.folder / OWN[kind] / f"{sample_id}{SUFFIXES[self.layout]}"
-            with replacing(path) as temporary:
-                if self.layout == "safetensors":
-                    save_file({TENSOR: narrow}, temporary)
-                else:
-                    with temporary.open("wb") as stream:
-                        np.save(stream, narrow.numpy())
+def fit(states: Mapping[str, NDArray[np.generic]], sizes: Mapping[str, int]) -> dict[str, Tensor]:
+    """Features by kind as a conditioner of these `sizes` takes them; `SampleError` if it cannot."""
+    fits = {"image": fit_image, "text": fit_text}
+    return {
+        kind: torch.from_numpy(fits[kind](found, sizes[f"{kind}_tokens"], sizes["vllm_width"]))
+        for kind, found in states.items()
+    }
 
 
-def _load(path: Path) -> NDArray[np.generic]:
-    if path.suffix == SUFFIXES["npy"]:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    return load_file(path)[TENSOR].float().numpy()
+def fit_image(found: NDArray[np.generic], tokens: int, width: int) -> Array:
+    """H_i: (tokens, width) float32."""
+    if found.shape == (1, tokens, width):
+        found = found[0]
+    if found.shape != (tokens, width):
+        raise _wrong(f"image features of shape {found.shape}, wanted ({tokens}, {width})")
+    return _finite(found)
+
+
+def fit_text(found: NDArray[np.generic], tokens: int, width: int) -> Array:
+    """H_t: (tokens, width) float32, cut or padded with zeros.
+
+    Older files hold all layers, (n, layers, width), of which the last counts; a single token may
+    come as (width,).
+    """
+    if found.ndim == 3:
+        found = found[:, -1]
+    found = np.atleast_2d(found)
+    if found.ndim != 2 or found.shape[1] != width:
+        raise _wrong(f"text features of shape {found.shape}, wanted (n, {width})")
+    padded = np.zeros((tokens, width), dtype=np.float32)
+    padded[: len(found)] = found[:tokens]
+    return _finite(padded)
 
 
 def _finite(values: NDArray[np.generic]) -> Array:

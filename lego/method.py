@@ -4,7 +4,6 @@ Sampling as in the paper's section 4: 100 Euler ancestral steps, guidance 7.5 (t
 """
 
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -14,35 +13,44 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.methods import Setting
 from egoactgen_bench.records import Request
 from lego.conditioning import FEATURES, Conditioner, load_conditioner, read_conditioning
-from lego.features import FeatureFolder
+from lego.live import FeatureOptions, LiveFeatures, open_features
 
 
-class LEGOOptions(EditorOptions):
+class LEGOOptions(EditorOptions, FeatureOptions):
     """What can be chosen for LEGO; the defaults are the paper's."""
 
-    features: Path | None = Field(
-        None, description="folder of the VLLM's features: image/ and text/<sample_id>.npy"
-    )
     prompt: Literal["auto", "action", "description"] = Field(
         "auto", description="the text; auto: the one that the weights were trained on"
     )
 
 
 class LEGO(LatentEditor[LEGOOptions]):
-    """LEGO: latent diffusion on the input frame, its description and the VLLM's features."""
+    """LEGO: latent diffusion on the input frame, its description and the VLLM's features.
+
+    With a VLLM it writes the descriptions that it is not given.
+    """
 
     Options = LEGOOptions
 
     def __init__(self, options: LEGOOptions, setting: Setting) -> None:
         super().__init__(options, setting)
-        self.conditioning, _ = read_conditioning(self.folder / "conditioner")
-        if self.reads == "description" and not setting.described:
+        self.conditioning, sizes = read_conditioning(self.folder / "conditioner")
+        kinds = FEATURES[self.conditioning]
+        if self.reads == "description" and not (setting.described or options.vllm):
             raise BenchError(
                 "These weights read enriched descriptions: give --descriptions NAME "
                 "(`bench lego enrich` writes them; a --description TEXT for `bench imagine`), "
+                "or -o vllm=NAME to have them written, "
                 "or -o prompt=action to feed them the action's label."
             )
-        self.features = self._open_features()
+        if self.reads == "action" and not kinds and options.vllm:
+            raise BenchError(
+                "These weights read the action's label alone, so that a VLLM adds nothing: leave "
+                "out -o vllm, or feed them its descriptions with -o prompt=description."
+            )
+        self.features = open_features(options, kinds, setting.models, setting.cache, setting.device)
+        if isinstance(self.features, LiveFeatures):
+            _check_sizes(self.features.sizes(), sizes)
 
     @property
     def reads(self) -> Literal["action", "description"]:
@@ -58,26 +66,41 @@ class LEGO(LatentEditor[LEGOOptions]):
         return found.to(self.setting.device).requires_grad_(False)
 
     def sources(self) -> dict[str, str]:
-        return {"features (names and sizes)": self.features.fingerprint()} if self.features else {}
+        if isinstance(self.features, LiveFeatures):
+            return {"vllm": self.features.embedder.digest}
+        return {"features": self.features.digest(self.setting.sample_ids)} if self.features else {}
+
+    def notices(self) -> list[str]:
+        count = len(self.features.written) if isinstance(self.features, LiveFeatures) else 0
+        told = f"The VLLM '{self.options.vllm}' wrote {count} descriptions: see the prompts."
+        return [*super().notices(), *([told] if count else [])]
 
     def prompt(self, request: Request) -> str:
-        return request.action if self.reads == "action" else request.description or ""
+        return request.action if self.reads == "action" else self.description(request)
+
+    def description(self, request: Request) -> str:
+        """The request's own, else the VLLM's; empty where there is neither."""
+        if request.description or not isinstance(self.features, LiveFeatures):
+            return request.description or ""
+        return self.features.describe(request)
 
     def features_of(self, request: Request) -> Features:
         if not self.prompt(request):
             raise SampleError("missing_description", "the descriptions have none for this sample")
         if self.features is None:
             return {}
-        return self.features.of(request.sample_id, self.conditioner.sizes)
+        sizes = self.conditioner.sizes
+        if isinstance(self.features, LiveFeatures):
+            text = self.description(request) if "text" in self.features.kinds else ""
+            return self.features.of(request.input, request.action, text, sizes)
+        return self.features.of(request.sample_id, sizes)
 
-    def _open_features(self) -> FeatureFolder | None:
-        takes = FEATURES[self.conditioning]
-        if not takes:
-            return None
-        if self.options.features is None:
-            wanted = " and ".join(f"DIR/{kind}/<sample_id>.npy" for kind in takes)
+
+def _check_sizes(given: dict[str, int], wanted: dict[str, int]) -> None:
+    """Refuse a VLLM that the weights were not trained with, before it is loaded."""
+    for name, size in given.items():
+        if wanted.get(name, size) != size:
             raise BenchError(
-                f"These weights are conditioned on the VLLM's features ({self.conditioning}): "
-                f"give -o features=DIR with {wanted}, or the released layout."
+                f"The VLLM's features do not fit these weights: {name} is {size}, "
+                f"wanted {wanted[name]}."
             )
-        return FeatureFolder(self.options.features, takes)

@@ -4,7 +4,7 @@ The LEGO paper (arXiv 2312.03849) finetunes all but the text encoder. Its releas
 and π as they were drawn, in training and in the average: `train_conditioner=false` does so too.
 """
 
-from pathlib import Path
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -13,25 +13,27 @@ from torch import nn
 from baselines.denoiser.weights import LatentModel
 from baselines.finetuning.denoising import Features
 from baselines.finetuning.frames import Pair
-from baselines.finetuning.options import TOY, FinetuningOptions
+from baselines.finetuning.options import MECHANICS, TOY, FinetuningOptions
 from baselines.finetuning.trainer import DenoiserTrainer
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.images import read_rgb
 from egoactgen_bench.seeds import derive_seed, torch_generator
 from egoactgen_bench.training import Task
 from lego.conditioning import FEATURES, Conditioner, Conditioning, save_conditioner
 from lego.features import FeatureFolder
+from lego.live import FeatureOptions, LiveFeatures, open_features
 
 TEXT_TOKENS = 77  # the paper's N
 
 
-class LEGOTrainingOptions(FinetuningOptions):
+class LEGOTrainingOptions(FinetuningOptions, FeatureOptions):
     """How LEGO's denoiser is trained."""
 
     conditioning: Conditioning = Field(
         "joint", description="what C holds: a row of the paper's Table 3"
     )
-    features: Path | None = Field(
-        None, description="folder of the VLLM's features: image/ and text/<sample_id>.npy"
+    keep_features: bool = Field(
+        True, description="of a VLLM: compute each sample's once, and keep it in the cache"
     )
     train_conditioner: bool = Field(
         True, description="train and average σ, μ, π (paper); false: leave them drawn (released)"
@@ -44,6 +46,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
 
     Options = LEGOTrainingOptions
     presets: ClassVar[Any] = {"toy": TOY, "sd15": {}}
+    mechanics = MECHANICS | {"keep_features"}
 
     def __init__(self, options: LEGOTrainingOptions, task: Task) -> None:
         super().__init__(options, task)
@@ -53,22 +56,18 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
                 f"conditioning={options.conditioning} reads enriched descriptions: give "
                 "--descriptions NAME (or -o conditioning=labels to learn from the action's label)."
             )
-        if takes and options.features is None:
-            wanted = " and ".join(f"DIR/{kind}/<sample_id>.npy" for kind in takes)
-            raise BenchError(
-                f"conditioning={options.conditioning} reads the VLLM's features: give "
-                f"-o features=DIR with {wanted}, or the released layout."
-            )
-        folder = options.features
-        self.features = FeatureFolder(folder, takes) if takes and folder else None
+        places = task.models, task.cache, task.device
+        self.features = open_features(options, takes, *places) if takes else None
         found = self.features.sizes() if self.features else {}
         self.sizes = {"text_tokens": TEXT_TOKENS, **found}
 
     def sources(self) -> dict[str, str]:
         found = super().sources()
+        if isinstance(self.features, LiveFeatures):
+            return found | {"vllm": self.features.embedder.digest}
         if self.features is None:
             return found
-        return found | {"features (names and sizes)": self.features.fingerprint()}
+        return found | {"features": self.features.digest(self._rows)}
 
     def prompts(self) -> list[str]:
         if self.options.conditioning == "labels":
@@ -78,8 +77,8 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         return [texts.get(sample_id, "") for sample_id in self.task.split.samples["sample_id"]]
 
     def lacks(self, pair: Pair) -> str | None:
-        missing = self.features.lacks(pair.sample_id) if self.features else None
-        return missing or super().lacks(pair)
+        files = self.features if isinstance(self.features, FeatureFolder) else None
+        return (files and files.lacks(pair.sample_id)) or super().lacks(pair)
 
     def conditioner(self, width: int) -> Conditioner:
         """σ, μ and π by Xavier's initialisation; π is 8/3 as wide inside as Stable Diffusion's."""
@@ -102,9 +101,19 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         if self.features is None:
             return {}
         try:
-            return self.features.of(sample_id, self.sizes)
+            if isinstance(self.features, FeatureFolder):
+                return self.features.of(sample_id, self.sizes)
+            assert self.task.descriptions is not None
+            row, text = self._rows[sample_id], self.task.descriptions.texts[sample_id]
+            frame = read_rgb(self.task.split.frame_path(row["input_frame"]))
+            return self.features.of(frame, row["action"], text, self.sizes)
         except SampleError as error:
             raise BenchError(f"Sample {sample_id} cannot be learnt from: {error}.") from None
+
+    @cached_property
+    def _rows(self) -> dict[Any, dict[Any, Any]]:
+        """The split's samples by id."""
+        return self.task.split.samples.set_index("sample_id").to_dict("index")
 
     def save(self, model: LatentModel, conditioner: Any) -> None:
         super().save(model, conditioner)

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.splits import load_split
-from lego.features import FeatureFolder, FeatureWriter
+from lego.feature_files import FeatureWriter
+from lego.features import FeatureFolder
 from lego.vllm.embed import embed
 from lego.vllm.enrich import enrich, one_line
 from lego.vllm.generating import Sampling, read
@@ -68,11 +69,11 @@ def test_descriptions_from_the_command_line(bench, drawn_split, weights):
         "tuned.json",
     ]
 
-    other = bench(*arguments, "--top-k", "5")
+    other = bench(*arguments, "--max-new-tokens", "21")
     assert other.status == 2
     assert "sampling" in other.err
     assert "--overwrite" in other.err
-    assert bench(*arguments, "--top-k", "5", "--overwrite").status == 0
+    assert bench(*arguments, "--max-new-tokens", "21", "--overwrite").status == 0
     assert files_of(drawn_split, "tuned")[0] != table
     assert bench(*arguments, "--name", "off-the-shelf").status == 0  # sets stand side by side
     assert files_of(drawn_split, "off-the-shelf")[0] == table
@@ -146,7 +147,12 @@ def test_an_unreadable_frame_costs_itself_only(bench, drawn_split, weights):
 
 @pytest.mark.parametrize(
     ("layout", "dtype"),
-    [("safetensors", "float16"), ("safetensors", "bfloat16"), ("npy", "float16")],
+    [
+        ("safetensors", "float16"),
+        ("safetensors", "bfloat16"),
+        ("npy", "float16"),
+        ("released", "float16"),
+    ],
 )
 def test_features_are_those_of_the_words(engine, weights, drawn_split, tmp_path, layout, dtype):
     writer = FeatureWriter(tmp_path / "features", layout, dtype)
@@ -183,7 +189,7 @@ def test_embedding_a_description_is_what_writing_it_would_have_given(engine, dra
     assert outcome.manifest["counts"] == {"samples": 6, "embedded": 6}
     assert (outcome.manifest["descriptions"], done.failed) == ("greedy", [])
     pair = [FeatureFolder(writer.folder, ("image", "text")) for writer in (written, embedded)]
-    assert pair[0].fingerprint() != pair[1].fingerprint()
+    assert pair[0].digest() != pair[1].digest()
     for key in texts.texts:
         for kind, tokens in (("image", PATCHES), ("text", 77)):
             first, second = (getattr(folder, kind)(key, tokens, WIDTH) for folder in pair)
@@ -222,6 +228,10 @@ def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path
             ("--features", "f", "--features-layout", "npy", "--features-dtype", "bfloat16"),
             "NumPy's files know no bfloat16",
         ),
+        (
+            ("--features", "f", "--features-layout", "relased"),
+            "There is no layout 'relased'. Did you mean 'released'?",
+        ),
     ],
 )
 def test_calls_that_cannot_be_served(bench, drawn_split, weights, arguments, sentence):
@@ -232,7 +242,7 @@ def test_calls_that_cannot_be_served(bench, drawn_split, weights, arguments, sen
 
 def test_what_does_not_fit_16_bits_is_refused(tmp_path):
     with pytest.raises(BenchError, match="take bfloat16"):
-        FeatureWriter(tmp_path).write("a", torch.full((2, 3), 1e6), torch.zeros(1, 3))
+        FeatureWriter(tmp_path).write("a", {"image": torch.full((2, 3), 1e6)})
 
 
 def test_one_line():

@@ -75,6 +75,8 @@ def imagine(
     built = build(
         method,
         models=place.models,
+        cache=place.cache,
+        sample_ids=[seen.name],
         weights=weights,
         options=parse_pairs(option or []),
         device=device,
@@ -84,9 +86,8 @@ def imagine(
     name = default_name(method)
     folder = out or place.imagined(seen.name, name)
     made = imagining.imagine(name, built, seen, action, folder, texts, seed)
-    for frame in made.failed:
-        detail = f" ({frame['detail']})" if frame["detail"] else ""
-        typer.echo(f"failed: {frame['action']}: {frame['status']}{detail}")
+    for frame in made.manifest["frames"]:
+        typer.echo(imagining.in_words(frame))
     for notice in built.notices():
         typer.echo(notice)
     count = len(action) - len(made.failed)

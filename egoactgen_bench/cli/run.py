@@ -93,6 +93,7 @@ def run(
         loaded,
         out or place.run(loaded.name, name or default_name(method)),
         models=place.models,
+        cache=place.cache,
         weights=weights,
         descriptions=descriptions,
         options=parse_pairs(option or []),

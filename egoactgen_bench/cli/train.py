@@ -66,7 +66,7 @@ def train(
         loaded,
         out or place.models / (name or f"{default_name(method)}-{loaded.name}"),
         models=place.models,
-        cache=place.root / "cache",
+        cache=place.cache,
         preset=preset,
         descriptions=descriptions,
         options=parse_pairs(option or []),

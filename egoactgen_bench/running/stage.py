@@ -88,6 +88,7 @@ def prepare(
     folder: Path,
     *,
     models: Path = Path("workspace/models"),
+    cache: Path | None = None,
     weights: str | None = None,
     descriptions: str | None = None,
     options: Mapping[str, Any] | None = None,
@@ -103,6 +104,7 @@ def prepare(
     share = Share.of_process(shard)
     texts = load_descriptions(split.folder, descriptions) if descriptions else None
     passed = dict(options or {})
+    samples = cast("list[Sample]", split.samples[:limit].to_dict("records"))
     built = building.build(
         method,
         models=models,
@@ -112,8 +114,9 @@ def prepare(
         dtype=dtype,
         described=texts is not None,
         local_rank=share.local_rank,
+        cache=cache,
+        sample_ids=[sample["sample_id"] for sample in samples],
     )
-    samples = cast("list[Sample]", split.samples[:limit].to_dict("records"))
     size = batch_size or built.default_batch_size
     plan = {
         "method": _without_folders(method, built.setting.argument),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption
+from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
 from lego.cli.shared import (
     BatchOption,
     DeviceOption,
@@ -47,7 +47,7 @@ def embed(
 ) -> int:
     """Save a VLLM's features of each sample: of its frame, and of a description that is there."""
     from egoactgen_bench.descriptions import load_descriptions
-    from lego.features import FeatureWriter
+    from lego.feature_files import FeatureWriter
     from lego.vllm.embed import embed
 
     engine = make_engine(weights, split, batch_size, device, dtype, limit, shard)
@@ -56,7 +56,8 @@ def embed(
         load_descriptions(engine.split.folder, descriptions),
         FeatureWriter(out, features_layout, features_dtype),
         question=checked_question(question),
+        cache=current_workspace().cache,
         overwrite=overwrite,
         progress=True,
     )
-    return report(done, "embedded", out, shard)
+    return report(done, engine, "embedded", out)

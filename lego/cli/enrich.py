@@ -50,7 +50,7 @@ def enrich(
     debug: DebugOption = False,
 ) -> int:
     """Describe how the action of each sample is done, from its frame and its label."""
-    from lego.features import FeatureWriter
+    from lego.feature_files import FeatureWriter
     from lego.vllm.enrich import enrich
     from lego.vllm.generating import Sampling
 
@@ -67,4 +67,5 @@ def enrich(
         overwrite=overwrite,
         progress=True,
     )
-    return report(done, "described", engine.split.folder / "descriptions" / f"{name}.csv", shard)
+    table = engine.split.folder / "descriptions" / f"{name}.csv"
+    return report(done, engine, "described", table)

@@ -36,10 +36,12 @@ ShardOption = Annotated[
     str, typer.Option(metavar="I/N", help="Only part I (1 … N) of N; the last one completes.")
 ]
 LayoutOption = Annotated[
-    str, typer.Option("--features-layout", help="Of the saved features: safetensors or npy.")
+    str,
+    typer.Option("--features-layout", help="safetensors, npy, or released: the authors' folders."),
 ]
 FeaturesDtypeOption = Annotated[
-    str, typer.Option("--features-dtype", help="float16, or bfloat16 (safetensors only).")
+    str,
+    typer.Option("--features-dtype", help="Of the files: float16, or bfloat16 (safetensors only)."),
 ]
 QuestionOption = Annotated[
     str | None,
@@ -82,12 +84,14 @@ def checked_question(question: str | None) -> str:
     return question or QUESTION
 
 
-def report(done: "Outcome", what: str, place: Path, shard: str) -> int:
+def report(done: "Outcome", engine: "Engine", what: str, place: Path) -> int:
     """Print what a call came to; returns its exit status."""
+    if engine.share.rank != 0:  # rank 0 speaks for all, and its status is the launcher's
+        return EXIT_DONE
     for row in done.failed:
         typer.echo(f"failed: {row['sample_id']}: {row['status']} ({row['detail']})")
     if done.manifest is None:
-        typer.echo(f"Shard {shard} is done; the last one to finish completes {place}")
+        typer.echo(f"Shard {engine.shard} is done; the last one to finish completes {place}")
     else:
         counts = done.manifest["counts"]
         if counts.get("cut_off"):

@@ -1,11 +1,15 @@
 """The stage `embed`: H_i and H_t of descriptions that are there, wherever they come from."""
 
+from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from egoactgen_bench import provenance
 from egoactgen_bench.descriptions import Descriptions
 from egoactgen_bench.errors import SampleError
-from lego.features import FeatureWriter
+from lego.feature_files import FeatureWriter
+from lego.vllm.embedding import Embedder
 from lego.vllm.enrich import PACKAGES
 from lego.vllm.parts import OK, Outcome, Parts, Row
 from lego.vllm.prompting import QUESTION
@@ -18,58 +22,53 @@ def embed(
     features: FeatureWriter,
     *,
     question: str = QUESTION,
+    cache: Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
 ) -> Outcome:
     """Save each sample's features, as the VLLM would have had them while it wrote the description.
 
     Its tokens are those of the text, which a sampled one may in rare cases have been written
-    otherwise with; `enrich` saves the features of the tokens that it wrote.
+    otherwise with; `enrich` saves the features of the tokens that it wrote. What the folder `cache`
+    holds of the same content is not computed again.
     """
     plan = {**engine.plan(), "question": question, "features": features.told}
     plan |= {"descriptions": descriptions.name, "descriptions_sha256": descriptions.sha256}
     parts = Parts(features.folder / "embed.json", plan, engine.batches)
     parts.begin(overwrite, engine.own)
+    embedder = Embedder(engine.weights, engine.place, engine.dtype, features.dtype, question, cache)
 
     def save(samples: list[Sample]) -> list[Row]:
-        return _save(engine, samples, descriptions.texts, question, features)
+        frames = engine.frames(samples)
+        return [
+            _save(embedder, sample, frame, descriptions.texts, features)
+            for sample, frame in zip(samples, frames, strict=True)
+        ]
 
     def tell(rows: list[Row]) -> dict[str, Any]:
         embedded = sum(row["status"] == OK for row in rows)
         counts = {"samples": len(rows), "embedded": embedded}
         return {"counts": counts, "versions": provenance.versions(PACKAGES)}
 
-    if not parts.finished:
-        engine.work(parts, save, progress)
+    engine.work([parts], save, progress)
     return parts.finish(engine.own, tell)
 
 
 def _save(
-    engine: Engine,
-    samples: list[Sample],
+    embedder: Embedder,
+    sample: Sample,
+    frame: Image.Image | SampleError,
     texts: dict[str, str],
-    question: str,
     features: FeatureWriter,
-) -> list[Row]:
-    rows, whole, frames = {}, [], []
-    for sample, frame in zip(samples, engine.frames(samples), strict=True):
-        sample_id = sample["sample_id"]
-        if isinstance(frame, SampleError):
-            rows[sample_id] = _row(sample, frame.code, frame.detail)
-        elif sample_id not in texts:
-            rows[sample_id] = _row(sample, "missing_description", "the descriptions have none")
-        else:
-            rows[sample_id] = _row(sample, OK, "")
-            whole.append(sample)
-            frames.append(frame)
-    if whole:
-        images = engine.vllm.image_features(frames)
-        questions = [question.format(sample["action"]) for sample in whole]
-        answers = [texts[sample["sample_id"]] for sample in whole]
-        states = engine.vllm.states(questions, images, answers)
-        for sample, image, state in zip(whole, images, states, strict=True):
-            features.write(sample["sample_id"], image, state)
-    return [rows[sample["sample_id"]] for sample in samples]
+) -> Row:
+    sample_id, action = sample["sample_id"], sample["action"]
+    if isinstance(frame, SampleError):
+        return _row(sample, frame.code, frame.detail)
+    if sample_id not in texts:
+        return _row(sample, "missing_description", "the descriptions have none")
+    states = embedder.of(frame, action, texts[sample_id])
+    features.write(sample_id, states, embedder.places(frame, action, texts[sample_id]))
+    return _row(sample, OK, "")
 
 
 def _row(sample: Sample, status: str, detail: str) -> Row:

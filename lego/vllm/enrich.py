@@ -1,16 +1,21 @@
 """The stage `enrich`: a description of every sample of a split, from its frame and its label."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
+from torch import Tensor
 
 from egoactgen_bench import provenance
-from egoactgen_bench.errors import SampleError
+from egoactgen_bench.descriptions import load_descriptions
+from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.files import sha256_file, write_csv
 from egoactgen_bench.seeds import derive_seed, torch_generator
-from lego.features import FeatureWriter
-from lego.vllm.generating import Sampling
+from lego.feature_files import FeatureWriter
+from lego.vllm.generating import Sampling, Writing
 from lego.vllm.parts import OK, Outcome, Parts, Row
 from lego.vllm.prompting import QUESTION
 from lego.vllm.work import Engine, Sample
@@ -32,62 +37,115 @@ def enrich(
     """Write the split's descriptions `name`, going on where an earlier call was stopped.
 
     Each sample's words are drawn from its own stream of `seed`. With `features`, H_i and H_t of
-    what is written are saved on the way. Of several shards the last to finish writes the table.
+    what is written are saved on the way; where descriptions are there and features are not, the
+    words are drawn once more. Of several shards the last to finish writes the table.
     """
-    chosen = sampling or Sampling()
-    path = engine.split.folder / "descriptions" / f"{name}.csv"
-    plan = {"name": name, **engine.plan(), "question": question, "sampling": asdict(chosen)}
-    plan |= {"seed": seed, "features": features.told if features else None}
-    parts = Parts(path.with_suffix(".json"), plan, engine.batches)
-    parts.begin(overwrite, engine.own)
+    stage = Enriching(engine, name, sampling or Sampling(), question, seed, features)
+    journals = [stage.descriptions, *([stage.saved] if stage.saved else [])]
+    for journal in journals:
+        journal.begin(overwrite, engine.own)
+    engine.work(journals, stage.describe, progress)
+    done = stage.descriptions.finish(engine.own, stage.write)
+    if stage.saved:
+        stage.saved.finish(engine.own, stage.tell)
+    return done
 
-    def describe(samples: list[Sample]) -> list[Row]:
-        return _describe(engine, samples, chosen, question, seed, features)
 
-    def write(rows: list[Row]) -> dict[str, Any]:
-        good = [row for row in rows if row["status"] == OK]
-        write_csv(path, pd.DataFrame(good, columns=["sample_id", "description"]))
-        cut_off = sum(not row["ended"] for row in rows)
+@dataclass(frozen=True)
+class Enriching:
+    """What one call does with a batch, and with all of them."""
+
+    engine: Engine
+    name: str
+    sampling: Sampling
+    question: str
+    seed: int
+    features: FeatureWriter | None
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """All that shapes the descriptions."""
         return {
-            "counts": {"samples": len(rows), "described": len(good), "cut_off": cut_off},
-            "files": {path.name: sha256_file(path)},
-            "versions": provenance.versions(PACKAGES),
+            "name": self.name,
+            **self.engine.plan(),
+            "question": self.question,
+            "sampling": asdict(self.sampling),
+            "seed": self.seed,
         }
 
-    if not parts.finished:
-        engine.work(parts, describe, progress)
-    return parts.finish(engine.own, write)
+    @property
+    def table(self) -> Path:
+        return self.engine.split.folder / "descriptions" / f"{self.name}.csv"
+
+    @cached_property
+    def descriptions(self) -> Parts:
+        """The journal of the descriptions."""
+        return Parts(self.table.with_suffix(".json"), self.plan, self.engine.batches)
+
+    @cached_property
+    def saved(self) -> Parts | None:
+        """The journal of the features, which may lie anywhere."""
+        if self.features is None:
+            return None
+        plan = self.plan | {"features": self.features.told}
+        return Parts(self.features.folder / "enrich.json", plan, self.engine.batches)
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """The descriptions that an earlier call finished."""
+        finished = self.descriptions.finished
+        return load_descriptions(self.engine.split.folder, self.name).texts if finished else {}
+
+    def describe(self, samples: list[Sample]) -> list[Row]:
+        """The rows of one batch; a sample whose frame cannot be read costs itself only."""
+        engine, frames = self.engine, self.engine.frames(samples)
+        rows: dict[str, Row] = {
+            sample["sample_id"]: _row(sample, frame.code, frame.detail)
+            for sample, frame in zip(samples, frames, strict=True)
+            if isinstance(frame, SampleError)
+        }
+        whole = [sample for sample in samples if sample["sample_id"] not in rows]
+        if whole:
+            images = engine.vllm.image_features(
+                [frame for frame in frames if not isinstance(frame, SampleError)]
+            )
+            questions = [self.question.format(sample["action"]) for sample in whole]
+            draws = [generator_of(derive_seed(self.seed, s["sample_id"])) for s in whole]
+            writings = engine.vllm.describe(questions, images, self.sampling, draws)
+            for sample, image, writing in zip(whole, images, writings, strict=True):
+                rows[sample["sample_id"]] = self._described(sample, image, writing)
+        return [rows[sample["sample_id"]] for sample in samples]
+
+    def _described(self, sample: Sample, image: Tensor, writing: Writing) -> Row:
+        sample_id, text = sample["sample_id"], one_line(self.engine.vllm.text(writing))
+        if self.known and text != self.known.get(sample_id, ""):
+            raise BenchError(
+                f"{self.table.name} holds another description of {sample_id} than is drawn here: "
+                "give its features with `bench lego embed`, or draw all anew with --overwrite."
+            )
+        if self.features:
+            self.features.write(sample_id, {"image": image, "text": writing.states})
+        status = (OK, "") if text else ("empty_description", "the VLLM ended at once")
+        return _row(sample, *status, text, writing.ended)
+
+    def write(self, rows: list[Row]) -> dict[str, Any]:
+        """Write the table of all rows; returns what the manifest says of it."""
+        good = [row for row in rows if row["status"] == OK]
+        write_csv(self.table, pd.DataFrame(good, columns=["sample_id", "description"]))
+        told = self.tell(rows)
+        told["counts"]["cut_off"] = sum(not row["ended"] for row in rows)
+        return told | {"files": {self.table.name: sha256_file(self.table)}}
+
+    def tell(self, rows: list[Row]) -> dict[str, Any]:
+        """What each manifest says of the rows."""
+        described = sum(row["status"] == OK for row in rows)
+        counts = {"samples": len(rows), "described": described}
+        return {"counts": counts, "versions": provenance.versions(PACKAGES)}
 
 
-def _describe(
-    engine: Engine,
-    samples: list[Sample],
-    sampling: Sampling,
-    question: str,
-    seed: int,
-    features: FeatureWriter | None,
-) -> list[Row]:
-    """The rows of one batch; a sample whose frame cannot be read costs itself only."""
-    frames = engine.frames(samples)
-    rows: dict[str, Row] = {
-        sample["sample_id"]: _row(sample, frame.code, frame.detail)
-        for sample, frame in zip(samples, frames, strict=True)
-        if isinstance(frame, SampleError)
-    }
-    whole = [sample for sample in samples if sample["sample_id"] not in rows]
-    if whole:
-        images = engine.vllm.image_features([f for f in frames if not isinstance(f, SampleError)])
-        questions = [question.format(sample["action"]) for sample in whole]
-        seeds = [derive_seed(seed, sample["sample_id"], "description") for sample in whole]
-        generators = [torch_generator(number) for number in seeds]
-        writings = engine.vllm.describe(questions, images, sampling, generators)
-        for sample, image, writing in zip(whole, images, writings, strict=True):
-            text = one_line(engine.vllm.text(writing))
-            status = (OK, "") if text else ("empty_description", "the VLLM ended at once")
-            rows[sample["sample_id"]] = _row(sample, *status, text, writing.ended)
-            if features:
-                features.write(sample["sample_id"], image, writing.states)
-    return [rows[sample["sample_id"]] for sample in samples]
+def generator_of(seed: int) -> torch.Generator:
+    """The stream of a description's words, of a sample's own seed."""
+    return torch_generator(derive_seed(seed, "description"))
 
 
 def one_line(text: str) -> str:

@@ -34,9 +34,7 @@ class VLLM:
     @property
     def patches(self) -> int:
         """How many tokens an image takes."""
-        tower = self.model.config.vision_config
-        whole = self.model.config.vision_feature_select_strategy == "full"
-        return int((tower.image_size // tower.patch_size) ** 2) + whole
+        return _patches(self.model.config)
 
     @property
     def ends(self) -> frozenset[int]:
@@ -120,6 +118,21 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
         AutoTokenizer.from_pretrained(folder, local_files_only=True),
         CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True),
     )
+
+
+def sizes_of(folder: Path) -> dict[str, int]:
+    """How wide a LLaVA's features are, and how many tokens an image has, without loading it."""
+    from transformers import LlavaConfig
+
+    check_folder(folder)
+    config = LlavaConfig.from_pretrained(folder, local_files_only=True)
+    return {"vllm_width": int(config.text_config.hidden_size), "image_tokens": _patches(config)}
+
+
+def _patches(config: Any) -> int:
+    tower = config.vision_config
+    whole = config.vision_feature_select_strategy == "full"
+    return int((tower.image_size // tower.patch_size) ** 2) + whole
 
 
 def check_folder(folder: Path) -> None:
