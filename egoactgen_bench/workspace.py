@@ -50,6 +50,9 @@ class Workspace:
     def study(self, name: str) -> Path:
         return self.root / "studies" / name
 
+    def ablation(self, split: str, name: str) -> Path:
+        return self.root / "ablations" / split / name
+
     def imagined(self, context: str, method: str) -> Path:
         return self.root / "imagined" / context / method
 

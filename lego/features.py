@@ -67,6 +67,10 @@ class FeatureFolder:
                 digest.update(f"{kind} {sample_id} {content}\n".encode())
         return digest.hexdigest()
 
+    def sample_ids(self) -> list[str]:
+        """Those with a file of any kind, sorted."""
+        return sorted({sample_id for named in self._files.values() for sample_id in named})
+
     def lacks(self, sample_id: str) -> str | None:
         """A reason code where a sample has not one file of each kind."""
         counts = [len(named.get(sample_id, [])) for named in self._files.values()]

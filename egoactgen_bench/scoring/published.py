@@ -19,18 +19,24 @@ def published_table(name: str) -> pd.DataFrame:
     return read_csv(FOLDER / f"{name}.csv")
 
 
+def published_dataset(split: Mapping[str, Any]) -> str:
+    """What the published tables call the data of a split's manifest."""
+    return str(_RELEASED_PARTS.get(split["recipe"].get("part"), split["dataset"]))
+
+
 def published_rows(split: Mapping[str, Any]) -> list[dict[str, Any]]:
     """A row a method, {method, metric: value in the paper's units}, for a split's manifest.
 
     Empty for data that the paper does not report on, and for training subsets.
     """
-    dataset = _RELEASED_PARTS.get(split["recipe"].get("part"), split["dataset"])
+    dataset = published_dataset(split)
     rows: dict[str, dict[str, Any]] = {}
     for path in sorted(FOLDER.glob("*.csv"), reverse=True):
         table = read_csv(path)
         if "method" not in table or split["subset"] == "train":
             continue
-        for row in table[table["dataset"] == dataset].to_dict("records"):
+        own: Any = table[table["dataset"] == dataset]
+        for row in own.to_dict("records"):
             del row["dataset"]
             rows.setdefault(row["method"], {}).update(row)
     return list(rows.values())

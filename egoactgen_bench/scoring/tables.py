@@ -50,14 +50,15 @@ def layout(scores: Scores) -> Table:
     return Table(headings, rows, published, _notes(scores))
 
 
-def markdown(scores: Scores) -> str:
+def markdown(scores: Scores, title: str = "") -> str:
     """The table as Markdown, with what it rests on below."""
     table = layout(scores)
+    place = f"{scores.manifest['split']}, protocol {scores.protocol}"
     head = [
         f"{label}{' ★' * primary} {'↑' if up else '↓'}" for label, up, primary in table.headings
     ]
     lines = [
-        f"# {scores.manifest['split']}, protocol {scores.protocol}",
+        f"# {title}: {place}" if title else f"# {place}",
         "",
         _line(["run", "n", *head]),
         _line(["---", *["---:"] * (len(head) + 1)]),
