@@ -247,3 +247,44 @@ def test_what_does_not_fit_16_bits_is_refused(tmp_path):
 
 def test_one_line():
     assert one_line(" The person\n takes\tit.\x00 ") == "The person takes it."
+
+
+def test_a_repeated_call_with_features_ends_with_all_of_them(
+    engine, drawn_split, tmp_path, monkeypatch
+):
+    asked = []
+    describe = VLLM.describe
+
+    def counted(self, questions, *others):
+        asked.append(len(questions))
+        if len(asked) == 5:
+            raise KeyboardInterrupt
+        return describe(self, questions, *others)
+
+    def enriched(place=None, name="seen"):
+        features = place and FeatureWriter(tmp_path / place)
+        return enrich(engine(batch_size=2), name, sampling=SAMPLING, features=features)
+
+    monkeypatch.setattr(VLLM, "describe", counted)
+    enriched()  # descriptions alone
+    table = files_of(drawn_split, "seen")
+    with pytest.raises(KeyboardInterrupt):
+        enriched("late")
+    assert len(asked) == 5
+    enriched("late")
+    assert len(asked) == 7  # the batch that was saved before is not drawn again
+    enriched("late")
+    assert len(asked) == 7
+    assert files_of(drawn_split, "seen") == table
+    enriched("early", "other")  # both at once
+    assert len(asked) == 10
+    late, early = (FeatureFolder(tmp_path / name, ("image", "text")) for name in ("late", "early"))
+    assert len(list((tmp_path / "late").rglob("*.safetensors"))) == 12
+    assert late.digest() == early.digest()
+    manifest = json.loads((tmp_path / "late" / "enrich.json").read_text())
+    assert manifest["counts"] == {"samples": 6, "described": 6}
+
+    path = drawn_split / "descriptions" / "seen.csv"
+    path.write_text(path.read_text().replace("V00_0,", "V00_0,Not "))
+    with pytest.raises(BenchError, match="another description of V00_0 than is drawn here"):
+        enriched("third")
