@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import open_clip
 import torch
 from numpy.typing import NDArray
 from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD, SimpleTokenizer, image_transform
@@ -49,7 +50,7 @@ class ClipImages(Extractor):
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 768), of length 1."""
         model = load_clip(self.weights, self.device, self.activation)
-        size = model.visual.image_size[0]
+        size = int(np.max(model.visual.image_size))
         squares = torch.stack([_square(frame, size, self.preprocessing) for (frame,) in items])
         embedded: NDArray[np.float32]
         embedded = model.encode_image(squares.to(self.device), normalize=True).cpu().numpy()
@@ -70,7 +71,8 @@ class ClipTexts(Extractor):
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
         """(n, 768), of length 1."""
         model = load_clip(self.weights, self.device)
-        tokens = _tokenizer()([text for (text,) in items], context_length=model.context_length)
+        tokenize = _tokenizer(self.weights)
+        tokens = tokenize([text for (text,) in items], context_length=model.context_length)
         embedded: NDArray[np.float32]
         embedded = model.encode_text(tokens.to(self.device), normalize=True).cpu().numpy()
         return embedded
@@ -96,8 +98,13 @@ def _eval_transform(size: int) -> Any:
 
 
 @functools.cache
-def _tokenizer() -> SimpleTokenizer:
-    return SimpleTokenizer()
+def _tokenizer(weights: Path) -> Any:
+    """OpenAI's, unless a folder brings its own."""
+    return open_clip.get_tokenizer(_named(weights)) if weights.is_dir() else SimpleTokenizer()
+
+
+def _named(folder: Path) -> str:
+    return f"local-dir:{folder}"
 
 
 @functools.cache
@@ -105,14 +112,26 @@ def load_clip(weights: Path, device: str = "cpu", activation: Activation = "quic
     """The CLIP model of a `.safetensors` or `.pt` file, float32, in eval mode.
 
     OpenAI trained with QuickGELU; another activation is there to explain numbers made with it.
+    A folder is one that open_clip loads by `local-dir:`, and says itself which activation it has.
     Errors: `BenchError` where the file is no OpenAI CLIP with a vision transformer.
     """
+    if weights.is_dir():
+        return _load_folder(weights).to(device)
     try:
         state = {name: tensor.float() for name, tensor in _read(weights).items()}
         return build_clip(state, activation).to(device)
     except (KeyError, RuntimeError) as error:
         detail = " ".join(str(error).split())[:300]
         raise BenchError(f"{weights} does not fit OpenAI's CLIP: {detail}.") from None
+
+
+def _load_folder(folder: Path) -> CLIP:
+    try:
+        model: CLIP = open_clip.create_model(_named(folder))
+    except (OSError, RuntimeError, ValueError) as error:
+        detail = " ".join(str(error).split())[:300]
+        raise BenchError(f"{folder} is no folder of open_clip's: {detail}.") from None
+    return model.requires_grad_(False).eval()
 
 
 def build_clip(state: dict[str, Tensor], activation: Activation = "quick_gelu") -> CLIP:

@@ -1,7 +1,7 @@
 """The training loop that all recipes share, and the disturbances that they train under."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -48,7 +48,7 @@ def fit(network: nn.Module, step: Step, course: Course, seed: int) -> Fitted:
     network.train()
     losses: list[float] = []
     start = time.process_time()
-    with seeded(seed), trange(course.steps, unit="step", disable=None) as bar:
+    with seeded(seed), trange(course.steps, unit="step", mininterval=5) as bar:
         for number in bar:
             loss = step(number)
             optimizer.zero_grad(set_to_none=True)
@@ -61,6 +61,12 @@ def fit(network: nn.Module, step: Step, course: Course, seed: int) -> Fitted:
     network.eval()
     tail = losses[-50:]
     return Fitted(course, round(time.process_time() - start, 1), round(sum(tail) / len(tail), 4))
+
+
+def share(right: Iterable[bool]) -> float:
+    """The share of what is right."""
+    found = list(right)
+    return round(sum(found) / len(found), 4)
 
 
 def drawn_batch(count: int, size: int) -> Tensor:

@@ -1,7 +1,6 @@
 """The judge's recipe: truth alone, with frames in which nothing was done among it."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch.nn import functional as F
 from egoactgen_bench.datasets.toy_kitchen.scene import HANDS
 from egoactgen_bench.metrics.judge_network import SIZE, VERDICTS, JudgeNetwork, load_judge
 from egoactgen_bench.toy_models.drawn import Drawn
-from egoactgen_bench.toy_models.fitting import Course, Fitted, disturbed, drawn_batch, fit
+from egoactgen_bench.toy_models.fitting import Course, Fitted, disturbed, drawn_batch, fit, share
 from egoactgen_bench.weights.stored import write_tensors
 
 COURSE = Course(steps=900)
@@ -84,12 +83,11 @@ def check(drawn: Drawn, folder: Path) -> dict[str, float]:
     places = np.array([verdict.place for verdict in right])
     near = np.linalg.norm(places - drawn.places, axis=1) <= NEAR
 
-    def share(found: Any) -> float:
-        return round(float(np.mean(found)), 4)
-
     return {
-        "action": share(np.array([v.action for v in right]) == drawn.actions),
-        "hand": share(np.array([v.hand for v in right]) == drawn.hands),
+        "action": share(v.action == true for v, true in zip(right, drawn.actions, strict=True)),
+        "hand": share(v.hand == true for v, true in zip(right, drawn.hands, strict=True)),
         "target": share(near),
-        "action_on_copies": share(np.array([v.action for v in copies]) == drawn.actions),
+        "action_on_copies": share(
+            v.action == true for v, true in zip(copies, drawn.actions, strict=True)
+        ),
     }

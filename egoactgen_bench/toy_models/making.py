@@ -10,7 +10,7 @@ from egoactgen_bench.provenance import versions
 from egoactgen_bench.toy_models.drawn import draw
 
 # In the order of making: a recipe may stand on the weights of those before it.
-RECIPES = ("judge",)
+RECIPES = ("judge", "squeezenet", "clip")
 TRAIN_VIDEOS, HELD_OUT_VIDEOS = 1500, 100  # four clips each, of "train" and of "val"
 
 

@@ -1,0 +1,76 @@
+"""The toy's SqueezeNet: the trunk of its LPIPS, and the pooled features of its FID and KID."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from egoactgen_bench import images
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.metrics.batch import Extractor
+from egoactgen_bench.metrics.tensors import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    evaluating,
+    normalise,
+    unit_tensor,
+)
+from egoactgen_bench.provenance import content_digest
+from egoactgen_bench.weights.stored import read_tensors
+
+SIZE = 64  # pixels of a side
+WIDTH = 64  # few, so that small sets have a covariance
+
+
+class ToyFeatures(nn.Module):
+    """SqueezeNet 1.1 without its classifier, and a linear layer on its pooled channels."""
+
+    def __init__(self) -> None:
+        from torchvision.models import squeezenet1_1
+
+        super().__init__()
+        self.features = squeezenet1_1().features
+        self.embed = nn.Linear(512, WIDTH)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(n, 3, 64, 64), ImageNet-normalised → (n, 64)."""
+        embedded: Tensor = self.embed(self.features(frames).mean((2, 3)))
+        return embedded
+
+
+@dataclass(frozen=True)
+class ToyImages(Extractor):
+    """Embeds a frame, scaled to 64 × 64, as the toy's 64 features."""
+
+    weights: Path
+    device: str
+
+    def signature(self) -> str:
+        return f"toy-features|{content_digest(self.weights)}"
+
+    @evaluating()
+    def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
+        """(n, 64)."""
+        squares = [unit_tensor(images.resize(frame, (SIZE, SIZE))) for (frame,) in items]
+        seen = normalise(torch.stack(squares), IMAGENET_MEAN, IMAGENET_STD)
+        embedded: NDArray[np.float32]
+        embedded = load_features(self.weights, self.device)(seen.to(self.device)).cpu().numpy()
+        return embedded
+
+
+@functools.cache
+def load_features(weights: Path, device: str = "cpu") -> ToyFeatures:
+    """The network of a safetensors file, in eval mode."""
+    network = ToyFeatures()
+    try:
+        network.load_state_dict(read_tensors(weights))
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:300]
+        raise BenchError(f"{weights} does not fit the toy's SqueezeNet: {detail}.") from None
+    return network.requires_grad_(False).eval().to(device)

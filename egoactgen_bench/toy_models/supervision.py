@@ -1,0 +1,69 @@
+"""What single frames are taught by: the action that they show, and what the kitchen is like."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from egoactgen_bench.datasets.toy_kitchen import scene
+from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS
+from egoactgen_bench.toy_models.drawn import Drawn
+
+NOTHING = 0  # the action that a frame before shows
+_KINDS = {
+    "wall": scene.WALLS,
+    "counter": scene.COUNTERS,
+    "cabinet": scene.CABINETS,
+    "skin": scene.SKINS,
+    "sleeve": scene.SLEEVES,
+    "wooden": (False, True),
+    "tiled": (False, True),
+}
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A batch of single frames, (n, 3, 64, 64) in [0, 1], and what is true of them.
+
+    `names` (n, k): the action (0 before it), the hand, and the kitchen's materials; `places`
+    (n, 2); `done` (n,) whether a frame shows the action; `clips` (n,) positions of their clips.
+    """
+
+    frames: Tensor
+    names: Tensor
+    places: Tensor
+    done: Tensor
+    clips: Tensor
+
+
+class Supervision:
+    """Batches of drawn frames, most of them of after the action."""
+
+    counts = (1 + len(ACTIONS), len(scene.HANDS), *map(len, _KINDS.values()))
+
+    def __init__(self, drawn: Drawn, before: float = 0.2) -> None:
+        actions = {name: 1 + number for number, name in enumerate(sorted(ACTIONS))}
+        names = [
+            [
+                actions[clip.action],
+                scene.HANDS.index(clip.plan.hand),
+                *(kinds.index(getattr(clip.scene.kitchen, name)) for name, kinds in _KINDS.items()),
+            ]
+            for clip in drawn.clips
+        ]
+        self._names, self._places = torch.tensor(names), torch.from_numpy(drawn.places)
+        self._frames, self._before = drawn.frames, before
+
+    def visit(self, size: int) -> Visit:
+        """Frames drawn from PyTorch's own generator."""
+        clips = torch.randint(len(self._names), (size,))
+        done = torch.rand(size) >= self._before
+        frames = torch.from_numpy(self._frames[clips.numpy(), done.long().numpy()])
+        names = self._names[clips].clone()
+        names[~done, 0] = NOTHING
+        return Visit(frames.permute(0, 3, 1, 2) / 255, names, self._places[clips], done, clips)
+
+
+def unit_frames(drawn: Drawn, moment: int) -> Tensor:
+    """(n, 3, 64, 64) in [0, 1]: all frames before (0) or after (1)."""
+    return torch.from_numpy(drawn.frames[:, moment]).permute(0, 3, 1, 2) / 255
