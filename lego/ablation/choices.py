@@ -47,6 +47,6 @@ class Choices:
                     + did_you_mean(name, known)
                 )
         for stage, kind in KINDS.items():
-            for plugin in used[stage]:
+            for plugin in sorted(used[stage]):
                 found = plugins.find(kind, plugin).Options
                 options.resolve(found, self.of(stage, plugin), f"{stage} {plugin}")

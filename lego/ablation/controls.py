@@ -15,7 +15,8 @@ from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json
 from egoactgen_bench.seeds import derive_seed, torch_generator
 from egoactgen_bench.splits import Split
-from lego.features import FeatureFolder, FeatureWriter
+from lego.feature_files import FeatureWriter
+from lego.features import FeatureFolder
 from lego.training import TEXT_TOKENS
 
 KINDS = ("image", "text")
@@ -53,7 +54,7 @@ def randomise_features(real: Path, folder: Path, seed: int = 0) -> Path:
     long as another sample's. A sample's numbers are drawn from `seed` and its id.
     """
     found = FeatureFolder(real, KINDS)
-    told = {"randomised": real.name, "source": found.fingerprint(), "seed": seed}
+    told = {"randomised": real.name, "source": found.digest(), "seed": seed}
     if _holds(folder / "random.json", told):
         return folder
     sizes = {"text_tokens": TEXT_TOKENS, **found.sizes()}
@@ -69,7 +70,7 @@ def randomise_features(real: Path, folder: Path, seed: int = 0) -> Path:
             kind: mean + spread * torch.randn(lengths[kind], len(mean), generator=draw)
             for kind, (mean, spread) in moments.items()
         }
-        writer.write(sample_id, made["image"], made["text"])
+        writer.write(sample_id, made)
     write_json(folder / "random.json", told)
     return folder
 
