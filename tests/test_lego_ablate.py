@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +18,7 @@ from lego.ablation import controls
 from lego.ablation.rows import ROWS, TABLES, TRAININGS
 from lego.features import FeatureFolder
 from tests.conftest import write_drawn_split
+from tiny_vllm import write_tiny_vllm
 
 VLLM = 12
 SMALL = [
@@ -27,10 +31,20 @@ SMALL = [
 SETS = ["--descriptions", "own", "--untuned", "off", "--oracle", "true"]
 
 
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """The untrained weights, made once."""
+    models = tmp_path_factory.mktemp("models")
+    for name in untrained.NAMES:
+        untrained.folder(models, name)
+    return models
+
+
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path, networks):
     """The workspace of `bench`, with two splits, three sets of descriptions, two of features."""
     root = tmp_path / "workspace"
+    shutil.copytree(networks, root / "models")
     for name, count, subset in (("drawn-train", 3, "train"), ("drawn-val", 4, "val")):
         split = write_drawn_split(root / "splits" / name, count, (32, 32), subset)
         ids = load_split(split).samples["sample_id"]
@@ -151,6 +165,8 @@ def check_pooled(folder):
         (["-o", "run.stepz=3"], "has no option 'stepz'. Did you mean 'steps'?"),
         (["-o", "train.lego.conditionin=3"], "lego has no option 'conditionin'"),
         (["-o", "train.flip=7"], "train ip2p: option flip=7"),
+        (["-o", "train.lego.vllm=x"], "the rows decide 'vllm' themselves"),
+        (["--vllm", "llava"], "There is no VLLM 'llava'"),
         (["-o", "steps=3"], "begin it with train. or run."),
         (["-o", "run.leg.steps=3"], "There is no method 'leg'. Did you mean 'lego'?"),
     ],
@@ -164,7 +180,7 @@ def refused(result, sentence, root):
     assert result.status == 2
     assert sentence in result.err
     assert result.err.count("\n") == 1
-    assert not (root / "models").exists()
+    assert not list(root.glob("models/ablation-*"))
 
 
 def test_materials_that_lack_are_asked_for_before_anything_is_trained(bench, root):
@@ -176,6 +192,37 @@ def test_materials_that_lack_are_asked_for_before_anything_is_trained(bench, roo
     refused(result, "Row 'descriptions' reads descriptions: name them with --descriptions", root)
     result = bench("lego", "ablate", "--tables", "tuning", "--rows", "untuned", *SMALL)
     refused(result, "Row 'untuned' reads descriptions: name them with --untuned NAME.", root)
+
+
+def test_features_can_be_made_as_they_are_needed(bench, root):
+    write_tiny_vllm(root / "models" / "tiny")
+    shutil.rmtree(root / "features")
+    words = ["--tables", "tuning", "--rows", "joint,untuned"]
+    assert ablate(bench, *words, "--vllm", "tiny", "--untuned-vllm", "tiny").status == 0
+    for row, descriptions in (("joint", "own"), ("untuned", "off")):
+        for path in (
+            "models/ablation-{}-drawn-train-s0/train",
+            "runs/drawn-val/ablation-{}-s0/run",
+        ):
+            manifest = json.loads((root / f"{path.format(row)}.json").read_text())
+            assert manifest["options"]["resolved"]["vllm"] == "tiny"
+            assert manifest["descriptions"] == descriptions
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_work(bench, root):
+    words = ["lego", "ablate", "--rows", "ip2p", *SMALL]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    program = Path(sys.executable).with_name("bench")
+    launched = subprocess.run(
+        [*torchrun, "--no-python", program, *words, "-w", root], capture_output=True, text=True
+    )
+    assert launched.returncode == 0, launched.stderr
+    assert launched.stdout.count("Tables in") == 1
+    table = root / "ablations/drawn-val/ablation/conditioning/table.md"
+    two = table.read_bytes()
+    assert bench(*words).status == 0
+    assert table.read_bytes() == two
 
 
 def test_shuffled_descriptions_are_all_of_other_samples(root):

@@ -8,6 +8,7 @@ from egoactgen_bench import options, plugins
 from egoactgen_bench.errors import BenchError, did_you_mean
 
 KINDS = {"train": "trainers", "run": "methods"}
+DECIDED = {"conditioning", "features", "vllm", "weights"}  # by the rows themselves
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Choices:
                 for each in asked
                 for field in plugins.find(KINDS[stage], each).Options.model_fields
             }
+            if name in DECIDED:
+                raise BenchError(f"-o {key}: the rows decide '{name}' themselves.")
             if name not in known:
                 raise BenchError(
                     f"-o {key}: {' and '.join(asked) or 'nothing here'} has no option '{name}'."

@@ -7,7 +7,7 @@ add a line here.
 from dataclasses import dataclass
 from typing import Literal
 
-from lego.conditioning import FEATURES, Conditioning
+from lego.conditioning import Conditioning
 
 # Whose descriptions and features a training or a run is told: of the VLLM that was tuned, of one
 # that was not, those that are true; those of the first given to other samples, or noise like them.
@@ -130,8 +130,3 @@ TABLES = {
         },
     ),
 }
-
-
-def features_of(conditioning: Conditioning | None) -> tuple[str, ...]:
-    """Which of the VLLM's features a conditioning takes: image, text."""
-    return FEATURES[conditioning] if conditioning else ()

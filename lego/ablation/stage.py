@@ -24,7 +24,8 @@ from egoactgen_bench.splits import Split
 from egoactgen_bench.workspace import Workspace
 from lego.ablation.choices import Choices
 from lego.ablation.materials import Materials
-from lego.ablation.rows import ROWS, TABLES, TRAININGS, Row, features_of
+from lego.ablation.rows import ROWS, TABLES, TRAININGS, Row
+from lego.conditioning import FEATURES
 
 Tell = Callable[[str], None]
 
@@ -103,7 +104,7 @@ def check(ablation: Ablation) -> None:
         raise BenchError("The seeds must be different numbers, at least one.")
     for name, row in ablation.chosen.items():
         if row.conditioning:
-            kinds = features_of(row.conditioning)
+            kinds = FEATURES[row.conditioning]
             source = TRAININGS[row.training or ""].source
             ablation.materials.check(source, ablation.train, True, kinds, name)
             ablation.materials.check(row.told, ablation.test, False, kinds, name)
@@ -155,11 +156,10 @@ def _train(ablation: Ablation, name: str, seed: int, overwrite: bool) -> list[st
     if about.stands_on:
         options["weights"] = ablation.weights(about.stands_on, seed).name
     if about.conditioning:
-        told = ablation.materials.of(about.source, ablation.train, training=True)
+        kinds = FEATURES[about.conditioning]
+        told = ablation.materials.of(about.source, ablation.train, True, kinds)
         descriptions = told.descriptions
-        options["conditioning"] = about.conditioning
-        if features_of(about.conditioning):
-            options["features"] = str(told.features)
+        options |= {"conditioning": about.conditioning, **told.options}
     folder = ablation.weights(name, seed)
     manifest = training.train(
         about.trainer,
@@ -186,10 +186,10 @@ def _run(ablation: Ablation, name: str, row: Row, seed: int, overwrite: bool) ->
     options = ablation.choices.of("run", row.method)
     descriptions = None
     if row.conditioning:
-        told = ablation.materials.of(row.told, ablation.test, training=False)
+        kinds = FEATURES[row.conditioning]
+        told = ablation.materials.of(row.told, ablation.test, False, kinds)
         descriptions = told.descriptions
-        if features_of(row.conditioning):
-            options["features"] = str(told.features)
+        options |= told.options
     folder = ablation.run(name, seed)
     made = running.run(
         row.method,

@@ -66,6 +66,13 @@ def ablate(
             help="Holds DESCRIPTIONS/SPLIT/image and text (default: the workspace's features/).",
         ),
     ] = None,
+    vllm: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Makes the features as they are needed, without files."),
+    ] = None,
+    untuned_vllm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The same for the VLLM before tuning.")
+    ] = None,
     metrics: Annotated[
         str | None, typer.Option(metavar="A,B,C", help="Default: all whose weights are there.")
     ] = None,
@@ -111,7 +118,13 @@ def ablate(
         load_split(place.find_split(split)),
         _words(table),
         Materials(
-            features or place.root / "features", descriptions, untuned, oracle, train_descriptions
+            features or place.root / "features",
+            place.models,
+            tuned=descriptions,
+            untuned=untuned,
+            oracle=oracle,
+            train=train_descriptions,
+            vllms={"tuned": vllm, "untuned": untuned_vllm},
         ),
         rows=_words(rows) if rows is not None else None,
         seeds=_numbers(seeds),
