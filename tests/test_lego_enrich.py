@@ -21,6 +21,12 @@ from lego.vllm.prompting import QUESTION, word_ids
 from lego.vllm.work import Engine
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
 
+FILES = [
+    ("safetensors", "float16"),
+    ("safetensors", "bfloat16"),
+    ("npy", "float16"),
+    ("released", "float16"),
+]
 SAMPLING = Sampling(temperature=1.0, max_new_tokens=20)
 
 
@@ -145,15 +151,7 @@ def test_an_unreadable_frame_costs_itself_only(bench, drawn_split, weights):
     assert "5 of 6 samples embedded" in result.out
 
 
-@pytest.mark.parametrize(
-    ("layout", "dtype"),
-    [
-        ("safetensors", "float16"),
-        ("safetensors", "bfloat16"),
-        ("npy", "float16"),
-        ("released", "float16"),
-    ],
-)
+@pytest.mark.parametrize(("layout", "dtype"), FILES)
 def test_features_are_those_of_the_words(engine, weights, drawn_split, tmp_path, layout, dtype):
     writer = FeatureWriter(tmp_path / "features", layout, dtype)
     sampling = Sampling(temperature=0, max_new_tokens=20)  # no broken bytes, which come back other
@@ -238,6 +236,22 @@ def test_calls_that_cannot_be_served(bench, drawn_split, weights, arguments, sen
     result = bench("lego", "enrich", "--weights", weights, *arguments)
     assert (result.status, sentence in result.err) == (2, True), result.err
     assert not (drawn_split / "descriptions").exists()
+
+
+@pytest.mark.parametrize(("layout", "dtype"), FILES)
+def test_features_come_back_as_they_were_written(tmp_path, layout, dtype):
+    states = {"image": torch.randn(5, WIDTH), "text": torch.randn(1, WIDTH)}
+    for sample_id in ("P01_11_0", "clip_7"):
+        FeatureWriter(tmp_path, layout, dtype).write(sample_id, states)
+        found = FeatureFolder(tmp_path, ("image", "text"))
+        narrow = {kind: values.to(getattr(torch, dtype)).float() for kind, values in states.items()}
+        assert np.array_equal(found.image(sample_id, 5, WIDTH), narrow["image"])
+        assert np.array_equal(found.text(sample_id, 2, WIDTH)[:1], narrow["text"])
+    if layout == "released":
+        path = tmp_path / "vllm_text_feature" / "P01_11" / "0" / "input.npy"
+        assert np.load(path).dtype == np.float16
+        with pytest.raises(BenchError, match="needs ids <clip>_<action>, which 'kitchen' is not"):
+            FeatureWriter(tmp_path, layout).write("kitchen", states)
 
 
 def test_what_does_not_fit_16_bits_is_refused(tmp_path):

@@ -97,6 +97,22 @@ def test_memory_format_and_precision_keep_the_frame(weights):
     assert np.abs(base - pixels(half.generate(requests(1)))).mean() < 4
 
 
+def test_a_compiled_unet_gives_the_same_frame(weights, monkeypatch):
+    """Traced as torch.compile traces it, but run as it is: no minutes in a C++ compiler."""
+    compile_module = torch.nn.Module.compile
+    compiled = []
+
+    def traced(self):
+        compiled.append(type(self).__name__)
+        compile_module(self, backend="eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", traced)
+    base = pixels(lego(weights).generate(requests(2)))
+    made = pixels(lego(weights, compile=True).generate(requests(2)))
+    assert compiled == ["UNet2DConditionModel"]
+    assert np.abs(base - made).max() <= 1
+
+
 def test_weights_that_edit_no_images_are_refused(weights, tmp_path):
     from diffusers import UNet2DConditionModel
 

@@ -284,28 +284,89 @@ def test_bfloat16_with_checkpointed_gradients(tuned):
     assert all(np.isfinite(loss) for _, loss in manifest["loss"])
 
 
-def test_two_processes_learn_as_one(tuned, weights, data, drawn_split, tmp_path):
-    _, alone = tuned("alone", epochs=6)
-    options = [
-        part for key, value in (SMALL | {"epochs": 6}).items() for part in ("-o", f"{key}={value}")
-    ]
+PROGRAM = "from egoactgen_bench.cli import main; main()"
+
+
+def launched(place, name, weights, data, split, program=PROGRAM, **options):
+    """A tuning in two processes: its folder, what it printed, and its manifest."""
+    pairs = [part for key, value in (SMALL | options).items() for part in ("-o", f"{key}={value}")]
     command = (
         *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-        *("--no-python", sys.executable, "-c", "from egoactgen_bench.cli import main; main()"),
-        *("lego", "tune", "--weights", weights, "--data", data, "--images", drawn_split),
-        *("--name", "both", "--device", "cpu", "-w", tmp_path, *options),
+        *("--no-python", sys.executable, "-c", program),
+        *("lego", "tune", "--weights", weights, "--data", data, "--images", split),
+        *("--name", name, "--device", "cpu", "-w", place, *pairs),
     )
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    both = tmp_path / "models" / "vllm-both"
-    manifest = json.loads((both / "train.json").read_text())
+    assert done.stdout.count("Tuned on 6 instructions") == 1  # one process speaks for both
+    folder = place / "models" / f"vllm-{name}"
+    manifest = json.loads((folder / "train.json").read_text())
     assert manifest["device"].startswith("2 ×")
+    return folder, done.stdout, manifest
+
+
+def test_two_processes_learn_as_one(tuned, weights, data, drawn_split, tmp_path):
+    _, alone = tuned("alone", epochs=6)
+    both, _, manifest = launched(tmp_path, "both", weights, data, drawn_split, epochs=6)
     for (_, one), (_, two) in zip(alone["loss"], manifest["loss"], strict=True):
         assert one == pytest.approx(two, abs=1e-4)
     found = weights_of(both)
     for name, tensor in weights_of(tmp_path / "alone").items():
         assert (tensor - found[name]).abs().max() < 1e-4, name
+
+
+# accelerate shards on accelerators only: here two gloo processes on CPUs pass for two GPUs.
+SHARDED = """
+import torch.distributed
+from accelerate import state
+from accelerate.utils import DistributedType
+from egoactgen_bench.cli import main
+
+torch.distributed.init_process_group("gloo")
+state.PartialState._prepare_backend = lambda *_: ("gloo", DistributedType.MULTI_GPU)
+try:
+    main()
+finally:
+    shared = state.AcceleratorState()
+    print(shared.process_index, shared.distributed_type.value, flush=True)
+"""
+
+
+def settings(name):
+    """What `accelerate launch` makes of one of our configurations: environment variables."""
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+    from accelerate.utils import launch
+
+    path = Path(tuning.__file__).parents[1] / "configs" / f"{name}.yaml"
+    words = ("--config_file", str(path), "--num_processes", "2", "--no_python", "bench")
+    chosen, config, _ = _validate_launch_command(launch_command_parser().parse_args(words))
+    if not chosen.use_deepspeed:
+        return launch.prepare_multi_gpu_env(chosen)
+    chosen.deepspeed_fields_from_accelerate_config = ",".join(config.deepspeed_config)
+    return launch.prepare_deepspeed_cmd_env(chosen)[1]
+
+
+def test_two_processes_share_one_model_by_fsdp(
+    tuned, weights, data, drawn_split, tmp_path, monkeypatch
+):
+    options = {"precision": "bfloat16", "epochs": 3}
+    _, alone = tuned("alone", **options)
+    for key, value in settings("fsdp").items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", "cpu")
+    both, said, manifest = launched(
+        tmp_path, "both", weights, data, drawn_split, SHARDED, **options
+    )
+    assert "0 FSDP" in said
+    assert "1 FSDP" in said
+    for (_, one), (_, two) in zip(alone["loss"], manifest["loss"], strict=True):
+        assert one == pytest.approx(two, abs=2e-3)
+    before, after = weights_of(weights), weights_of(both)
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        rounded = tensor.to(torch.bfloat16)
+        assert torch.equal(rounded, after[name]) == name.startswith(TOWER), name
 
 
 ENTRY = {
@@ -366,11 +427,10 @@ def test_options_that_cannot_be_served_are_refused(tuned, options, named):
         tuned(**options)
 
 
-@pytest.mark.parametrize("name", ["fsdp", "zero3"])
-def test_the_configurations_are_accelerates(name):
-    from accelerate.commands.config.config_args import load_config_from_file
-
-    path = Path(tuning.__file__).parents[1] / "configs" / f"{name}.yaml"
-    config = load_config_from_file(str(path))
-    assert config.mixed_precision == "bf16"
-    assert config.fsdp_config or config.deepspeed_config
+def test_the_configurations_are_accelerates():
+    fsdp, zero3 = settings("fsdp"), settings("zero3")
+    assert (fsdp["ACCELERATE_USE_FSDP"], fsdp["FSDP_VERSION"]) == ("true", "2")
+    assert fsdp["FSDP_TRANSFORMER_CLS_TO_WRAP"] == "LlamaDecoderLayer"
+    assert zero3["ACCELERATE_USE_DEEPSPEED"] == "true"
+    assert zero3["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == "3"
+    assert fsdp["ACCELERATE_MIXED_PRECISION"] == zero3["ACCELERATE_MIXED_PRECISION"] == "bf16"

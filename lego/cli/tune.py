@@ -44,6 +44,7 @@ def tune(
 ) -> int:
     """Tune a LLaVA on instruction data: its projector and its language model."""
     from egoactgen_bench.options import parse_pairs
+    from egoactgen_bench.sharding import Share
     from egoactgen_bench.splits import load_split
     from lego.vllm.tune import tune
     from lego.vllm.work import find_weights
@@ -73,6 +74,8 @@ def tune(
         overwrite=overwrite,
         progress=True,
     )
+    if Share.of_process().rank != 0:  # rank 0 speaks for all
+        return EXIT_DONE
     curve, count = manifest["loss"], manifest["data"]["count"]
     typer.echo(
         f"Tuned on {count} instructions in {manifest['steps']} steps, "
