@@ -172,7 +172,9 @@ def test_imported_answers_stand_on_the_page(bench, scored):
     assert bench("report").status == 0
     page = (scored / "reports/drawn-val/index.html").read_text()
     assert "study drawn-val-best-of" in page
-    assert re.search(r'<th scope="row">lego</th><td>5</td><td>5</td>\s*<td>100.0 %', page)
+    assert re.search(
+        r'<th scope="row">lego</th><td>5</td><td>5</td>\s*<td class="best">100.0 %', page
+    )
     assert (scored / "reports/drawn-val/figures/study-drawn-val-best-of.svg").is_file()
 
 

@@ -115,3 +115,17 @@ def test_the_page_is_never_wider_than_its_window(page, folder, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.goto((folder / "index.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_navigation_arrives_where_it_says(page, folder):
+    page.goto((folder / "index.html").as_uri())
+    page.add_style_tag(content="html { scroll-behavior: auto !important }")
+    # Pictures that load on the way, or a gallery that grows, must not push the aim away.
+    assert page.locator("main > section").last.get_attribute("id") == "gallery"
+    page.click("nav a[href='#runs']")
+    page.wait_for_function(
+        "Array.from(document.querySelectorAll('.chart img')).every(image => image.height > 0)"
+    )
+    top = page.evaluate("document.getElementById('runs').getBoundingClientRect().top")
+    bottom = page.evaluate("document.querySelector('nav').getBoundingClientRect().bottom")
+    assert bottom <= top + 30 < 200

@@ -40,7 +40,7 @@ def test_batch_and_key_have_the_contract_columns(bench, study):
     assert len(key) == 18
     assert {row["kind"] for row in key} == {"vote"}
     assert "preview" in result.out
-    assert "6 samples can be shown, fewer than the 60 asked for" in result.out
+    assert "only 6 of the 60 examples asked for can be shown" in result.out
     for name in ("study.json", "hit.html", "preview.html"):
         assert (study / name).is_file()
 
@@ -141,7 +141,7 @@ def test_only_samples_that_every_run_has_are_shown(bench, study, drawn_split):
     result = bench("export-amt")
     shown = {row["sample_id"] for row in rows_of(study / "key.csv")}
     assert shown == {"V02_2", "V00_3", "V01_4", "V02_5"}
-    assert "4 samples can be shown" in result.out
+    assert "only 4 of the 60 examples asked for can be shown" in result.out
 
 
 def test_checks_have_known_answers_and_are_no_votes(bench, study, drawn_split):

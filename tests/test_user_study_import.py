@@ -219,7 +219,7 @@ def test_checks_and_speeders_are_reported_with_the_effect_of_excluding_them(benc
         assert {row["run"]: row["rate"] for row in effect["win_rates"]} == {"lego": 1, "ip2p": 0}
     rates = pd.read_csv(study / "win_rates.csv").set_index("run")["rate"]
     assert rates["lego"] == 0.8  # the main table counts everyone
-    assert "Without 1 workers (speeders): ip2p 0.0 %, lego 100.0 %" in out
+    assert "Without 1 worker (speeders): ip2p 0.0 %, lego 100.0 %" in out
 
 
 def test_description_study_from_two_arms(bench, drawn_split, tmp_path):

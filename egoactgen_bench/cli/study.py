@@ -98,4 +98,6 @@ def import_amt(
     imported = import_results(results, folder)
     for sentence in imported.sentences():
         typer.echo(sentence)
-    typer.echo(f"{folder}: win_rates.csv, win_rates.png, ratings.csv, agreement.json.")
+    typer.echo(
+        f"{folder}: win_rates.csv, win_rates.png, comparisons.csv, ratings.csv, agreement.json."
+    )

@@ -72,7 +72,10 @@ def build(
     height = height_for(len({name_of(frame) for frame in wanted}))
     thumbnails = Thumbnails(folder / "thumbnails" / str(height), height)
     failed = thumbnails.make(wanted, progress)
-    shown = [page.Shown(kind, number, each.name, each.words) for kind, number, each in drawn]
+    shown = [
+        page.Shown(kind, number, each.name, each.words, *each.pixels)
+        for kind, number, each in drawn
+    ]
     text = page.render(contents, shown, gallery(contents, failed), height)
     write_text(folder / "index.html", text)
     thumbnails.remove_others(wanted)

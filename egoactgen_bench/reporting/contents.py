@@ -28,6 +28,7 @@ class Answers:
     name: str
     manifest: dict[str, Any]
     win_rates: pd.DataFrame
+    comparisons: pd.DataFrame
     agreement: dict[str, Any]
 
 
@@ -145,4 +146,5 @@ def _answers(workspace: Workspace, split: Split, notices: list[str]) -> list[Ans
 
 def _answers_in(folder: Path, manifest: dict[str, Any]) -> Answers:
     rates = numeric(read_csv(folder / "win_rates.csv", dtype=str), ("run",))
-    return Answers(manifest["name"], manifest, rates, read_json(folder / "agreement.json"))
+    tests = numeric(read_csv(folder / "comparisons.csv", dtype=str), ("run_a", "run_b"))
+    return Answers(manifest["name"], manifest, rates, tests, read_json(folder / "agreement.json"))

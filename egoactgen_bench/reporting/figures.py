@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 MOST_VERBS = 12
+LEGEND_LETTERS, LEGEND_MARK = 84, 8  # that fit beside each other; as wide as a mark is
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Figure:
     name: str
     drawing: "Drawing"
     words: str
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the SVG in CSS pixels, of which an inch has 96."""
+        width, height = self.drawing.get_size_inches()
+        return round(96 * width), round(96 * height)
 
 
 def of_scores(scores: Scores, slices: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
@@ -94,7 +101,10 @@ def _agreement(scores: Scores) -> Figure:
         axes.set_yticks(range(len(labels)), labels)
         for row, line in enumerate(table.to_numpy().tolist()):
             for column, value in enumerate(line):
-                text, colour = f"{value:.2f}", "white" if abs(value) > 0.6 else charts.INK
+                text, colour = (
+                    f"{value:.2f}".replace("-", "−"),
+                    "white" if abs(value) > 0.6 else charts.INK,
+                )
                 axes.text(column, row, text if isfinite(value) else "–", color=colour,
                           ha="center", va="center", fontsize=9)  # fmt: skip
         axes.spines[:].set_visible(False)
@@ -123,7 +133,9 @@ def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
         )
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.set_title(f"{titled(about)} by verb", loc="left", color=charts.INK, fontweight="bold")
-        drawing.legend(loc="outside lower center", ncols=min(len(runs), 5), frameon=False)
+        widest = max((len(charts.short(run)) for run in runs), default=0)
+        columns = max(1, min(len(runs), LEGEND_LETTERS // (LEGEND_MARK + widest)))
+        drawing.legend(loc="outside lower center", ncols=columns, frameon=False)
         charts.plain(axes, "both")
     words = f"{about['label']} of {', '.join(runs)} by verb: {', '.join(shown)}"
     return Figure(f"{scores.protocol}-{metric}-verbs", drawing, words)
@@ -143,7 +155,7 @@ def _dots(axes: "Axes", rows: pd.DataFrame, metric: str, run: str, number: int, 
         charts.MARKERS[number % len(charts.MARKERS)],
         color=colour,
         markersize=5,
-        label=run,
+        label=charts.short(run),
     )
 
 

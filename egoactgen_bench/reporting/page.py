@@ -11,7 +11,7 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from egoactgen_bench.pages import environment
-from egoactgen_bench.reporting.contents import Contents
+from egoactgen_bench.reporting.contents import Answers, Contents
 from egoactgen_bench.scores import Scores
 from egoactgen_bench.scoring.tables import SIGNIFICANT, layout
 
@@ -20,12 +20,16 @@ LONGEST_LIST = 12  # of one option's values on a run's card
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure on the page: its kind, the protocol or study that it belongs to, file, words."""
+    """A figure on the page: its kind, the protocol or study that it belongs to, file, words, and
+    its size in CSS pixels, which keeps its place while it is not loaded.
+    """
 
     kind: str
     number: int
     name: str
     words: str
+    width: int
+    height: int
 
 
 def render(
@@ -40,7 +44,7 @@ def render(
             split=contents.split,
             protocols=[_protocol(scores) for scores in contents.scores],
             cards=[card(name, manifest) for name, manifest in contents.manifests.items()],
-            answers=contents.answers,
+            answers=[_answers(each) for each in contents.answers],
             figures=figures,
             notices=contents.notices,
             videos=contents.split.samples["video_id"].nunique(),
@@ -94,19 +98,48 @@ def _comparisons(scores: Scores) -> list[dict[str, Any]]:
     found = []
     for metric, about in scores.metrics.items():
         rows = scores.comparisons[scores.comparisons["metric"] == metric]
-        tests = [
-            {
-                "a": row["run_a"],
-                "b": row["run_b"],
-                "difference": _signed(row["difference"], about["decimals"]),
-                "p": "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.4f}",
-                "significant": row["p_value"] < SIGNIFICANT,
-            }
-            for row in rows.to_dict("records")
-        ]
-        if tests:
-            found.append({"label": about["label"], "tests": tests})
+        if not rows.empty:
+            found.append({"label": about["label"], "tests": _tests(rows, about["decimals"])})
     return found
+
+
+def _answers(answers: Answers) -> dict[str, Any]:
+    """What the page shows of one study, rates in percent."""
+    tests = answers.comparisons.assign(difference=100 * answers.comparisons["difference"])
+    invents = answers.agreement.get("invents", {})
+    rows = [
+        {
+            "run": row["run"],
+            "wins": int(row["wins"]),
+            "votes": int(row["votes"]),
+            "percent": [100 * row[column] for column in ("rate", "lo", "hi")],
+            "invents": invents.get(row["run"], {}),
+        }
+        for row in answers.win_rates.sort_values("rate", ascending=False, kind="stable").to_dict(
+            "records"
+        )
+    ]
+    return {
+        "name": answers.name,
+        "study": answers.manifest["study"],
+        "examples": answers.manifest["counts"]["examples"],
+        "agreement": answers.agreement,
+        "rows": rows,
+        "tests": _tests(tests, 1),
+    }
+
+
+def _tests(comparisons: pd.DataFrame, decimals: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "a": row["run_a"],
+            "b": row["run_b"],
+            "difference": _signed(row["difference"], decimals),
+            "p": "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.4f}",
+            "significant": row["p_value"] < SIGNIFICANT,
+        }
+        for row in comparisons.to_dict("records")
+    ]
 
 
 def _signed(value: float, decimals: int) -> str:

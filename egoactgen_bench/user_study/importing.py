@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,42 @@ class Imported:
 
     def sentences(self) -> list[str]:
         """The win rates, the agreement, what was not counted, and what excluding would change."""
-        said = [
-            f"{row['run']}: {100 * row['rate']:.1f} % of {row['votes']} votes "
-            f"(95 % interval {100 * row['lo']:.1f} to {100 * row['hi']:.1f})"
-            for row in self.win_rates.to_dict(orient="records")
+        return [
+            *self._rates(),
+            *self._agreed(),
+            *(
+                f"{_counted(count, 'row')} not counted: {reason}."
+                for reason, count in self.rejected["reason"].value_counts().sort_index().items()
+            ),
+            *self._excluded(),
         ]
+
+    def _rates(self) -> Iterator[str]:
+        for row in self.win_rates.to_dict(orient="records"):
+            if not row["votes"]:
+                yield f"{row['run']}: no votes."
+                continue
+            rate, lo, hi = (f"{100 * row[column]:.1f}" for column in ("rate", "lo", "hi"))
+            votes = _counted(row["votes"], "vote")
+            yield f"{row['run']}: {rate} % of {votes} (95 % interval {lo} to {hi})"
+
+    def _agreed(self) -> Iterator[str]:
         for question, alpha in self.agreement["krippendorff_alpha"].items():
             shown = "not defined (too few answers or only one)" if alpha is None else f"{alpha:.3f}"
-            said.append(f"Krippendorff's alpha of '{question}': {shown}.")
-        for reason, count in self.rejected["reason"].value_counts().sort_index().items():
-            said.append(f"{count} rows not counted: {reason}.")
+            yield f"Krippendorff's alpha of '{question}': {shown}."
+        for name, counts in self.agreement.get("invents", {}).items():
+            if unfit := counts["not_fitting"]:
+                yield (
+                    f"Of {_counted(unfit, 'answer')} that '{name}' does not fit, "
+                    f"{counts['not_fitting_and_invents']} say that it mentions what is not there."
+                )
+        checks = self.agreement["checks"]
+        if answered := checks["known_answer"]["answered"]:
+            yield f"Checks: {checks['known_answer']['right']} of {answered} known answers right."
+        if answered := checks["repeated"]["answered"]:
+            yield f"Checks: {checks['repeated']['same']} of {answered} repeated answers the same."
+
+    def _excluded(self) -> Iterator[str]:
         for name, effect in self.agreement["excluding"].items():
             if effect["workers"]:
                 rates = ", ".join(
@@ -51,8 +77,12 @@ class Imported:
                     for row in effect["win_rates"]
                     if row["rate"] is not None
                 )
-                said.append(f"Without {len(effect['workers'])} workers ({name}): {rates}.")
-        return said
+                workers = _counted(len(effect["workers"]), "worker")
+                yield f"Without {workers} ({name}): {rates or 'no votes are left'}."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def import_results(paths: Sequence[Path], folder: Path) -> Imported:

@@ -85,8 +85,8 @@ class Plan:
         found = list(self.remarks)
         if len(self.examples) < self.options.examples:
             found.append(
-                f"{len(self.examples)} samples can be shown, fewer than the "
-                f"{self.options.examples} asked for: all are in the study."
+                f"only {len(self.examples)} of the {self.options.examples} examples asked for can "
+                "be shown."
             )
         url = self.options.image_base_url
         if url is None:
