@@ -12,6 +12,7 @@ import pytest
 
 from baselines.denoiser import untrained
 from baselines.finetuning.fitting import Fitting
+from egoactgen_bench import training
 from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.splits import load_split
 from lego.ablation import controls
@@ -192,6 +193,18 @@ def test_materials_that_lack_are_asked_for_before_anything_is_trained(bench, roo
     refused(result, "Row 'descriptions' reads descriptions: name them with --descriptions", root)
     result = bench("lego", "ablate", "--tables", "tuning", "--rows", "untuned", *SMALL)
     refused(result, "Row 'untuned' reads descriptions: name them with --untuned NAME.", root)
+
+
+def test_labels_alone_make_lego_instruct_pix2pix(root):
+    """So one row stands for both, as in the paper."""
+    options = {"init": untrained.NAME, "size": 16, "batch_size": 2, "iterations": 2}
+    split, models = load_split(root / "splits" / "drawn-train"), root / "models"
+    for name, more in (("ip2p", {}), ("lego", {"conditioning": "labels"})):
+        choices = {"models": models, "cache": root / "cache", "options": options | more}
+        training.train(name, split, root / name, device="cpu", **choices)
+    for path in (root / "ip2p").rglob("*.safetensors"):
+        other = root / "lego" / path.relative_to(root / "ip2p")
+        assert path.read_bytes() == other.read_bytes()
 
 
 def test_features_can_be_made_as_they_are_needed(bench, root):

@@ -20,6 +20,7 @@ from egoactgen_bench.runs import load_run
 from egoactgen_bench.scores import Scores
 from egoactgen_bench.scoring import stage as scoring
 from egoactgen_bench.scoring.candidates import REFERENCES
+from egoactgen_bench.sharding import Share
 from egoactgen_bench.splits import Split
 from egoactgen_bench.workspace import Workspace
 from lego.ablation.choices import Choices
@@ -102,6 +103,11 @@ def check(ablation: Ablation) -> None:
         raise BenchError("None of the tables holds one of the rows: name others.")
     if not ablation.seeds or len(set(ablation.seeds)) != len(ablation.seeds):
         raise BenchError("The seeds must be different numbers, at least one.")
+    if Share.of_process().ranks > 1 and any(TRAININGS[n].stands_on for n in ablation.trainings):
+        raise BenchError(
+            "SDEdit's sweep is one process's: leave the row out with --rows under a launcher, and "
+            "call again without the launcher for it and the table."
+        )
     for name, row in ablation.chosen.items():
         if row.conditioning:
             kinds = FEATURES[row.conditioning]
