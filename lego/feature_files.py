@@ -86,11 +86,14 @@ def narrowed(states: Tensor, dtype: str, of: str) -> Tensor:
     return narrow
 
 
-def write_states(path: Path, states: Tensor) -> None:
-    """Write one tensor atomically, in the form that the suffix names."""
+def write_states(path: Path, states: Tensor, content: str | None = None) -> None:
+    """Write one tensor atomically, in the form that the suffix names.
+
+    `content` says in a .safetensors file what the states were computed from.
+    """
     with replacing(path) as temporary:
         if path.suffix == ".safetensors":
-            save_file({TENSOR: states}, temporary)
+            save_file({TENSOR: states}, temporary, {"content": content} if content else None)
         else:
             with temporary.open("wb") as stream:
                 np.save(stream, states.numpy())

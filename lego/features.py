@@ -50,6 +50,10 @@ class FeatureFolder:
         """All that is wanted of one sample, by kind, in a conditioner's `sizes`."""
         return fit({kind: self._read(kind, sample_id) for kind in self.roots}, sizes)
 
+    def sources(self, sample_ids: Iterable[str] | None = None) -> dict[str, str]:
+        """What a manifest records of them: the contents of these samples' files."""
+        return {"features": self.digest(sample_ids)}
+
     def digest(self, sample_ids: Iterable[str] | None = None) -> str:
         """sha256 over the contents of the files of these samples, else of all that are there."""
         wanted = None if sample_ids is None else set(sample_ids)

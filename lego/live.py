@@ -1,5 +1,6 @@
 """The VLLM's features where no files hold them: computed, and described, when they are needed."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +13,7 @@ from egoactgen_bench.options import Options
 from egoactgen_bench.records import Request
 from lego.features import FeatureFolder, fit
 from lego.vllm.embedding import Embedder
-from lego.vllm.enrich import generator_of, one_line
-from lego.vllm.generating import Sampling
+from lego.vllm.generating import Sampling, generator_of, one_line
 from lego.vllm.model import sizes_of
 from lego.vllm.prompting import QUESTION
 from lego.vllm.work import find_weights
@@ -83,6 +83,10 @@ class LiveFeatures:
         draw = generator_of(request.seed)
         (writing,) = vllm.describe([question], images, Sampling(), [draw])
         return one_line(vllm.text(writing))
+
+    def sources(self, sample_ids: Iterable[str] | None = None) -> dict[str, str]:
+        """What a manifest records of them: the content of the VLLM's files."""
+        return {"vllm": self.embedder.digest}
 
     def sizes(self) -> dict[str, int]:
         """The sizes that a conditioner for these features has."""

@@ -66,9 +66,7 @@ class LEGO(LatentEditor[LEGOOptions]):
         return found.to(self.setting.device).requires_grad_(False)
 
     def sources(self) -> dict[str, str]:
-        if isinstance(self.features, LiveFeatures):
-            return {"vllm": self.features.embedder.digest}
-        return {"features": self.features.digest(self.setting.sample_ids)} if self.features else {}
+        return self.features.sources(self.setting.sample_ids) if self.features else {}
 
     def notices(self) -> list[str]:
         count = len(self.features.written) if isinstance(self.features, LiveFeatures) else 0

@@ -21,7 +21,7 @@ from egoactgen_bench.seeds import derive_seed, torch_generator
 from egoactgen_bench.training import Task
 from lego.conditioning import FEATURES, Conditioner, Conditioning, save_conditioner
 from lego.features import FeatureFolder
-from lego.live import FeatureOptions, LiveFeatures, open_features
+from lego.live import FeatureOptions, open_features
 
 TEXT_TOKENS = 77  # the paper's N
 
@@ -62,12 +62,8 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         self.sizes = {"text_tokens": TEXT_TOKENS, **found}
 
     def sources(self) -> dict[str, str]:
-        found = super().sources()
-        if isinstance(self.features, LiveFeatures):
-            return found | {"vllm": self.features.embedder.digest}
-        if self.features is None:
-            return found
-        return found | {"features": self.features.digest(self._rows)}
+        found = self.features.sources(self._rows) if self.features else {}
+        return super().sources() | found
 
     def prompts(self) -> list[str]:
         if self.options.conditioning == "labels":

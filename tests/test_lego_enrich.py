@@ -14,8 +14,8 @@ from egoactgen_bench.splits import load_split
 from lego.feature_files import FeatureWriter
 from lego.features import FeatureFolder
 from lego.vllm.embed import embed
-from lego.vllm.enrich import enrich, one_line
-from lego.vllm.generating import Sampling, read
+from lego.vllm.enrich import enrich
+from lego.vllm.generating import Sampling, one_line, read
 from lego.vllm.model import VLLM, load
 from lego.vllm.prompting import QUESTION, word_ids
 from lego.vllm.work import Engine

@@ -197,16 +197,27 @@ def test_what_is_known_is_not_computed_again(described, vllm, tmp_path, computed
     assert paths[0].with_suffix(".safetensors").samefile(paths[1].with_suffix(".safetensors"))
     assert np.array_equal(first.text("V01_1", 77, WIDTH), second.text("W01_1", 77, WIDTH))
 
+    embedder = Embedder(vllm, cache=cache)  # as of a run or a training
+    frame = Image.open(described / "frames" / "V01_1" / "input.png").convert("RGB")
+    made = embedder.of(frame, "take mug", load_descriptions(described, "mine").texts["V01_1"])
+    assert np.array_equal(made["image"].float(), first.image("V01_1", PATCHES, WIDTH))
+    assert "vllm" not in vars(embedder)  # never loaded
+
     embedded(described, vllm, tmp_path / "bfloat16", "bfloat16", cache=cache)
     assert len(computed) == 12
 
 
-def test_a_torn_file_in_the_cache_is_made_anew(vllm, tmp_path):
+@pytest.mark.parametrize("harm", ["torn", "another's"])
+def test_a_file_of_the_cache_that_was_harmed_is_made_anew(vllm, tmp_path, harm):
     embedder = Embedder(vllm, cache=tmp_path)
-    asked = Image.effect_noise((40, 30), 50).convert("RGB"), "open drawer", "The hand pulls."
-    whole = embedder.of(*asked)
-    for path in embedder.places(*asked).values():
-        path.write_bytes(path.read_bytes()[:-7])
+    frame = Image.effect_noise((40, 30), 50).convert("RGB")
+    asked, other = (frame, "open drawer", "The hand pulls."), (frame.rotate(180), "x", "It turns.")
+    whole, _ = embedder.of(*asked), embedder.of(*other)
+    for path, stranger in zip(
+        *(embedder.places(*each).values() for each in (asked, other)), strict=True
+    ):
+        data = path.read_bytes()[:-7] if harm == "torn" else stranger.read_bytes()
+        path.write_bytes(data)  # in place, as through a link
     again = embedder.of(*asked)
     assert all(torch.equal(whole[kind], again[kind]) for kind in KINDS)
 

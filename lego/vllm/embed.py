@@ -51,7 +51,7 @@ def embed(
         return {"counts": counts, "versions": provenance.versions(PACKAGES)}
 
     engine.work([parts], save, progress)
-    return parts.finish(engine.own, tell)
+    return parts.finish(engine.told, tell)
 
 
 def _save(

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from egoactgen_bench import provenance
@@ -63,7 +62,7 @@ class Embedder:
         fresh = self._computed(frame, action, description, missing) if missing else {}
         if self.keep and places:
             for kind, states in fresh.items():
-                write_states(places[kind], states)
+                write_states(places[kind], states, content=places[kind].stem)
         known = {kind: states for kind, states in found.items() if states is not None}
         return known | fresh
 
@@ -97,9 +96,12 @@ class Embedder:
 
 
 def _read(path: Path) -> Tensor | None:
+    """What is kept there; nothing where it is not whole, or was written over through a link."""
     try:
-        return load_file(path)[TENSOR]
-    except (FileNotFoundError, SafetensorError, KeyError):  # not there, or not whole
+        with safe_open(path, "pt") as file:
+            known = (file.metadata() or {}).get("content") == path.stem
+            return file.get_tensor(TENSOR) if known else None
+    except (FileNotFoundError, SafetensorError):
         return None
 
 

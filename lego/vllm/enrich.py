@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import Tensor
 
 from egoactgen_bench import provenance
 from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.files import sha256_file, write_csv
-from egoactgen_bench.seeds import derive_seed, torch_generator
+from egoactgen_bench.seeds import derive_seed
 from lego.feature_files import FeatureWriter
-from lego.vllm.generating import Sampling, Writing
+from lego.vllm.generating import Sampling, Writing, generator_of, one_line
 from lego.vllm.parts import OK, Outcome, Parts, Row
 from lego.vllm.prompting import QUESTION
 from lego.vllm.work import Engine, Sample
@@ -45,9 +44,9 @@ def enrich(
     for journal in journals:
         journal.begin(overwrite, engine.own)
     engine.work(journals, stage.describe, progress)
-    done = stage.descriptions.finish(engine.own, stage.write)
+    done = stage.descriptions.finish(engine.told, stage.write)
     if stage.saved:
-        stage.saved.finish(engine.own, stage.tell)
+        stage.saved.finish(engine.told, stage.tell)
     return done
 
 
@@ -141,16 +140,6 @@ class Enriching:
         described = sum(row["status"] == OK for row in rows)
         counts = {"samples": len(rows), "described": described}
         return {"counts": counts, "versions": provenance.versions(PACKAGES)}
-
-
-def generator_of(seed: int) -> torch.Generator:
-    """The stream of a description's words, of a sample's own seed."""
-    return torch_generator(derive_seed(seed, "description"))
-
-
-def one_line(text: str) -> str:
-    """A description as a table's cell holds it: in one line, without control characters."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
 def _row(sample: Sample, status: str, detail: str, text: str = "", ended: bool = True) -> Row:

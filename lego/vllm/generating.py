@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from egoactgen_bench.seeds import derive_seed, torch_generator
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -31,6 +33,16 @@ class Writing:
     ids: list[int]
     states: Tensor
     ended: bool
+
+
+def generator_of(seed: int) -> torch.Generator:
+    """The stream of a description's words, of a sample's own seed."""
+    return torch_generator(derive_seed(seed, "description"))
+
+
+def one_line(text: str) -> str:
+    """A description as a table's cell holds it: in one line, without control characters."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
 def write(

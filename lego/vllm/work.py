@@ -90,6 +90,11 @@ class Engine:
         """The numbers of this process's batches."""
         return self.share.of_rank(self.batches)
 
+    @property
+    def told(self) -> range:
+        """Those that this process speaks for: the first one for all of its shard."""
+        return self.own if self.share.rank else self.share.of_shard(self.batches)
+
     def work(
         self, journals: Sequence[Parts], do: Callable[[list[Sample]], list[Row]], progress: bool
     ) -> None:
