@@ -207,6 +207,7 @@ def test_verify_finds_a_changed_study(bench, study):
 def refusals(split: Path):
     yield ["nope"], "There is no finished run 'nope'"
     yield ["--image-base-url", "ftp://x"], "is not an address like https://"
+    yield ["--image-base-url", "https://x/y?z=1"], "is not an address like https://"
     yield ["--name", "../x"], "cannot be a study's name"
     yield ["--descriptions", "x"], "belongs to --study description"
     yield ["--study", "description"], "has no descriptions"

@@ -141,6 +141,31 @@ def test_rows_that_do_not_count_are_named_with_their_reason(bench, study, tmp_pa
     assert len(pd.read_csv(study / "ratings.csv")) == 1
 
 
+def test_answers_to_another_study_are_told_by_their_pictures(bench, study, tmp_path):
+    def downloaded(folder: Path) -> str:
+        batch = pd.read_csv(folder / "batch.csv", dtype=str)
+        shown = batch.rename(columns=lambda column: f"Input.{column}").assign(
+            **{"Answer.choice": 1}
+        )
+        about = {"WorkerId": "W", "AssignmentStatus": "Approved"}
+        return shown.assign(AssignmentId=folder.name + batch["task"], **about).to_csv(index=False)
+
+    url = "https://host.example/study"  # where the pictures are hosted changes nothing
+    assert bench("export-amt", "--checks", 2, "--examples", 5, "--image-base-url", url).status == 0
+    (tmp_path / "own.csv").write_text(downloaded(study))
+    assert bench("export-amt", "--seed", 1, "--name", "other").status == 0
+    (tmp_path / "other.csv").write_text(downloaded(study.with_name("other")))
+    files = (tmp_path / "own.csv", tmp_path / "other.csv")
+    assert bench("import-amt", *files, "--study", study).status == 0
+    rejected = pd.read_csv(study / "rejected.csv")
+    assert set(rejected["reason"]) == {"other_study"}
+    assert len(rejected) == 6
+    assert len(pd.read_csv(study / "ratings.csv")) == 7
+    refused = bench("import-amt", files[1], "--study", study)
+    assert refused.status == 2
+    assert "other_study" in refused.err
+
+
 def test_a_later_download_of_the_same_batch_decides_the_status(bench, study, tmp_path):
     answers = choosing(study, "lego", status="Submitted")
     (tmp_path / "early.csv").write_text(results_text(answers))
@@ -281,6 +306,7 @@ def test_refusals_are_one_sentence(bench, study, tmp_path):
     )
     for call, words in (
         (["absent.csv"], "does not exist"),
+        ([tmp_path], "is a folder"),
         ([tmp_path / "other.csv"], "is not a Mechanical Turk results file"),
         ([tmp_path / "empty.csv"], "is not a Mechanical Turk results file"),
         ([tmp_path / "binary.csv"], "is not a readable results file"),

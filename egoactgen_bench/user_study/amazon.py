@@ -73,6 +73,8 @@ def read_results(path: Path, pseudonym: Callable[[str], str]) -> Iterator[Assign
                     yield _assignment(f"{path.name}:{lines.line_num}", header, cells, pseudonym)
     except FileNotFoundError:
         raise BenchError(f"{path} does not exist.") from None
+    except IsADirectoryError:
+        raise BenchError(f"{path} is a folder: name the results files in it.") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"{path} is not a readable results file ({error}).") from None
 

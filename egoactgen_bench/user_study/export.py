@@ -18,9 +18,9 @@ from egoactgen_bench.splits import load_split
 from egoactgen_bench.user_study import pages
 from egoactgen_bench.user_study.best_of import plan_best_of
 from egoactgen_bench.user_study.description import plan_description
-from egoactgen_bench.user_study.plan import Options, Plan, frame
+from egoactgen_bench.user_study.plan import Options, Plan, frame, picture_name
 from egoactgen_bench.user_study.sampling import shuffled
-from egoactgen_bench.user_study.text import html_cell, keyed_hash
+from egoactgen_bench.user_study.text import html_cell
 from egoactgen_bench.workspace import Workspace
 
 MANIFEST = "study.json"
@@ -80,7 +80,7 @@ def _check(options: Options, runs: Sequence[str], descriptions: Sequence[str]) -
             "--study description shows no runs: name description sets with --descriptions NAME."
         )
     url = options.image_base_url
-    if url is not None and not re.fullmatch(r"https?://[^\s\"'<>$,]+", url):
+    if url is not None and not re.fullmatch(r"https?://[^\s\"'<>$,?#]+", url):
         raise BenchError(f"--image-base-url '{url}' is not an address like https://host/folder.")
 
 
@@ -162,8 +162,7 @@ class _Pictures:
         self.names: list[str] = []
 
     def add(self, image: Image.Image, task: str, column: str) -> pages.Picture:
-        """Write an image under a name that is tied to its place, not to who made it."""
-        name = f"{keyed_hash(self.key, 'image', task, column)}.png"
+        name = picture_name(self.key, task, column)
         write_png(self.folder / name, image)
         self.names.append(name)
         return pages.Picture(name)

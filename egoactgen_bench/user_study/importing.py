@@ -17,7 +17,7 @@ from egoactgen_bench.user_study import analysis
 from egoactgen_bench.user_study.amazon import Assignment, read_results
 from egoactgen_bench.user_study.export import MANIFEST
 from egoactgen_bench.user_study.figure import win_rate_figure
-from egoactgen_bench.user_study.plan import Study, Task
+from egoactgen_bench.user_study.plan import Study, Task, picture_name
 from egoactgen_bench.user_study.ratings import Rating, rate
 from egoactgen_bench.user_study.text import csv_cell, keyed_hash
 
@@ -52,6 +52,8 @@ class Imported:
             rate, lo, hi = (f"{100 * row[column]:.1f}" for column in ("rate", "lo", "hi"))
             votes = _counted(row["votes"], "vote")
             yield f"{row['run']}: {rate} % of {votes} (95 % interval {lo} to {hi})"
+        if self.agreement["examples"] == 1:
+            yield "All votes are on one example: intervals have no width, p-values are 1."
 
     def _agreed(self) -> Iterator[str]:
         for question, alpha in self.agreement["krippendorff_alpha"].items():
@@ -95,8 +97,9 @@ def import_results(paths: Sequence[Path], folder: Path) -> Imported:
     kind: Study = study["study"]
     tasks = [_task(entry) for entry in study["tasks"]]
     assignments, unread = _read(paths, folder)
-    ratings, unusable = rate(assignments, tasks, kind)
-    rejected = _rejected_table([*unread, *unusable])
+    own, foreign = _of_this_study(assignments, bytes.fromhex(study["secret"]))
+    ratings, unusable = rate(own, tasks, kind)
+    rejected = _rejected_table([*unread, *foreign, *unusable])
     write_csv(folder / "rejected.csv", rejected.map(csv_cell))
     votes = analysis.votes_of(ratings)
     if not votes:
@@ -138,6 +141,22 @@ def _read(paths: Sequence[Path], folder: Path) -> tuple[list[Assignment], list[R
             "study of `bench export-amt`."
         )
     return assignments, [row for row in rows if isinstance(row, Rejection)]
+
+
+def _of_this_study(
+    assignments: Sequence[Assignment], key: bytes
+) -> tuple[list[Assignment], list[Rejection]]:
+    """Tell this study's assignments from those of others, whose tasks have the same names, by the
+    input picture that was shown.
+    """
+    own, foreign = [], []
+    for assignment in assignments:
+        task, shown = (assignment.inputs.get(column, "") for column in ("task", "input"))
+        if not shown or shown.endswith(picture_name(key, task.strip(), "input")):
+            own.append(assignment)
+        else:
+            foreign.append(Rejection(assignment.row, "other_study", f"task {task} shows {shown}"))
+    return own, foreign
 
 
 def _worker_key(folder: Path) -> bytes:
@@ -202,6 +221,7 @@ def _agreement(
     }
     return {
         "votes": len(votes),
+        "examples": len({vote.task.sample_id for vote in votes}),
         "workers": len({vote.worker for vote in votes}),
         "krippendorff_alpha": alphas,
         **({"invents": _invents(votes, candidates)} if study == "description" else {}),

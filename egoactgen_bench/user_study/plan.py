@@ -14,6 +14,7 @@ from egoactgen_bench.files import sha256_file
 from egoactgen_bench.images import read_rgb
 from egoactgen_bench.splits import Split
 from egoactgen_bench.user_study.sampling import shuffled
+from egoactgen_bench.user_study.text import keyed_hash
 
 Study = Literal["best-of", "description"]
 
@@ -123,6 +124,11 @@ def secret_key(split: Split, tables: Sequence[pd.DataFrame], seed: int) -> bytes
     for table in (split.samples[["sample_id", "target_sha256"]], *tables):
         digest.update(table.to_csv(index=False).encode())
     return digest.digest()
+
+
+def picture_name(key: bytes, task: str, column: str) -> str:
+    """A picture's file name: tied to its place in this very study, not to who made it."""
+    return f"{keyed_hash(key, 'image', task, column)}.png"
 
 
 def row_of(table: pd.DataFrame, sample_id: str) -> dict[str, Any]:
