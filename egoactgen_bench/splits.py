@@ -32,6 +32,9 @@ COLUMNS = (
 )
 
 
+TRUTH = "truth.json"
+
+
 @dataclass(frozen=True)
 class Split:
     """A finished split; `samples` has one row a sample, in split order, with `COLUMNS`."""
@@ -52,6 +55,11 @@ class Split:
     def frames_fingerprint(self) -> str | None:
         """None for a split made with --times-only."""
         return self.manifest["frames_fingerprint"]
+
+    def truth(self) -> dict[str, dict[str, Any]]:
+        """Sample id → what its data set knows of it beyond annotations; empty for most."""
+        path = self.folder / TRUTH
+        return dict(read_json(path)) if path.is_file() else {}
 
     def frame_path(self, relative: str) -> Path:
         return self.folder / relative

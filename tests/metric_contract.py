@@ -6,6 +6,7 @@ goes through batch size, order, shards, sharing a batch with other runs, and, fo
 identity and direction.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,7 +37,12 @@ def drawn_items(
         disturbed = disturbed + noise * generator.normal(size=disturbed.shape)
         output = Image.fromarray(np.clip(disturbed, 0, 255).astype(np.uint8))
         action = ACTIONS[index % len(ACTIONS)]
-        texts = {"action": action, "description": f"Both hands {action} slowly."}
+        truth = json.dumps({"action": action, "hand": "left", "x": 0.5, "y": 0.5})
+        texts = {
+            "action": action,
+            "description": f"Both hands {action} slowly.",
+            "truth": truth,
+        }
         every: dict[str, Item] = {**frames, **texts, "output": output}
         for role in metric.needs:
             items[role].append(every[role])

@@ -21,6 +21,7 @@ class Dataset(ABC):
     name: ClassVar[str]
     keeps_frames: ClassVar[bool] = False  # stored frames are used as they are, without scaling
     draws: ClassVar[bool] = False  # the data set makes its own annotations and videos
+    toy: ClassVar[bool] = False  # scored with the toy weights that come with the package
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         self.annotations = annotations
@@ -76,6 +77,10 @@ class Dataset(ABC):
 
     def descriptions(self) -> dict[str, dict[str, str]]:
         """Descriptions that come with the data: name → sample id → text; known after `clips`."""
+        return {}
+
+    def truth(self) -> dict[str, dict[str, Any]]:
+        """What is known of samples beyond their annotations: sample id → facts, after `clips`."""
         return {}
 
     def video_durations(self) -> dict[str, float]:

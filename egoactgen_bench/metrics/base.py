@@ -31,6 +31,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics import suspects
 from egoactgen_bench.metrics.batch import Batch, Role
 from egoactgen_bench.provenance import content_digest, versions
+from egoactgen_bench.weights import toy
 
 OptionsT = TypeVar("OptionsT", bound=options.Options)
 
@@ -51,6 +52,11 @@ class Setting:
     captioner: str = "transformers"  # one of CAPTIONERS
     workspace: Path = field(default_factory=lambda: Path("workspace"))
     fresh: bool = False
+
+    @property
+    def toy(self) -> bool:
+        """Whether the toy weights that come with the package stand in for the published ones."""
+        return self.weights == toy.FOLDER
 
 
 class Metric(ABC, Generic[OptionsT]):
@@ -128,7 +134,8 @@ class Metric(ABC, Generic[OptionsT]):
         parts |= self.facts()
         for names in self.weights():
             path = self.weight_path(*names)
-            parts[path.name] = content_digest(path)[:12]
+            name = f"{toy.NAME}/{path.name}" if self.setting.toy else path.name
+            parts[name] = content_digest(path)[:12]
         parts |= {name: versions([name])[name] for name in self.packages}
         return "|".join([self.name, *(f"{key}:{value}" for key, value in parts.items())]) + (
             f"|v:{__version__}"
@@ -141,17 +148,21 @@ class Metric(ABC, Generic[OptionsT]):
     def missing_weights(self) -> list[str]:
         """The first name of each needed file of which no alternative is there."""
         return [
-            names[0]
-            for names in self.weights()
-            if not any((self.setting.weights / name).exists() for name in names)
+            names[0] for names in self.weights() if not any(p.exists() for p in self._paths(names))
         ]
 
     def weight_path(self, *names: str) -> Path:
         """The first of the alternatives that is in the weights folder."""
-        for name in names:
-            if (self.setting.weights / name).exists():
-                return self.setting.weights / name
+        for path in self._paths(names):
+            if path.exists():
+                return path
         raise BenchError(
             f"{self.setting.weights} holds no {' or '.join(names)}: "
             f"fetch it with `bench models fetch {names[0]}` or name its folder by --weights-dir."
         )
+
+    def _paths(self, names: Sequence[str]) -> list[Path]:
+        """Where the alternatives of a needed file may be; of the toy, what stands in for them."""
+        if self.setting.toy:
+            names = [toy.STAND_INS[name] for name in names if name in toy.STAND_INS]
+        return [self.setting.weights / name for name in names]

@@ -13,7 +13,7 @@ from egoactgen_bench import images
 from egoactgen_bench.features import FeatureCache
 
 ImageRole = Literal["output", "target", "input"]
-TextRole = Literal["action", "description"]
+TextRole = Literal["action", "description", "truth"]  # the truth as JSON
 Role = ImageRole | TextRole
 Item = Image.Image | str
 Size = tuple[int, int]

@@ -44,7 +44,7 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
 
     logging.disable_progress_bar()
     try:
-        model = Dinov2Model.from_pretrained(folder, local_files_only=True)
+        model = Dinov2Model.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         first_line = str(error).splitlines()[0]

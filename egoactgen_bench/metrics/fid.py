@@ -39,7 +39,11 @@ class InceptionDistance(Metric[InceptionOptions]):
         return ((WEIGHTS[self.options.mode],),)
 
     def extractor(self) -> Extractor:
-        """The network whose features are compared."""
+        """The network whose features are compared; the toy's is no Inception."""
+        if self.setting.toy:
+            from egoactgen_bench.metrics.toy_features import ToyImages
+
+            return ToyImages(self.weight_path(WEIGHTS[self.options.mode]), self.setting.device)
         from egoactgen_bench.metrics.inception_network import InceptionImages
 
         path = self.weight_path(WEIGHTS[self.options.mode])
@@ -50,7 +54,7 @@ class InceptionDistance(Metric[InceptionOptions]):
         return self.extractor().signature()
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
-        """(n, 4096): the output's features, then the target's."""
+        """(n, 4096), of the toy (n, 128): the output's features, then the target's."""
         extractor = self.extractor()
         sides = [batch.features(extractor, role) for role in ("output", "target")]
         return np.concatenate(sides, axis=1)

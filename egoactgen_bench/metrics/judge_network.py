@@ -19,11 +19,12 @@ from egoactgen_bench import images
 from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS
 from egoactgen_bench.datasets.toy_kitchen.scene import HANDS
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.metrics.judge import NOTHING
 from egoactgen_bench.metrics.tensors import evaluating
+from egoactgen_bench.weights import toy
 from egoactgen_bench.weights.stored import read_tensors
 
 SIZE = 64  # pixels of a side
-NOTHING = "nothing"  # the verdict on frames between which no action was done
 VERDICTS = (NOTHING, *sorted(ACTIONS))
 
 
@@ -103,9 +104,7 @@ def _pixels(frame: Image.Image) -> NDArray[np.uint8]:
 @functools.cache
 def load_judge(weights: Path | None = None, device: str = "cpu") -> Judge:
     """The judge of a safetensors file, by default the one that is shipped."""
-    from egoactgen_bench.weights import toy
-
-    path = weights or toy.FOLDER / "judge.safetensors"
+    path = weights or toy.JUDGE
     network = JudgeNetwork()
     try:
         network.load_state_dict(read_tensors(path))

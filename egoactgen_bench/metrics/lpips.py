@@ -16,6 +16,7 @@ TRUNKS = {
     "alex": "alexnet-owt-7be5be79.pth",
     "vgg": "vgg16-397923af.pth",
 }
+TOY_SIZE = 64  # pixels of a side of what the toy's trunk learned from
 
 
 class LpipsOptions(Options):
@@ -47,12 +48,20 @@ class Lpips(Metric[LpipsOptions]):
     def weights(self) -> tuple[tuple[str, ...], ...]:
         return ((TRUNKS[self.options.network],),)
 
+    def facts(self) -> Mapping[str, str]:
+        return {"size": f"{TOY_SIZE}", "heads": "uniform"} if self.setting.toy else {}
+
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 1) distances, 0 for an identical pair."""
         from egoactgen_bench.images import resize
         from egoactgen_bench.metrics.lpips_network import distances, load_lpips
 
         trunk = self.weight_path(TRUNKS[self.options.network])
-        network = load_lpips(self.options.network, trunk, self.setting.device)
+        toy = self.setting.toy
+        network = load_lpips(self.options.network, trunk, self.setting.device, uniform=toy)
         outputs = batch.images("output", resize if self.options.resize == "lanczos" else None)
-        return distances(network, outputs, batch.images("target"), self.options.range)[:, None]
+        targets = batch.images("target")
+        if toy:
+            square = (TOY_SIZE, TOY_SIZE)
+            outputs, targets = ([resize(f, square) for f in side] for side in (outputs, targets))
+        return distances(network, outputs, targets, self.options.range)[:, None]

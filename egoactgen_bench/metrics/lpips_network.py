@@ -46,10 +46,20 @@ def distances(
 
 
 @functools.cache
-def load_lpips(trunk: Trunk, weights: Path, device: str = "cpu") -> nn.Module:
-    """The network in eval mode: lpips' own linear heads on the trunk of a torchvision file."""
+def load_lpips(
+    trunk: Trunk, weights: Path, device: str = "cpu", uniform: bool = False
+) -> nn.Module:
+    """The network in eval mode: lpips' own linear heads on the trunk of a torchvision file.
+
+    With `uniform`, heads that weigh all channels alike: lpips' were fitted to published trunks.
+    """
     try:
-        return build_lpips(trunk, read_checkpoint(weights)).to(device)
+        network: Any = build_lpips(trunk, read_checkpoint(weights))
+        if uniform:
+            for head in network.lins:
+                nn.init.constant_(head.model[-1].weight, 1 / len(network.lins))
+        evaluated: nn.Module = network.to(device)
+        return evaluated
     except (KeyError, RuntimeError) as error:
         detail = " ".join(str(error).split())[:300]
         raise BenchError(f"{weights} does not fit LPIPS' trunk '{trunk}': {detail}.") from None

@@ -27,7 +27,14 @@ from egoactgen_bench.preparing.extracting import (
 from egoactgen_bench.preparing.planning import Plan, by_reason
 from egoactgen_bench.provenance import versions
 from egoactgen_bench.records import ActionClip, Rejection
-from egoactgen_bench.splits import COLUMNS, Split, fingerprint, frames_fingerprint, load_split
+from egoactgen_bench.splits import (
+    COLUMNS,
+    TRUTH,
+    Split,
+    fingerprint,
+    frames_fingerprint,
+    load_split,
+)
 
 JOURNAL = ".partial"
 START_ANEW = "give --overwrite to start anew, or --name for another split"
@@ -180,7 +187,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
 
 def _remove(folder: Path) -> None:
     """Remove a split, manifest first; descriptions that others wrote stay."""
-    for name in ("split.json", "samples.csv", "rejected.csv"):
+    for name in ("split.json", "samples.csv", "rejected.csv", TRUTH):
         (folder / name).unlink(missing_ok=True)
     for name in ("frames", JOURNAL):
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -243,6 +250,7 @@ def _finish(
     write_csv(folder / "samples.csv", samples)
     write_csv(folder / "rejected.csv", pd.DataFrame(rejected, columns=["row", "reason", "detail"]))
     _write_descriptions(plan.dataset, folder, kept)
+    files = ["samples.csv", "rejected.csv", *_write_truth(plan.dataset, folder, kept)]
     manifest = {
         "name": plan.name,
         **_identity(plan),
@@ -254,7 +262,7 @@ def _finish(
         "fingerprint": fingerprint(samples),
         "frames_fingerprint": None if stored is None else frames_fingerprint(samples),
         "egovlp": plan.dataset.egovlp,
-        "files": {name: sha256_file(folder / name) for name in ("samples.csv", "rejected.csv")},
+        "files": {name: sha256_file(folder / name) for name in files},
         "versions": made_by,
     }
     write_json(folder / "split.json", manifest)
@@ -280,6 +288,15 @@ def _write_descriptions(dataset: Dataset, folder: Path, kept: list[ActionClip]) 
         write_csv(path, pd.DataFrame(rows, columns=["sample_id", "description"]))
         about = {"name": name, "source": f"came with {dataset.name}", "count": len(rows)}
         write_json(path.with_suffix(".json"), about | {"files": {path.name: sha256_file(path)}})
+
+
+def _write_truth(dataset: Dataset, folder: Path, kept: list[ActionClip]) -> list[str]:
+    """Write what the data set knows of its samples, if anything; the names of the files."""
+    known = dataset.truth()
+    if not known:
+        return []
+    write_json(folder / TRUTH, {clip.sample_id: known[clip.sample_id] for clip in kept})
+    return [TRUTH]
 
 
 def _versions(frames: bool) -> dict[str, str]:

@@ -22,7 +22,6 @@ from egoactgen_bench.descriptions import descriptions_of
 from egoactgen_bench.devices import resolve_device
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.metrics.base import Metric, Setting
-from egoactgen_bench.metrics.batch import Role
 from egoactgen_bench.metrics.suspects import Axes, Way
 from egoactgen_bench.runs import Run
 from egoactgen_bench.scoring.candidates import candidates_of
@@ -30,6 +29,7 @@ from egoactgen_bench.scoring.measuring import Failure
 from egoactgen_bench.scoring.sources import Samples
 from egoactgen_bench.scoring.variants import Labels, Trials, Variant, Ways
 from egoactgen_bench.splits import Split
+from egoactgen_bench.weights import toy
 
 CONSIDERED = 100_000  # combinations whose value is predicted at most, fewest deviations first
 COLUMNS = ("variant", "value", "distance", "n", "deviations")
@@ -105,18 +105,16 @@ def _trials(
             f"Metric {metric} has no {protocol} variant.{did_you_mean(protocol, plugin.variants())}"
         )
     setting = Setting(
-        weights=weights or root / "models",
+        weights=toy.folder_for(split.manifest["dataset"], weights, root / "models"),
         device=resolve_device(device),
         egovlp=split.manifest["egovlp"],
         workspace=root,
     )
     texts = descriptions_of(split, descriptions)
-    roles: frozenset[Role] = frozenset({"output", "target", "input", "action"})
-    roles |= {"description"} if texts else set()
     samples = Samples(split, texts.texts if texts else {})
     candidates, notices = candidates_of(split, [run], ())
     options = plugin.variants()[protocol]
-    trials = Trials(plugin, options, setting, roles, samples, candidates[0], root / "cache")
+    trials = Trials(plugin, options, setting, samples.roles, samples, candidates[0], root / "cache")
     trials.notices += notices
     if why_not := trials.obstacle(trials.variant({})):
         raise BenchError(why_not)

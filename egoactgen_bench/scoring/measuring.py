@@ -155,6 +155,7 @@ class Measurer:
             "input": sample.input,
             "action": sample.action,
             "description": sample.description,
+            "truth": sample.truth,
         }
         return {
             role: content(source, role) for role, source in every.items() if role in self._needs

@@ -10,6 +10,7 @@ from egoactgen_bench.metrics.base import Metric, Setting
 from egoactgen_bench.metrics.batch import Role
 
 PROTOCOLS = ("standard", "lego-release")
+NO_TOY = "are no toy weights: `--weights-dir DIR` names a folder of published ones"
 PUBLISHED_PROTOCOL = "lego-release"  # the one that the paper's numbers were made by
 
 
@@ -101,6 +102,8 @@ def obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
             else f"{metric.name} needs the samples' {lacking[0]}, which this split lacks."
         )
     if missing := metric.missing_weights():
+        if metric.setting.toy:
+            return f"{metric.name} needs {', '.join(missing)}, for which there {NO_TOY}."
         command = f"bench models fetch {' '.join(missing)}"
         return f"{metric.name} needs {', '.join(missing)}: get it with `{command}`."
     return metric.obstacle()
@@ -111,6 +114,8 @@ def _lacking(metric: Metric, roles: frozenset[Role]) -> str:
     if lacking := sorted(metric.needs - roles):
         hint = ": `--descriptions NAME` names a set" if lacking == ["description"] else ""
         return f"no {lacking[0]}s{hint}"
+    if metric.missing_weights() and metric.setting.toy:
+        return f"there {NO_TOY}"
     if metric.missing_weights():
         return "no weights: `bench models list` names them, `bench models fetch NAME…` gets them"
     return metric.obstacle() or ""

@@ -1,6 +1,7 @@
 """What scoring reads: the candidates, the split's samples, and the content of each role."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class Sample:
     input: Frame
     action: str
     description: str | None
+    truth: str | None
 
 
 class Samples(Sequence[Sample]):
@@ -44,12 +46,20 @@ class Samples(Sequence[Sample]):
     def __init__(self, split: Split, descriptions: Mapping[str, str]) -> None:
         self._folder = split.folder
         self._descriptions = descriptions
+        self._truth = {name: json.dumps(facts) for name, facts in split.truth().items()}
         self._columns = {name: split.samples[name].array for name in SAMPLE_COLUMNS}
         self.ids: list[str] = split.samples["sample_id"].tolist()
         self.video_ids: list[str] = split.samples["video_id"].tolist()
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """What metrics can be given of samples."""
+        found: set[Role] = {"output", "target", "input", "action"}
+        found |= {"description"} if self._descriptions else set()
+        return frozenset(found | ({"truth"} if self._truth else set()))
 
     def __getitem__(self, position: Any) -> Any:
         row = {name: column[position] for name, column in self._columns.items()}
@@ -59,6 +69,7 @@ class Samples(Sequence[Sample]):
             input=Frame(self._folder / row["input_frame"], row["input_sha256"]),
             action=row["action"],
             description=self._descriptions.get(self.ids[position]),
+            truth=self._truth.get(self.ids[position]),
         )
 
 

@@ -1,29 +1,33 @@
-"""CLIP's recipe: frames and their labels or captions, told from those of other frames."""
+"""CLIP's recipe: frames and what is said of them, told from those of other frames.
+
+So small a contrast teaches slowly: a frame's embedding also has to name what it shows.
+"""
 
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from egoactgen_bench.files import write_json
 from egoactgen_bench.toy_models import texts
 from egoactgen_bench.toy_models.drawn import SIZE, Drawn
 from egoactgen_bench.toy_models.fitting import Course, Fitted, disturbed, fit, share
-from egoactgen_bench.toy_models.supervision import Supervision
+from egoactgen_bench.toy_models.supervision import Naming, Supervision
 from egoactgen_bench.weights.stored import write_tensors
 
-COURSE = Course(steps=900)
+COURSE = Course(steps=700)
 FOLDER = "clip"
 CONTEXT = 24  # tokens
+EMBEDDING = 128
 
 
 def config(tokens: int) -> dict[str, Any]:
     """open_clip's: OpenAI's ResNet and text transformer, small."""
     return {
-        "embed_dim": 128,
+        "embed_dim": EMBEDDING,
         "vision_cfg": {
             "image_size": SIZE,
             "layers": [2, 2, 2, 1],
@@ -43,7 +47,7 @@ def config(tokens: int) -> dict[str, Any]:
     }
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE, seed: int = 0) -> Fitted:
+def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
     """Write `clip/` as open_clip loads it by `local-dir:`."""
     from open_clip import CLIP, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD, get_tokenizer
     from transformers import BertTokenizer
@@ -56,20 +60,19 @@ def train(drawn: Drawn, folder: Path, course: Course = COURSE, seed: int = 0) ->
     write_json(place / "open_clip_config.json", {"model_cfg": sizes, "preprocess_cfg": {}})
     model = CLIP(**sizes)
     told = Told(drawn, get_tokenizer(f"local-dir:{place}"))
-    truth = Supervision(drawn)
+    truth, naming = Supervision(drawn), Naming(EMBEDDING)
 
     def step(number: int) -> Tensor:
         visit = truth.visit(course.batch)
         spoilt = torch.rand(course.batch, 1, 1, 1) < 0.3
         frames = torch.where(spoilt, disturbed(visit.frames), visit.frames)
         tokens, alike = told.of(visit.clips, visit.done)
-        seen = model.encode_image(
-            normalise(frames, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD), normalize=True
-        )
+        seen = model.encode_image(normalise(frames, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
         read = model.encode_text(tokens, normalize=True)
-        return contrast(seen @ read.T * model.logit_scale.exp().clamp(max=50), alike)
+        alikeness = F.normalize(seen, dim=1) @ read.T * model.logit_scale.exp().clamp(max=50)
+        return contrast(alikeness, alike) + naming(seen, visit)
 
-    fitted = fit(model, step, course, seed)
+    fitted = fit(nn.ModuleList([model, naming]), step, course)
     write_tensors(place / "open_clip_model.safetensors", model.state_dict())
     return fitted
 
@@ -78,23 +81,26 @@ class Told:
     """The texts of clips as tokens, and which of a batch's texts say the same."""
 
     def __init__(self, drawn: Drawn, tokenizer: Any) -> None:
-        self._actions = [texts.IDLE, *sorted(set(drawn.actions))]
         captions = [texts.caption(clip) for clip in drawn.clips]
-        self._labels = tokenizer([*drawn.labels, texts.IDLE])
-        self._captions = tokenizer([*captions, texts.IDLE])
-        self._label_keys = torch.tensor([*map(self._actions.index, drawn.actions), 0])
-        known = [texts.IDLE, *sorted(set(captions))]
-        self._caption_keys = torch.tensor([*map(known.index, captions), 0])
+        sentences = [texts.sentence(clip) for clip in drawn.clips]
+        # Sentences of one caption are paraphrases.
+        sources = ((drawn.labels, drawn.actions), (captions, captions), (sentences, captions))
+        self._kinds = [
+            (tokenizer([*said, texts.IDLE]), _numbered([*meant, texts.IDLE]))
+            for said, meant in sources
+        ]
 
     def of(self, clips: Tensor, done: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (n, context), by chance of labels or of captions, and who is alike (n, n)."""
-        places = torch.where(done, clips, len(self._labels) - 1)
-        if torch.rand(()) < 0.5:
-            tokens, keys = self._labels, self._label_keys
-        else:
-            tokens, keys = self._captions, self._caption_keys
-        keys = keys[places]
-        return tokens[places], keys[:, None] == keys[None]
+        """Tokens (n, context), of one kind of text by chance, and who is alike (n, n)."""
+        tokens, meanings = self._kinds[int(torch.randint(len(self._kinds), ()))]
+        places = torch.where(done, clips, len(tokens) - 1)
+        meant = meanings[places]
+        return tokens[places], meant[:, None] == meant[None]
+
+
+def _numbered(names: list[str]) -> Tensor:
+    known = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return torch.tensor([known[name] for name in names])
 
 
 def contrast(logits: Tensor, alike: Tensor) -> Tensor:
@@ -104,7 +110,7 @@ def contrast(logits: Tensor, alike: Tensor) -> Tensor:
 
 
 def check(drawn: Drawn, folder: Path) -> dict[str, float]:
-    """How often, of all actions' names, the frame's own is nearest; and of the captions."""
+    """How often, of all labels, one an action, the frame's own is nearest; and of all captions."""
     from egoactgen_bench.metrics.clip_network import ClipImages, ClipTexts
 
     weights = folder / FOLDER
@@ -118,4 +124,5 @@ def check(drawn: Drawn, folder: Path) -> dict[str, float]:
         return share(choices[best] == own for best, own in zip(nearest, said, strict=True))
 
     captions = [texts.caption(clip) for clip in drawn.clips]
-    return {"action": named(drawn.actions), "caption": named(captions)}
+    labels = [texts.label(action) for action in drawn.actions]
+    return {"label": named(labels), "caption": named(captions)}

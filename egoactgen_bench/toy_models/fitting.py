@@ -9,8 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import trange
 
-from egoactgen_bench.seeds import seeded
-
 Step = Callable[[int], Tensor]  # the number of a step → its loss
 
 
@@ -38,8 +36,11 @@ class Fitted:
     loss: float
 
 
-def fit(network: nn.Module, step: Step, course: Course, seed: int) -> Fitted:
-    """Minimise the loss of `step` over the network's parameters; AdamW, one cycle of the rate."""
+def fit(network: nn.Module, step: Step, course: Course) -> Fitted:
+    """Minimise the loss of `step` over the network's parameters; AdamW, one cycle of the rate.
+
+    What `step` draws comes from PyTorch's own generator.
+    """
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, course.rate, weight_decay=course.decay)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
@@ -48,7 +49,7 @@ def fit(network: nn.Module, step: Step, course: Course, seed: int) -> Fitted:
     network.train()
     losses: list[float] = []
     start = time.process_time()
-    with seeded(seed), trange(course.steps, unit="step", mininterval=5) as bar:
+    with trange(course.steps, unit="step", mininterval=5) as bar:
         for number in bar:
             loss = step(number)
             optimizer.zero_grad(set_to_none=True)

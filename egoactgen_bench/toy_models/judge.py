@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from egoactgen_bench.datasets.toy_kitchen.scene import HANDS
+from egoactgen_bench.metrics.judge import NEAR
 from egoactgen_bench.metrics.judge_network import SIZE, VERDICTS, JudgeNetwork, load_judge
 from egoactgen_bench.toy_models.drawn import Drawn
 from egoactgen_bench.toy_models.fitting import Course, Fitted, disturbed, drawn_batch, fit, share
@@ -16,10 +17,9 @@ from egoactgen_bench.weights.stored import write_tensors
 
 COURSE = Course(steps=900)
 IDLE = 0.12  # share of a batch in which nothing was done
-NEAR = 0.065  # half the least distance of two things on the counter
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE, seed: int = 0) -> Fitted:
+def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
     """Write `judge.safetensors`."""
     network = JudgeNetwork()
     truth = _Truth(drawn)
@@ -33,7 +33,7 @@ def train(drawn: Drawn, folder: Path, course: Course = COURSE, seed: int = 0) ->
         distance = F.smooth_l1_loss(said_place[acting], places[acting], beta=0.05)
         return loss + 10 * distance
 
-    fitted = fit(network, step, course, seed)
+    fitted = fit(network, step, course)
     write_tensors(folder / "judge.safetensors", network.state_dict())
     return fitted
 

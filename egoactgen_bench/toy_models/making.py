@@ -7,10 +7,11 @@ from typing import Any
 
 from egoactgen_bench.files import write_json
 from egoactgen_bench.provenance import versions
+from egoactgen_bench.seeds import derive_seed, seeded
 from egoactgen_bench.toy_models.drawn import draw
 
 # In the order of making: a recipe may stand on the weights of those before it.
-RECIPES = ("judge", "squeezenet", "clip")
+RECIPES = ("judge", "squeezenet", "clip", "dino", "egovlp", "blip")
 TRAIN_VIDEOS, HELD_OUT_VIDEOS = 1500, 100  # four clips each, of "train" and of "val"
 
 
@@ -26,7 +27,8 @@ def make(
     recipe = import_module(f"egoactgen_bench.toy_models.{name}")
     drawn, held_out = draw("train", videos[0], cache), draw("val", videos[1], cache)
     course = recipe.COURSE if steps is None else recipe.COURSE.shortened(steps)
-    fitted = recipe.train(drawn, folder, course, seed)
+    with seeded(derive_seed(seed, name)):
+        fitted = recipe.train(drawn, folder, course)
     card = {
         "model": name,
         "about": (recipe.__doc__ or "").strip(),

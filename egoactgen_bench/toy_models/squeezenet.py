@@ -14,30 +14,30 @@ from torch.nn.utils import fuse_conv_bn_eval
 from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normalise
 from egoactgen_bench.metrics.toy_features import WIDTH, ToyFeatures, load_features
 from egoactgen_bench.toy_models.drawn import Drawn
-from egoactgen_bench.toy_models.fitting import Course, Fitted, disturbed, fit, share
-from egoactgen_bench.toy_models.supervision import Supervision, unit_frames
+from egoactgen_bench.toy_models.fitting import Course, Fitted, disturbed, fit
+from egoactgen_bench.toy_models.neighbours import nearest_has_same_action
+from egoactgen_bench.toy_models.supervision import Naming, Supervision, unit_frames
 from egoactgen_bench.weights.stored import write_tensors
 
-COURSE = Course(steps=1100, rate=1.5e-3)
+COURSE = Course(steps=640)
 FILE = "squeezenet.safetensors"
 DISTURBED = 0.3  # share of a batch
 
 
-class _Naming(nn.Module):
+class _Learning(nn.Module):
     """The features with what names things by them."""
 
-    def __init__(self, features: ToyFeatures, truth: Supervision) -> None:
+    def __init__(self, features: ToyFeatures) -> None:
         super().__init__()
         self.features = features
-        self.names = nn.ModuleList(nn.Linear(WIDTH, count) for count in truth.counts)
-        self.place = nn.Linear(WIDTH, 2)
+        self.naming = Naming(WIDTH)
         self.disturbed = nn.Linear(WIDTH, 2)
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE, seed: int = 0) -> Fitted:
+def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
     """Write `squeezenet.safetensors`."""
     truth = Supervision(drawn)
-    network = _Naming(ToyFeatures(), truth)
+    network = _Learning(ToyFeatures())
     _with_norms(network.features)
 
     def step(number: int) -> Tensor:
@@ -45,15 +45,10 @@ def train(drawn: Drawn, folder: Path, course: Course = COURSE, seed: int = 0) ->
         spoilt = torch.rand(course.batch) < DISTURBED
         frames = torch.where(spoilt[:, None, None, None], disturbed(visit.frames), visit.frames)
         seen = network.features(normalise(frames, IMAGENET_MEAN, IMAGENET_STD))
-        losses = [
-            F.cross_entropy(head(seen), names)
-            for head, names in zip(network.names, visit.names.unbind(1), strict=True)
-        ]
-        where = F.smooth_l1_loss(network.place(seen)[visit.done], visit.places[visit.done])
         quality = F.cross_entropy(network.disturbed(seen), spoilt.long())
-        return 2 * losses[0] + losses[1] + sum(losses[2:]) / 4 + 20 * where + 0.5 * quality
+        return 2 * network.naming(seen, visit) + 0.5 * quality
 
-    fitted = fit(network, step, course, seed)
+    fitted = fit(network, step, course)
     write_tensors(folder / FILE, _folded(network.features).state_dict())
     return fitted
 
@@ -93,11 +88,4 @@ def check(drawn: Drawn, folder: Path) -> dict[str, float]:
     after = unit_frames(drawn, 1)
     with torch.inference_mode():
         seen = load_features(folder / FILE)(normalise(after, IMAGENET_MEAN, IMAGENET_STD))
-    distances = torch.cdist(seen, seen).fill_diagonal_(torch.inf)
-    nearest = distances.argmin(1).tolist()
-    return {
-        "nearest_has_same_action": share(
-            drawn.actions[near] == action
-            for near, action in zip(nearest, drawn.actions, strict=True)
-        )
-    }
+    return nearest_has_same_action(seen, drawn)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from egoactgen_bench.datasets.toy_kitchen import scene
 from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS
@@ -62,6 +63,25 @@ class Supervision:
         names = self._names[clips].clone()
         names[~done, 0] = NOTHING
         return Visit(frames.permute(0, 3, 1, 2) / 255, names, self._places[clips], done, clips)
+
+
+class Naming(nn.Module):
+    """What names an embedded frame's truth while its network learns."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.names = nn.ModuleList(nn.Linear(width, count) for count in Supervision.counts)
+        self.place = nn.Linear(width, 2)
+
+    def forward(self, embedded: Tensor, visit: Visit) -> Tensor:
+        """The loss of guesses from (n, width): the action's and the hand's weigh most."""
+        action, hand, *materials = (
+            F.cross_entropy(head(embedded), names)
+            for head, names in zip(self.names, visit.names.unbind(1), strict=True)
+        )
+        guessed, true = self.place(embedded)[visit.done], visit.places[visit.done]
+        where = F.smooth_l1_loss(guessed, true)
+        return action + 0.5 * hand + sum(materials) / 8 + 10 * where
 
 
 def unit_frames(drawn: Drawn, moment: int) -> Tensor:

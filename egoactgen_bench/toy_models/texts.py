@@ -19,13 +19,24 @@ pull push raise raises reach reaches reaching rest resting right left release re
 sleeve slice slices spout stands still stove surface that the their then things this thumb tilt
 tilts tilting to toward towards turn twist under up upper upward wall while with wrist board counter
 cupboard glass hob kitchen onion sink stream tap water white red blue green yellow orange grey black
-brown wooden drawer mug plate knife jug pan slightly slowly firmly gently carefully moves moving"""
+brown wooden drawer mug plate knife jug pan slightly slowly firmly gently carefully moves moving
+uses reaching brings draws slides shut person's"""
 
 
 def caption(clip: Clip) -> str:
     """ "the left hand taking a mug on the right", of one wording an action."""
-    verb, _, rest = (ego4d_label(f"#C C {ACTIONS[clip.action].narrations[0]}") or "").partition(" ")
+    verb, _, rest = label(clip.action).partition(" ")
     return f"the {clip.plan.hand} hand {gerund(verb)} {rest} {where(clip)}"
+
+
+def label(action: str) -> str:
+    """The label of an action's first wording."""
+    return ego4d_label(f"#C C {ACTIONS[action].narrations[0]}") or ""
+
+
+def sentence(clip: Clip) -> str:
+    """ "With the left hand the person picks up the mug on the right.", in the narrator's words."""
+    return f"With the {clip.plan.hand} hand the person {clip.narration} {where(clip)}."
 
 
 def where(clip: Clip) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.stored import read_tensors
 
 # Nothing of these would run; but a file that asks for them was made to attack, and is worth a word.
 ATTACK_MODULES = frozenset(
@@ -54,11 +55,14 @@ class _ForeignDict:
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The dictionary that `torch.save` wrote to `path`, its tensors mapped from disk, on the CPU.
 
+    Of a safetensors file, its tensors, floating-point ones as float32.
     Objects of classes that are not PyTorch's own come as `Foreign`, subclasses of dict as plain
     dictionaries. A missing, broken or malicious file is a `BenchError`.
     """
     import torch
 
+    if path.suffix == ".safetensors":
+        return dict(read_tensors(path))
     if not path.is_file():
         raise BenchError(f"{path} does not exist.")
     zipped = zipfile.is_zipfile(path)

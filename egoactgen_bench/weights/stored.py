@@ -1,8 +1,9 @@
 """Tensors as this project stores them: safetensors in half precision, read as float32."""
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import write_bytes
@@ -20,6 +21,11 @@ def write_tensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:
         for name, tensor in tensors.items()
     }
     write_bytes(path, save(halved, metadata={"format": "pt"}))
+
+
+def write_folder(folder: Path, model: Any) -> None:
+    """Write a model of transformers in half precision, under the names that its hub has."""
+    copy.deepcopy(model).half().save_pretrained(folder)
 
 
 def read_tensors(path: Path) -> dict[str, "Tensor"]:

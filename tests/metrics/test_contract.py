@@ -30,7 +30,7 @@ def test_a_metric_declares_itself(name):
     assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
     assert metric.label
     assert set(metric.variants()) <= set(PROTOCOLS)
-    assert metric.needs <= {"output", "target", "input", "action", "description"}
+    assert metric.needs <= {"output", "target", "input", "action", "description", "truth"}
     for options in metric.variants().values():
         assert isinstance(options, metric.Options)
 

@@ -32,6 +32,31 @@ def boxes(moment: Moment, plan: Plan, action: str, camera: Camera, size: int) ->
     return [Box(kind, noun, c) for kind, noun, c in pixels if c[2] - c[0] > 2 and c[3] - c[1] > 2]
 
 
+def things(moment: Moment, camera: Camera, size: int) -> list[tuple[str, Corners]]:
+    """Every hand and thing with its kind; "water" stands for what runs from tap or jug."""
+    scene = moment.scene
+    kitchen = scene.kitchen
+    found = [(f"{hand} hand", _around(moment.poses[hand].at, 8.0, 9.0, 9.0)) for hand in HANDS]
+    found += [
+        (item.kind, _around((item.place[0], item.place[1] - item.lift), *EXTENT[item.kind]))
+        for item in scene.items
+    ]
+    found += [
+        ("hob", _around(kitchen.hob, 13.0, 7.0, 7.0)),
+        ("sink", _around(kitchen.sink, 12.0, 20.0, 7.0)),
+        ("slices" if scene.onion_cut > 0 else "onion", _around(kitchen.board, 7.0, 7.0, 4.5)),
+    ]
+    if scene.open_drawer is not None:
+        x, half = drawer_centre(kitchen, scene.open_drawer), 50 / kitchen.drawers - 1.5
+        slid = DRAWER_SLIDE * scene.drawer_slide
+        found.append(("drawer", (x - half, COUNTER_END + 3, x + half, COUNTER_END + 26 + slid)))
+    if scene.tap > 0.5:
+        found.append(("water", _around(kitchen.sink, 4.0, 8.0, 2.0)))
+    if scene.stream is not None:
+        found.append(("water", _around(scene.stream[1], 6.0, 11.0, 3.0)))
+    return [(kind, _to_pixels(corners, camera, size)) for kind, corners in found]
+
+
 def _changing(moment: Moment, plan: Plan, action: str) -> Corners:
     scene, noun = moment.scene, ACTIONS[action].noun
     if noun == "drawer":

@@ -15,6 +15,7 @@ from egoactgen_bench.datasets.toy_kitchen.world import (
     film,
 )
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.files import read_json
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 
 DEFAULT_CLIPS = 32
@@ -25,13 +26,14 @@ class ToyKitchen(Dataset):
 
     name = "toy-kitchen"
     egovlp = "4-frame"
-    draws = True
+    draws = toy = True
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         if annotations is not None or videos is not None:
             raise BenchError("toy-kitchen draws its own world: give no --annotations or --videos.")
         super().__init__(annotations, videos, subset)
         self._reader: Ego4D | None = None
+        self._folder = Path()
 
     @property
     def split_name(self) -> str:
@@ -45,6 +47,7 @@ class ToyKitchen(Dataset):
         if with_videos:
             film(folder, self.subset, videos, workers)
         annotate(folder, self.subset, videos)
+        self._folder = folder
         self._reader = Ego4D(folder / "annotations", folder, self.subset)
 
     @property
@@ -66,6 +69,11 @@ class ToyKitchen(Dataset):
 
     def notices(self) -> list[str]:
         return self.reader.notices()
+
+    def truth(self) -> dict[str, dict[str, Any]]:
+        """By sample: `action`, `hand`, and `x`, `y` in shares of the kitchen's sides."""
+        facts = read_json(self._folder / "truth.json")
+        return {fact.pop("sample_id"): fact for fact in facts}
 
     def video_durations(self) -> dict[str, float]:
         return self.reader.video_durations()
