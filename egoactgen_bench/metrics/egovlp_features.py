@@ -27,7 +27,7 @@ from egoactgen_bench.metrics.tensors import (
 )
 from egoactgen_bench.provenance import content_digest
 
-FRAMES_AT_ONCE = 64  # two gigabytes of activations in ViT-B
+FRAMES_AT_ONCE = 64  # on a GPU: two gigabytes of activations in ViT-B
 
 Resize = Literal["lanczos", "released"]
 
@@ -57,7 +57,8 @@ class EgovlpClips(Extractor):
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 256), not normalised."""
         tower = _video_tower(self.checkpoint, self.frames, self.inflation, self.device)
-        step = max(1, FRAMES_AT_ONCE // self.frames)
+        # A CPU's cache holds the activations of one clip, not of more.
+        step = 1 if self.device == "cpu" else max(1, FRAMES_AT_ONCE // self.frames)
         parts = [items[start : start + step] for start in range(0, len(items), step)]
         return np.concatenate([self._embed(tower, part) for part in parts])
 

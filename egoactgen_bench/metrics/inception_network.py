@@ -19,7 +19,7 @@ from torchvision.models import Inception3
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.batch import Extractor, Size
-from egoactgen_bench.metrics.tensors import evaluating
+from egoactgen_bench.metrics.tensors import evaluating, placed
 from egoactgen_bench.provenance import content_digest
 from egoactgen_bench.weights.checkpoints import read_checkpoint
 
@@ -90,7 +90,7 @@ def _load(weights: Path, mode: Mode, device: str) -> Any:
                 warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
                 # clean-fid names the file by itself.
                 return InceptionV3W(str(weights.parent), download=False).eval().to(device)
-        return build_fid_inception(read_checkpoint(weights)).to(device)
+        return placed(build_fid_inception(read_checkpoint(weights)), device)
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:300]
         raise BenchError(f"{weights} does not fit FID's Inception: {detail}.") from None

@@ -5,8 +5,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import Field
 
+from egoactgen_bench.images import resize
 from egoactgen_bench.metrics.base import Metric
 from egoactgen_bench.metrics.batch import Batch
 from egoactgen_bench.options import Options
@@ -53,15 +55,31 @@ class Lpips(Metric[LpipsOptions]):
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 1) distances, 0 for an identical pair."""
-        from egoactgen_bench.images import resize
-        from egoactgen_bench.metrics.lpips_network import distances, load_lpips
+        from egoactgen_bench.metrics import lpips_network
 
-        trunk = self.weight_path(TRUNKS[self.options.network])
-        toy = self.setting.toy
-        network = load_lpips(self.options.network, trunk, self.setting.device, uniform=toy)
+        trunk, device, toy = (
+            self.weight_path(TRUNKS[self.options.network]),
+            self.setting.device,
+            self.setting.toy,
+        )
+        network = lpips_network.load_lpips(self.options.network, trunk, device, uniform=toy)
         outputs = batch.images("output", resize if self.options.resize == "lanczos" else None)
         targets = batch.images("target")
         if toy:
             square = (TOY_SIZE, TOY_SIZE)
             outputs, targets = ([resize(f, square) for f in side] for side in (outputs, targets))
-        return distances(network, outputs, targets, self.options.range)[:, None]
+        chunks = lpips_network.chunks(targets, device)
+
+        def embed(frames: list[Image.Image], chunk: list[int]) -> lpips_network.Features:
+            chosen, size = [frames[position] for position in chunk], targets[chunk[0]].size
+            return lpips_network.embed(network, chosen, size, self.options.range)
+
+        # Far too large for a disk; kept in memory until all runs are compared with the batch.
+        embedded = batch.across_runs(
+            f"lpips|{trunk}|{self.options.range}",
+            lambda: [embed(targets, chunk) for chunk in chunks],
+        )
+        values = np.empty((len(batch), 1), np.float32)
+        for chunk, theirs in zip(chunks, embedded, strict=True):
+            values[chunk, 0] = lpips_network.distances(network, embed(outputs, chunk), theirs)
+        return values

@@ -8,41 +8,56 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from lpips import normalize_tensor
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.metrics.tensors import evaluating, resize_bilinear, unit_tensor
+from egoactgen_bench.metrics.batch import Size
+from egoactgen_bench.metrics.tensors import evaluating, placed, resize_bilinear, unit_tensor
 from egoactgen_bench.weights.checkpoints import read_checkpoint
 
-PAIRS_AT_ONCE = 8  # VGG's activations of one pair at 456×256 take a quarter of a gigabyte
+FRAMES_AT_ONCE = 8  # on a GPU; VGG's activations of one at 456×256 take 0.1 gigabyte
 
 Trunk = Literal["squeeze", "alex", "vgg"]
 Range = Literal["-1..1", "0..1"]
+Features = list[Tensor]  # of each of the trunk's layers: (n, channels, height, width) of length 1
 
 
 @evaluating()
-def distances(
-    network: Any, outputs: Sequence[Image.Image], targets: Sequence[Image.Image], fed: Range
-) -> NDArray[np.float32]:
-    """(n,) LPIPS of n pairs; an output of another size is resized to its target's, bilinear."""
-    device = next(network.parameters()).device
-    by_size: dict[tuple[int, int], list[int]] = {}
-    for index, target in enumerate(targets):
-        by_size.setdefault(target.size, []).append(index)
-    values = np.empty(len(targets), dtype=np.float32)
-    for (width, height), indices in by_size.items():
-        for start in range(0, len(indices), PAIRS_AT_ONCE):
-            chunk = indices[start : start + PAIRS_AT_ONCE]
-            sides = (
-                torch.stack([resize_bilinear(unit_tensor(f[i]), height, width) for i in chunk])
-                for f in (outputs, targets)
-            )
-            # lpips' `normalize` takes [0, 1] to [-1, 1]; left out, it is fed what it is given.
-            found = network(*(side.to(device) for side in sides), normalize=fed == "-1..1")
-            values[chunk] = found.flatten().cpu().numpy()
-    return values
+def embed(network: Any, frames: Sequence[Image.Image], size: Size, fed: Range) -> Features:
+    """Features of frames, each brought to `size` first by a bilinear resize."""
+    width, height = size
+    pixels = torch.stack([resize_bilinear(unit_tensor(frame), height, width) for frame in frames])
+    pixels = pixels.to(next(network.parameters()).device)
+    if fed == "-1..1":
+        pixels = 2 * pixels - 1
+    return [normalize_tensor(layer) for layer in network.net(network.scaling_layer(pixels))]
+
+
+@evaluating()
+def distances(network: Any, first: Features, second: Features) -> NDArray[np.float32]:
+    """(n,) LPIPS of n pairs: squared differences, averaged over places, weighted by channel."""
+    weighted = (
+        head((one - other).square_().mean(dim=(2, 3), keepdim=True)).flatten()
+        for head, one, other in zip(network.lins, first, second, strict=True)
+    )
+    found: NDArray[np.float32] = sum(weighted, torch.tensor(0.0)).cpu().numpy()
+    return found
+
+
+def chunks(frames: Sequence[Image.Image], device: str) -> list[list[int]]:
+    """Positions of frames of one size, as many together as `device` is fastest with."""
+    at_once = 1 if device == "cpu" else FRAMES_AT_ONCE  # a CPU's cache holds one frame's layers
+    by_size: dict[Size, list[int]] = {}
+    for position, frame in enumerate(frames):
+        by_size.setdefault(frame.size, []).append(position)
+    return [
+        positions[start : start + at_once]
+        for positions in by_size.values()
+        for start in range(0, len(positions), at_once)
+    ]
 
 
 @functools.cache
@@ -58,7 +73,7 @@ def load_lpips(
         if uniform:
             for head in network.lins:
                 nn.init.constant_(head.model[-1].weight, 1 / len(network.lins))
-        evaluated: nn.Module = network.to(device)
+        evaluated: nn.Module = placed(network, device)
         return evaluated
     except (KeyError, RuntimeError) as error:
         detail = " ".join(str(error).split())[:300]

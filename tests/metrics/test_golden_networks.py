@@ -16,7 +16,8 @@ from egoactgen_bench.metrics import clip_network, egovlp_features, inception_net
 from egoactgen_bench.metrics.cosine import cosine
 from egoactgen_bench.metrics.egovlp_network import VideoTower
 from egoactgen_bench.metrics.egovlp_weights import build_video_tower
-from egoactgen_bench.metrics.lpips_network import Range, Trunk, distances
+from egoactgen_bench.metrics.lpips_network import Range, Trunk
+from egoactgen_bench.metrics.tensors import placed
 
 State = dict[str, torch.Tensor]
 Hashed = Callable[..., State]
@@ -139,7 +140,8 @@ def clip_images(preprocessing: Any) -> clip_network.ClipImages:
 def test_inception_legacy(
     golden: Path, frame: Frame, hashed: Hashed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = inception_network.build_fid_inception(hashed("04_inception_param_shapes.json", 0.06))
+    state = hashed("04_inception_param_shapes.json", 0.06)
+    network = placed(inception_network.build_fid_inception(state), "cpu")
     monkeypatch.setattr(inception_network, "_load", lambda *_: network)
     reference = np.load(golden / "04_inception.npz")
     jpeg = Image.open(golden / "frames/frame_059_456x256_q75.jpg")
@@ -152,12 +154,16 @@ def test_inception_legacy(
 
 @pytest.mark.parametrize(("trunk", "scale"), [("squeeze", 0.1), ("alex", 0.05), ("vgg", 0.05)])
 def test_lpips(golden: Path, frame: Frame, hashed: Hashed, trunk: Trunk, scale: float) -> None:
-    network = lpips_network.build_lpips(trunk, hashed(trunk_shapes(trunk), scale, "features"))
+    drawn = lpips_network.build_lpips(trunk, hashed(trunk_shapes(trunk), scale, "features"))
+    network = placed(drawn, "cpu")
     reference = json.loads((golden / "02_psnr_lpips.json").read_text())["lpips"]
     numbers = (0, 15, 59) if trunk == "squeeze" else (59,)
     ranges: dict[Range, str] = {"0..1": "upstream_inputs_0_1", "-1..1": "documented_inputs_m1_1"}
     for fed, key in ranges.items():
-        found = distances(network, [frame(n) for n in numbers], [frame(30)] * len(numbers), fed)
+        target, *outputs = (
+            lpips_network.embed(network, [frame(n)], (456, 256), fed) for n in (30, *numbers)
+        )
+        found = [float(lpips_network.distances(network, output, target)[0]) for output in outputs]
         stored = [reference[f"{trunk}/456x256/30-{number}"][key] for number in numbers]
         assert_allclose(found, stored, atol=1e-5)
 
