@@ -69,7 +69,6 @@ def _picture(seed: tuple[int, int], size: tuple[int, int]) -> Image.Image:
 def write_weights(folder: Path) -> None:
     """Every file that the timed metrics need, in its published name and size (3.6 GB)."""
     import torch
-    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
     from safetensors.torch import save_file
     from torchvision.models import squeezenet1_1
 
@@ -81,10 +80,7 @@ def write_weights(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write_egovlp(folder)
     _write_blip(folder / "blip-image-captioning-base")
-    vision = CLIPVisionCfg(layers=24, width=1024, patch_size=14, image_size=224)
-    text = CLIPTextCfg(context_length=77, vocab_size=49408, width=768, heads=12, layers=12)
-    clip = CLIP(768, vision, text, quick_gelu=True)
-    save_file(clip.state_dict(), folder / "ViT-L-14.safetensors")
+    save_file(build_clip().state_dict(), folder / "ViT-L-14.safetensors")
     torch.save(squeezenet1_1().state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
     inception = FidInception()
     for module in inception.modules():
@@ -94,22 +90,38 @@ def write_weights(folder: Path) -> None:
     (folder / "complete").touch()
 
 
-def _write_egovlp(folder: Path) -> None:
-    import torch
+def build_clip():
+    """CLIP ViT-L/14, randomly initialised."""
+    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+
+    vision = CLIPVisionCfg(layers=24, width=1024, patch_size=14, image_size=224)
+    text = CLIPTextCfg(context_length=77, vocab_size=49408, width=768, heads=12, layers=12)
+    return CLIP(768, vision, text, quick_gelu=True)
+
+
+def build_egovlp():
+    """EgoVLP's towers for clips of four frames and for sentences, randomly initialised."""
     from transformers import DistilBertConfig
 
     from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
+
+    transformer = SpaceTimeTransformer(768, 3072, depth=12, patch=16, places=196, frames=4)
+    return VideoTower(transformer, 256), TextTower(DistilBertConfig(), 256)
+
+
+def _write_egovlp(folder: Path) -> None:
+    import torch
+    from transformers import DistilBertConfig
 
     distilbert = folder / "distilbert-base-uncased"
     distilbert.mkdir(exist_ok=True)
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     (distilbert / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    config = DistilBertConfig()
-    write_json(distilbert / "config.json", config.to_dict())
-    transformer = SpaceTimeTransformer(768, 3072, depth=12, patch=16, places=196, frames=4)
-    towers = VideoTower(transformer, 256), TextTower(config, 256)
+    write_json(distilbert / "config.json", DistilBertConfig().to_dict())
     state = {
-        f"module.{name}": _drawn(p) for tower in towers for name, p in tower.state_dict().items()
+        f"module.{name}": _drawn(p)
+        for tower in build_egovlp()
+        for name, p in tower.state_dict().items()
     }
     torch.save({"state_dict": state}, folder / "egovlp.pth")
 

@@ -1,12 +1,16 @@
 """A plain loop that scores as the released code does, to time and check the engine against.
 
-For each run it loads each network anew; for each metric it opens the images anew, takes one pair at
-a time and encodes the ground truth again. Networks are written as the papers describe them.
+For each run it builds and fills each network anew, EgoVLP's with both towers; for each metric it
+opens the images anew, takes one pair at a time and encodes the ground truth again. BLIP's decoder
+makes the keys and values of the image again for every token of every beam, as the decoder that BLIP
+was released with does. Left out, though the released code does it: LPIPS on VGG and AlexNet too, a
+second checkpoint read for EgoVLP, and dropout while captioning.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import drawn_inputs
 import numpy as np
 import torch
 from PIL import Image
@@ -40,7 +44,7 @@ def fitted(output: Tensor, like: Tensor) -> Tensor:
 
 @torch.no_grad()
 def egovlp(split: Split, run: Run, weights: Path) -> Values:
-    tower = _tower(weights)
+    tower, _ = _towers(weights)
     values = {}
     for sample_id, _, target, output in pairs(split, run):
         clips = ([opened(path)] * 4 for path in (target, output))
@@ -50,7 +54,7 @@ def egovlp(split: Split, run: Run, weights: Path) -> Values:
 
 @torch.no_grad()
 def egovlp_plus(split: Split, run: Run, weights: Path) -> Values:
-    tower = _tower(weights)
+    tower, _ = _towers(weights)
     values = {}
     for sample_id, before, target, output in pairs(split, run):
         first = opened(before)
@@ -61,13 +65,13 @@ def egovlp_plus(split: Split, run: Run, weights: Path) -> Values:
 
 @torch.no_grad()
 def clip(split: Split, run: Run, weights: Path) -> Values:
-    from egoactgen_bench.metrics import clip_network
+    from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
+    from safetensors.torch import load_file
 
-    clip_network.load_clip.cache_clear()
-    model = clip_network.load_clip(weights / "ViT-L-14.safetensors")
+    model = drawn_inputs.build_clip().eval()
+    model.load_state_dict(load_file(weights / "ViT-L-14.safetensors"))
     mean, deviation = (
-        torch.tensor(each)[:, None, None]
-        for each in (clip_network.OPENAI_DATASET_MEAN, clip_network.OPENAI_DATASET_STD)
+        torch.tensor(each)[:, None, None] for each in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
     )
 
     def embed(path: Path) -> Tensor:
@@ -82,10 +86,9 @@ def clip(split: Split, run: Run, weights: Path) -> Values:
 
 @torch.no_grad()
 def lpips(split: Split, run: Run, weights: Path) -> Values:
-    from egoactgen_bench.metrics import lpips_network
+    from egoactgen_bench.metrics.lpips_network import build_lpips
 
-    lpips_network.load_lpips.cache_clear()
-    network = lpips_network.load_lpips("squeeze", weights / "squeezenet1_1-b8a52dc0.pth")
+    network = build_lpips("squeeze", torch.load(weights / "squeezenet1_1-b8a52dc0.pth"))
     values = {}
     for sample_id, _, target, output in pairs(split, run):
         truth = opened(target)
@@ -98,9 +101,8 @@ def fid(split: Split, run: Run, weights: Path) -> Values:
     from scipy.linalg import sqrtm
 
     from egoactgen_bench.metrics.inception_network import build_fid_inception
-    from egoactgen_bench.weights.checkpoints import read_checkpoint
 
-    state = read_checkpoint(weights / "pt_inception-2015-12-05-6726825d.pth")
+    state = torch.load(weights / "pt_inception-2015-12-05-6726825d.pth")
     network = build_fid_inception(state)
 
     def embed(path: Path) -> np.ndarray:
@@ -119,7 +121,7 @@ def fid(split: Split, run: Run, weights: Path) -> Values:
 
 @torch.no_grad()
 def blip_b(split: Split, run: Run, weights: Path) -> Values:
-    """Captions by transformers' own beam search, compared in EgoVLP's space of sentences."""
+    """Captions by beam search, compared in EgoVLP's space of sentences."""
     from transformers import BertTokenizer, BlipForConditionalGeneration
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
@@ -129,21 +131,45 @@ def blip_b(split: Split, run: Run, weights: Path) -> Values:
     model = BlipForConditionalGeneration.from_pretrained(folder, local_files_only=True).eval()
     processor = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
     tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
-    encoder = SentenceEncoder.load(weights / "egovlp.pth", weights / "distilbert-base-uncased")
-    texts = _descriptions(split)
-    prompt = torch.tensor([tokenizer("a picture of")["input_ids"]])
-    values = {}
+    captions = {}
     for sample_id, *_, output in pairs(split, run):
         frame = Image.open(output).convert("RGB")
         pixels = processor([frame], return_tensors="pt")["pixel_values"]
-        found = model.generate(
-            pixels, prompt, torch.ones_like(prompt), num_beams=3, min_length=5, max_length=20
-        )
-        words = [token for token in found[0].tolist() if token < len(tokenizer)]
-        caption = tokenizer.decode(words, skip_special_tokens=True).removeprefix("a picture of")
-        sides = encoder.encode([texts[sample_id]]), encoder.encode([caption.strip()])
-        values[sample_id] = _similarity(*sides)
-    return values
+        captions[sample_id] = _caption(model, tokenizer, pixels)
+    vocabulary = SentenceEncoder.load_tokenizer(weights / "distilbert-base-uncased")
+    encoder = SentenceEncoder(_towers(weights)[1], vocabulary)
+    texts = _descriptions(split)
+    return {
+        sample_id: _similarity(encoder.encode([texts[sample_id]]), encoder.encode([caption]))
+        for sample_id, caption in captions.items()
+    }
+
+
+def _caption(model, tokenizer, pixels: Tensor) -> str:
+    """The best sentence of three beams for one picture, without its prompt."""
+    from transformers import DynamicCache, EncoderDecoderCache
+
+    from egoactgen_bench.captioning.base import Decoding
+    from egoactgen_bench.captioning.beam_search import search
+
+    decoding, sizes = Decoding(), model.config.text_config
+    seen = model.vision_model(pixels).last_hidden_state.repeat_interleave(decoding.beams, dim=0)
+    words = DynamicCache()
+
+    def step(tokens: Tensor) -> Tensor:
+        cache = EncoderDecoderCache(words, DynamicCache())
+        decoded = model.text_decoder(tokens, encoder_hidden_states=seen, past_key_values=cache)
+        return decoded.logits[:, -1]
+
+    def prolong(tokens: Tensor, origins: Tensor) -> Tensor:
+        words.reorder_cache(origins)
+        return step(tokens[:, None])
+
+    prompt = [sizes.bos_token_id, *tokenizer(decoding.prompt)["input_ids"][1:-1]]
+    first = step(torch.tensor([prompt] * decoding.beams))[:1]
+    (sentence,) = search(first, prolong, prompt, sizes.sep_token_id, decoding)
+    known = [token for token in sentence if token < len(tokenizer)]
+    return tokenizer.decode(known, skip_special_tokens=True)[len(decoding.prompt) :].strip()
 
 
 def _descriptions(split: Split) -> dict[str, str]:
@@ -156,10 +182,15 @@ def _similarity(first: Tensor, second: Tensor) -> float:
     return float(cosine_similarity(first.double(), second.double()))
 
 
-def _tower(weights: Path):
-    from egoactgen_bench.metrics.egovlp_weights import load_video_tower
-
-    return load_video_tower(weights / "egovlp.pth", 4)
+def _towers(weights: Path):
+    """EgoVLP's video and text tower, whichever is asked of the two."""
+    found = torch.load(weights / "egovlp.pth")["state_dict"]
+    state = {name.removeprefix("module."): tensor for name, tensor in found.items()}
+    towers = drawn_inputs.build_egovlp()
+    for tower in towers:
+        tower.load_state_dict({name: state[name] for name in tower.state_dict()})
+        tower.eval()
+    return towers
 
 
 def _embed(tower, frames: list[Tensor]) -> Tensor:

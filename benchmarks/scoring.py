@@ -4,8 +4,9 @@
     python benchmarks/scoring.py --folder /tmp/bench --memory --csv results/scoring_memory.csv
 
 Same weights (drawn, full size), images and threads; every value must agree. `ours` scores a split
-for the first time; `ours_again` scores as many further runs of it, whose targets are known by then.
-Seconds are of the processor, so that other work on the machine counts for little.
+for the first time; `ours_again` scores one run more, when the targets are known. Seconds are of the
+processor, so that other work on the machine counts for little. A metric's row is written as soon as
+it is known, beside those of other metrics that the CSV file holds.
 """
 
 import argparse
@@ -43,6 +44,7 @@ IMPORTED = (
     "transformers.models.blip.modeling_blip",
     "transformers.models.distilbert.modeling_distilbert",
 )
+TOGETHER = "all but captions"
 # Float32 sums in another order; the root of a singular matrix is worth five digits.
 TOLERANCES = {"fid": 1e-4}
 FRAME, OUTPUT = (456, 256), (256, 256)
@@ -83,48 +85,56 @@ def compare(metric: str, inputs: Path, count: int) -> dict[str, object]:
         importlib.import_module(module)
     torch.set_num_threads(1)
     split = load_split(inputs / "splits" / "drawn")
-    runs = [load_run(inputs / "runs" / "drawn" / f"run_{number}") for number in range(2 * count)]
+    runs = [load_run(inputs / "runs" / "drawn" / f"run_{number}") for number in range(count + 1)]
     weights = inputs / "models"
     with tempfile.TemporaryDirectory(dir=inputs) as folder:
         first, found = timed(lambda: ours(metric, split, runs[:count], weights, Path(folder)))
         again, _ = timed(lambda: ours(metric, split, runs[count:], weights, Path(folder)))
     plain, wanted = timed(lambda: released(metric, split, runs[:count], weights))
     apart = float(np.abs(found.loc[wanted.index] / wanted - 1).max())
-    row = {"metric": metric, "released": plain, "ours": first, "ours_again": again}
+    row = {"metric": metric, "runs": count, "samples": len(split.samples)}
+    row |= {"released": plain, "ours": first, "ours_again": again}
     agree = len(found) == len(wanted) and apart <= TOLERANCES.get(metric, 1e-5)
     return row | {"values": len(wanted), "apart": apart, "equal": agree}
 
 
 def write_inputs(folder: Path, runs: int, samples: int) -> None:
-    """A split, twice as many runs as are timed at first, and weights; kept for the next call."""
+    """A split, one run more than is timed at first, and weights; kept for the next call."""
     if (folder / "models").exists():
         return
     drawn_inputs.write_weights(folder.parent / "models")
     split = drawn_inputs.write_split(folder / "splits" / "drawn", samples, FRAME)
-    for number in range(2 * runs):
+    for number in range(runs + 1):
         drawn_inputs.write_run(split, folder / "runs" / "drawn" / f"run_{number}", number, OUTPUT)
     (folder / "models").symlink_to(folder.parent.resolve() / "models")
 
 
-def speed(options: argparse.Namespace) -> pd.DataFrame:
+def speed(options: argparse.Namespace) -> None:
     inputs = options.folder / f"speed-{options.runs}x{options.samples}"
     write_inputs(inputs, options.runs, options.samples)
+    known = pd.DataFrame()
+    if options.csv and options.csv.is_file():
+        known = pd.read_csv(options.csv)
+        known = known[~known["metric"].isin([*options.metrics, TOGETHER])]
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.at_once, spawn, max_tasks_per_child=1) as pool:
-        call = partial(compare, inputs=inputs, count=options.runs)
-        table = pd.DataFrame(pool.map(call, options.metrics))
-    return with_ratios(table)
+    with ProcessPoolExecutor(1, spawn, max_tasks_per_child=1) as pool:
+        for row in pool.map(partial(compare, inputs=inputs, count=options.runs), options.metrics):
+            known = pd.concat([known, pd.DataFrame([row])], ignore_index=True)
+            show(with_ratios(known), options.csv)
 
 
-def with_ratios(table: pd.DataFrame) -> pd.DataFrame:
+def with_ratios(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with their ratios, and one for all metrics of images together."""
+    order = {metric: place for place, metric in enumerate(METRICS)}
+    table = rows.sort_values("metric", key=lambda names: names.map(order), ignore_index=True)
     images = table[table["metric"] != "blip_b"]
     if len(images) > 1:
         sums = images[["released", "ours", "ours_again", "values"]].sum()
-        total = {"metric": "all but captions", **sums, "apart": images["apart"].max()}
-        table.loc[len(table)] = total | {"equal": images["equal"].all()}
-    table.insert(4, "ratio", table["released"] / table["ours"])
-    table.insert(5, "ratio_again", table["released"] / table["ours_again"])
+        total = {"metric": TOGETHER, **images.iloc[0][["runs", "samples"]], **sums}
+        total |= {"apart": images["apart"].max(), "equal": images["equal"].all()}
+        table.loc[len(table)] = total
+    table["ratio"] = table["released"] / table["ours"]
+    table["ratio_again"] = table["released"] / table["runs"] / table["ours_again"]
     return table
 
 
@@ -175,13 +185,18 @@ def main() -> None:
     parser.add_argument("--metrics", nargs="+", choices=METRICS, default=list(METRICS))
     parser.add_argument("--runs", type=int, default=4)
     parser.add_argument("--samples", type=int, default=8)
-    parser.add_argument("--at-once", type=int, default=1, help="metrics timed beside each other")
     parser.add_argument("--csv", type=Path, help="where to write the table")
     options = parser.parse_args()
-    table = (memory if options.memory else speed)(options)
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
-    if options.csv:
-        write_csv(options.csv, table)
+    if options.memory:
+        show(memory(options), options.csv)
+    else:
+        speed(options)
+
+
+def show(table: pd.DataFrame, path: Path | None) -> None:
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"), flush=True)
+    if path:
+        write_csv(path, table)
 
 
 if __name__ == "__main__":

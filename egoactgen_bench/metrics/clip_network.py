@@ -162,25 +162,18 @@ def build_clip(state: dict[str, Tensor], activation: Activation = "quick_gelu") 
     model.load_state_dict(state, strict=True, assign=True)
     # The one buffer that no file stores: each token sees itself and those before it.
     model.attn_mask = torch.full((context, context), -torch.inf).triu(1)
-    layers = model.visual.transformer.resblocks
-    layers[-1] = ClassTokenBlock(layers[-1])
+    last: Any = model.visual.transformer.resblocks[-1]
+    last.forward = functools.partial(_class_token, last)
     model.requires_grad_(False)
     return model.eval()
 
 
-class ClassTokenBlock(nn.Module):
-    """A transformer's last block for its class token alone, all that an embedding is made of."""
-
-    def __init__(self, block: Any) -> None:
-        super().__init__()
-        self.block = block
-
-    def forward(self, tokens: Tensor, attn_mask: None = None) -> Tensor:
-        """(n, tokens, width) → (n, 1, width)."""
-        first, normed = tokens[:, :1], self.block.ln_1(tokens)
-        first = first + self.block.attention(normed[:, :1], normed, normed)
-        result: Tensor = first + self.block.mlp(self.block.ln_2(first))
-        return result
+def _class_token(block: Any, tokens: Tensor, attn_mask: None = None) -> Tensor:
+    """(n, tokens, width) → (n, 1, width): of the last block only what an embedding is made of."""
+    first, normed = tokens[:, :1], block.ln_1(tokens)
+    first = first + block.attention(normed[:, :1], normed, normed)
+    result: Tensor = first + block.mlp(block.ln_2(first))
+    return result
 
 
 def _depth(state: dict[str, Tensor], prefix: str) -> int:
