@@ -30,5 +30,5 @@ def peak(folder: Path, count: int) -> int:
 
 def test_memory_grows_by_at_most_a_kilobyte_a_sample_and_run(tmp_path):
     peak(tmp_path / "first", 4)  # what is imported on the way
-    few, many = (peak(tmp_path / str(count), count) for count in (20, 120))
-    assert (many - few) / 100 / len(RUNS) <= KILOBYTE
+    few, many = (peak(tmp_path / str(count), count) for count in (40, 240))
+    assert (many - few) / 200 / len(RUNS) <= KILOBYTE

@@ -57,11 +57,8 @@ class Lpips(Metric[LpipsOptions]):
         """(n, 1) distances, 0 for an identical pair."""
         from egoactgen_bench.metrics import lpips_network
 
-        trunk, device, toy = (
-            self.weight_path(TRUNKS[self.options.network]),
-            self.setting.device,
-            self.setting.toy,
-        )
+        trunk = self.weight_path(TRUNKS[self.options.network])
+        device, toy = self.setting.device, self.setting.toy
         network = lpips_network.load_lpips(self.options.network, trunk, device, uniform=toy)
         outputs = batch.images("output", resize if self.options.resize == "lanczos" else None)
         targets = batch.images("target")
