@@ -168,6 +168,8 @@ def check_pooled(folder):
         (["-o", "train.flip=7"], "train ip2p: option flip=7"),
         (["-o", "train.lego.vllm=x"], "the rows decide 'vllm' themselves"),
         (["--vllm", "llava"], "There is no VLLM 'llava'"),
+        (["--dtype", "bflot16"], "There is no dtype 'bflot16'. Did you mean 'bfloat16'?"),
+        (["--protocol", "released"], "There is no protocol 'released'"),
         (["-o", "steps=3"], "begin it with train. or run."),
         (["-o", "run.leg.steps=3"], "There is no method 'leg'. Did you mean 'lego'?"),
     ],

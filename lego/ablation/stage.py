@@ -13,10 +13,10 @@ from accelerate import PartialState
 from torch import distributed
 
 from egoactgen_bench import training
-from egoactgen_bench.devices import resolve_device
+from egoactgen_bench.devices import DTYPES, resolve_device
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.running import stage as running
-from egoactgen_bench.runs import load_run
+from egoactgen_bench.runs import Run, load_run
 from egoactgen_bench.scores import Scores
 from egoactgen_bench.scoring import stage as scoring
 from egoactgen_bench.scoring.candidates import REFERENCES
@@ -93,8 +93,25 @@ class Outcome:
     failures: list[str]
 
 
-def check(ablation: Ablation) -> None:
+def check(ablation: Ablation, folder: Path) -> None:
     """Refuse what cannot be served to the end, before anything is trained."""
+    _check_names(ablation)
+    for name, row in ablation.chosen.items():
+        if row.conditioning:
+            kinds = FEATURES[row.conditioning]
+            source = TRAININGS[row.training or ""].source
+            ablation.materials.check(source, ablation.train, True, kinds, name)
+            ablation.materials.check(row.told, ablation.test, False, kinds, name)
+    ablation.choices.check(
+        {
+            "train": {TRAININGS[name].trainer for name in ablation.trainings},
+            "run": {row.method for row in ablation.chosen.values() if row.method},
+        }
+    )
+    _scoring(ablation, folder, [], list(REFERENCES))
+
+
+def _check_names(ablation: Ablation) -> None:
     for named, known in ((ablation.tables, TABLES), (ablation.rows or (), ROWS)):
         for name in named:
             if name not in known:
@@ -108,18 +125,10 @@ def check(ablation: Ablation) -> None:
             "SDEdit's sweep is one process's: leave the row out with --rows under a launcher, and "
             "call again without the launcher for it and the table."
         )
-    for name, row in ablation.chosen.items():
-        if row.conditioning:
-            kinds = FEATURES[row.conditioning]
-            source = TRAININGS[row.training or ""].source
-            ablation.materials.check(source, ablation.train, True, kinds, name)
-            ablation.materials.check(row.told, ablation.test, False, kinds, name)
-    ablation.choices.check(
-        {
-            "train": {TRAININGS[name].trainer for name in ablation.trainings},
-            "run": {row.method for row in ablation.chosen.values() if row.method},
-        }
-    )
+    if ablation.dtype not in DTYPES:
+        raise BenchError(
+            f"There is no dtype '{ablation.dtype}'.{did_you_mean(ablation.dtype, DTYPES)}"
+        )
 
 
 def steps(ablation: Ablation) -> dict[str, bool]:
@@ -140,7 +149,7 @@ def ablate(
     ablation: Ablation, folder: Path, overwrite: bool = False, tell: Tell = lambda line: None
 ) -> Outcome:
     """Train, run and score all that is not there yet; the scores of all runs go to `folder`."""
-    check(ablation)
+    check(ablation, folder)
     failures: list[str] = []
     for seed in ablation.seeds:
         for name in ablation.trainings:
@@ -228,11 +237,16 @@ def _score(ablation: Ablation, folder: Path) -> Scores | None:
         for seed in ablation.seeds
     ]
     references = [name for name in ablation.chosen if name in REFERENCES]
-    return scoring.score(
+    return scoring.execute(_scoring(ablation, folder, runs, references), progress=True)
+
+
+def _scoring(
+    ablation: Ablation, folder: Path, runs: Sequence[Run], references: Sequence[str]
+) -> scoring.Job:
+    return scoring.prepare(
         ablation.test,
         runs,
         folder,
-        progress=True,
         workspace=ablation.place.root,
         references=references,
         device=ablation.device,

@@ -35,13 +35,21 @@ def _write(
     references = [label for label, row in rows.items() if ROWS[row].control]
     pooled = pool(scores, ablation.test, groups, references)
     pooled.manifest["published"] = _published(ablation, name, scores)
-    pooled.manifest["notices"] = [_between_seeds(ablation, pooled), *scores.manifest["notices"]]
+    notices = _notices(scores, [run for runs in groups.values() for run in runs])
+    pooled.manifest["notices"] = [_between_seeds(ablation, pooled), *notices]
     write_csv(folder / "summary.csv", pooled.summary)
     write_csv(folder / "comparisons.csv", pooled.comparisons)
     write_csv(folder / "table.csv", plain(pooled))
     write_text(folder / "table.tex", latex(pooled))
     write_text(folder / "table.md", markdown(pooled, TABLES[name].title))
     return folder / "table.md"
+
+
+def _notices(scores: Scores, runs: list[str]) -> list[str]:
+    """What should be known of these runs, or of all."""
+    others = set(scores.runs).difference(runs)
+    told: list[str] = scores.manifest["notices"]
+    return [notice for notice in told if not any(f"'{run}'" in notice for run in others)]
 
 
 def _published(ablation: Ablation, name: str, scores: Scores) -> list[dict[str, Any]]:

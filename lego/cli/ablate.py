@@ -142,13 +142,13 @@ def ablate(
         },
     )
     folder = out or place.ablation(asked.test.name, name)
-    return _plan(asked) if dry_run else _do(asked, folder, overwrite)
+    return _plan(asked, folder) if dry_run else _do(asked, folder, overwrite)
 
 
-def _plan(asked: "Ablation") -> int:
+def _plan(asked: "Ablation", folder: Path) -> int:
     from lego.ablation.stage import check, steps
 
-    check(asked)
+    check(asked, folder)
     typer.echo(f"Rows: {', '.join(asked.chosen)}")
     for step, done in steps(asked).items():
         typer.echo(f"{'done' if done else 'to do'}: {step}")
