@@ -7,22 +7,28 @@ from typing import Any
 
 from egoactgen_bench.datasets.base import Dataset, Subset
 from egoactgen_bench.datasets.ego4d import Ego4D
+from egoactgen_bench.datasets.toy_kitchen.motion import FPS
 from egoactgen_bench.datasets.toy_kitchen.world import (
     CLIPS_PER_VIDEO,
     EDITION,
     SIZE,
     annotate,
     film,
+    photograph_all,
+    still_path,
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 
-DEFAULT_CLIPS = 32
+DEFAULT_CLIPS = {"train": 4096, "val": 32, "test": 32}
 
 
 class ToyKitchen(Dataset):
-    """A drawn first-person kitchen: needs no licence, no download and no GPU."""
+    """A drawn first-person kitchen: needs no licence, no download and no GPU.
+
+    Of its training subset only the frames that a split takes are drawn; the others are filmed.
+    """
 
     name = "toy-kitchen"
     egovlp = "4-frame"
@@ -42,10 +48,14 @@ class ToyKitchen(Dataset):
     def materialise(
         self, folder: Path, limit: int | None, workers: int, *, with_videos: bool
     ) -> None:
-        """Film as many clips as are wanted, by default 32; what is in `folder` stays."""
-        videos = -(-(limit or DEFAULT_CLIPS) // CLIPS_PER_VIDEO)
+        """Draw as many clips as are wanted, by default 32, or 4,096 to train on.
+
+        What is in `folder` stays.
+        """
+        videos = -(-(limit or DEFAULT_CLIPS[self.subset]) // CLIPS_PER_VIDEO)
         if with_videos:
-            film(folder, self.subset, videos, workers)
+            draw = photograph_all if self.subset == "train" else film
+            draw(folder, self.subset, videos, workers)
         annotate(folder, self.subset, videos)
         self._folder = folder
         self._reader = Ego4D(folder / "annotations", folder, self.subset)
@@ -62,7 +72,11 @@ class ToyKitchen(Dataset):
             yield self._renamed(clip) if isinstance(clip, ActionClip) else clip
 
     def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
-        return self.reader.locate(clip)
+        if self.subset != "train":
+            return self.reader.locate(clip)
+        frames = (round(time * FPS) for time in (clip.t_input, clip.t_target))
+        first, last = (still_path(self._folder, clip.video_id, frame) for frame in frames)
+        return FrameSource(first), FrameSource(last)
 
     def recipe(self) -> dict[str, Any]:
         return {**self.reader.recipe(), "world_edition": EDITION, "world_size": SIZE}
