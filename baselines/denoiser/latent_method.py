@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from baselines.denoiser import postprocess, untrained, weights
+from baselines.denoiser.prediction import say_noise
 from egoactgen_bench import options
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.methods import Method, Setting
@@ -68,6 +69,7 @@ class LatentMethod(Method[OptionsT]):
                 f"The UNet of {self.folder} takes {channels} channels, where this method's takes "
                 f"{wanted}, {latent} channels each: name other weights."
             )
+        say_noise(model.unet, model.prediction)
         if self.options.compile:
             model.unet.compile()
         return model

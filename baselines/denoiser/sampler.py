@@ -26,6 +26,8 @@ def guided(
     `image`: (B, C, h, w) latent of X; `context`: (B, L, width); `null`: (1, L, width). It forms
     x_0(∅,∅) + s_T (x_0(X,C) − x_0(X,∅)) + s_I (x_0(X,∅) − x_0(∅,∅)): equal to the formula on ε.
     """
+    if text_scale == image_scale == 1:
+        return _unguided(unet, image, context)
     images = torch.cat([image, image, torch.zeros_like(image)])
     prepared = prepare(unet, context.to(unet.dtype), null.to(unet.dtype), nulls=2 * len(image))
 
@@ -36,6 +38,18 @@ def guided(
         full, picture, empty = noise.chunk(3)
         combined = empty + text_scale * (full - picture) + image_scale * (picture - empty)
         return x - sigma * combined
+
+    return denoise
+
+
+def _unguided(unet: Any, image: Tensor, context: Tensor) -> Denoise:
+    """What the formula leaves at scales of 1: a third of the work."""
+    prepared = prepare(unet, context.to(unet.dtype), context[:1].to(unet.dtype), nulls=0)
+
+    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+        inputs = torch.cat([x / (sigma**2 + 1).sqrt(), image], dim=1).to(unet.dtype)
+        noise = unet(inputs, time_of(sigma), encoder_hidden_states=prepared).sample.float()
+        return x - sigma * noise
 
     return denoise
 

@@ -43,6 +43,13 @@ def time_of(sigma: Tensor) -> Tensor:
     return (below + share).to(sigma.dtype)
 
 
+def sigma_of(time: Tensor) -> Tensor:
+    """σ of each t in [0, 999], float32: the inverse of `time_of`."""
+    logs = _log_sigmas().to(time.device)
+    below = time.double().floor().long().clamp(0, STEPS - 2)
+    return torch.lerp(logs[below], logs[below + 1], time.double() - below).exp().float()
+
+
 @cache
 def _log_sigmas() -> Tensor:
     with torch.inference_mode(False):  # a training may be the next to use it
@@ -64,7 +71,7 @@ def ancestral_step(
     return x if noise is None else x + noise * up
 
 
-def save_scheduler(folder: Path) -> None:
+def save_scheduler(folder: Path, prediction: str = "epsilon") -> None:
     """Write diffusers' configuration of the same schedule."""
     from diffusers import EulerAncestralDiscreteScheduler
 
@@ -75,4 +82,5 @@ def save_scheduler(folder: Path) -> None:
         beta_schedule="scaled_linear",
         timestep_spacing="linspace",
         steps_offset=0,
+        prediction_type=prediction,
     ).save_pretrained(folder)

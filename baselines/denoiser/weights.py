@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from baselines.denoiser.prediction import Prediction, read_prediction
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.images import resize
 
@@ -26,6 +27,7 @@ class LatentModel:
     text_encoder: Any
     tokenizer: Any
     device: str
+    prediction: Prediction = "epsilon"  # what the UNet says
 
     @property
     def size(self) -> int:
@@ -82,7 +84,7 @@ def check_folder(folder: Path) -> None:
 
 def weight_files(folder: Path) -> list[Path]:
     """The files of a weights folder that shape the images, sorted."""
-    parts = (*PARTS, "conditioner")
+    parts = (*PARTS, "conditioner", "scheduler")
     return sorted(file for part in parts for file in (folder / part).glob("*") if file.is_file())
 
 
@@ -106,7 +108,8 @@ def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = Fa
     vae = load_network(AutoencoderKL, folder / "vae", torch_dtype=torch.float32)
     text_encoder = load_network(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    return LatentModel(unet.to(device), vae.to(device), text_encoder.to(device), tokenizer, device)
+    networks = [network.to(device) for network in (unet, vae, text_encoder)]
+    return LatentModel(*networks, tokenizer, device, read_prediction(folder))
 
 
 def load_network(kind: Any, folder: Path, **options: Any) -> Any:

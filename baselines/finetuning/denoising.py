@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from baselines.denoiser import schedule
 from baselines.denoiser.conditioning import TextConditioner
+from baselines.denoiser.prediction import target
 from baselines.denoiser.weights import LatentModel
 from baselines.finetuning import networks
 from baselines.finetuning.fitting import Batch, Lesson
@@ -22,7 +23,8 @@ class Denoising(Lesson):
     """E ‖ε − ε_θ(z_t, t, E(X), C)‖², InstructPix2Pix' equation 1 (arXiv 2211.09800).
 
     z_t = √ᾱ_t z + √(1 − ᾱ_t) ε for the target's scaled latent z, drawn from its posterior, and t
-    uniform over the 1000 steps. The input's latent is its posterior's mode, not scaled.
+    uniform over the 1000 steps. The input's latent is its posterior's mode, not scaled. A UNet of
+    another prediction learns that in place of ε.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Denoising(Lesson):
         self.edits = model.unet.config.in_channels > model.vae.config.latent_channels
         kept = schedule.alphas_cumprod()
         self.signal, self.noise = kept.sqrt().float(), (1 - kept).sqrt().float()
+        self.sigmas = schedule.training_sigmas().float()
         self.unet.requires_grad_(not options.lora).train()
         if options.lora:
             networks.adapt(self.unet, options.lora, seed)
@@ -79,7 +82,7 @@ class Denoising(Lesson):
             seen = torch.cat([seen, shown * (not share <= chance < 3 * share)])
         return {
             "seen": seen,
-            "noise": noise,
+            "wanted": target(self.model.prediction, clean, noise, self.sigmas[time]),
             "time": time,
             "drop_text": torch.tensor(chance < 2 * share),
             "dropout_seed": torch.randint(2**62, (), generator=draw),
@@ -93,7 +96,7 @@ class Denoising(Lesson):
         drop = batch["drop_text"][:, None, None]
         told = torch.where(drop, self.conditioner.null(prompt), told)
         said = self.unet(batch["seen"], batch["time"], encoder_hidden_states=told).sample
-        return F.mse_loss(said.float(), batch["noise"])
+        return F.mse_loss(said.float(), batch["wanted"])
 
     def _embed(self, tokens: Tensor) -> Tensor:
         """ψ: (B, 77, width); as at generation in float32, unless it is trained."""

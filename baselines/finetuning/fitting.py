@@ -103,6 +103,10 @@ class Fitting:
             raise BenchError(
                 f"The loss of step {step + 1} is no number: try a smaller -o learning_rate."
             )
+        if self.options.max_gradient_norm:
+            nn.utils.clip_grad_norm_(self.parameters.values(), self.options.max_gradient_norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.options.rate(step)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.average.update(step + 1)

@@ -8,6 +8,7 @@ from torch import nn
 
 from baselines.denoiser import weights
 from baselines.denoiser.editor import LatentEditor
+from baselines.denoiser.prediction import Prediction
 from baselines.denoiser.tokenizer import clip_tokenizer
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.seeds import derive_seed, seeded
@@ -82,7 +83,9 @@ def merge(unet: Any) -> None:
     unet.unload_lora()
 
 
-def from_scratch(vae: Any, channels: int, size: int, seed: int) -> weights.LatentModel:
+def from_scratch(
+    vae: Any, channels: int, size: int, seed: int, prediction: Prediction = "epsilon"
+) -> weights.LatentModel:
     """Small networks that have learnt nothing, over a trained autoencoder."""
     from diffusers import UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -97,7 +100,7 @@ def from_scratch(vae: Any, channels: int, size: int, seed: int) -> weights.Laten
         unet = UNet2DConditionModel(
             **UNET, sample_size=side, in_channels=channels * latent, out_channels=latent
         )
-    return weights.LatentModel(unet, vae, text, tokenizer, "cpu")
+    return weights.LatentModel(unet, vae, text, tokenizer, "cpu", prediction)
 
 
 def load_vae(folder: Path) -> Any:

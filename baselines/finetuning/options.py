@@ -5,10 +5,12 @@ released configuration (32 samples on each of 8 GPUs, 4 accumulated), and Instru
 2211.09800: conditioning dropout of 5 %), on whose code that configuration stands.
 """
 
+from math import cos, pi
 from typing import Literal
 
 from pydantic import Field
 
+from baselines.denoiser.prediction import Prediction
 from egoactgen_bench import options
 
 
@@ -20,7 +22,14 @@ class FittingOptions(options.Options):
     micro_batch: int = Field(
         32, ge=1, description="at most so many samples at once in a process; the rest accumulates"
     )
-    learning_rate: float = Field(1e-4, gt=0, description="constant")
+    learning_rate: float = Field(1e-4, gt=0, description="at its highest")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="of the learning rate; cosine: to nought at the last step"
+    )
+    warmup: int = Field(0, ge=0, description="steps in which the learning rate rises from nought")
+    max_gradient_norm: float = Field(
+        0.0, ge=0, description="larger gradients are scaled to it; 0: none are"
+    )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's")
     ema_decay: float = Field(0.9999, ge=0, lt=1, description="of the weights' average; 0: none")
     optimizer: Literal["adamw", "adamw8bit"] = Field(
@@ -32,6 +41,15 @@ class FittingOptions(options.Options):
     checkpoint_every: int = Field(500, ge=1, description="steps")
     flip: float = Field(0.5, ge=0, le=1, description="share of mirrored samples, both frames alike")
     size: int = Field(256, ge=8, multiple_of=8, description="side of the squashed frames in pixels")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step (from 0)."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        if self.schedule == "constant":
+            return self.learning_rate
+        done = (step - self.warmup) / max(self.iterations - self.warmup, 1)
+        return self.learning_rate * (1 + cos(pi * done)) / 2
 
 
 class FinetuningOptions(FittingOptions):
@@ -50,6 +68,9 @@ class FinetuningOptions(FittingOptions):
         ge=0,
         le=1 / 3,
         description="p: u < 2p drops the prompt, p ≤ u < 3p the image; u uniform for each sample",
+    )
+    prediction: Prediction = Field(
+        "epsilon", description="from scratch: what the UNet learns to say; weights keep theirs"
     )
     train_text: bool = Field(False, description="train the text encoder too")
     lora: int = Field(

@@ -87,7 +87,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
         folder = self.task.folder
         for name in ("unet", "vae", "text_encoder", "tokenizer"):
             getattr(model, name).save_pretrained(folder / name)
-        save_scheduler(folder / "scheduler")
+        save_scheduler(folder / "scheduler", model.prediction)
         if self.pipeline is not None:
             write_json(folder / "model_index.json", _model_index(self.pipeline))
 
@@ -117,7 +117,8 @@ class DenoiserTrainer(Trainer[OptionsT]):
         size, seed = self.options.size, self.task.seed
         if self.init is not None:
             return networks.from_weights(self.init, self.channels, size)
-        return networks.from_scratch(networks.load_vae(vae_folder), self.channels, size, seed)
+        vae, prediction = networks.load_vae(vae_folder), self.options.prediction
+        return networks.from_scratch(vae, self.channels, size, seed, prediction)
 
     def _encoded(self, model: LatentModel, vae_folder: Path, state: PartialState) -> Latents:
         """The latents of all frames that can be read, on disk."""

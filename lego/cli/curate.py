@@ -46,6 +46,9 @@ def curate(
         Path | None,
         typer.Option(metavar="DIR", help="Ask a chat model in this transformers folder instead."),
     ] = None,
+    templates: Annotated[
+        bool, typer.Option("--templates", help="Fill in sentences instead: for the toy kitchen.")
+    ] = False,
     device: Annotated[str, typer.Option(help="Of a local model: auto, cpu, cuda …")] = "auto",
     temperature: Annotated[
         float | None, typer.Option(min=0, help="Default: the endpoint's own.")
@@ -83,12 +86,15 @@ def curate(
     from lego.curation import asking
     from lego.curation.chat import Endpoint, Local
     from lego.curation.curate import curate
+    from lego.curation.templates import Templates
 
     check_name(name)
-    if (model is None) == (local is None):
-        raise BenchError("Name either --model of an endpoint or --local DIR.")
+    if [model is None, local is None, not templates].count(False) != 1:
+        raise BenchError("Name one of --model of an endpoint, --local DIR, and --templates.")
     chat: Chat
-    if local is not None:
+    if templates:
+        chat = Templates()
+    elif local is not None:
         chat, concurrency = Local(local, device, max_tokens or 512), 1
     else:
         chat = Endpoint(model or "", base_url, key, retries, timeout, temperature, max_tokens)

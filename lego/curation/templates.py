@@ -23,7 +23,7 @@ WAYS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"(put|place).*pan", ("sets the pan down on the hob {}", "lowers the pan onto the hob {}")),
     (r"(put down|place|drop)", ("sets the {thing} down {}", "lowers the {thing} to a place {}")),
     (r"(take|pick)", ("lifts the {thing} {}", "grasps the {thing} {} and raises it")),
-    (r"(cut|slice)", ("cuts the onion {} with the knife", "brings the knife down on the onion {}")),
+    (r"(cut|slice)", ("holds the onion {} and cuts it", "steadies the onion {} for the knife")),
     (r"pour", ("pours water into the mug {}", "tilts the jug over the mug {}")),
     (r"(wash|rinse)", ("holds the plate under the tap {}", "rinses the plate at the tap {}")),
 )

@@ -1,0 +1,21 @@
+"""`python -m lego.toy SPLIT INSTRUCTIONS OUT`: a LLaVA to tune on the toy kitchen, eyes taught."""
+
+import argparse
+from pathlib import Path
+
+from lego.toy.making import make
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m lego.toy", description=__doc__)
+    parser.add_argument("split", type=Path, help="folder of a training split of the toy kitchen")
+    parser.add_argument("instructions", type=Path, help="curated instructions: tell the words")
+    parser.add_argument("out", type=Path, help="folder to write, in transformers' form")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=None)
+    chosen = parser.parse_args()
+    print(make(chosen.split, chosen.instructions, chosen.out, chosen.seed, chosen.steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What a UNet says of a noisy latent, and the noise that follows from it."""
+
+import json
+from types import SimpleNamespace
+from typing import get_args
+
+import pytest
+import torch
+from diffusers import EulerAncestralDiscreteScheduler
+
+from baselines.denoiser import schedule
+from baselines.denoiser.prediction import Prediction, read_prediction, say_noise, target
+from egoactgen_bench.errors import BenchError
+
+
+def drawn(times):
+    clean, noise = torch.randn(2, len(times), 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    sigma = schedule.sigma_of(times).view(-1, 1, 1, 1)
+    return clean, noise, sigma, (clean + sigma * noise) / (sigma**2 + 1).sqrt()
+
+
+@pytest.mark.parametrize("prediction", get_args(Prediction))
+def test_noise_is_found_again(prediction):
+    times = torch.tensor([3.0, 400.25, 999.0])
+    clean, noise, sigma, seen = drawn(times)
+
+    class Perfect(torch.nn.Module):
+        def forward(self, inputs, time):
+            return SimpleNamespace(sample=target(prediction, clean, noise, sigma))
+
+    unet = Perfect()
+    say_noise(unet, prediction)
+    said = unet(torch.cat([seen, torch.zeros_like(seen)], dim=1), times).sample
+    torch.testing.assert_close(said, noise, rtol=0, atol=2e-4)
+
+
+def test_predictions_are_those_of_diffusers():
+    time = torch.tensor(500)
+    clean, noise, sigma, _ = drawn(time[None])
+    for prediction in get_args(Prediction):
+        scheduler = EulerAncestralDiscreteScheduler(
+            beta_start=schedule.BETA_START,
+            beta_end=schedule.BETA_END,
+            beta_schedule="scaled_linear",
+            prediction_type=prediction,
+        )
+        scheduler.set_timesteps(1000)
+        place = int((scheduler.timesteps == 500).nonzero())
+        said = target(prediction, clean, noise, sigma)
+        noisy = clean + scheduler.sigmas[place] * noise
+        scheduler._step_index = place
+        found = scheduler.step(said, scheduler.timesteps[place], noisy, return_dict=True)
+        torch.testing.assert_close(found.pred_original_sample, clean, rtol=0, atol=1e-3)
+
+
+def test_time_and_sigma_invert_each_other():
+    times = torch.tensor([0.0, 0.5, 17.3, 999.0])
+    torch.testing.assert_close(schedule.time_of(schedule.sigma_of(times)), times, atol=1e-2, rtol=0)
+
+
+def test_unknown_prediction_is_refused(tmp_path):
+    (tmp_path / "scheduler").mkdir()
+    path = tmp_path / "scheduler" / "scheduler_config.json"
+    path.write_text(json.dumps({"prediction_type": "flow"}))
+    with pytest.raises(BenchError, match="'flow', wanted one of epsilon"):
+        read_prediction(tmp_path)
+    assert read_prediction(tmp_path / "none") == "epsilon"
