@@ -58,7 +58,10 @@ class Supervision:
     def visit(self, size: int) -> Visit:
         """Frames drawn from PyTorch's own generator."""
         clips = torch.randint(len(self._names), (size,))
-        done = torch.rand(size) >= self._before
+        return self.of(clips, torch.rand(size) >= self._before)
+
+    def of(self, clips: Tensor, done: Tensor) -> Visit:
+        """The frames after of those clips that are `done`, the frames before of the others."""
         frames = torch.from_numpy(self._frames[clips.numpy(), done.long().numpy()])
         names = self._names[clips].clone()
         names[~done, 0] = NOTHING
