@@ -20,12 +20,12 @@ Prediction = Literal["epsilon", "sample", "v_prediction"]
 def read_prediction(folder: Path) -> Prediction:
     """What the UNet of a weights folder says, by its scheduler's configuration."""
     path = folder / "scheduler" / "scheduler_config.json"
-    found = read_json(path).get("prediction_type", "epsilon") if path.is_file() else "epsilon"
-    if found not in get_args(Prediction):
-        known = ", ".join(get_args(Prediction))
-        raise BenchError(f"{path}: prediction_type is {found!r}, wanted one of {known}.")
-    prediction: Prediction = found
-    return prediction
+    told = read_json(path).get("prediction_type", "epsilon") if path.is_file() else "epsilon"
+    known: tuple[Prediction, ...] = get_args(Prediction)
+    for prediction in known:
+        if told == prediction:
+            return prediction
+    raise BenchError(f"{path}: prediction_type is {told!r}, wanted one of {', '.join(known)}.")
 
 
 def target(prediction: Prediction, clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:

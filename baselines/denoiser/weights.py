@@ -108,8 +108,8 @@ def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = Fa
     vae = load_network(AutoencoderKL, folder / "vae", torch_dtype=torch.float32)
     text_encoder = load_network(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    networks = [network.to(device) for network in (unet, vae, text_encoder)]
-    return LatentModel(*networks, tokenizer, device, read_prediction(folder))
+    unet, vae, text_encoder = (network.to(device) for network in (unet, vae, text_encoder))
+    return LatentModel(unet, vae, text_encoder, tokenizer, device, read_prediction(folder))
 
 
 def load_network(kind: Any, folder: Path, **options: Any) -> Any:
