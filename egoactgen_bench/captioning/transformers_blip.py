@@ -113,7 +113,9 @@ def read_blip(folder: Path) -> Any:
     """The network alone, as `load_blip`, on the CPU."""
     from safetensors import SafetensorError
     from transformers import BlipForConditionalGeneration
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         model, loading = BlipForConditionalGeneration.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, output_loading_info=True

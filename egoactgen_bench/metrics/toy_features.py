@@ -46,21 +46,22 @@ class ToyFeatures(nn.Module):
 
 @dataclass(frozen=True)
 class ToyImages(Extractor):
-    """Embeds a frame, scaled to 64 × 64, as the toy's 64 features."""
+    """Embeds a frame, scaled to 64 × 64, as the toy's 64 features; their mean square is 1."""
 
     weights: Path
     device: str
 
     def signature(self) -> str:
-        return f"toy-features|{content_digest(self.weights)}"
+        return f"toy-features|{content_digest(self.weights)}|mean-square:1"
 
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 64)."""
         squares = [unit_tensor(images.resize(frame, (SIZE, SIZE))) for (frame,) in items]
         seen = normalise(torch.stack(squares), IMAGENET_MEAN, IMAGENET_STD)
+        features = load_features(self.weights, self.device)(seen.to(self.device))
         embedded: NDArray[np.float32]
-        embedded = load_features(self.weights, self.device)(seen.to(self.device)).cpu().numpy()
+        embedded = (nn.functional.normalize(features) * WIDTH**0.5).cpu().numpy()
         return embedded
 
 
