@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 Clusters = NDArray[np.int64]
 
 PERMUTATIONS = 9_999
-BLOCK = 1_000_000  # weights held at a time
+BLOCK = 100_000  # weights held at a time
 
 
 def means(values: Floats) -> Floats:

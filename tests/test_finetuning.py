@@ -79,7 +79,7 @@ def test_both_frames_of_a_pair_are_mirrored_or_neither(model):
 
 
 def noise_part(visit):
-    return (1 - schedule.alphas_cumprod()[visit["time"]]).sqrt() * visit["noise"]
+    return (1 - schedule.alphas_cumprod()[visit["time"]]).sqrt() * visit["wanted"]
 
 
 def schedule_part(visit):

@@ -19,6 +19,7 @@ from PIL import Image
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import sha256_file
+from egoactgen_bench.running import journal
 from egoactgen_bench.running import stage as running
 from egoactgen_bench.runs import default_name, load_run
 from egoactgen_bench.seeds import derive_seed
@@ -290,6 +291,24 @@ def test_shards_in_one_folder_or_copied_together_give_the_bytes_of_one_run(
         shutil.copytree(workspace / f"part-{shard}", workspace / "joined", dirs_exist_ok=True)
     assert "6 of 6 images" in bench(*call, "--out", workspace / "joined").out
     assert contents(workspace / "joined") == expected
+
+
+def test_another_process_completes_the_run_while_this_one_writes_it(workspace, monkeypatch):
+    split = load_split(workspace / "splits/drawn-val")
+    first = running.run("copy-input", split, workspace / "first")
+    write_json = journal.write_json
+
+    def overtaken(path, value):
+        if path.name != "run.json":
+            return write_json(path, value)
+        monkeypatch.setattr(journal, "write_json", write_json)
+        running.run("copy-input", split, workspace / "both")
+        raise FileNotFoundError(path)  # its temporary file went when the other one swept
+
+    monkeypatch.setattr(journal, "write_json", overtaken)
+    done = running.run("copy-input", split, workspace / "both")
+    assert done.samples["sha256"].tolist() == first.samples["sha256"].tolist()
+    assert not list((workspace / "both").glob(".*.tmp"))
 
 
 def test_torchrun_s_processes_share_the_batches_and_rank_0_speaks(bench, workspace, module):

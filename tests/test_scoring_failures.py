@@ -89,6 +89,17 @@ def test_absent_weights(bench, drawn_split, runs, monkeypatch):
     assert "weighty" not in pd.read_csv(folder / "summary.csv")
 
 
+def test_scores_stay_where_no_metric_can_be_computed(bench, drawn_split, runs):
+    assert bench("score", "--metrics", "psnr").status == 0
+    table = scores_folder(drawn_split) / "table.md"
+    before = table.read_text()
+    result = bench("score", "--metrics", named(Weighty))
+    assert result.status == 1
+    assert "bench models fetch weighty.safetensors" in result.err
+    assert "No metric can be computed" in result.err
+    assert table.read_text() == before
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -11,6 +11,7 @@ from egoactgen_bench.options import parse_pairs
 
 if TYPE_CHECKING:
     from egoactgen_bench.scores import Scores
+    from egoactgen_bench.scoring.stage import Job
 
 
 def register(app: typer.Typer) -> None:
@@ -99,6 +100,8 @@ def score(
         typer.echo(estimate(job))
         typer.echo("Nothing was done (--dry-run).")
         return EXIT_DONE
+    if not job.selection.metrics:
+        return _report_nothing(job)
     scores = execute(job, progress=True)
     return EXIT_DONE if scores is None else _report(scores)
 
@@ -113,6 +116,14 @@ def run_folder(name: str, split: str) -> Path:
 
 def _words(text: str | None) -> list[str] | None:
     return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _report_nothing(job: "Job") -> int:
+    """Say why no metric can be computed; an earlier table is not replaced by an empty one."""
+    for sentence in job.selection.failed.values():
+        typer.echo(f"failed: {sentence}", err=True)
+    typer.echo(f"No metric can be computed; what {job.folder} holds stays as it is.", err=True)
+    return EXIT_PARTIAL
 
 
 def _report(scores: "Scores") -> int:

@@ -111,16 +111,20 @@ class Journal:
             if not all(self.holds(batch) for batch in range(self.batches)):
                 return None
             try:
-                entries, table = self._read(range(self.batches))
-            except FileNotFoundError:  # as in `partial`
-                return load_run(self.folder)
-            write_csv(self.folder / "samples.csv", table)
-            manifest = self.plan | {"options": {"passed": passed} | self.plan["options"]}
-            manifest |= _summary(entries, table) | {"versions": versions}
-            write_json(self.folder / "run.json", manifest)
+                self._write(passed, versions)
+            except FileNotFoundError:  # taken away by a process that completed the run meanwhile
+                if not self.finished:
+                    raise
         run = load_run(self.folder)
         self._sweep(run)
         return run
+
+    def _write(self, passed: dict[str, Any], versions: dict[str, str]) -> None:
+        entries, table = self._read(range(self.batches))
+        write_csv(self.folder / "samples.csv", table)
+        manifest = self.plan | {"options": {"passed": passed} | self.plan["options"]}
+        manifest |= _summary(entries, table) | {"versions": versions}
+        write_json(self.folder / "run.json", manifest)
 
     def _read(self, batches: Iterable[int]) -> tuple[list[dict[str, Any]], "pd.DataFrame"]:
         import pandas as pd
