@@ -43,7 +43,7 @@ def film(folder: Path, subset: str, videos: int, workers: int = 1) -> None:
 def photograph_all(folder: Path, subset: str, videos: int, workers: int = 1) -> None:
     """The two frames of each clip without the film between them: `stills/<uid>_<frame>.png`.
 
-    A clip costs a fiftieth of its film's time.
+    A clip costs a ninth of its film's time.
     """
     missing = [n for n in range(videos) if not _stills(folder, subset, n)[-1].is_file()]
     _each(_photograph, folder, subset, missing, workers)
