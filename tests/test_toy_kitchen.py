@@ -1,6 +1,7 @@
 """The drawn world: seeded, with evidence but no answer in it, and in the true formats."""
 
 import json
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -59,6 +60,55 @@ def test_progress_in_the_input_frame_is_as_declared():
     for clip in [clip for number in range(12) for clip in world.video_clips("val", number)]:
         share = motion._ease((clip.pre15 - motion.IDLE) / (motion.CONTACT - motion.IDLE))
         assert 0.05 <= share <= 0.33
+
+
+CUES = ("none", "weak", "strong")
+
+
+def test_a_cue_moves_the_input_frame_and_nothing_else():
+    """Scene, action, plan, narration and the camera's path are those of the standard world."""
+    for number in range(5):
+        worlds = [world.video_clips("train", number, cue) for cue in CUES]
+        assert worlds[1] == world.video_clips("train", number)
+        for none, weak, strong in zip(*worlds, strict=True):
+            assert none.pre15 < motion.IDLE < weak.pre15 < strong.pre15 < motion.CONTACT
+            assert replace(none, pre15=0) == replace(weak, pre15=0) == replace(strong, pre15=0)
+
+
+def test_without_a_cue_the_input_frame_gives_nothing_away():
+    """What the frame shows is the same, whatever the action and wherever it leads."""
+    for clip in world.video_clips("val", 0, "none"):
+        shown = picture.draw(clip.moment(clip.pre15), clip.camera(clip.pre15))
+        for name, plans in actions.possible(clip.scene, Random(0)).items():
+            other = replace(clip, action=name, plan=plans[-1], lean=0.5)
+            assert picture.draw(other.moment(clip.pre15), other.camera(clip.pre15)) == shown, name
+
+
+@pytest.mark.parametrize("cue", ["none", "strong"])
+def test_a_split_with_another_cue_is_another_split(bench, tmp_path, cue):
+    call = ("prepare-splits", "--subset", "train", "--limit", 4, "--workers", 1)
+    assert bench(*call).status == 0
+    result = bench(*call, "-o", f"cue={cue}")
+    assert result.status == 0, result.err
+    splits = tmp_path / "workspace/splits"
+    usual = load_split(splits / "toy-kitchen-train")
+    other = load_split(splits / f"toy-kitchen-train-cue-{cue}")
+    assert "cue" not in usual.manifest["recipe"]
+    assert other.manifest["recipe"]["cue"] == cue
+    assert other.fingerprint != usual.fingerprint
+    assert other.truth() == usual.truth()
+    same = ["sample_id", "action", "t_target", "target_sha256"]
+    assert other.samples[same].equals(usual.samples[same])
+    assert (other.samples["input_sha256"] != usual.samples["input_sha256"]).all()
+
+
+def test_an_unknown_cue_is_refused(bench):
+    result = bench("prepare-splits", "-o", "cue=loud")
+    assert (result.status, result.out) == (2, "")
+    assert "Data set toy-kitchen: option cue=loud" in result.err
+    assert "'none', 'weak' or 'strong'" in result.err
+    result = bench("prepare-splits", "-o", "clue=weak")
+    assert "Data set toy-kitchen has no option 'clue'. Did you mean 'cue'?" in result.err
 
 
 def test_unease_inverts_ease():

@@ -12,6 +12,7 @@ import typer
 
 from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.options import parse_pairs
 
 if TYPE_CHECKING:
     from egoactgen_bench.datasets.base import Dataset
@@ -56,6 +57,12 @@ def prepare_splits(
             min=1, metavar="N", help="Videos decoded at a time (default: CPUs, up to 16)."
         ),
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-o", metavar="KEY=VALUE", help="The data set's own options; see `bench datasets NAME`."
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="SPLIT", help="The split's name (default: the data's).")
     ] = None,
@@ -77,7 +84,7 @@ def prepare_splits(
     """
     from egoactgen_bench.preparing.planning import open_dataset, plan_split
 
-    source = open_dataset(dataset, annotations, videos, subset)
+    source = open_dataset(dataset, annotations, videos, subset, parse_pairs(option or []))
     workers = workers or min(_processors(), 16)
     only_count = list_videos or (dry_run and videos is None)
     with _world(source, limit, workers, with_videos=not (times_only or only_count)):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.options import Options
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 
 Subset = Literal["val", "train"]
@@ -15,8 +16,11 @@ EgoVLP = Literal["4-frame", "16-frame"]
 class Dataset(ABC):
     """Base class of data sets; a subclass's first docstring line stands in `bench datasets`.
 
-    A reader streams: it never decodes a picture, and needs no videos to list the clips.
+    A reader streams: it never decodes a picture, and needs no videos to list the clips. `options`
+    are the defaults until `open_dataset` has set what was given.
     """
+
+    Options: type[Options] = Options
 
     name: ClassVar[str]
     keeps_frames: ClassVar[bool] = False  # stored frames are used as they are, without scaling
@@ -27,6 +31,7 @@ class Dataset(ABC):
         self.annotations = annotations
         self.videos = videos
         self.subset = subset
+        self.options = self.Options()
 
     @property
     @abstractmethod

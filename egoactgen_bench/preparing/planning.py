@@ -1,7 +1,7 @@
 """What a split will hold, before any picture is read: its clips, its rejections, its cost."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from egoactgen_bench import plugins
 from egoactgen_bench.datasets.base import Dataset, Subset
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.images import frame_size
+from egoactgen_bench.options import resolve
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection, is_safe_id
 from egoactgen_bench.splits import TIME_COLUMNS, fingerprint
 
@@ -77,13 +78,20 @@ class Plan:
 
 
 def open_dataset(
-    name: str, annotations: Path | None = None, videos: Path | None = None, subset: Subset = "val"
+    name: str,
+    annotations: Path | None = None,
+    videos: Path | None = None,
+    subset: Subset = "val",
+    options: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """A registered data set by name, or one named as `module:Class`."""
+    """A registered data set by name, or one named as `module:Class`, with its own options."""
     plugin, _ = plugins.load("datasets", name)
     if not (isinstance(plugin, type) and issubclass(plugin, Dataset)):
         raise BenchError(f"'{name}' is no data set: it is no subclass of Dataset.")
-    return plugin(annotations, videos, subset)
+    chosen = resolve(plugin.Options, dict(options or {}), f"Data set {name}")
+    dataset = plugin(annotations, videos, subset)
+    dataset.options = chosen
+    return dataset
 
 
 def plan_split(

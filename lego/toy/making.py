@@ -51,10 +51,11 @@ def make(
 def _facts(split: Split) -> Facts:
     """What the frames of a split show: of all input frames, then of all target frames."""
     clips, number = {}, 0
+    cue = split.manifest["recipe"].get("cue", "weak")
     missing = set(split.samples["sample_id"])
     while missing:
         uid = video_uid("train", number)
-        for index, clip in enumerate(video_clips("train", number)):
+        for index, clip in enumerate(video_clips("train", number, cue)):
             sample_id = f"{uid}_{index * LENGTH + PNR}"
             clips[sample_id] = clip
             missing.discard(sample_id)

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from egoactgen_bench.datasets.base import Dataset, Subset
 from egoactgen_bench.datasets.ego4d import Ego4D
-from egoactgen_bench.datasets.toy_kitchen.motion import FPS
+from egoactgen_bench.datasets.toy_kitchen.motion import FPS, Cue
 from egoactgen_bench.datasets.toy_kitchen.world import (
     CLIPS_PER_VIDEO,
     EDITION,
@@ -19,9 +21,16 @@ from egoactgen_bench.datasets.toy_kitchen.world import (
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
+from egoactgen_bench.options import Options
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 
 DEFAULT_CLIPS = {"train": 4096, "val": 32, "test": 32}
+
+
+class ToyKitchenOptions(Options):
+    """What may be chosen of the world."""
+
+    cue: Cue = Field("weak", description="what the input frame shows of the hand's way")
 
 
 class ToyKitchen(Dataset):
@@ -33,6 +42,8 @@ class ToyKitchen(Dataset):
     name = "toy-kitchen"
     egovlp = "4-frame"
     draws = toy = True
+    Options = ToyKitchenOptions
+    options: ToyKitchenOptions
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         if annotations is not None or videos is not None:
@@ -43,7 +54,12 @@ class ToyKitchen(Dataset):
 
     @property
     def split_name(self) -> str:
-        return "toy-kitchen" if self.subset == "val" else "toy-kitchen-train"
+        name = self.name if self.subset == "val" else f"{self.name}-train"
+        return name if self._standard else f"{name}-cue-{self.options.cue}"
+
+    @property
+    def _standard(self) -> bool:
+        return self.options == self.Options()
 
     def materialise(
         self, folder: Path, limit: int | None, workers: int, *, with_videos: bool
@@ -54,9 +70,11 @@ class ToyKitchen(Dataset):
         """
         videos = -(-(limit or DEFAULT_CLIPS[self.subset]) // CLIPS_PER_VIDEO)
         if with_videos:
-            draw = photograph_all if self.subset == "train" else film
-            draw(folder, self.subset, videos, workers)
-        annotate(folder, self.subset, videos)
+            if self.subset == "train":
+                photograph_all(folder, self.subset, videos, workers, self.options.cue)
+            else:
+                film(folder, self.subset, videos, workers)
+        annotate(folder, self.subset, videos, self.options.cue)
         self._folder = folder
         self._reader = Ego4D(folder / "annotations", folder, self.subset)
 
@@ -79,7 +97,9 @@ class ToyKitchen(Dataset):
         return FrameSource(first), FrameSource(last)
 
     def recipe(self) -> dict[str, Any]:
-        return {**self.reader.recipe(), "world_edition": EDITION, "world_size": SIZE}
+        """The options stand in it where they are not the standard world's."""
+        recipe = {**self.reader.recipe(), "world_edition": EDITION, "world_size": SIZE}
+        return recipe if self._standard else recipe | self.options.model_dump()
 
     def notices(self) -> list[str]:
         return self.reader.notices()

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from random import Random
+from typing import Literal
 
 from egoactgen_bench.datasets.toy_kitchen.actions import (
     ACTIONS,
@@ -16,7 +17,14 @@ from egoactgen_bench.datasets.toy_kitchen.scene import Kitchen, Scene, sample_sc
 FPS = 30
 IDLE, CONTACT, PNR, LENGTH = 8, 26, 40, 48  # frames of a clip: the reach begins, …, the clip ends
 TWOS = 2  # frames that show one drawing: animation on twos, which halves the time to film
-PRE_PROGRESS = (0.10, 0.25)  # share of its way that the acting hand has covered in the input frame
+LEAN = IDLE - 6  # the head leans before the hand sets out
+Cue = Literal["none", "weak", "strong"]
+# Share of its way that the acting hand has covered in the input frame.
+PROGRESS: dict[Cue, tuple[float, float]] = {
+    "none": (0.0, 0.0),
+    "weak": (0.10, 0.25),
+    "strong": (0.35, 0.50),
+}
 LEAST_POSSIBLE = 6  # actions that every scene allows
 
 
@@ -42,7 +50,7 @@ class Clip:
     def camera(self, frame: int) -> Camera:
         """The head leans to the hand's goal while it reaches, and is never quite still."""
         frame -= frame % TWOS
-        towards = self.lean * _ease((frame - IDLE + 6) / (CONTACT - IDLE + 6))
+        towards = self.lean * _ease((frame - LEAN) / (CONTACT - LEAN))
         x, y, roll = (
             math.sin(0.11 * frame + self.sway[i]) + 0.5 * math.sin(0.27 * frame + self.sway[i + 3])
             for i in range(3)
@@ -56,8 +64,12 @@ class Clip:
         )
 
 
-def sample_clip(random: Random, kitchen: Kitchen) -> Clip:
-    """Sample a scene, then one of the actions that it allows, then a way to do it."""
+def sample_clip(random: Random, kitchen: Kitchen, cue: Cue = "weak") -> Clip:
+    """Sample a scene, then one of the actions that it allows, then a way to do it.
+
+    The cue says how much of it the input frame shows: it moves that frame and nothing else. With
+    none, neither hand nor head has set out.
+    """
     while True:
         scene = sample_scene(random, kitchen)
         plans = possible(scene, random)
@@ -65,13 +77,13 @@ def sample_clip(random: Random, kitchen: Kitchen) -> Clip:
             break
     names = sorted(plans)
     action = random.choices(names, [3 if name in WITH_HELD_THING else 1 for name in names])[0]
-    progress = random.uniform(*PRE_PROGRESS)
+    reached = IDLE + round((CONTACT - IDLE) * _unease(random.uniform(*PROGRESS[cue])))
     return Clip(
         scene,
         action,
         random.choice(ACTIONS[action].narrations),
         random.choice(plans[action]),
-        IDLE + round((CONTACT - IDLE) * _unease(progress)),
+        LEAN if cue == "none" else reached,
         Camera(random.uniform(-2, 2), random.uniform(-1.5, 1.5), random.uniform(-2.5, 2.5)),
         tuple(random.uniform(0, 2 * math.pi) for _ in range(6)),
         random.uniform(0.03, 0.09),

@@ -5,12 +5,21 @@ import shutil
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
 from egoactgen_bench.datasets.toy_kitchen.annotations import epic_rows, fho_video, truth
-from egoactgen_bench.datasets.toy_kitchen.motion import FPS, LENGTH, PNR, TWOS, Clip, sample_clip
+from egoactgen_bench.datasets.toy_kitchen.motion import (
+    FPS,
+    LENGTH,
+    PNR,
+    TWOS,
+    Clip,
+    Cue,
+    sample_clip,
+)
 from egoactgen_bench.datasets.toy_kitchen.picture import photograph
 from egoactgen_bench.datasets.toy_kitchen.scene import sample_kitchen
 from egoactgen_bench.files import replacing, write_bytes, write_json
@@ -27,26 +36,31 @@ def video_uid(subset: str, number: int) -> str:
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
-def video_clips(subset: str, number: int) -> list[Clip]:
+def video_clips(subset: str, number: int, cue: Cue = "weak") -> list[Clip]:
     """The actions of one video, all in one kitchen. Seeds of the subsets are disjoint."""
     random = Random(f"toy kitchen {EDITION} {subset} {number}")
     kitchen = sample_kitchen(random)
-    return [sample_clip(random, kitchen) for _ in range(CLIPS_PER_VIDEO)]
+    return [sample_clip(random, kitchen, cue) for _ in range(CLIPS_PER_VIDEO)]
 
 
 def film(folder: Path, subset: str, videos: int, workers: int = 1) -> None:
-    """Film what is not there yet of the first `videos` videos: `full_scale/<uid>.mp4`."""
+    """Film what is not there yet of the first `videos` videos: `full_scale/<uid>.mp4`.
+
+    A cue's films are every cue's.
+    """
     missing = [n for n in range(videos) if not _video_path(folder, subset, n).is_file()]
     _each(_film, folder, subset, missing, workers)
 
 
-def photograph_all(folder: Path, subset: str, videos: int, workers: int = 1) -> None:
+def photograph_all(
+    folder: Path, subset: str, videos: int, workers: int = 1, cue: Cue = "weak"
+) -> None:
     """The two frames of each clip without the film between them: `stills/<uid>_<frame>.png`.
 
     A clip costs a ninth of its film's time.
     """
-    missing = [n for n in range(videos) if not _stills(folder, subset, n)[-1].is_file()]
-    _each(_photograph, folder, subset, missing, workers)
+    missing = [n for n in range(videos) if not _stills(folder, subset, n, cue)[-1].is_file()]
+    _each(partial(_photograph, cue=cue), folder, subset, missing, workers)
 
 
 def still_path(folder: Path, uid: str, frame: int) -> Path:
@@ -54,14 +68,15 @@ def still_path(folder: Path, uid: str, frame: int) -> Path:
     return folder / "stills" / f"{uid}_{frame:06d}.png"
 
 
-def annotate(folder: Path, subset: str, videos: int) -> None:
+def annotate(folder: Path, subset: str, videos: int, cue: Cue = "weak") -> None:
     """Write the annotations of the first `videos` videos in both formats, and the truth.
 
     `annotations/{fho_main,ego4d}.json` as Ego4D has them; `epic/EPIC_100_*.csv` and, for videos
     that are filmed, `epic/P01/videos/P01_01.MP4` as EPIC-KITCHENS has them; `truth.json`.
     """
-    _write_ego4d(folder, subset, videos)
-    _write_epic(folder, subset, videos)
+    clips = {number: video_clips(subset, number, cue) for number in range(videos)}
+    _write_ego4d(folder, subset, clips)
+    _write_epic(folder, subset, clips)
 
 
 def _each(
@@ -107,25 +122,25 @@ def _film(folder: Path, subset: str, number: int) -> None:
         container.mux(stream.encode(None))
 
 
-def _stills(folder: Path, subset: str, number: int) -> list[Path]:
+def _stills(folder: Path, subset: str, number: int, cue: Cue) -> list[Path]:
     """The pictures of one video, in the order in which they are made."""
-    uid, clips = video_uid(subset, number), video_clips(subset, number)
+    uid, clips = video_uid(subset, number), video_clips(subset, number, cue)
     frames = [index * LENGTH + at for index, c in enumerate(clips) for at in (c.pre15, PNR)]
     return [still_path(folder, uid, frame) for frame in frames]
 
 
-def _photograph(folder: Path, subset: str, number: int) -> None:
-    paths = iter(_stills(folder, subset, number))
-    for clip in video_clips(subset, number):
+def _photograph(folder: Path, subset: str, number: int, cue: Cue) -> None:
+    paths = iter(_stills(folder, subset, number, cue))
+    for clip in video_clips(subset, number, cue):
         for frame in (clip.pre15, PNR):
             image = photograph(clip.moment(frame), clip.camera(frame), SIZE)
             write_bytes(next(paths), png_bytes(image))
 
 
-def _write_ego4d(folder: Path, subset: str, videos: int) -> None:
+def _write_ego4d(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> None:
     entries, states, known = [], [], []
-    for number in range(videos):
-        uid, clips = video_uid(subset, number), video_clips(subset, number)
+    for number, clips in videos.items():
+        uid = video_uid(subset, number)
         entries.append(fho_video(uid, clips, SIZE))
         states.append({"video_uid": uid, "split_fho": subset, "redacted_intervals": []})
         known += [truth(uid, index, clip) for index, clip in enumerate(clips)]
@@ -135,18 +150,17 @@ def _write_ego4d(folder: Path, subset: str, videos: int) -> None:
     write_json(folder / "annotations" / "fho_main.json", header | {"videos": entries})
 
 
-def _write_epic(folder: Path, subset: str, videos: int) -> None:
+def _write_epic(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> None:
     import pandas as pd
 
     from egoactgen_bench.files import write_csv
 
     rows, info = [], []
-    for number in range(videos):
+    for number, clips in videos.items():
         participant, video_id = (
             f"P{number // 2 + 1:02d}",
             f"P{number // 2 + 1:02d}_{number % 2 + 1:02d}",
         )
-        clips = video_clips(subset, number)
         rows += epic_rows(video_id, clips)
         seconds = LENGTH * len(clips) / FPS
         info.append((video_id, seconds, float(FPS), f"{SIZE}x{SIZE}"))
