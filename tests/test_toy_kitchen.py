@@ -182,6 +182,13 @@ def test_both_formats_show_the_same_frames(tmp_path, monkeypatch):
         assert int(first.t_target * 30 + 1e-6) == int(second.t_target * 30)
 
 
+def test_times_alone_need_no_film(bench, tmp_path):
+    result = bench("prepare-splits", "--times-only", "--limit", 4)
+    assert result.status == 0, result.err
+    assert not (tmp_path / "workspace/datasets").exists()
+    assert len(load_split(tmp_path / "workspace/splits/toy-kitchen").truth()) == 4
+
+
 def test_dry_run_draws_nothing(bench, tmp_path):
     result = bench("prepare-splits", "--dry-run")
     assert (result.status, "32 samples" in result.out) == (0, True), result

@@ -30,7 +30,7 @@ DEFAULT_CLIPS = {"train": 4096, "val": 32, "test": 32}
 class ToyKitchenOptions(Options):
     """What may be chosen of the world."""
 
-    cue: Cue = Field("weak", description="what the input frame shows of the hand's way")
+    cue: Cue = Field(default="weak", description="what the input frame shows of the hand's way")
 
 
 class ToyKitchen(Dataset):
@@ -51,6 +51,7 @@ class ToyKitchen(Dataset):
         super().__init__(annotations, videos, subset)
         self._reader: Ego4D | None = None
         self._folder = Path()
+        self._truth: list[dict[str, Any]] = []
 
     @property
     def split_name(self) -> str:
@@ -76,6 +77,7 @@ class ToyKitchen(Dataset):
                 film(folder, self.subset, videos, workers)
         annotate(folder, self.subset, videos, self.options.cue)
         self._folder = folder
+        self._truth = read_json(folder / "truth.json")
         self._reader = Ego4D(folder / "annotations", folder, self.subset)
 
     @property
@@ -106,7 +108,7 @@ class ToyKitchen(Dataset):
 
     def truth(self) -> dict[str, dict[str, Any]]:
         """By sample: `action`, `hand`, and `x`, `y` in shares of the kitchen's sides."""
-        facts = read_json(self._folder / "truth.json")
+        facts = map(dict, self._truth)
         return {fact.pop("sample_id"): fact for fact in facts}
 
     def video_durations(self) -> dict[str, float]:
