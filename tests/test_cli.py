@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from egoactgen_bench.cli.shared import words
+
 HEAVY = {"torch", "pandas", "scipy", "diffusers", "transformers", "av", "numpy", "open_clip"}
 
 
@@ -32,3 +34,14 @@ def test_unknown_command_and_option_are_one_sentence(bench):
         assert result.err.startswith("bench: ")
         assert "Traceback" not in result.err
         assert result.err.count("\n") <= 2
+
+
+def test_comma_list(bench):
+    assert words("--ids", None) == []
+    assert words("--ids", " a, b,,") == ["a", "b"]
+    for empty in (",", " ", ""):
+        result = bench("report", "--ids", empty)
+        assert result.status == 2
+        assert result.err == (
+            f"bench: --ids '{empty}' names nothing: give one name, or several as a,b,c.\n"
+        )

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from egoactgen_bench.cli.score import run_folder
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    BatchOption,
+    DebugOption,
+    DeviceOption,
+    SoleDescriptionsOption,
+    SplitOption,
+    WeightsDirOption,
+    WorkspaceOption,
+    current_workspace,
+)
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 
 if TYPE_CHECKING:
@@ -29,10 +38,7 @@ def doctor(
     value: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The number, in the paper's unit.")
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-    ] = None,
+    split: SplitOption = None,
     protocol: Annotated[str, typer.Option(help="What variants deviate from.")] = "standard",
     tolerance: Annotated[
         float | None,
@@ -42,17 +48,10 @@ def doctor(
         int, typer.Option(min=0, help="Combinations measured at most, beside each way alone.")
     ] = 128,
     rows: Annotated[int, typer.Option(min=1, help="Rows of the table to print.")] = 15,
-    weights_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Default: the workspace's models/.")
-    ] = None,
-    descriptions: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Of the split's descriptions/; default: the only ones."),
-    ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples measured at a time.")] = 16,
-    device: Annotated[
-        str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
-    ] = "auto",
+    weights_dir: WeightsDirOption = None,
+    descriptions: SoleDescriptionsOption = None,
+    batch_size: BatchOption = 16,
+    device: DeviceOption = "auto",
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    DeviceOption,
+    DtypeOption,
+    OutOption,
+    OwnOption,
+    SplitOption,
+    WeightsOption,
+    WorkspaceOption,
+    current_workspace,
+)
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.options import parse_pairs
 
@@ -39,28 +49,13 @@ def imagine(
         str | None,
         typer.Option(metavar="NAME", help="Of the split: serves the sample's own action."),
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(metavar="PATH|NAME", help="A path, or a name in the workspace's models/."),
-    ] = None,
+    split: SplitOption = None,
+    weights: WeightsOption = None,
     seed: Annotated[int, typer.Option(help="Each frame's seed derives from it.")] = 0,
-    device: Annotated[
-        str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
-    ] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o", metavar="KEY=VALUE", help="The method's own options; see `bench methods NAME`."
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
-    ] = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "float32",
+    option: OwnOption = None,
+    out: OutOption = None,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:

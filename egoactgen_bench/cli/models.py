@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    WeightsDirOption,
+    WorkspaceOption,
+    current_workspace,
+)
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
 
@@ -21,18 +26,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(models, name="models")
 
 
-Folder = Annotated[
-    Path | None,
-    typer.Option(
-        "--weights-dir",
-        metavar="DIR",
-        help="Folder of the weights (default: the workspace's models).",
-    ),
-]
-
-
 def list_weights(
-    weights_dir: Folder = None, workspace: WorkspaceOption = None, debug: DebugOption = False
+    weights_dir: WeightsDirOption = None,
+    workspace: WorkspaceOption = None,
+    debug: DebugOption = False,
 ) -> None:
     """List every registered weight: what it is, whether it is here, its licence and source."""
     from egoactgen_bench.weights.registry import registry
@@ -46,7 +43,7 @@ def list_weights(
 
 def fetch(
     names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Names from the list.")],
-    weights_dir: Folder = None,
+    weights_dir: WeightsDirOption = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Fetch again what is here but differs.")
     ] = False,
@@ -67,7 +64,7 @@ def verify(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="NAME…", help="By default all that are here.")
     ] = None,
-    weights_dir: Folder = None,
+    weights_dir: WeightsDirOption = None,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import DebugOption, SplitOption, WorkspaceOption, current_workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -18,10 +18,7 @@ def pack(
         list[str] | None,
         typer.Argument(metavar="[RUN]...", help="Names of runs (default: all of the split)."),
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-    ] = None,
+    split: SplitOption = None,
     group: Annotated[
         str, typer.Option(metavar="NAME", help="Whose runs these are, for tables of several.")
     ] = "anonymous",

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    OverwriteOption,
+    WorkspaceOption,
+    current_workspace,
+)
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.options import parse_pairs
 
@@ -69,9 +74,7 @@ def prepare_splits(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be kept, and what it would take.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start anew where a split of that name exists.")
-    ] = False,
+    overwrite: OverwriteOption = False,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the split (or file of the list).")
     ] = None,

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    OutOption,
+    SoleDescriptionsOption,
+    SplitOption,
+    WorkspaceOption,
+    current_workspace,
+    words,
+)
 from egoactgen_bench.errors import BenchError
 
 
@@ -22,21 +30,13 @@ def report(
             help="Archives of `bench pack`, to lay side by side (default: the workspace's scores).",
         ),
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-    ] = None,
+    split: SplitOption = None,
     ids: Annotated[
         str | None,
         typer.Option(metavar="A,B,C", help="Samples for a figure like the paper's Figure 5."),
     ] = None,
-    descriptions: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Of the split's descriptions/; default: the only ones."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
-    ] = None,
+    descriptions: SoleDescriptionsOption = None,
+    out: OutOption = None,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -45,7 +45,7 @@ def report(
     from egoactgen_bench.splits import load_split
 
     place = current_workspace()
-    chosen = [word.strip() for word in (ids or "").split(",") if word.strip()]
+    chosen = words("--ids", ids)
     if archive:
         if split or descriptions:
             raise BenchError("Archives name their split: --split and --descriptions do not apply.")

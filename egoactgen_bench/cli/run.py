@@ -5,10 +5,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
-from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    DescriptionsOption,
+    DeviceOption,
+    DryRunOption,
+    DtypeOption,
+    LimitOption,
+    MethodBatchOption,
+    OutOption,
+    OverwriteOption,
+    OwnOption,
+    SeedOption,
+    ShardOption,
+    SplitOption,
+    WeightsOption,
+    WorkspaceOption,
+    check_name,
+    current_workspace,
+)
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.options import parse_pairs
-from egoactgen_bench.records import is_safe_id
 
 if TYPE_CHECKING:
     from egoactgen_bench.running.stage import Job
@@ -29,37 +46,16 @@ def run(
             help="A name of `bench methods`, images:DIR, diffusers:PATH, or module:Class.",
         ),
     ],
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(metavar="PATH|NAME", help="A path, or a name in the workspace's models/."),
-    ] = None,
-    descriptions: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the split's descriptions/.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Each sample's seed derives from it and its id.")] = 0,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Default: the method's own.", show_default=False)
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
-    ] = "auto",
-    dtype: Annotated[str, typer.Option(help="float32, float16 or bfloat16.")] = "float32",
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first samples of the split.")
-    ] = None,
-    shard: Annotated[
-        str, typer.Option(metavar="I/N", help="Only part I (1 … N) of N; all may share a folder.")
-    ] = "1/1",
-    option: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-o", metavar="KEY=VALUE", help="The method's own options; see `bench methods NAME`."
-        ),
-    ] = None,
+    split: SplitOption = None,
+    weights: WeightsOption = None,
+    descriptions: DescriptionsOption = None,
+    seed: SeedOption = 0,
+    batch_size: MethodBatchOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "float32",
+    limit: LimitOption = None,
+    shard: ShardOption = "1/1",
+    option: OwnOption = None,
     name: Annotated[
         str | None,
         typer.Option(
@@ -69,13 +65,9 @@ def run(
             help="The run's name (default: the method's); under torchrun write --name.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
-    ] = False,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:
@@ -84,8 +76,7 @@ def run(
     from egoactgen_bench.runs import default_name
     from egoactgen_bench.splits import load_split
 
-    if name is not None and not is_safe_id(name):
-        raise BenchError(f"--name '{name}' is no safe file name: letters, digits, '.', '_', '-'.")
+    check_name(name)
     place = current_workspace()
     loaded = load_split(place.find_split(split))
     job = prepare(

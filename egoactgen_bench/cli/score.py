@@ -5,7 +5,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    BatchOption,
+    CaptionerOption,
+    DebugOption,
+    DeviceOption,
+    DryRunOption,
+    MetricsOption,
+    OutOption,
+    OverwriteOption,
+    ProtocolOption,
+    SoleDescriptionsOption,
+    SplitOption,
+    WeightsDirOption,
+    WorkspaceOption,
+    current_workspace,
+    words,
+)
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.options import parse_pairs
 
@@ -26,47 +42,30 @@ def score(
             metavar="[RUN]...", help="Names or folders of runs (default: all of the split)."
         ),
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-    ] = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,C", help="Default: all whose weights are there."),
-    ] = None,
-    protocol: Annotated[str, typer.Option(help="standard or lego-release.")] = "standard",
+    split: SplitOption = None,
+    metrics: MetricsOption = None,
+    protocol: ProtocolOption = "standard",
     reference: Annotated[
         str | None, typer.Option(metavar="A,B", help="Rows to add: target, copy-input.")
     ] = None,
-    weights_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Default: the workspace's models/.")
-    ] = None,
-    captioner: Annotated[str, typer.Option(help="transformers or lavis.")] = "transformers",
-    descriptions: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Of the split's descriptions/; default: the only ones."),
-    ] = None,
+    weights_dir: WeightsDirOption = None,
+    captioner: CaptionerOption = "transformers",
+    descriptions: SoleDescriptionsOption = None,
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Draws for the intervals; 0 for none.")
     ] = 1000,
     fid_permutations: Annotated[
         int, typer.Option(min=0, help="Swaps for comparing sets (FID, KID); 0 for no test.")
     ] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples measured at a time.")] = 16,
-    device: Annotated[
-        str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
-    ] = "auto",
+    batch_size: BatchOption = 16,
+    device: DeviceOption = "auto",
     option: Annotated[
         list[str] | None,
         typer.Option("-o", metavar="METRIC.KEY=VALUE", help="A metric's own options."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
-    ] = False,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:
@@ -83,9 +82,9 @@ def score(
         [load_run(folder) for folder in folders],
         out or place.scores(loaded.name, protocol),
         workspace=place.root,
-        metrics=_words(metrics),
+        metrics=words("--metrics", metrics) or None,
         protocol=protocol,
-        references=_words(reference) or (),
+        references=words("--reference", reference),
         weights=weights_dir,
         captioner=captioner,
         descriptions=descriptions,
@@ -112,10 +111,6 @@ def run_folder(name: str, split: str) -> Path:
     if folder.is_absolute() or len(folder.parts) > 1:
         return folder
     return current_workspace().find_run(split, name)
-
-
-def _words(text: str | None) -> list[str] | None:
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _report_nothing(job: "Job") -> int:

@@ -1,4 +1,4 @@
-"""The options that may stand before or after a command's name, and what they amount to."""
+"""The options that several commands have, and what they amount to."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.records import is_safe_id
 from egoactgen_bench.workspace import Workspace
 
 
@@ -51,8 +53,86 @@ DebugOption = Annotated[
         rich_help_panel="Shared options",
     ),
 ]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
+]
+TrainSplitOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Default: the latest finished training split.")
+]
+WeightsOption = Annotated[
+    str | None,
+    typer.Option(metavar="PATH|NAME", help="A path, or a name in the workspace's models/."),
+]
+WeightsDirOption = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder of the weights (default: the workspace's models/)."),
+]
+DescriptionsOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of the split's descriptions/.")
+]
+SoleDescriptionsOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Of the split's descriptions/; default: the only ones."),
+]
+MetricsOption = Annotated[
+    str | None, typer.Option(metavar="A,B,C", help="Default: all whose weights are there.")
+]
+ProtocolOption = Annotated[str, typer.Option(help="standard or lego-release.")]
+CaptionerOption = Annotated[str, typer.Option(help="transformers or lavis.")]
+PresetOption = Annotated[
+    str, typer.Option(help="toy (small, from scratch) or sd15 (from Stable Diffusion 1.5).")
+]
+OwnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o", metavar="KEY=VALUE", help="The method's own options; see `bench methods NAME`."
+    ),
+]
+SeedOption = Annotated[int, typer.Option(help="Each sample's seed derives from it and its id.")]
+BatchOption = Annotated[int, typer.Option("--batch-size", min=1, help="Samples at a time.")]
+MethodBatchOption = Annotated[
+    int | None,
+    typer.Option("--batch-size", min=1, help="Default: the method's own.", show_default=False),
+]
+DeviceOption = Annotated[
+    str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
+]
+DtypeOption = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
+LimitOption = Annotated[
+    int | None, typer.Option(min=1, help="Only the first samples of the split.")
+]
+ShardOption = Annotated[
+    str,
+    typer.Option(
+        metavar="I/N", help="Only part I (1 … N) of N; all may share a folder, the last completes."
+    ),
+]
+OutOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
+]
+OverwriteOption = Annotated[
+    bool, typer.Option("--overwrite", help="Start anew instead of going on.")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
+]
 
 
 def current_workspace() -> Workspace:
     """The workspace that the options name."""
     return Workspace(shared.workspace or Workspace.default().root)
+
+
+def check_name(name: str | None) -> None:
+    """Refuse a --name that cannot be a file's."""
+    if name is not None and not is_safe_id(name):
+        raise BenchError(f"--name '{name}' is no safe file name: letters, digits, '.', '_', '-'.")
+
+
+def words(option: str, text: str | None) -> list[str]:
+    """The words of a comma list; none where the option is not given, else at least one."""
+    found = [word.strip() for word in (text or "").split(",") if word.strip()]
+    if text is not None and not found:
+        raise BenchError(f"{option} '{text}' names nothing: give one name, or several as a,b,c.")
+    return found

@@ -5,7 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    OutOption,
+    SplitOption,
+    WorkspaceOption,
+    current_workspace,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +29,7 @@ def export_amt(
         Literal["best-of", "description"],
         typer.Option(help="Which of K frames is best, or does a description fit."),
     ] = "best-of",
-    split: Annotated[
-        str | None, typer.Option(help="Split (default: the latest finished one, not train).")
-    ] = None,
+    split: SplitOption = None,
     descriptions: Annotated[
         list[str] | None,
         typer.Option(help="Description set, once for each arm (default: all of the split)."),
@@ -53,9 +57,7 @@ def export_amt(
     name: Annotated[
         str | None, typer.Option(metavar="STUDY", help="Name (default: <split>-<study>).")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder (default: in the workspace).")
-    ] = None,
+    out: OutOption = None,
     overwrite: Annotated[bool, typer.Option(help="Replace another study of that name.")] = False,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,

@@ -1,14 +1,23 @@
 """`bench train`."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
-from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    DescriptionsOption,
+    DeviceOption,
+    OutOption,
+    OverwriteOption,
+    PresetOption,
+    TrainSplitOption,
+    WorkspaceOption,
+    check_name,
+    current_workspace,
+)
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.options import parse_pairs
-from egoactgen_bench.records import is_safe_id
 
 if TYPE_CHECKING:
     from egoactgen_bench.training import Job
@@ -23,32 +32,21 @@ def train(
     method: Annotated[
         str, typer.Argument(metavar="METHOD", help="A name of `bench trainers`, or module:Class.")
     ],
-    split: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished training split."),
-    ] = None,
-    preset: Annotated[
-        str, typer.Option(help="toy (small, from scratch) or sd15 (from Stable Diffusion 1.5).")
-    ] = "toy",
+    split: TrainSplitOption = None,
+    preset: PresetOption = "toy",
     option: Annotated[
         list[str] | None,
         typer.Option("-o", metavar="KEY=VALUE", help="Options; see `bench trainers METHOD`."),
     ] = None,
-    descriptions: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the split's descriptions/.")
-    ] = None,
+    descriptions: DescriptionsOption = None,
     seed: Annotated[int, typer.Option(help="Of all that is drawn by chance.")] = 0,
-    device: Annotated[
-        str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
-    ] = "auto",
+    device: DeviceOption = "auto",
     name: Annotated[
         str | None,
         typer.Option("--name", metavar="NAME", help="Of the weights (default: METHOD-SPLIT)."),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write here instead of the workspace.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew.")] = False,
+    out: OutOption = None,
+    overwrite: OverwriteOption = False,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:
@@ -57,8 +55,7 @@ def train(
     from egoactgen_bench.splits import load_split
     from egoactgen_bench.training import execute, prepare
 
-    if name is not None and not is_safe_id(name):
-        raise BenchError(f"--name '{name}' is no safe file name: letters, digits, '.', '_', '-'.")
+    check_name(name)
     place = current_workspace()
     loaded = load_split(place.find_split(split, train=True))
     job = prepare(

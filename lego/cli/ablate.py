@@ -5,10 +5,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    CaptionerOption,
+    DebugOption,
+    DeviceOption,
+    DryRunOption,
+    MethodBatchOption,
+    MetricsOption,
+    OverwriteOption,
+    PresetOption,
+    ProtocolOption,
+    SplitOption,
+    TrainSplitOption,
+    WeightsDirOption,
+    WorkspaceOption,
+    check_name,
+    current_workspace,
+    words,
+)
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.options import parse_pairs
-from lego.cli.shared import OverwriteOption, SplitOption, check_name
 
 if TYPE_CHECKING:
     from lego.ablation.stage import Ablation, Outcome
@@ -29,14 +45,9 @@ def ablate(
         str | None,
         typer.Option(metavar="A,B", help="Only these rows of the tables; --dry-run names them."),
     ] = None,
-    train: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Default: the latest finished training split."),
-    ] = None,
+    train: TrainSplitOption = None,
     split: SplitOption = None,
-    preset: Annotated[
-        str, typer.Option(help="toy (small, from scratch) or sd15 (from Stable Diffusion 1.5).")
-    ] = "toy",
+    preset: PresetOption = "toy",
     seeds: Annotated[
         str, typer.Option(metavar="0,1,2", help="A training and a run of each row for each.")
     ] = "0",
@@ -73,20 +84,12 @@ def ablate(
     untuned_vllm: Annotated[
         str | None, typer.Option(metavar="NAME", help="The same for the VLLM before tuning.")
     ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Default: all whose weights are there.")
-    ] = None,
-    protocol: Annotated[str, typer.Option(help="standard or lego-release.")] = "standard",
-    weights_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Default: the workspace's models/.")
-    ] = None,
-    captioner: Annotated[str, typer.Option(help="transformers or lavis.")] = "transformers",
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Default: the methods' own.", show_default=False)
-    ] = None,
-    device: Annotated[
-        str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
-    ] = "auto",
+    metrics: MetricsOption = None,
+    protocol: ProtocolOption = "standard",
+    weights_dir: WeightsDirOption = None,
+    captioner: CaptionerOption = "transformers",
+    batch_size: MethodBatchOption = None,
+    device: DeviceOption = "auto",
     dtype: Annotated[
         str, typer.Option(help="Of sampling: float32, float16, bfloat16.")
     ] = "float32",
@@ -97,9 +100,7 @@ def ablate(
         Path | None, typer.Option(metavar="DIR", help="Write the tables here instead.")
     ] = None,
     overwrite: OverwriteOption = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done; do nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
 ) -> int:
@@ -116,7 +117,7 @@ def ablate(
         place,
         load_split(place.find_split(train, train=True)),
         load_split(place.find_split(split)),
-        _words(table),
+        words("--tables", table),
         Materials(
             features or place.root / "features",
             place.models,
@@ -126,7 +127,7 @@ def ablate(
             train=train_descriptions,
             vllms={"tuned": vllm, "untuned": untuned_vllm},
         ),
-        rows=_words(rows) if rows is not None else None,
+        rows=words("--rows", rows) or None,
         seeds=_numbers(seeds),
         preset=preset,
         choices=Choices(parse_pairs(option or [])),
@@ -134,7 +135,7 @@ def ablate(
         dtype=dtype,
         batch_size=batch_size,
         scoring={
-            "metrics": _words(metrics) if metrics is not None else None,
+            "metrics": words("--metrics", metrics) or None,
             "protocol": protocol,
             "weights": weights_dir,
             "captioner": captioner,
@@ -190,12 +191,8 @@ def _report(done: "Outcome", written: list[Path], folder: Path) -> int:
     return EXIT_DONE if done.scores.complete and not done.failures else EXIT_PARTIAL
 
 
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def _numbers(text: str) -> list[int]:
-    words = _words(text)
-    if not words or not all(word.isdecimal() for word in words):
+    numbers = words("--seeds", text)
+    if not all(number.isdecimal() for number in numbers):
         raise BenchError(f"--seeds {text} is no list of numbers such as 0,1,2.")
-    return [int(word) for word in words]
+    return [int(number) for number in numbers]

@@ -5,9 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    LimitOption,
+    OverwriteOption,
+    SplitOption,
+    WorkspaceOption,
+    check_name,
+    current_workspace,
+)
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
-from lego.cli.shared import LimitOption, OverwriteOption, SplitOption, check_name
 
 if TYPE_CHECKING:
     from lego.curation.chat import Chat

@@ -5,19 +5,23 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
-from lego.cli.shared import (
+from egoactgen_bench.cli.shared import (
     BatchOption,
+    DebugOption,
     DeviceOption,
     DtypeOption,
-    FeaturesDtypeOption,
-    LayoutOption,
     LimitOption,
     OverwriteOption,
-    QuestionOption,
     ShardOption,
     SplitOption,
-    WeightsOption,
+    WorkspaceOption,
+    current_workspace,
+)
+from lego.cli.shared import (
+    FeaturesDtypeOption,
+    LayoutOption,
+    LlavaOption,
+    QuestionOption,
     checked_question,
     make_engine,
     report,
@@ -25,7 +29,7 @@ from lego.cli.shared import (
 
 
 def embed(
-    weights: WeightsOption,
+    weights: LlavaOption,
     descriptions: Annotated[
         str, typer.Option(metavar="NAME", help="Of the split's descriptions/.")
     ],

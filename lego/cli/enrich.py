@@ -5,20 +5,24 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption
-from lego.cli.shared import (
+from egoactgen_bench.cli.shared import (
     BatchOption,
+    DebugOption,
     DeviceOption,
     DtypeOption,
-    FeaturesDtypeOption,
-    LayoutOption,
     LimitOption,
     OverwriteOption,
-    QuestionOption,
+    SeedOption,
     ShardOption,
     SplitOption,
-    WeightsOption,
+    WorkspaceOption,
     check_name,
+)
+from lego.cli.shared import (
+    FeaturesDtypeOption,
+    LayoutOption,
+    LlavaOption,
+    QuestionOption,
     checked_question,
     make_engine,
     report,
@@ -26,13 +30,13 @@ from lego.cli.shared import (
 
 
 def enrich(
-    weights: WeightsOption,
+    weights: LlavaOption,
     name: Annotated[str, typer.Option(metavar="NAME", help="Of the descriptions.")] = "vllm",
     split: SplitOption = None,
     temperature: Annotated[float, typer.Option(min=0, help="0: greedy.")] = 0.2,
     top_k: Annotated[int, typer.Option(min=1, help="Draw from so many likeliest words.")] = 50,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 1024,
-    seed: Annotated[int, typer.Option(help="Each sample's seed derives from it and its id.")] = 0,
+    seed: SeedOption = 0,
     question: QuestionOption = None,
     features: Annotated[
         Path | None,

@@ -7,33 +7,17 @@ import typer
 
 from egoactgen_bench.cli.shared import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
-from egoactgen_bench.records import is_safe_id
 
 if TYPE_CHECKING:
     from lego.vllm.parts import Outcome
     from lego.vllm.work import Engine
 
-SplitOption = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Default: the latest finished one that is not train."),
-]
-WeightsOption = Annotated[
+LlavaOption = Annotated[
     str,
     typer.Option(
         metavar="PATH|NAME",
         help="A LLaVA in transformers' form: a path, or a name in the workspace's models/.",
     ),
-]
-BatchOption = Annotated[int, typer.Option("--batch-size", min=1)]
-DeviceOption = Annotated[
-    str, typer.Option(help="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
-]
-DtypeOption = Annotated[str, typer.Option(help="float32, float16 or bfloat16.")]
-LimitOption = Annotated[
-    int | None, typer.Option(min=1, help="Only the first samples of the split.")
-]
-ShardOption = Annotated[
-    str, typer.Option(metavar="I/N", help="Only part I (1 … N) of N; the last one completes.")
 ]
 LayoutOption = Annotated[
     str,
@@ -47,7 +31,6 @@ QuestionOption = Annotated[
     str | None,
     typer.Option(help="What the VLLM is asked; {} stands for the label. Default: the authors'."),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Start anew.")]
 
 
 def make_engine(
@@ -98,9 +81,3 @@ def report(done: "Outcome", engine: "Engine", what: str, place: Path) -> int:
             typer.echo(f"note: {counts['cut_off']} descriptions do not end within the length.")
         typer.echo(f"{counts[what]} of {counts['samples']} samples {what} in {place}")
     return EXIT_PARTIAL if done.failed else EXIT_DONE
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that cannot be a file's."""
-    if not is_safe_id(name):
-        raise BenchError(f"--name '{name}' is no safe file name: letters, digits, '.', '_', '-'.")

@@ -5,9 +5,15 @@ from typing import Annotated
 
 import typer
 
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, current_workspace
+from egoactgen_bench.cli.shared import (
+    DebugOption,
+    OverwriteOption,
+    SplitOption,
+    WorkspaceOption,
+    check_name,
+    current_workspace,
+)
 from egoactgen_bench.errors import EXIT_DONE, BenchError
-from lego.cli.shared import OverwriteOption, SplitOption, check_name
 
 
 def tune(
