@@ -1,19 +1,16 @@
 """Runs that differ by their training seed alone, as one row: the mean over the seeds."""
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from egoactgen_bench import statistics
-from egoactgen_bench.scores import COMPARISON_COLUMNS, Scores
-from egoactgen_bench.scoring.summarising import BOOTSTRAP_SEED, PERMUTATION_SEED
+from egoactgen_bench.scores import Scores
+from egoactgen_bench.scoring.intervals import Measured, clusters_of, compare
 from egoactgen_bench.splits import Split
-
-Floats = NDArray[np.float64]
+from egoactgen_bench.statistics import Floats
 
 
 def pool(
@@ -29,8 +26,7 @@ def pool(
     another training would change shows in `<metric>_sd`, the standard deviation of the runs' own
     numbers. The groups among `references` are for comparison.
     """
-    ids, videos = split.samples["sample_id"], split.samples["video_id"]
-    clusters = np.unique(videos, return_inverse=True)[1]
+    ids, clusters = split.samples["sample_id"], clusters_of(split.samples["video_id"])
     names = [name for name, about in scores.metrics.items() if about["per_sample"]]
     every = scores.per_sample(ids, names)
     places = [[scores.runs.index(run) for run in runs] for runs in groups.values()]
@@ -40,8 +36,10 @@ def pool(
     }
     counts = _counts(scores, values, places)
     table: dict[str, Any] = {"run": list(groups), "n": counts}
-    for name in scores.metrics:
-        table |= _summary(scores, name, values.get(name), places, clusters)
+    measured = [_measured(scores, name, values.get(name), places) for name in scores.metrics]
+    for each in measured:
+        table |= each.columns(clusters, scores.manifest["bootstrap"]["draws"])
+        table[f"{each.metric}_sd"] = _deviations(scores, each.metric, places)
     rows = [
         {"run": name, "runs": list(runs), "reference": name in references, "n": count}
         for (name, runs), count in zip(groups.items(), counts, strict=True)
@@ -51,7 +49,7 @@ def pool(
         scores.manifest | {"runs": rows},
         _long(scores, split, ids, values, list(groups)),
         pd.DataFrame(table),
-        _comparisons(scores, values, list(groups), clusters),
+        compare(measured, list(groups), clusters),
         scores.errors[scores.errors["run"].isin([run for runs in groups.values() for run in runs])],
     )
 
@@ -64,30 +62,21 @@ def _counts(scores: Scores, values: Mapping[str, Floats], places: list[list[int]
     return np.max(counts, axis=0).tolist()
 
 
-def _summary(
-    scores: Scores,
-    name: str,
-    values: Floats | None,
-    places: list[list[int]],
-    clusters: NDArray[np.int64],
-) -> dict[str, Floats]:
-    """The columns of one metric: the mean with its bounds, and the deviation between the runs.
-
-    A metric of sets has no `values`: (samples, groups) in raw units.
-    """
+def _measured(
+    scores: Scores, name: str, values: Floats | None, places: list[list[int]]
+) -> Measured:
+    """One metric on the groups; a metric of sets has no `values`: (samples, groups), raw."""
     factor = scores.metrics[name]["factor"]
-    own = scores.summary[name].to_numpy(float)
-    means = np.array([own[place].mean() for place in places])
-    low = high = np.full(len(places), np.nan)
     if values is not None:
-        draws = scores.manifest["bootstrap"]["draws"]
-        means = statistics.means(values) * factor
-        low, high = statistics.bootstrap_intervals(values, clusters, draws, BOOTSTRAP_SEED)
-    deviations = np.array(
-        [own[place].std(ddof=1) if len(place) > 1 else np.nan for place in places]
-    )
-    bounds = {f"{name}_lo": low * factor, f"{name}_hi": high * factor}
-    return {name: means, **bounds, f"{name}_sd": deviations}
+        return Measured(name, factor, statistics.means(values) * factor, values)
+    own = scores.summary[name].to_numpy(float)
+    return Measured(name, factor, np.array([own[place].mean() for place in places]))
+
+
+def _deviations(scores: Scores, name: str, places: list[list[int]]) -> Floats:
+    """(groups,) standard deviations between the runs of a group, NaN for a single run."""
+    own = scores.summary[name].to_numpy(float)
+    return np.array([own[place].std(ddof=1) if len(place) > 1 else np.nan for place in places])
 
 
 def _long(
@@ -101,20 +90,3 @@ def _long(
     ]
     table = pd.concat([pd.DataFrame(columns=["run", "sample_id", "metric", "value"]), *parts])
     return table.dropna().assign(split=split.name).reset_index(drop=True)
-
-
-def _comparisons(
-    scores: Scores,
-    values: Mapping[str, Floats],
-    groups: list[str],
-    clusters: NDArray[np.int64],
-) -> pd.DataFrame:
-    """Every pair of rows on the samples that both have, Holm-corrected over a metric's pairs."""
-    pairs = list(combinations(range(len(groups)), 2))
-    found: list[tuple[Any, ...]] = []
-    for name, each in values.items() if pairs else ():
-        factor = scores.metrics[name]["factor"]
-        sizes, p_values = statistics.paired_tests(each, pairs, clusters, PERMUTATION_SEED)
-        for (a, b), size, p in zip(pairs, sizes, statistics.holm(p_values), strict=True):
-            found.append((name, groups[a], groups[b], size * factor, p))
-    return pd.DataFrame(found, columns=list(COMPARISON_COLUMNS))

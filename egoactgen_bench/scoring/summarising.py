@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import combinations
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from egoactgen_bench import statistics
 from egoactgen_bench.features import StoredRows
 from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.scores import CAPTION_COLUMNS, COMPARISON_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
+from egoactgen_bench.scores import CAPTION_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
+from egoactgen_bench.scoring.intervals import PERMUTATION_SEED, Measured, clusters_of, compare
 from egoactgen_bench.scoring.measuring import Failure, Measurer, Outcome
-from egoactgen_bench.seeds import derive_seed
-
-BOOTSTRAP_SEED = derive_seed(0, "bootstrap")
-PERMUTATION_SEED = derive_seed(0, "permutation")
+from egoactgen_bench.statistics import Clusters
 
 
 @dataclass
@@ -53,13 +51,15 @@ def tabulate(
     metrics = [metric for metric in measurer.metrics if metric.name not in outcome.broken]
     columns = [_column(measurer, outcome, metric, notices) for metric in metrics]
     videos = measurer.samples.video_ids
-    clusters = np.unique(videos, return_inverse=True)[1]
+    clusters = clusters_of(videos)
     if len(videos) and clusters.max() == 0:
         notices.append("All samples are of one video: intervals have no width, p-values are 1.")
+    measured = [_measured(column, clusters, fid_permutations) for column in columns]
+    runs = [candidate.name for candidate in measurer.candidates]
     return Tables(
         values=_values(measurer, columns, split),
-        summary=_summary(measurer, columns, clusters, draws),
-        comparisons=_comparisons(measurer, columns, clusters, fid_permutations),
+        summary=_summary(runs, columns, measured, clusters, draws),
+        comparisons=compare(measured, runs, clusters),
         errors=pd.DataFrame(_ordered(measurer, outcome.failures), columns=list(ERROR_COLUMNS)),
         captions=_captions(measurer, columns),
         notices=notices,
@@ -137,53 +137,29 @@ def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
     return table.drop_duplicates(list(CAPTION_COLUMNS[:3]), ignore_index=True)
 
 
+def _measured(column: Column, clusters: Clusters, swaps: int) -> Measured:
+    """A column's numbers; sets of images are compared by swapping only where it is asked for."""
+    name, factor, totals = column.metric.name, column.metric.factor, column.totals
+    if column.metric.per_sample:
+        return Measured(name, factor, totals * factor, column.values)
+    swap = partial(_swap, column, clusters, swaps) if swaps else None
+    return Measured(name, factor, totals * factor, swap=swap)
+
+
 def _summary(
-    measurer: Measurer, columns: list[Column], clusters: NDArray[np.int64], draws: int
+    runs: list[str], columns: list[Column], measured: list[Measured], clusters: Clusters, draws: int
 ) -> pd.DataFrame:
     """A row a run in the paper's units; `<metric>_n` where a metric misses some samples."""
-    names = [candidate.name for candidate in measurer.candidates]
-    n = np.max([column.counts for column in columns], axis=0) if columns else [0] * len(names)
-    table: dict[str, Any] = {"run": names, "n": n}
-    for column in columns:
-        name, factor = column.metric.name, column.metric.factor
-        low = high = np.full(len(names), np.nan)
-        if column.metric.per_sample:
-            low, high = statistics.bootstrap_intervals(
-                column.values, clusters, draws, BOOTSTRAP_SEED
-            )
-        table[name] = column.totals * factor
-        table[f"{name}_lo"], table[f"{name}_hi"] = low * factor, high * factor
+    n = np.max([column.counts for column in columns], axis=0) if columns else [0] * len(runs)
+    table: dict[str, Any] = {"run": runs, "n": n}
+    for column, each in zip(columns, measured, strict=True):
+        table |= each.columns(clusters, draws)
         if np.any(column.counts != n):
-            table[f"{name}_n"] = column.counts
+            table[f"{each.metric}_n"] = column.counts
     return pd.DataFrame(table)
 
 
-def _comparisons(
-    measurer: Measurer, columns: list[Column], clusters: NDArray[np.int64], swaps: int
-) -> pd.DataFrame:
-    """Every pair of runs on the samples that both have, Holm-corrected over a metric's pairs."""
-    names = [candidate.name for candidate in measurer.candidates]
-    pairs = list(combinations(range(len(names)), 2))
-    found: list[tuple[Any, ...]] = []
-    for column in columns if pairs else []:
-        if column.metric.per_sample:
-            sizes, p_values = statistics.paired_tests(
-                column.values, pairs, clusters, PERMUTATION_SEED
-            )
-        elif swaps:
-            tested = [_swap(column, a, b, clusters, swaps) for a, b in pairs]
-            sizes, p_values = [size for size, _ in tested], np.array([p for _, p in tested])
-        else:
-            continue
-        for (a, b), size, p in zip(pairs, sizes, statistics.holm(p_values), strict=True):
-            row = (column.metric.name, names[a], names[b], size * column.metric.factor, p)
-            found.append(row)
-    return pd.DataFrame(found, columns=list(COMPARISON_COLUMNS))
-
-
-def _swap(
-    column: Column, a: int, b: int, clusters: NDArray[np.int64], swaps: int
-) -> tuple[float, float]:
+def _swap(column: Column, clusters: Clusters, swaps: int, a: int, b: int) -> tuple[float, float]:
     """The difference of two sets on their common samples, and its p-value under swapping."""
     positions, at_a, at_b = np.intersect1d(
         column.rows[a][0], column.rows[b][0], return_indices=True

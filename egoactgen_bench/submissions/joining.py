@@ -1,8 +1,7 @@
 """Submissions of several groups as one set of scores, side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from egoactgen_bench import statistics
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_csv, sha256_file
 from egoactgen_bench.runs import COLUMNS, OK, TEXT_COLUMNS, Run
-from egoactgen_bench.scores import COMPARISON_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS, Scores
+from egoactgen_bench.scores import ERROR_COLUMNS, VALUE_COLUMNS, Scores
 from egoactgen_bench.scoring.candidates import candidates_of
+from egoactgen_bench.scoring.intervals import Measured, clusters_of, compare
 from egoactgen_bench.scoring.sources import Candidate
-from egoactgen_bench.seeds import derive_seed
 from egoactgen_bench.splits import Split
 from egoactgen_bench.submissions.archive import unpack
 from egoactgen_bench.submissions.records import (
@@ -30,7 +29,6 @@ from egoactgen_bench.submissions.records import (
 )
 
 DRAWS = 1000
-BOOTSTRAP_SEED, PERMUTATION_SEED = derive_seed(0, "bootstrap"), derive_seed(0, "permutation")
 
 
 @dataclass(frozen=True)
@@ -238,41 +236,29 @@ def _without_versions(signature: str, versions: Mapping[str, str]) -> str:
 
 def _summarised(scores: Scores, split: Split) -> Scores:
     """The scores with summary and comparisons computed anew from the values of each sample."""
-    ids = split.samples["sample_id"]
-    clusters = np.unique(split.samples["video_id"], return_inverse=True)[1].astype(np.int64)
-    names = list(scores.metrics)
-    cube = scores.per_sample(ids, names)
+    clusters = clusters_of(split.samples["video_id"])
+    cube = scores.per_sample(split.samples["sample_id"], list(scores.metrics))
     n = np.sum(~np.isnan(cube), axis=0).max(axis=1, initial=0)
     for run, count in zip(scores.manifest["runs"], n.tolist(), strict=True):
         run["n"] = count
+    measured = [
+        _measured(scores, name, cube[:, :, number]) for number, name in enumerate(scores.metrics)
+    ]
     summary: dict[str, Any] = {"run": scores.runs, "n": n}
-    pairs = list(combinations(range(len(scores.runs)), 2))
-    tests: list[tuple[Any, ...]] = []
-    for number, (name, about) in enumerate(scores.metrics.items()):
-        factor, values = about["factor"], cube[:, :, number]
-        if not about["per_sample"]:
-            summary[name] = _of_sets(scores, name) * factor
-            summary[f"{name}_lo"] = summary[f"{name}_hi"] = np.full(len(n), np.nan)
-            continue
-        low, high = statistics.bootstrap_intervals(values, clusters, DRAWS, BOOTSTRAP_SEED)
-        summary[name] = statistics.means(values) * factor
-        summary[f"{name}_lo"], summary[f"{name}_hi"] = low * factor, high * factor
-        if pairs:
-            sizes, p_values = statistics.paired_tests(values, pairs, clusters, PERMUTATION_SEED)
-            corrected = statistics.holm(p_values)
-            tests += [
-                (name, scores.runs[a], scores.runs[b], size * factor, p)
-                for (a, b), size, p in zip(pairs, sizes, corrected, strict=True)
-            ]
-    comparisons = pd.DataFrame(tests, columns=list(COMPARISON_COLUMNS))
-    return Scores(
-        scores.folder,
-        scores.manifest,
-        scores.values,
-        pd.DataFrame(summary),
-        comparisons,
-        scores.errors,
+    for each in measured:
+        summary |= each.columns(clusters, DRAWS)
+    return replace(
+        scores,
+        summary=pd.DataFrame(summary),
+        comparisons=compare(measured, scores.runs, clusters),
     )
+
+
+def _measured(scores: Scores, name: str, values: NDArray[np.float64]) -> Measured:
+    factor = scores.metrics[name]["factor"]
+    if scores.metrics[name]["per_sample"]:
+        return Measured(name, factor, statistics.means(values) * factor, values)
+    return Measured(name, factor, _of_sets(scores, name) * factor)
 
 
 def _of_sets(scores: Scores, metric: str) -> NDArray[np.float64]:
