@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from chat_server import GOOD, completion, good, serving
+from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.verifying import verify
 from lego.curation.asking import EXAMPLES, Query, description_in, messages, read_examples
 from lego.curation.boxes import Box, Boxes, read_boxes
 from lego.curation.epic_boxes import _message
@@ -24,6 +26,16 @@ def _no_key(monkeypatch):
 
 def curate(bench, server, *arguments):
     return bench("lego", "curate", "--model", "m", "--base-url", server.url, *arguments)
+
+
+def test_sentences_become_descriptions_too(bench, drawn_split):
+    with serving(answer) as server:
+        result = curate(bench, server, "--descriptions", "true")
+    assert result.status == 0, result.err
+    samples = pd.read_csv(drawn_split / "samples.csv")
+    found = load_descriptions(drawn_split, "true")
+    assert found.texts == dict.fromkeys(samples["sample_id"], GOOD)
+    assert verify(drawn_split) == []
 
 
 def answer(handler, query, before):

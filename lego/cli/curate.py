@@ -81,6 +81,12 @@ def curate(
     seed: Annotated[int, typer.Option(help="Draws each sample's question template.")] = 0,
     limit: LimitOption = None,
     name: Annotated[str, typer.Option(metavar="NAME", help="Of the data set made.")] = "curated",
+    descriptions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Of the split's descriptions/: write the sentences there, too."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Default: the split's instructions/NAME/.")
     ] = None,
@@ -92,10 +98,11 @@ def curate(
     from egoactgen_bench.splits import load_split
     from lego.curation import asking
     from lego.curation.chat import Endpoint, Local
-    from lego.curation.curate import curate
+    from lego.curation.curate import curate, write_descriptions
     from lego.curation.templates import Templates
 
     check_name(name)
+    check_name(descriptions or name)
     if [model is None, local is None, not templates].count(False) != 1:
         raise BenchError("Name one of --model of an endpoint, --local DIR, and --templates.")
     chat: Chat
@@ -120,6 +127,8 @@ def curate(
         overwrite=overwrite,
         progress=_Progress(price_in, price_out),
     )
+    if descriptions is not None:
+        write_descriptions(loaded, descriptions, done)
     return _report(done, price_in, price_out)
 
 

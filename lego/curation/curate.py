@@ -9,9 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from egoactgen_bench import provenance
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.files import read_json, write_json
+from egoactgen_bench.files import read_json, sha256_file, write_csv, write_json
 from egoactgen_bench.seeds import derive_seed
 from egoactgen_bench.splits import Split
 from lego.curation.asking import (
@@ -206,6 +208,16 @@ def _finish(
     }
     write_json(folder / MANIFEST, manifest)
     return Curated(folder, manifest, lacking)
+
+
+def write_descriptions(split: Split, name: str, done: Curated) -> None:
+    """Write the sentences of a curation as the split's descriptions `name`, too."""
+    path = split.folder / "descriptions" / f"{name}.csv"
+    data = read_json(done.folder / DATA)
+    rows = [(entry["id"], entry["conversations"][1]["value"]) for entry in data]
+    write_csv(path, pd.DataFrame(rows, columns=["sample_id", "description"]))
+    told = {"name": name, "curation": done.manifest, "files": {path.name: sha256_file(path)}}
+    write_json(path.with_suffix(".json"), told)
 
 
 def instruction(sample: Sample, description: str, seed: int) -> dict[str, Any]:

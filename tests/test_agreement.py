@@ -1,0 +1,55 @@
+"""Rank agreement between metrics and verdicts, beside SciPy's."""
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau, spearmanr
+
+from egoactgen_bench.scoring.agreement import agreement, over_all, within
+
+DRAWN = np.random.default_rng(0)
+METRIC = DRAWN.normal(size=(40, 9)).round(1)
+VERDICT = (METRIC + DRAWN.normal(size=METRIC.shape) > 0).astype(float)
+CLUSTERS = np.arange(40) // 4
+
+
+def test_within_is_scipys_kendall_of_each_sample():
+    expected = [kendalltau(a, b).statistic for a, b in zip(METRIC, VERDICT, strict=True)]
+    assert within(METRIC, VERDICT) == pytest.approx(expected, nan_ok=True)
+
+
+def test_over_all_is_scipys_spearman():
+    expected = spearmanr(METRIC.ravel(), VERDICT.ravel()).statistic
+    assert over_all(METRIC, VERDICT) == pytest.approx(expected)
+
+
+def test_missing_values_are_left_out_and_infinite_ones_rank_highest():
+    metric, verdict = METRIC[:2].copy(), VERDICT[:2].copy()
+    metric[0, 0], verdict[0, 1], metric[0, 2] = np.nan, np.nan, np.inf
+    high = metric.copy()
+    high[0, 2] = 100.0
+    expected = kendalltau(high[0, 2:], verdict[0, 2:]).statistic
+    assert within(metric, verdict)[0] == pytest.approx(expected)
+    kept = np.r_[high[0, 2:], high[1]], np.r_[verdict[0, 2:], verdict[1]]
+    assert over_all(metric, verdict) == pytest.approx(spearmanr(*kept).statistic)
+
+
+def test_what_does_not_vary_has_no_agreement():
+    assert np.isnan(within(METRIC, np.ones_like(METRIC))).all()
+    assert np.isnan(over_all(METRIC, np.ones_like(METRIC)))
+
+
+def test_table_has_a_row_a_pair_and_bounds_around_it():
+    verdicts = {"same": METRIC, "right": VERDICT, "constant": np.ones_like(METRIC)}
+    table = agreement({"m": METRIC, "less": -METRIC}, verdicts, CLUSTERS, 50).set_index(
+        ["metric", "verdict"]
+    )
+    assert table.loc[("m", "same"), ["within", "overall", "overall_lo"]].tolist() == pytest.approx(
+        [1, 1, 1]
+    )
+    assert table.loc[("less", "same"), "within"] == pytest.approx(-1)
+    right = table.loc[("m", "right")]
+    assert right["within"] == pytest.approx(np.nanmean(within(METRIC, VERDICT)))
+    assert right["within_lo"] < right["within"] < right["within_hi"]
+    assert right["overall_lo"] < right["overall"] < right["overall_hi"]
+    assert table.loc[("m", "constant"), "samples"] == 0
+    assert np.isnan(table.loc[("m", "constant"), "within"])
