@@ -1,0 +1,69 @@
+"""Writing down what the experiment has found so far, as small tables and figures."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.toy_kitchen import drawing, gaps, trust
+from benchmarks.toy_kitchen.steps import CUES, Plan, World
+from egoactgen_bench.files import read_json, write_csv, write_json, write_text
+from egoactgen_bench.scores import load_scores
+from egoactgen_bench.splits import load_split
+from lego.ablation.rows import TABLES
+
+FILES = {"table.md": ".md", "summary.csv": ".csv", "comparisons.csv": "-tests.csv"}
+
+
+def collect(plan: Plan, results: Path) -> Iterator[Path]:
+    """Write what is there into `results`; each path as it is written."""
+    yield from _gaps(plan, results)
+    tables = _latest_tables(plan)
+    if tables is None:
+        return
+    for name in TABLES:
+        for source, ending in FILES.items():
+            path = results / f"{name}{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(tables / name / source, path)
+            yield path
+    told = read_json(tables / "ablation.json")
+    write_json(results / "made.json", told)
+    yield results / "made.json"
+    split = load_split(World(plan).split(World(plan).test))
+    scores = load_scores(tables / "scores")
+    found = trust.table(scores, split)
+    write_csv(results / "metrics.csv", found)
+    write_text(results / "metrics.md", trust.markdown(found, scores))
+    drawing.trust(found, results / "metrics")
+    yield results / "metrics.md"
+    drawing.frames(plan.workspace, split, told["rows"], results / "frames")
+    yield results / "frames.png"
+
+
+def _latest_tables(plan: Plan) -> Path | None:
+    """Those over most seeds."""
+    parts = [plan.seeds[:number] for number in range(len(plan.seeds), 0, -1)]
+    found = (plan.tables(seeds) for seeds in parts)
+    return next((path for path in found if (path / "ablation.json").is_file()), None)
+
+
+def _gaps(plan: Plan, results: Path) -> Iterator[Path]:
+    """LEGO's lead over InstructPix2Pix by training steps, and by the strength of the cue."""
+    world = World(plan)
+    steps = {number: (world, number) for number in sorted({plan.iterations, *plan.curve})}
+    cues = {cue: (World(plan, cue), plan.iterations) for cue in ("none", "weak", "strong")}
+    assert set(cues) == set(CUES)
+    for name, asked in (("steps", steps), ("cues", cues)):
+        found = [
+            gaps.gaps(folder, load_split(where.split(where.test))).assign(**{name: key})
+            for key, (where, number) in asked.items()
+            if ((folder := plan.gap(where.cue, number)) / "ablation.json").is_file()
+        ]
+        if found:
+            table = pd.concat(found, ignore_index=True)
+            write_csv(results / f"{name}.csv", table)
+            write_text(results / f"{name}.md", gaps.markdown(table, name))
+            drawing.gap(table, name, results / name)
+            yield results / f"{name}.md"

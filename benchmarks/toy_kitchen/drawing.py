@@ -1,0 +1,123 @@
+"""The experiment's figures."""
+
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.toy_kitchen.gaps import TITLES
+from benchmarks.toy_kitchen.trust import JUDGE, TRUTH
+from egoactgen_bench import charts
+from egoactgen_bench.images import read_rgb, resize
+from egoactgen_bench.splits import Split
+
+PANELS = (("judge", "judge_side", "judge_target"), ("psnr",), ("egovlp",), ("lpips",))
+COLUMNS = {"InstructPix2Pix": "ip2p", "descriptions": "descriptions", "LEGO": "joint"}
+EXAMPLES = 6
+
+
+def gap(table: pd.DataFrame, name: str, stem: Path) -> None:
+    """LEGO's lead over InstructPix2Pix, a panel for each kind of metric."""
+    panels = [[m for m in metrics if m in set(table["metric"])] for metrics in PANELS]
+    panels = [metrics for metrics in panels if metrics]
+    with charts.drawing():
+        figure = charts.new_figure(2.7 * len(panels), 2.9)
+        grid = figure.subplots(1, len(panels), squeeze=False)
+        for axes, metrics in zip(grid[0], panels, strict=True):
+            for number, metric in enumerate(metrics):
+                _line(axes, table[table["metric"] == metric], name, number, len(metrics))
+            axes.axhline(0, color=charts.SOFT, linewidth=1)
+            axes.set_xlabel(TITLES[name], color=charts.INK)
+            axes.set_title(_title(table, metrics), loc="left", color=charts.INK, fontsize=9)
+            charts.plain(axes, "y")
+            if len(metrics) > 1:
+                axes.legend(frameon=False, fontsize=7)
+        figure.suptitle("LEGO − InstructPix2Pix", color=charts.INK, fontweight="bold")
+    charts.save(figure, stem, ("png",))
+
+
+def _line(axes: Any, rows: pd.DataFrame, name: str, number: int, lines: int) -> None:
+    """One metric: its differences with their bounds, settings side by side."""
+    shift = 0.08 * (number - (lines - 1) / 2)
+    places = np.arange(len(rows)) + shift
+    found = rows["difference"].to_numpy(float)
+    bounds = np.abs(rows[["lo", "hi"]].to_numpy(float).T - found)
+    axes.errorbar(
+        places,
+        found,
+        bounds,
+        color=charts.COLOURS[number],
+        marker=charts.MARKERS[number],
+        markersize=5,
+        linewidth=1.4,
+        elinewidth=1,
+        label=rows["label"].iloc[0].removeprefix("Judge: "),
+    )
+    axes.set_xticks(range(len(rows)), rows[name].astype(str))
+    axes.set_xlim(-0.4, len(rows) - 0.6)
+
+
+def _title(table: pd.DataFrame, metrics: list[str]) -> str:
+    if len(metrics) > 1:
+        return "judge ↑ (points)"
+    row = table[table["metric"] == metrics[0]].iloc[0]
+    return f"{row['label']} {'↑' if row['higher_is_better'] else '↓'}"
+
+
+def trust(table: pd.DataFrame, stem: Path) -> None:
+    """τ within samples, a line a metric, the most trusted on top."""
+    order = table[table["verdict"] == TRUTH].sort_values("within", ascending=False)
+    verdicts = [TRUTH, *JUDGE]
+    with charts.drawing():
+        figure = charts.new_figure(6.4, 1.4 + 0.42 * len(order))
+        axes = figure.add_subplot()
+        for number, verdict in enumerate(verdicts):
+            rows = table[table["verdict"] == verdict].set_index("metric").loc[order["metric"]]
+            found = rows["within"].to_numpy(float)
+            bounds = np.abs(rows[["within_lo", "within_hi"]].to_numpy(float).T - found)
+            axes.errorbar(
+                found,
+                np.arange(len(rows)) + 0.16 * (number - 1.5),
+                xerr=bounds,
+                fmt=charts.MARKERS[number],
+                color=charts.COLOURS[number],
+                markersize=5,
+                elinewidth=1,
+                label=verdict,
+            )
+        axes.set_yticks(range(len(order)), order["label"])
+        axes.set_ylim(len(order) - 0.5, -0.5)
+        axes.axvline(0, color=charts.SOFT, linewidth=1)
+        axes.set_xlabel("Kendall's τ-b with the judge's verdict, within samples", color=charts.INK)
+        charts.plain(axes, "both")
+        figure.legend(loc="outside upper center", ncols=len(verdicts), frameon=False)
+    charts.save(figure, stem, ("png",))
+
+
+def frames(workspace: Path, split: Split, rows: dict[str, list[str]], stem: Path) -> None:
+    """The first sample of each of some videos: input, what methods made of it, and target."""
+    chosen = split.samples.groupby("video_id", sort=False).head(1).head(EXAMPLES)
+    runs = {title: rows[row][0] for title, row in COLUMNS.items() if row in rows}
+    titles = ["Input", *runs, "Target"]
+    with charts.drawing():
+        figure = charts.new_figure(1.5 * len(titles) + 1, 1.5 * len(chosen) + 0.3)
+        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+        grid = figure.subplots(len(chosen), len(titles), squeeze=False)
+        for line, sample in zip(grid, chosen.to_dict("records"), strict=True):
+            made = workspace / "runs" / split.name
+            paths = [
+                split.frame_path(sample["input_frame"]),
+                *(made / run / "images" / f"{sample['sample_id']}.png" for run in runs.values()),
+                split.frame_path(sample["target_frame"]),
+            ]
+            for axes, path in zip(line, paths, strict=True):
+                axes.set_axis_off()
+                if path.is_file():
+                    axes.imshow(resize(read_rgb(path), (256, 256)))
+            label = "\n".join(wrap(sample["action"], 14))
+            line[0].text(-0.08, 0.5, label, transform=line[0].transAxes, ha="right", va="center")
+        for axes, title in zip(grid[0], titles, strict=True):
+            axes.set_title(title, color=charts.INK, fontsize=10, fontweight="bold")
+    charts.save(figure, stem, ("png",))
