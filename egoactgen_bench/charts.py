@@ -62,6 +62,7 @@ def save(figure: "Figure", stem: Path, formats: Sequence[str] = ("png", "svg")) 
         stream = io.BytesIO()
         with drawing():
             figure.savefig(stream, format=kind, metadata=_METADATA[kind])
+        figure.set_layout_engine("none")  # what it found for one format stands for all
         write_bytes(stem.with_name(f"{stem.name}.{kind}"), stream.getvalue())
 
 

@@ -28,6 +28,10 @@ class Workspace:
         """Where anything may be kept that can be computed again."""
         return self.root / "cache"
 
+    def dataset(self, name: str) -> Path:
+        """Where a data set that draws its own world keeps it."""
+        return self.root / "datasets" / name
+
     @property
     def splits(self) -> Path:
         return self.root / "splits"

@@ -33,6 +33,7 @@ def _root(
 def build() -> typer.Typer:
     """The program: the core commands in the order of the daily loop, then the plug-ins."""
     from egoactgen_bench.cli import (
+        demo,
         doctor,
         imagine,
         listing,
@@ -56,6 +57,7 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     for module in (
+        demo,
         prepare,
         train,
         run,

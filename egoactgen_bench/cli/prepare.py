@@ -1,6 +1,5 @@
 """`bench prepare-splits`."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from egoactgen_bench.cli.shared import (
     OverwriteOption,
     WorkspaceOption,
     current_workspace,
+    default_workers,
 )
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.options import parse_pairs
@@ -88,7 +88,7 @@ def prepare_splits(
     from egoactgen_bench.preparing.planning import open_dataset, plan_split
 
     source = open_dataset(dataset, annotations, videos, subset, parse_pairs(option or []))
-    workers = workers or min(_processors(), 16)
+    workers = workers or default_workers()
     only_count = list_videos or (dry_run and videos is None)
     with _world(source, limit, workers, with_videos=not (times_only or only_count)):
         plan = plan_split(
@@ -112,8 +112,8 @@ def _world(source: "Dataset", limit: int | None, workers: int, with_videos: bool
         yield
     elif with_videos:
         typer.echo(f"Drawing the world of {source.split_name} …", err=True)
-        folder = current_workspace().root / "datasets" / source.split_name
-        source.materialise(folder, limit, workers, with_videos=True)
+        folder = current_workspace().dataset(source.split_name)
+        source.materialise(folder, limit, workers, with_videos=True, progress=True)
         yield
     else:
         with TemporaryDirectory() as scratch:
@@ -189,11 +189,6 @@ def _reasons(plan: "Plan") -> dict[str, int]:
 def _echo_reasons(by_reason: dict[str, int]) -> None:
     for reason, count in by_reason.items():
         typer.echo(f"  {count:>7,} rejected: {reason}")
-
-
-def _processors() -> int:
-    """The processors that this process may use, which in a container are fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _count(count: int, noun: str) -> str:

@@ -20,6 +20,7 @@ from egoactgen_bench.cli.shared import (
     WeightsDirOption,
     WorkspaceOption,
     current_workspace,
+    terminal_width,
     words,
 )
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
@@ -124,6 +125,7 @@ def _report_nothing(job: "Job") -> int:
 def _report(scores: "Scores") -> int:
     """Print the table, what failed and what was left out."""
     from egoactgen_bench.scoring.protocols import left_out
+    from egoactgen_bench.scoring.terminal import text
 
     failed = scores.errors.groupby(["run", "sample_id", "code", "detail"], sort=False)["metric"]
     for (run, sample_id, code, detail), metrics in failed:
@@ -133,6 +135,6 @@ def _report(scores: "Scores") -> int:
         typer.echo(f"failed: {sentence}", err=True)
     if notice := left_out(scores.manifest["skipped_metrics"]):
         typer.echo(notice, err=True)
-    typer.echo((scores.folder / "table.md").read_text(encoding="utf-8"))
-    typer.echo(f"Scores in {scores.folder}")
+    typer.echo(text(scores, terminal_width()))
+    typer.echo(f"Scores in {scores.folder}: table.md has the table with each metric's signature.")
     return EXIT_DONE if scores.complete else EXIT_PARTIAL

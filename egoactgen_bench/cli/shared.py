@@ -1,5 +1,7 @@
 """The options that several commands have, and what they amount to."""
 
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -136,3 +138,14 @@ def words(option: str, text: str | None) -> list[str]:
     if text is not None and not found:
         raise BenchError(f"{option} '{text}' names nothing: give one name, or several as a,b,c.")
     return found
+
+
+def terminal_width() -> int:
+    """Letters in a line of the terminal, or of what stands for one."""
+    return shutil.get_terminal_size((120, 24)).columns
+
+
+def default_workers() -> int:
+    """As many as the processors that this process may use (in a container, few), up to 16."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return min(len(affinity(0)) if affinity else os.cpu_count() or 1, 16)

@@ -43,11 +43,17 @@ class Dataset(ABC):
         return f"{self.name}-{self.subset}"
 
     def materialise(  # noqa: B027
-        self, folder: Path, limit: int | None, workers: int, *, with_videos: bool
+        self,
+        folder: Path,
+        limit: int | None,
+        workers: int,
+        *,
+        with_videos: bool,
+        progress: bool = False,
     ) -> None:
         """Make annotations and videos in `folder`, before `clips`, where the data set `draws` them.
 
-        What an earlier call left in `folder` is used again.
+        What an earlier call left in `folder` is used again. `progress` shows a bar on a terminal.
         """
 
     def annotation_path(self) -> Path:

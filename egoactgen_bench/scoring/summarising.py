@@ -70,7 +70,7 @@ def tabulate(
 def _column(measurer: Measurer, outcome: Outcome, metric: Metric, notices: list[str]) -> Column:
     shape = len(measurer.samples), len(measurer.candidates)
     values, totals = np.full(shape, np.nan), np.full(shape[1], np.nan)
-    every = []
+    every, small = [], []
     for number, candidate in enumerate(measurer.candidates):
         positions, rows = measurer.rows(outcome, number, metric)
         every.append((positions, rows))
@@ -82,14 +82,16 @@ def _column(measurer: Measurer, outcome: Outcome, metric: Metric, notices: list[
                 )
             continue
         if len(rows) < metric.advised_samples:
-            notices.append(
-                f"warning: {metric.name} of '{candidate.name}' stands on {len(rows)} samples; "
-                f"below {metric.advised_samples} it is biased and noisy."
-            )
+            small.append(f"{len(rows)} of '{candidate.name}'")
         if metric.per_sample:
             values[positions, number] = rows[:, 0]
         totals[number] = metric.summarise(
             np.asarray(rows) if metric.per_sample else cast(Any, rows)
+        )
+    if small:
+        notices.append(
+            f"warning: {metric.name} is biased and noisy below {metric.advised_samples} samples, "
+            f"and here are {', '.join(small)}."
         )
     counts = np.array([len(positions) for positions, _ in every])
     return Column(metric, metric.signature(), values, totals, counts, every)

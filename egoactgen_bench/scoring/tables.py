@@ -29,6 +29,7 @@ class Table:
     rows: list[tuple[str, str, list[Cell]]]  # run, n, cells
     published: list[tuple[str, str, list[Cell]]]
     notes: list[str]
+    signatures: list[str]
 
 
 def layout(scores: Scores) -> Table:
@@ -47,7 +48,8 @@ def layout(scores: Scores) -> Table:
         for row in scores.manifest["published"]
         if metrics.keys() & row.keys()
     ]
-    return Table(headings, rows, published, _notes(scores))
+    signatures = [about["signature"] for about in metrics.values()]
+    return Table(headings, rows, published, _notes(scores), signatures)
 
 
 def markdown(scores: Scores, title: str = "") -> str:
@@ -65,7 +67,8 @@ def markdown(scores: Scores, title: str = "") -> str:
     ]
     for name, n, cells in table.rows + table.published:
         lines.append(_line([_plain(name), n, *map(_markdown_cell, cells)]))
-    return "\n".join([*lines, "", *(f"- {note}" for note in table.notes)]) + "\n"
+    below = [*table.notes, *(f"`{signature}`" for signature in table.signatures)]
+    return "\n".join([*lines, "", *(f"- {note}" for note in below)]) + "\n"
 
 
 def latex(scores: Scores) -> str:
@@ -86,7 +89,7 @@ def latex(scores: Scores) -> str:
         *map(_latex_row, table.published),
         "\\bottomrule",
         "\\end{tabular}",
-        *(f"% {note}" for note in table.notes),
+        *(f"% {note}" for note in [*table.notes, *table.signatures]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -160,7 +163,6 @@ def _notes(scores: Scores) -> list[str]:
     notes += [f"Not computed: {why}" for why in manifest["failed_metrics"].values()]
     if len(scores.errors):
         notes.append(f"{len(scores.errors)} values could not be computed: see errors.csv.")
-    notes += [f"`{about['signature']}`" for about in scores.metrics.values()]
     return notes
 
 

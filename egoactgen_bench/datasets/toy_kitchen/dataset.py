@@ -63,7 +63,13 @@ class ToyKitchen(Dataset):
         return self.options == self.Options()
 
     def materialise(
-        self, folder: Path, limit: int | None, workers: int, *, with_videos: bool
+        self,
+        folder: Path,
+        limit: int | None,
+        workers: int,
+        *,
+        with_videos: bool,
+        progress: bool = False,
     ) -> None:
         """Draw as many clips as are wanted, by default 32, or 4,096 to train on.
 
@@ -72,9 +78,9 @@ class ToyKitchen(Dataset):
         videos = -(-(limit or DEFAULT_CLIPS[self.subset]) // CLIPS_PER_VIDEO)
         if with_videos:
             if self.subset == "train":
-                photograph_all(folder, self.subset, videos, workers, self.options.cue)
+                photograph_all(folder, self.subset, videos, workers, self.options.cue, progress)
             else:
-                film(folder, self.subset, videos, workers)
+                film(folder, self.subset, videos, workers, progress)
         annotate(folder, self.subset, videos, self.options.cue)
         self._folder = folder
         self._truth = read_json(folder / "truth.json")

@@ -4,11 +4,13 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+
+from tqdm import tqdm
 
 from egoactgen_bench.datasets.toy_kitchen.annotations import epic_rows, fho_video, truth
 from egoactgen_bench.datasets.toy_kitchen.motion import (
@@ -43,24 +45,29 @@ def video_clips(subset: str, number: int, cue: Cue = "weak") -> list[Clip]:
     return [sample_clip(random, kitchen, cue) for _ in range(CLIPS_PER_VIDEO)]
 
 
-def film(folder: Path, subset: str, videos: int, workers: int = 1) -> None:
+def film(folder: Path, subset: str, videos: int, workers: int = 1, progress: bool = False) -> None:
     """Film what is not there yet of the first `videos` videos: `full_scale/<uid>.mp4`.
 
     A cue's films are every cue's.
     """
     missing = [n for n in range(videos) if not _video_path(folder, subset, n).is_file()]
-    _each(_film, folder, subset, missing, workers)
+    _each(_film, folder, subset, missing, workers, progress)
 
 
 def photograph_all(
-    folder: Path, subset: str, videos: int, workers: int = 1, cue: Cue = "weak"
+    folder: Path,
+    subset: str,
+    videos: int,
+    workers: int = 1,
+    cue: Cue = "weak",
+    progress: bool = False,
 ) -> None:
     """The two frames of each clip without the film between them: `stills/<uid>_<frame>.png`.
 
     A clip costs a ninth of its film's time.
     """
     missing = [n for n in range(videos) if not _stills(folder, subset, n, cue)[-1].is_file()]
-    _each(partial(_photograph, cue=cue), folder, subset, missing, workers)
+    _each(partial(_photograph, cue=cue), folder, subset, missing, workers, progress)
 
 
 def still_path(folder: Path, uid: str, frame: int) -> Path:
@@ -85,16 +92,21 @@ def _each(
     subset: str,
     numbers: list[int],
     workers: int,
+    progress: bool,
 ) -> None:
     """`do` for each video of these numbers, in processes of their own."""
-    if workers <= 1 or len(numbers) <= 1:
-        for number in numbers:
-            do(folder, subset, number)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(do, folder, subset, number) for number in numbers]
-        for job in jobs:
-            job.result()
+    quiet = None if progress else True  # None: unless it is no terminal
+    with tqdm(total=len(numbers), unit="video", disable=quiet, leave=False) as bar:
+        if workers <= 1 or len(numbers) <= 1:
+            for number in numbers:
+                do(folder, subset, number)
+                bar.update()
+            return
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            jobs = [pool.submit(do, folder, subset, number) for number in numbers]
+            for job in as_completed(jobs):
+                job.result()
+                bar.update()
 
 
 def _video_path(folder: Path, subset: str, number: int) -> Path:

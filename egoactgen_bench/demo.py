@@ -1,0 +1,145 @@
+"""What `bench demo` does: the whole loop on the toy kitchen, stage after stage in one process.
+
+Each step is the stage that its own command runs, so that what an earlier call left is kept.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from egoactgen_bench.preparing import stage as preparing
+from egoactgen_bench.preparing.planning import open_dataset, plan_split
+from egoactgen_bench.reporting import building as reporting
+from egoactgen_bench.running import stage as running
+from egoactgen_bench.runs import load_run
+from egoactgen_bench.scores import Scores, load_scores
+from egoactgen_bench.scoring import stage as scoring
+from egoactgen_bench.splits import Split, load_split
+from egoactgen_bench.user_study.export import export
+from egoactgen_bench.user_study.plan import Options as StudyOptions
+from egoactgen_bench.user_study.sampling import choose_examples
+from egoactgen_bench.workspace import Workspace
+
+DATASET = "toy-kitchen"
+METHODS = ("lego", "ip2p", "sdedit", "proxedit")
+REFERENCE = "copy-input"
+PROTOCOL = "standard"
+EXAMPLES = 6  # samples in the figure on the report
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A demonstration in a workspace; `name` is its split's, apart from others of the data."""
+
+    place: Workspace
+    name: str = "demo"
+    clips: int = 32
+    seed: int = 0
+    steps: int | None = None  # of each method; None: their own
+    workers: int = 1
+    device: str = "auto"
+    overwrite: bool = False
+
+    @property
+    def split(self) -> Split:
+        return load_split(self.place.split(self.name))
+
+    @property
+    def scores(self) -> Scores:
+        return load_scores(self.place.scores(self.name, PROTOCOL))
+
+    @property
+    def page(self) -> Path:
+        return self.place.report(self.name) / "index.html"
+
+    @property
+    def study(self) -> Path:
+        return self.place.study(f"{self.name}-best-of")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a step has to say, and whether all that it was asked for is there."""
+
+    notices: list[str] = field(default_factory=list)
+    complete: bool = True
+
+
+Step = Callable[[Demo], Told]
+
+
+def steps(demo: Demo) -> list[tuple[str, Step]]:
+    """The demonstration in order: what each step does, in words, and the step."""
+    return [
+        (f"Draw and prepare {demo.clips} clips of the toy kitchen", prepare),
+        *((f"Run {method}", partial(run, method)) for method in METHODS),
+        (f"Score the runs beside the reference {REFERENCE}", score),
+        ("Export a study that asks people which frame is best", export_study),
+        ("Write the report", report),
+    ]
+
+
+def prepare(demo: Demo) -> Told:
+    """Film the clips and extract their frames."""
+    source = open_dataset(DATASET)
+    world = demo.place.dataset(source.split_name)
+    source.materialise(world, demo.clips, demo.workers, with_videos=True, progress=True)
+    done = preparing.prepare(
+        plan_split(source, name=demo.name, limit=demo.clips),
+        demo.place.split(demo.name),
+        workers=demo.workers,
+        overwrite=demo.overwrite,
+    )
+    lost = [f"{count} samples without frames: {code}" for code, count in done.failures.items()]
+    return Told(lost, complete=not lost)
+
+
+def run(method: str, demo: Demo) -> Told:
+    """Make a method's images with its defaults."""
+    job = running.prepare(
+        method,
+        demo.split,
+        demo.place.run(demo.name, method),
+        models=demo.place.models,
+        cache=demo.place.cache,
+        options={} if demo.steps is None else {"steps": demo.steps},
+        seed=demo.seed,
+        device=demo.device,
+    )
+    done = running.execute(job, demo.overwrite, progress=True)
+    failed = [f"failed: {row.sample_id}: {row.status}" for row in done.failed.itertuples()]
+    return Told([*failed, *job.method.notices()], complete=not failed)
+
+
+def score(demo: Demo) -> Told:
+    """Score the methods' runs by all metrics that can be computed."""
+    job = scoring.prepare(
+        demo.split,
+        [load_run(demo.place.run(demo.name, method)) for method in METHODS],
+        demo.place.scores(demo.name, PROTOCOL),
+        workspace=demo.place.root,
+        protocol=PROTOCOL,
+        references=[REFERENCE],
+        device=demo.device,
+        overwrite=demo.overwrite,
+    )
+    scores = scoring.execute(job, progress=True)
+    return Told(complete=scores is not None and scores.complete)
+
+
+def export_study(demo: Demo) -> Told:
+    """Write the batch of a best-of study; a quarter of the clips is left for its instructions."""
+    options = StudyOptions(examples=demo.clips - demo.clips // 4, seed=demo.seed)
+    _, plan = export(
+        demo.place, demo.name, options, METHODS, out=demo.study, overwrite=demo.overwrite
+    )
+    return Told(plan.notices())
+
+
+def report(demo: Demo) -> Told:
+    """Write the page, on it a figure of some samples."""
+    split = demo.split
+    ids = choose_examples(split.samples, EXAMPLES, demo.seed)
+    made = reporting.report(split, demo.place.root, demo.page.parent, ids=ids, progress=True)
+    return Told(made.notices)

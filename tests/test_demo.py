@@ -1,0 +1,82 @@
+"""The whole loop in one command: what it leaves, prints, and does when it is called again."""
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from egoactgen_bench import demo
+from egoactgen_bench.datasets.toy_kitchen import world
+
+METHODS = {"lego", "ip2p", "sdedit", "proxedit"}
+CALL = ("demo", "--clips", 2, "--steps", 1, "--workers", 1)
+
+
+def content(workspace: Path) -> dict[str, str]:
+    """Every file's hash, but for what may be computed again and the manifest that has a time."""
+    return {
+        path.relative_to(workspace).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in workspace.rglob("*")
+        if path.is_file() and path.name != "score.json" and "cache" not in path.parts
+    }
+
+
+def interrupted(asked: demo.Demo) -> demo.Told:
+    raise KeyboardInterrupt
+
+
+def test_interrupted_then_whole(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(world, "CLIPS_PER_VIDEO", 2)  # a film of two clips takes half the time
+    with monkeypatch.context() as patch:
+        patch.setattr(demo, "report", interrupted)
+        stopped = bench(*CALL)
+    assert (stopped.status, stopped.out) == (130, "")
+    workspace = tmp_path / "workspace"
+    before = content(workspace)
+    assert {path.split("/")[0] for path in before} == {
+        *("datasets", "models", "splits", "runs", "scores", "studies")
+    }
+
+    result = bench(*CALL)
+    assert result.status == 0, result.err
+    after = content(workspace)
+    assert {path: after[path] for path in before} == before
+
+    assert "[1/8]" in result.err and "[8/8] Write the report" in result.err
+    page = workspace / "reports/demo/index.html"
+    assert result.out.splitlines()[-2:] == [
+        f"Study in {workspace / 'studies/demo-best-of'}: open preview.html in a browser.",
+        f"Report in {page}: open it in a browser.",
+    ]
+    assert "figures/examples.svg" in page.read_text()
+    assert (page.parent / "figures/examples.png").is_file()
+
+    summary = pd.read_csv(workspace / "scores/demo/standard/summary.csv", index_col="run")
+    assert set(summary.index) == {*METHODS, "copy-input"}
+    assert (summary["n"] == 2).all()
+    line = next(line for line in result.out.splitlines() if line.startswith("PSNR ↑"))
+    assert f"{summary.loc['copy-input', 'psnr']:.2f}" in line.split()
+    assert {"judge", "egovlp", "clip", "fid", "lpips", "blip_b"} <= set(summary)
+    key = pd.read_csv(workspace / "studies/demo-best-of/key.csv")
+    assert set(key["run"]) == METHODS
+
+
+def test_status_tells_of_failures(bench, monkeypatch):
+    """A step that is not whole is named, the others are done, and the status is 1."""
+    told = demo.Told(["failed: one sample"], complete=False)
+    monkeypatch.setattr(demo, "steps", lambda asked: [("Fail", lambda asked: told)])
+    monkeypatch.setattr(demo.Demo, "scores", "scores")
+    monkeypatch.setattr("egoactgen_bench.scoring.terminal.text", lambda scores, width: "a table")
+    result = bench(*CALL)
+    assert (result.status, result.out.splitlines()[0]) == (1, "a table")
+    assert "failed: one sample" in result.err
+
+
+def test_another_demo_needs_a_name_of_its_own(bench, drawn_split):
+    """A split that a user prepared is never replaced."""
+    result = bench(*CALL, "--name", drawn_split.name)
+    assert result.status == 2
+    assert "holds a split with dataset = drawn" in result.err
+    assert "--name" in result.err
+    wrong = bench(*CALL, "--name", "../demo")
+    assert (wrong.status, "no safe file name" in wrong.err) == (2, True)
