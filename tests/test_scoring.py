@@ -15,6 +15,7 @@ from drawn_metrics import Counting, Spread, named
 from drawn_runs import contents, damage, in_process, scores_folder
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.scoring.stage import score
+from egoactgen_bench.scoring.terminal import text
 from egoactgen_bench.splits import Split, load_split
 
 
@@ -147,6 +148,24 @@ def test_two_processes_find_what_one_finds(drawn_split, runs, tmp_path):
     assert contents(tmp_path / "stale") != contents(alone.folder)
     in_two_processes(tmp_path / "anew", workspace, "--overwrite")
     assert contents(tmp_path / "anew") == contents(alone.folder)
+
+
+def test_table_for_terminals(drawn_split, runs, tmp_path):
+    scores = in_process(drawn_split, tmp_path / "out", metrics=["psnr", "ssim"])
+    head, _, *lines = text(scores, 80).splitlines()
+    assert head == "drawn-val, protocol standard"
+    assert lines[0].split() == ["far", "near"]
+    cells = lines[1].split()
+    for run, value in zip(("far", "near"), (cells[2], cells[4 + ("*" in cells)]), strict=True):
+        assert value == f"{scores.summary.set_index('run').loc[run, 'psnr']:.2f}"
+    assert lines[1].endswith("•")
+    assert [line.split()[0] for line in lines[1:4]] == ["PSNR", "SSIM", "samples"]
+    narrow = text(scores, 30).splitlines()
+    assert [line.split() for line in narrow if "far" in line or "near" in line] == [
+        ["far"],
+        ["near"],
+    ]
+    assert sum(line.startswith("PSNR ↑") for line in narrow) == 2
 
 
 def test_published_rows_stand_beside_their_own_protocol_only(drawn_split, runs, tmp_path):

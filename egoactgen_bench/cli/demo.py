@@ -45,7 +45,8 @@ def demo(
 ) -> int:
     """See the whole loop, all methods, on the toy kitchen: table, report and study in minutes.
 
-    It needs no data, no download and no GPU; an interrupted call goes on where it was.
+    It needs no data, no download and no GPU; an interrupted call goes on where it was. Its split,
+    runs and scores are those of any other: `bench report --split demo --ids A,B` works on them.
     """
     check_name(name)
     from egoactgen_bench.demo import Demo, steps

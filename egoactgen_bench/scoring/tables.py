@@ -9,6 +9,11 @@ import pandas as pd
 from egoactgen_bench.scores import Scores
 
 SIGNIFICANT = 0.05
+WORSE = (
+    "significantly worse than the best (paired permutation test, clustered by video, "
+    f"Holm-corrected, p < {SIGNIFICANT})."
+)
+MARKS = f"Best in bold; * {WORSE}"
 
 
 @dataclass(frozen=True)
@@ -152,8 +157,7 @@ def _notes(scores: Scores) -> list[str]:
         f"± half the 95 % interval ({bootstrap['draws']} bootstrap draws, clustered by video)."
         if bootstrap["draws"]
         else "No intervals were asked for.",
-        "Best in bold; * significantly worse than the best (paired permutation test, clustered by "
-        "video, Holm-corrected, p < 0.05).",
+        MARKS,
     ]
     if any(about["primary"] for about in scores.metrics.values()):
         notes.append("★ the paper's primary metrics.")

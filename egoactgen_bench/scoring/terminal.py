@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from egoactgen_bench.scores import Scores
-from egoactgen_bench.scoring.tables import Cell, layout
+from egoactgen_bench.scoring.tables import MARKS, WORSE, Cell, layout
 
-BEST, WORSE = "•", "*"
 GAP = "  "
-LEGEND = f"{BEST} best, {WORSE} significantly worse than the best (paired test, Holm-corrected)."
+LEGEND = f"• best, * {WORSE}"
 
 
 def text(scores: Scores, width: int = 100) -> str:
@@ -25,7 +24,7 @@ def text(scores: Scores, width: int = 100) -> str:
     while columns:
         shown, columns = _fitting(columns, width - len(first[0]))
         lines += ["", *(GAP.join(row).rstrip() for row in zip(first, *shown, strict=True))]
-    notes = [LEGEND if "Best in bold" in note else note for note in table.notes]
+    notes = [LEGEND if note == MARKS else note for note in table.notes]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 
@@ -43,7 +42,7 @@ def _fitting(columns: list[list[str]], width: int) -> tuple[list[list[str]], lis
 def _in_line(cell: Cell) -> str:
     """Value, margin and mark of a cell."""
     margin = f" ±{cell.margin}" if cell.margin else ""
-    mark = BEST if cell.best else WORSE if cell.worse else " "
+    mark = "•" if cell.best else "*" if cell.worse else " "
     return f"{cell.text}{margin} {mark}"
 
 
