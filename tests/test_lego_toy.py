@@ -102,7 +102,7 @@ def test_untrained_llava_reads_its_words_and_its_tower_learns(tmp_path):
     frames = torch.randn(len(clips), 3, 64, 64, generator=torch.Generator().manual_seed(0))
     model = vllm.model.model.vision_tower
     before = {name: weight.clone() for name, weight in model.named_parameters()}
-    tower.teach(model, frames, facts, seed=0, steps=2, progress=False)
+    tower.teach(model, frames, facts, seed=0, steps=2)
     changed = [name for name, weight in model.named_parameters() if (weight != before[name]).any()]
     assert any("layers.0" in name for name in changed)
     assert not model.training

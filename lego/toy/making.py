@@ -40,7 +40,11 @@ def make(
     card = {
         "about": "LLaVA of the toy kitchen, to be tuned; its tower was taught what frames show",
         "data": f"{len(frames):,} frames of {split.name}",
-        "tower": taught,
+        "tower": {
+            "steps": taught.course.steps,
+            "cpu_seconds": taught.seconds,
+            "loss": taught.loss,
+        },
         "seed": seed,
         "versions": versions(["torch", "transformers"]),
     }

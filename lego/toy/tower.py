@@ -4,49 +4,36 @@ It stands in for CLIP's training on the world's pictures: in tuning the tower is
 paper, and a tower that has seen nothing would leave the language model blind.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from egoactgen_bench.seeds import derive_seed, seeded
+from egoactgen_bench.toy_models.fitting import Course, Fitted, drawn_batch, fit
 from lego.toy.facts import Facts, Reader
 
-STEPS, BATCH, RATE = 2000, 64, 1e-3
+STEPS = 2000
 
 
-def teach(
-    tower: Any, frames: Tensor, facts: Facts, seed: int, steps: int = STEPS, progress: bool = True
-) -> dict[str, float]:
-    """Fit a CLIPVisionModel to the facts of normalised frames (n, 3, S, S); AdamW, one cycle.
+def teach(tower: Any, frames: Tensor, facts: Facts, seed: int, steps: int = STEPS) -> Fitted:
+    """Fit a CLIPVisionModel to the facts of normalised frames (n, 3, S, S).
 
     What is read is the mean of the patches that LLaVA sees, those of the last layer but one.
     """
-    from tqdm import trange
-
+    course = Course(steps, rate=1e-3)
     with seeded(derive_seed(seed, "tower")):
         reader = Reader(tower.config.hidden_size)
-        parameters = [*tower.parameters(), *reader.parameters()]
-        optimizer = torch.optim.AdamW(parameters, RATE, weight_decay=0.02)
-        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, steps, pct_start=0.1)
-        tower.requires_grad_(True).train()
-        start, recent = time.process_time(), 0.0
-        with trange(steps, unit="step", disable=None if progress else True) as bar:
-            for _ in bar:
-                chosen = torch.randint(len(frames), (BATCH,))
-                loss = reader.loss(summary(tower, frames[chosen]), facts[chosen])
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                nn.utils.clip_grad_norm_(parameters, 1.0)
-                optimizer.step()
-                cycle.step()
-                recent += 0.02 * (loss.item() - recent)
-                bar.set_postfix(loss=f"{recent:.3f}", refresh=False)
-        tower.eval().requires_grad_(False)
-    return {"steps": steps, "cpu_seconds": time.process_time() - start, "loss": recent}
+
+        def step(_: int) -> Tensor:
+            chosen = drawn_batch(len(frames), course.batch)
+            return reader.loss(summary(tower, frames[chosen]), facts[chosen])
+
+        tower.requires_grad_(True)
+        fitted = fit(nn.ModuleList([tower, reader]), step, course)
+        tower.requires_grad_(False)
+    return fitted
 
 
 def summary(tower: Any, frames: Tensor) -> Tensor:
