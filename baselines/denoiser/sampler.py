@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from baselines.denoiser.attention import prepare
+from baselines.denoiser.attention import Prepared, prepare
 from baselines.denoiser.schedule import ancestral_step, sigmas, time_of
 
 Denoise = Callable[[Tensor, Tensor], Tensor]  # (B, C, h, w) at a scalar σ → the denoised x_0
@@ -26,32 +26,17 @@ def guided(
     `image`: (B, C, h, w) latent of X; `context`: (B, L, width); `null`: (1, L, width). It forms
     x_0(∅,∅) + s_T (x_0(X,C) − x_0(X,∅)) + s_I (x_0(X,∅) − x_0(∅,∅)): equal to the formula on ε.
     """
-    if text_scale == image_scale == 1:
-        return _unguided(unet, image, context)
+    context, null = context.to(unet.dtype), null.to(unet.dtype)
+    if text_scale == image_scale == 1:  # what the formula leaves then is a third of the work
+        prepared = prepare(unet, context, context[:1], nulls=0)
+        return _denoiser(unet, prepared, 1, lambda full: full, image)
+
+    def combined(full: Tensor, picture: Tensor, empty: Tensor) -> Tensor:
+        return empty + text_scale * (full - picture) + image_scale * (picture - empty)
+
     images = torch.cat([image, image, torch.zeros_like(image)])
-    prepared = prepare(unet, context.to(unet.dtype), null.to(unet.dtype), nulls=2 * len(image))
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        scaled = (x / (sigma**2 + 1).sqrt()).repeat(3, 1, 1, 1)
-        inputs = torch.cat([scaled, images], dim=1).to(unet.dtype)
-        noise = unet(inputs, time_of(sigma), encoder_hidden_states=prepared).sample.float()
-        full, picture, empty = noise.chunk(3)
-        combined = empty + text_scale * (full - picture) + image_scale * (picture - empty)
-        return x - sigma * combined
-
-    return denoise
-
-
-def _unguided(unet: Any, image: Tensor, context: Tensor) -> Denoise:
-    """What the formula leaves at scales of 1: a third of the work."""
-    prepared = prepare(unet, context.to(unet.dtype), context[:1].to(unet.dtype), nulls=0)
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        inputs = torch.cat([x / (sigma**2 + 1).sqrt(), image], dim=1).to(unet.dtype)
-        noise = unet(inputs, time_of(sigma), encoder_hidden_states=prepared).sample.float()
-        return x - sigma * noise
-
-    return denoise
+    prepared = prepare(unet, context, null, nulls=2 * len(image))
+    return _denoiser(unet, prepared, 3, combined, images)
 
 
 def text_guided(unet: Any, context: Tensor, null: Tensor, scale: float) -> Denoise:
@@ -60,12 +45,28 @@ def text_guided(unet: Any, context: Tensor, null: Tensor, scale: float) -> Denoi
     `context`: (B, L, width); `null`: (1, L, width). It forms x_0(∅) + s (x_0(C) − x_0(∅)).
     """
     prepared = prepare(unet, context.to(unet.dtype), null.to(unet.dtype), nulls=len(context))
+    return _denoiser(unet, prepared, 2, lambda full, empty: empty + scale * (full - empty))
+
+
+def _denoiser(
+    unet: Any,
+    prepared: Prepared,
+    parts: int,
+    combine: Callable[..., Tensor],
+    images: Tensor | None = None,
+) -> Denoise:
+    """x_0 by the noise that `combine` makes of `parts` conditionings, all in one UNet call.
+
+    `images`: (parts · B, C, h, w) latents for a UNet that takes them beside the noisy ones.
+    """
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        scaled = (x / (sigma**2 + 1).sqrt()).repeat(2, 1, 1, 1).to(unet.dtype)
-        noise = unet(scaled, time_of(sigma), encoder_hidden_states=prepared).sample.float()
-        full, empty = noise.chunk(2)
-        return x - sigma * (empty + scale * (full - empty))
+        inputs = (x / (sigma**2 + 1).sqrt()).repeat(parts, 1, 1, 1)
+        if images is not None:
+            inputs = torch.cat([inputs, images], dim=1)
+        inputs = inputs.to(unet.dtype)
+        noise = unet(inputs, time_of(sigma), encoder_hidden_states=prepared).sample.float()
+        return x - sigma * combine(*noise.chunk(parts))
 
     return denoise
 
