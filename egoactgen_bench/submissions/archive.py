@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,6 +145,6 @@ def _copy(archive: zipfile.ZipFile, name: str, folder: Path | None) -> str | Non
                 while block := stream.read(CHUNK):
                     digest.update(block)
                     copy.write(block)
-    except (zipfile.BadZipFile, zipfile.zlib.error, EOFError, NotImplementedError):  # type: ignore[attr-defined]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
         return None
     return digest.hexdigest()
