@@ -6,6 +6,7 @@ import pytest
 
 from drawn_metrics import Failing, Spread, Weighty, named
 from drawn_runs import damage, in_process, scores_folder, write_run
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import write_csv
 
 
@@ -96,7 +97,11 @@ def test_scores_stay_where_no_metric_can_be_computed(bench, drawn_split, runs):
     result = bench("score", "--metrics", named(Weighty))
     assert result.status == 1
     assert "bench models fetch weighty.safetensors" in result.err
-    assert "No metric can be computed" in result.err
+    assert result.err.endswith(
+        f"No metric can be computed; what {table.parent} holds stays as it is.\n"
+    )
+    with pytest.raises(BenchError, match="No metric can be computed.*bench models fetch weighty"):
+        in_process(drawn_split, table.parent, metrics=[named(Weighty)])
     assert table.read_text() == before
 
 

@@ -72,7 +72,7 @@ def score(
 ) -> int:
     """Score runs against the split's target frames; an interrupted call goes on where it was."""
     from egoactgen_bench.runs import load_run
-    from egoactgen_bench.scoring.stage import estimate, execute, prepare
+    from egoactgen_bench.scoring.stage import estimate, execute, nothing_to_measure, prepare
     from egoactgen_bench.splits import load_split
 
     place = current_workspace()
@@ -100,8 +100,8 @@ def score(
         typer.echo(estimate(job))
         typer.echo("Nothing was done (--dry-run).")
         return EXIT_DONE
-    if not job.selection.metrics:
-        return _report_nothing(job)
+    if nothing := nothing_to_measure(job):
+        return _report_nothing(job, nothing)
     scores = execute(job, progress=True)
     return EXIT_DONE if scores is None else _report(scores)
 
@@ -114,11 +114,11 @@ def run_folder(name: str, split: str) -> Path:
     return current_workspace().find_run(split, name)
 
 
-def _report_nothing(job: "Job") -> int:
-    """Say why no metric can be computed; an earlier table is not replaced by an empty one."""
+def _report_nothing(job: "Job", nothing: str) -> int:
+    """Say why no metric can be computed."""
     for sentence in job.selection.failed.values():
         typer.echo(f"failed: {sentence}", err=True)
-    typer.echo(f"No metric can be computed; what {job.folder} holds stays as it is.", err=True)
+    typer.echo(nothing, err=True)
     return EXIT_PARTIAL
 
 

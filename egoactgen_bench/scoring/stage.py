@@ -139,9 +139,14 @@ def prepare(
 
 
 def execute(job: Job, progress: bool = False) -> Scores | None:
-    """Measure, summarise and write a settled scoring; None in all processes but the first."""
+    """Measure, summarise and write a settled scoring; None in all processes but the first.
+
+    Where no metric can be computed it is a `BenchError`, and an older table stays as it is.
+    """
     from tqdm import tqdm
 
+    if nothing := nothing_to_measure(job):
+        raise BenchError(" ".join([nothing, *job.selection.failed.values()]))
     start = time.monotonic()
     own = job.share.of_rank(job.measurer.batches)
     quiet = not progress or job.share.rank != 0
@@ -171,6 +176,13 @@ def execute(job: Job, progress: bool = False) -> Scores | None:
         "versions": provenance.versions(_packages(job)),
     }
     return _write(job, manifest, tables)
+
+
+def nothing_to_measure(job: Job) -> str:
+    """A sentence where no metric can be computed, else none."""
+    if job.selection.metrics:
+        return ""
+    return f"No metric can be computed; what {job.folder} holds stays as it is."
 
 
 def _write(job: Job, manifest: dict[str, Any], tables: Tables) -> Scores:
