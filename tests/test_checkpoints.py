@@ -13,6 +13,7 @@ import torch
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.checkpoints import Foreign, read_checkpoint
+from egoactgen_bench.weights.stored import load_network, write_tensors
 
 
 class Attack:
@@ -128,3 +129,14 @@ def test_broken_files_are_one_sentence(tmp_path):
     torch.save([1], tmp_path / "list.pth")
     with pytest.raises(BenchError, match="holds a list"):
         read_checkpoint(tmp_path / "list.pth")
+
+
+def test_tensors_of_another_network_are_one_sentence(tmp_path):
+    path = tmp_path / "other.safetensors"
+    write_tensors(path, {"weight": torch.ones(3, 2), "more": torch.ones(1)})
+    with pytest.raises(BenchError, match=r"other.safetensors does not fit the line: .*more"):
+        load_network(torch.nn.Linear(2, 3), path, "the line", "cpu")
+    write_tensors(path, {"weight": torch.ones(3, 2), "bias": torch.zeros(3)})
+    network = load_network(torch.nn.Linear(2, 3), path, "the line", "cpu")
+    assert not network.training
+    assert network(torch.ones(1, 2)).tolist() == [[2, 2, 2]]

@@ -100,7 +100,7 @@ def test_scores_stay_where_no_metric_can_be_computed(bench, drawn_split, runs):
     assert result.err.endswith(
         f"No metric can be computed; what {table.parent} holds stays as it is.\n"
     )
-    with pytest.raises(BenchError, match="No metric can be computed.*bench models fetch weighty"):
+    with pytest.raises(BenchError, match=r"No metric can be computed.*bench models fetch weighty"):
         in_process(drawn_split, table.parent, metrics=[named(Weighty)])
     assert table.read_text() == before
 

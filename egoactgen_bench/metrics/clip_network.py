@@ -22,6 +22,7 @@ from egoactgen_bench.metrics.batch import Extractor, Size
 from egoactgen_bench.metrics.tensors import evaluating, normalise, unit_tensor
 from egoactgen_bench.provenance import content_digest
 from egoactgen_bench.weights.checkpoints import read_checkpoint
+from egoactgen_bench.weights.stored import must_fit
 
 HEAD_WIDTH = 64
 NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")
@@ -117,12 +118,9 @@ def load_clip(weights: Path, device: str = "cpu", activation: Activation = "quic
     """
     if weights.is_dir():
         return _load_folder(weights).to(device)
-    try:
+    with must_fit(weights, "OpenAI's CLIP"):
         state = {name: tensor.float() for name, tensor in _read(weights).items()}
         return build_clip(state, activation).to(device)
-    except (KeyError, RuntimeError) as error:
-        detail = " ".join(str(error).split())[:300]
-        raise BenchError(f"{weights} does not fit OpenAI's CLIP: {detail}.") from None
 
 
 def _load_folder(folder: Path) -> CLIP:

@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import Inception3
 
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.batch import Extractor, Size
 from egoactgen_bench.metrics.tensors import evaluating, placed
 from egoactgen_bench.provenance import content_digest
 from egoactgen_bench.weights.checkpoints import read_checkpoint
+from egoactgen_bench.weights.stored import must_fit
 
 Mode = Literal["clean", "legacy_pytorch"]
 
@@ -84,13 +84,10 @@ def build_fid_inception(state: dict[str, Tensor]) -> FidInception:
 
 @functools.cache
 def _load(weights: Path, mode: Mode, device: str) -> Any:
-    try:
+    with must_fit(weights, "FID's Inception"):
         if mode == "clean":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
                 # clean-fid names the file by itself.
                 return InceptionV3W(str(weights.parent), download=False).eval().to(device)
         return placed(build_fid_inception(read_checkpoint(weights)), device)
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())[:300]
-        raise BenchError(f"{weights} does not fit FID's Inception: {detail}.") from None

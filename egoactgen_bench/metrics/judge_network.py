@@ -18,11 +18,10 @@ from torch import Tensor, nn
 from egoactgen_bench import images
 from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS
 from egoactgen_bench.datasets.toy_kitchen.scene import HANDS
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.judge import NOTHING
 from egoactgen_bench.metrics.tensors import evaluating
 from egoactgen_bench.weights import toy
-from egoactgen_bench.weights.stored import read_tensors
+from egoactgen_bench.weights.stored import load_network
 
 SIZE = 64  # pixels of a side
 VERDICTS = (NOTHING, *sorted(ACTIONS))
@@ -74,9 +73,9 @@ def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) ->
 class Judge:
     """A trained judge."""
 
-    def __init__(self, network: JudgeNetwork, device: str = "cpu") -> None:
-        self.network = network.requires_grad_(False).eval().to(device)
-        self.device = device
+    def __init__(self, network: JudgeNetwork) -> None:
+        self.network = network
+        self.device = network.place.weight.device
 
     @evaluating()
     def read(self, before: Sequence[Image.Image], after: Sequence[Image.Image]) -> list[Verdict]:
@@ -105,10 +104,4 @@ def _pixels(frame: Image.Image) -> NDArray[np.uint8]:
 def load_judge(weights: Path | None = None, device: str = "cpu") -> Judge:
     """The judge of a safetensors file, by default the one that is shipped."""
     path = weights or toy.JUDGE
-    network = JudgeNetwork()
-    try:
-        network.load_state_dict(read_tensors(path))
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())[:300]
-        raise BenchError(f"{path} does not fit the judge's network: {detail}.") from None
-    return Judge(network, device)
+    return Judge(load_network(JudgeNetwork(), path, "the judge's network", device))

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.batch import Size
 from egoactgen_bench.metrics.tensors import evaluating, placed, resize_bilinear, unit_tensor
 from egoactgen_bench.weights.checkpoints import read_checkpoint
+from egoactgen_bench.weights.stored import must_fit
 
 FRAMES_AT_ONCE = 8  # on a GPU; VGG's activations of one at 456×256 take 0.1 gigabyte
 
@@ -68,16 +68,13 @@ def load_lpips(
 
     With `uniform`, heads that weigh all channels alike: lpips' were fitted to published trunks.
     """
-    try:
+    with must_fit(weights, f"LPIPS' trunk '{trunk}'"):
         network: Any = build_lpips(trunk, read_checkpoint(weights))
         if uniform:
             for head in network.lins:
                 nn.init.constant_(head.model[-1].weight, 1 / len(network.lins))
         evaluated: nn.Module = placed(network, device)
         return evaluated
-    except (KeyError, RuntimeError) as error:
-        detail = " ".join(str(error).split())[:300]
-        raise BenchError(f"{weights} does not fit LPIPS' trunk '{trunk}': {detail}.") from None
 
 
 def build_lpips(trunk: Trunk, state: dict[str, torch.Tensor]) -> nn.Module:

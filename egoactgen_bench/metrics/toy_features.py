@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor, nn
 
 from egoactgen_bench import images
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.batch import Extractor
 from egoactgen_bench.metrics.tensors import (
     IMAGENET_MEAN,
@@ -22,7 +21,7 @@ from egoactgen_bench.metrics.tensors import (
     unit_tensor,
 )
 from egoactgen_bench.provenance import content_digest
-from egoactgen_bench.weights.stored import read_tensors
+from egoactgen_bench.weights.stored import load_network
 
 SIZE = 64  # pixels of a side
 WIDTH = 64  # few, so that small sets have a covariance
@@ -68,10 +67,4 @@ class ToyImages(Extractor):
 @functools.cache
 def load_features(weights: Path, device: str = "cpu") -> ToyFeatures:
     """The network of a safetensors file, in eval mode."""
-    network = ToyFeatures()
-    try:
-        network.load_state_dict(read_tensors(weights))
-    except RuntimeError as error:
-        detail = " ".join(str(error).split())[:300]
-        raise BenchError(f"{weights} does not fit the toy's SqueezeNet: {detail}.") from None
-    return network.requires_grad_(False).eval().to(device)
+    return load_network(ToyFeatures(), weights, "the toy's SqueezeNet", device)
