@@ -1,77 +1,19 @@
-"""Ego4D FHO: actions, rejections, splits, videos and clips, and hostile JSON."""
+"""Ego4D FHO: actions, rejections, splits, videos and clips."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
+from ego4d_annotations import CLIP, UID, action, interval, video, write_main
 from egoactgen_bench.datasets.ego4d import Ego4D
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.splits import load_split
-
-UID = "00000000-aaaa-bbbb-cccc-000000000001"
-CLIP = "00000000-aaaa-bbbb-cccc-0000000000c1"
-
-
-def action(**changes: Any) -> dict[str, Any]:
-    """One narrated action in the published format."""
-    box = {"object_type": "object_of_change", "structured_noun": "napkin_(cloth)"}
-    usual = {
-        "uid": "action-1",
-        "start_sec": 100.0,
-        "end_sec": 108.0,
-        "start_frame": 3000,
-        "end_frame": 3240,
-        "narration_timestamp_sec": 104.1,
-        "narration_text": "#C C folds a napkin",
-        "structured_verb": "fold",
-        "freeform_verb": None,
-        "state_transition": None,
-        "is_valid_action": True,
-        "is_rejected": False,
-        "is_invalid_annotation": False,
-        "is_partial": False,
-        "stage": "labelling",
-        "critical_frames": {"pre_45": 3050, "pre_15": 3080, "pnr_frame": 3101, "post_frame": None},
-        "clip_critical_frames": {"pre_15": 80, "pnr_frame": 101},
-        "frames": [{"frame_type": "pre_15", "frame_number": 3080, "boxes": [box]}],
-    }
-    return usual | changes
-
-
-def interval(*actions: Any, **changes: Any) -> dict[str, Any]:
-    usual = {
-        "clip_id": 7,
-        "clip_uid": CLIP,
-        "start_sec": 100.0,
-        "end_sec": 400.0,
-        "clip_parent_start_frame": 3000,
-        "redacted": False,
-        "narrated_actions": list(actions),
-    }
-    return usual | changes
-
-
-def video(*intervals: Any, **changes: Any) -> dict[str, Any]:
-    metadata = {"fps": 30, "num_frames": 18000, "duration_sec": 600.0, "rotation": None}
-    usual = {"video_uid": UID, "video_metadata": metadata, "annotated_intervals": list(intervals)}
-    return usual | changes
-
-
-def write_main(folder: Path, *videos: Any) -> Path:
-    path = folder / "v2" / "annotations" / "fho_main.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"version": "v2", "metadata": {}, "videos": list(videos)}))
-    return path
 
 
 def write_splits(folder: Path, **splits: Any) -> Path:
@@ -322,99 +264,6 @@ def test_frames_in_clips(
     else:
         times = [number / 30 for number in expected]
         assert reader.locate(clip) == tuple(FrameSource(path, time) for time in times)
-
-
-def test_half_a_file_is_refused_with_the_place(tmp_path: Path) -> None:
-    path = write_main(tmp_path, video(interval(action())), video(interval(action())))
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) * 3 // 4])
-    sentence = rf"fho_main\.json is not readable JSON near byte {len(data) * 3 // 4} .* 1 complete"
-    with pytest.raises(BenchError, match=sentence):
-        list(Ego4D(path, None, "val").clips())
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"videos": []}', '{"clips": [1]}', "\xff"])
-def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "fho_main.json"
-    path.write_text(text, encoding="latin-1")
-    with pytest.raises(BenchError, match=r"fho_main\.json"):
-        list(Ego4D(path, None, "val").clips())
-
-
-def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"holds no fho_main\.json"):
-        list(Ego4D(tmp_path, None, "val").clips())
-
-
-LEAVES = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=8)
-    | st.sampled_from(["#C C folds", "#C C", "pre_15", "pnr_frame"])
-)
-VALUES = st.recursive(
-    LEAVES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-)
-ODD_ACTIONS = VALUES | st.fixed_dictionaries(
-    {},
-    optional={key: VALUES | st.just(value) for key, value in action().items()}
-    | {"critical_frames": VALUES | st.fixed_dictionaries({"pre_15": LEAVES, "pnr_frame": LEAVES})},
-)
-
-
-@settings(max_examples=150, deadline=None)
-@given(odd=ODD_ACTIONS, changes=st.dictionaries(st.sampled_from(sorted(interval())), VALUES))
-def test_any_json_gives_a_clip_or_a_rejection(odd: Any, changes: dict[str, Any]) -> None:
-    changes.pop("narrated_actions", None)
-    reader = Ego4D(None, None, "val")
-    reader.__dict__["_splits"] = None
-    [result] = reader._clips_of(UID, video(interval(odd, **changes)))
-    if isinstance(result, ActionClip):
-        assert 0 <= result.t_input < result.t_target
-        assert result.action.strip()
-    else:
-        assert result.reason
-
-
-@settings(max_examples=100, deadline=None)
-@given(changes=st.dictionaries(st.sampled_from(sorted(video())), VALUES))
-def test_any_json_in_a_video_raises_nothing(changes: dict[str, Any]) -> None:
-    reader = Ego4D(None, None, "val")
-    reader.__dict__["_splits"] = None
-    for result in reader._clips_of(UID, video(interval(action()), **changes) | changes):
-        assert isinstance(result, ActionClip | Rejection)
-
-
-MEASURE = """
-import resource, sys
-from pathlib import Path
-from egoactgen_bench.datasets.ego4d import Ego4D
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-count = sum(1 for _ in Ego4D(Path(sys.argv[1]), None, "val").clips())
-print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-"""
-
-
-def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """60 MB of annotations; loaded whole they would take several times that."""
-    action_text = json.dumps(action(note="x" * 20_000))
-    path = tmp_path / "fho_main.json"
-    with path.open("w") as stream:
-        stream.write('{"videos": [')
-        for index in range(60):
-            intervals = json.dumps(video(interval("ACTIONS"), video_uid=f"v{index}"))
-            stream.write("," * (index > 0))
-            stream.write(intervals.replace('"ACTIONS"', ",".join([action_text] * 50)))
-        stream.write("]}")
-    assert path.stat().st_size > 60e6
-    run = [sys.executable, "-c", MEASURE, str(path)]
-    done = subprocess.run(run, capture_output=True, text=True, check=True, timeout=120)
-    count, kilobytes = map(int, done.stdout.split())
-    assert count == 3000
-    assert kilobytes < 30_000
 
 
 def test_real_clip_through_the_stage(shared: Path, tmp_path: Path, bench: Any) -> None:

@@ -1,8 +1,7 @@
-"""`bench lego tune`: the authors' loss; kills, ranks and rounds change nothing; what is frozen."""
+"""`bench lego tune`: kills, ranks and rounds change nothing; what is frozen; what is refused."""
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,16 +18,19 @@ from lego.curation.curate import instruction
 from lego.vllm import tuning
 from lego.vllm.instructions import read_instructions
 from lego.vllm.model import load
-from lego.vllm.prompting import PLACEHOLDER, QUESTION, QUESTIONS
-from lego.vllm.supervision import IGNORED, answer_loss, batch_of
+from lego.vllm.prompting import QUESTION, QUESTIONS
 from lego.vllm.tune import tune
-from lego.vllm.tuning import Tuning, TuningOptions
+from lego.vllm.tuning import Tuning
 from tiny_vllm import write_tiny_vllm
+from vllm_loss import batch_and_loss
 
-FRAMES = ("frame_000_384x288.png", "frame_030_456x256.png")
 # Prefixes of names as transformers writes them.
 TOWER, PROJECTOR, LANGUAGE = "vision_tower.", "multi_modal_projector.", "language_model."
+
+
 HEAD = "language_model.lm_head.weight"
+
+
 # 6 instructions, 4 a step, 12 epochs: 18 steps, whose batches cross the borders of epochs.
 SMALL = {
     "precision": "float32",
@@ -37,6 +39,8 @@ SMALL = {
     "learning_rate": 3e-2,
     "checkpoint_every": 5,
 }
+
+
 ANSWERS = (
     "The person pulls the handle with the left hand.",
     "The person grips the mug with the right hand.",
@@ -73,59 +77,6 @@ def weights_of(folder):
     return load_file(folder / "model.safetensors")
 
 
-@pytest.fixture(scope="module")
-def golden(shared, tmp_path_factory):
-    folder = shared / "golden" / "vllm"
-    place = tmp_path_factory.mktemp("golden")
-    vllm = load(convert(folder / "tiny_vllm", place / "converted"), "cpu", torch.float32)
-    told = json.loads((folder / "golden.json").read_text())["train"]
-    for entry, frame in zip(told["data_json"], FRAMES, strict=True):
-        image = place / entry["image"]
-        image.parent.mkdir(parents=True)
-        shutil.copyfile(shared / "golden" / "frames" / frame, image)
-    (place / "data.json").write_text(json.dumps(told["data_json"]))
-    instructions = read_instructions(place / "data.json", place)
-    return vllm, instructions, told, np.load(folder / "golden.npz")
-
-
-def batch_and_loss(vllm, instructions):
-    questions = [one.question for one in instructions]
-    batch = batch_of(vllm, instructions, questions, max_length=2048)
-    labels = batch.pop("labels")
-    with torch.inference_mode():
-        logits = vllm.model(**batch).logits
-    total = float(answer_loss(logits, labels, vllm.words))
-    return {**batch, "labels": labels}, total / int((labels != IGNORED).sum())
-
-
-def test_the_authors_training_batch(golden):
-    vllm, instructions, _, arrays = golden
-    batch, _ = batch_and_loss(vllm, instructions)
-    assert np.array_equal(batch["pixel_values"], arrays["train/images"])
-    for row in range(2):
-        ids = arrays["train/input_ids"][row][arrays["train/attention_mask"][row]]
-        labels = arrays["train/labels"][row][: len(ids)]
-        place = int((ids == PLACEHOLDER).argmax())
-        length = int(batch["attention_mask"][row].sum())
-        assert length == len(ids) - 1 + vllm.patches
-        image = slice(place, place + vllm.patches)
-        for found, expected, filled in (
-            (batch["input_ids"][row], ids, vllm.words),
-            (batch["labels"][row], labels, IGNORED),
-        ):
-            assert set(found[image].tolist()) == {filled}
-            rest = np.delete(found[:length].numpy(), np.r_[image])
-            assert np.array_equal(rest, np.delete(expected, place))
-        assert (batch["labels"][row, length:] == IGNORED).all()
-
-
-def test_the_authors_losses(golden):
-    vllm, instructions, told, _ = golden
-    assert batch_and_loss(vllm, instructions)[1] == pytest.approx(told["loss_batch_of_2"], abs=1e-5)
-    for one, expected in zip(instructions, told["loss_each_alone"], strict=True):
-        assert batch_and_loss(vllm, [one])[1] == pytest.approx(expected, abs=1e-5)
-
-
 def test_one_of_ten_questions_is_drawn_at_each_step(data, drawn_split):
     one, other = read_instructions(data, drawn_split)[:2]
     drawn = [one.drawn_question(0, step) for step in range(200)]
@@ -138,20 +89,6 @@ def test_one_of_ten_questions_is_drawn_at_each_step(data, drawn_split):
     assert places != [
         [other.drawn_question(0, step) for step in range(200)].index(QUESTION.format("take mug"))
     ]
-
-
-@pytest.mark.parametrize(("steps", "warmup"), [(100, 0.03), (7, 0.5), (3, 0)])
-def test_the_learning_rate_is_that_of_transformers(steps, warmup):
-    from transformers import get_cosine_schedule_with_warmup
-
-    options = TuningOptions(warmup=warmup)
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=2e-5)
-    warm = int(np.ceil(warmup * steps))
-    schedule = get_cosine_schedule_with_warmup(optimizer, warm, steps)
-    for step in range(steps):
-        assert options.rate(step, steps) == pytest.approx(schedule.get_last_lr()[0], abs=1e-12)
-        optimizer.step()
-        schedule.step()
 
 
 def test_from_the_command_line_to_descriptions(bench, data, weights):

@@ -129,23 +129,25 @@ def tab_to(page, selector: str) -> None:
     raise AssertionError(f"{selector} is not reached by Tab")
 
 
-def test_hit_page_is_answered_by_keyboard_alone_and_imported(bench, page, crowd, study, tmp_path):
-    crowd.show(study, 0)
+def press_submit(page) -> None:
     tab_to(page, "crowd-button")
     page.keyboard.press("Enter")
+
+
+def test_hit_page_is_answered_by_keyboard_alone_and_imported(bench, page, crowd, study, tmp_path):
+    crowd.show(study, 0)
+    press_submit(page)
     assert not crowd.submitted()
     assert page.is_visible(".missing")
     page.keyboard.press("ArrowRight")  # the first open question has the focus: from A to B
     tab_to(page, "textarea")
     page.keyboard.type("=SUM(1), a b c 1 2 3")  # letters of a comment choose nothing
-    tab_to(page, "crowd-button")
-    page.keyboard.press("Enter")
+    press_submit(page)
     assert crowd.submitted()
     assert not page.is_visible(".missing")
     crowd.show(study, 1)
     page.keyboard.press("c")
-    tab_to(page, "crowd-button")
-    page.keyboard.press("Enter")
+    press_submit(page)
     assert crowd.submitted()
     path = crowd.results(tmp_path / "results.csv")
     assert bench("import-amt", path, "--study", study).status == 0
@@ -161,19 +163,16 @@ def test_description_hit_page_is_answered_by_keyboard_alone_and_imported(
     crowd.show(description_study, 0)
     tab_to(page, "[name=fits]")
     page.keyboard.press("Space")
-    tab_to(page, "crowd-button")
-    page.keyboard.press("Enter")
+    press_submit(page)
     assert not crowd.submitted()
     assert page.evaluate("document.activeElement.name") == "invents"
     page.keyboard.press("ArrowDown")
-    tab_to(page, "crowd-button")
-    page.keyboard.press("Enter")
+    press_submit(page)
     assert crowd.submitted()
     crowd.show(description_study, 1)
     page.keyboard.press("2")
     page.keyboard.press("3")
-    tab_to(page, "crowd-button")
-    page.keyboard.press("Enter")
+    press_submit(page)
     assert crowd.submitted()
     path = crowd.results(tmp_path / "results.csv")
     assert bench("import-amt", path, "--study", description_study).status == 0

@@ -1,0 +1,144 @@
+"""Hands and objects for `bench lego curate`: Ego4D's, EPIC's detections, VISOR's."""
+
+import json
+import pickle
+
+import pytest
+
+from egoactgen_bench.errors import BenchError
+from lego.curation.boxes import Box, Boxes, read_boxes
+from lego.curation.epic_boxes import _message
+
+
+def sample(sample_id, video, t_start, t_input, t_target):
+    return {
+        "sample_id": sample_id,
+        "video_id": video,
+        "t_start": t_start,
+        "t_input": t_input,
+        "t_target": t_target,
+    }
+
+
+def ego4d_box(kind, x, y, width, height, noun=None):
+    bbox = {"x": x, "y": y, "width": width, "height": height}
+    return {"object_type": kind, "bbox": bbox, "structured_noun": noun}
+
+
+def test_boxes_of_ego4d(tmp_path):
+    def action(start, pnr, *frames):
+        return {
+            "start_sec": start,
+            "critical_frames": {"pre_15": pnr - 20, "pnr_frame": pnr},
+            "frames": [{"frame_type": role, "boxes": boxes} for role, boxes in frames],
+        }
+
+    drawer = ego4d_box("object_of_change", 100, 50, 100, 50, "drawer_(cabinet,_desk)")
+    left, broken = ego4d_box("left_hand", -10, 50, 60, 100), {"object_type": "tool"}
+    actions = [
+        action(1.0, 90, ("pre_15", [left, broken]), ("pnr_frame", [drawer])),
+        action(2.0, 90, ("pre_15", [drawer]), ("post_frame", [left])),
+        action(3.0, 300, ("pre_15", None)),
+        {"critical_frames": None},
+    ]
+    video = {
+        "video_uid": "u",
+        "video_metadata": {"width": 400, "height": 200},
+        "annotated_intervals": [{"narrated_actions": actions}],
+    }
+    path = tmp_path / "fho_main.json"
+    path.write_text(json.dumps({"videos": [{"video_uid": "other"}, video]}))
+    samples = [sample(f"u_{i}", "u", i, 0, (90, 90, 300)[i - 1] / 30) for i in (1, 2, 3)]
+    found = dict(read_boxes(path, samples))
+    assert found == {
+        "u_1": Boxes(
+            (Box("left hand", (0, 0.25, 0.125, 0.75)),), (Box("drawer", (0.25, 0.25, 0.5, 0.5)),)
+        ),
+        "u_2": Boxes((Box("drawer", (0.25, 0.25, 0.5, 0.5)),), ()),
+    }
+
+
+def detections(number, *hands, objects=()):
+    frame = _message()(video_id="P01_101", frame_number=number)
+    for side, state, score, edges in hands:
+        hand = frame.hands.add(side=side, state=state, score=score)
+        fill(hand.bbox, edges)
+        hand.object_offset.x = 0.25
+    for score, edges in objects:
+        fill(frame.objects.add(score=score).bbox, edges)
+    return frame.SerializeToString()
+
+
+def fill(box, edges):
+    box.left, box.top, box.right, box.bottom = edges
+
+
+def test_boxes_of_epics_detections(tmp_path):
+    near, far = (0.5, 0.25, 0.75, 0.5), (0.0, 0.0, 0.125, 0.125)
+    frames = [
+        detections(51, (0, 3, 0.9, (0.25, 0.25, 0.5, 0.5)), objects=[(0.9, far), (0.8, near)]),
+        detections(101, (1, 0, 0.9, (0.5, 0.5, 1, 1)), (1, 0, 0.6, far), (0, 0, 0.2, far)),
+    ]
+    folder = tmp_path / "P01"
+    folder.mkdir()
+    (folder / "P01_101.pkl").write_bytes(pickle.dumps(frames))
+    found = dict(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.01)]))
+    assert found == {
+        "a": Boxes(
+            (Box("left hand", (0.25, 0.25, 0.5, 0.5)), Box("object in the left hand", near)),
+            (Box("right hand", (0.5, 0.5, 1, 1)),),
+        )
+    }
+    # A video of the first release was extracted at 60 frames a second: the same frames lie earlier.
+    (folder / "P01_101.pkl").rename(folder / "P01_11.pkl")
+    found = dict(read_boxes(tmp_path, [sample("a", "P01_11", 0, 0.1, 50 / 60)]))
+    assert found["a"].before == ()
+    assert found["a"].during[0].name == "left hand"
+
+
+class Attack:
+    def __reduce__(self):
+        import os
+
+        return os.system, ("false",)
+
+
+@pytest.mark.parametrize("content", [pickle.dumps([Attack()]), b"junk", pickle.dumps([b"\xff"])])
+def test_detections_that_are_none_are_refused(tmp_path, content):
+    (tmp_path / "P01_101.pkl").write_bytes(content)
+    with pytest.raises(BenchError, match="holds no hand-object detections"):
+        list(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
+
+
+def test_boxes_around_visors_segments(tmp_path):
+    def frame(number, *entries):
+        annotations = [{"name": name, "segments": segments} for name, segments in entries]
+        image = {"name": f"P01_101_frame_{number:010d}.jpg", "video": "P01_101"}
+        return {"image": image, "annotations": annotations}
+
+    mug = [[[192, 108], [384, 540], [200, 300]], [[960, 540], [300, 200], [800, 500]]]
+    (tmp_path / "P01_101.json").write_text(
+        json.dumps({"video_annotations": [frame(101, ("mug", mug), ("lid", [[]]))]})
+    )
+    thumb = [[[0, 0], [427, 0], [427, 240]]]
+    (tmp_path / "P01_101_interpolations.json").write_text(
+        json.dumps({"video_annotations": [frame(56, ("left hand", thumb))]})
+    )
+    found = dict(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
+    assert found == {
+        "a": Boxes((Box("left hand", (0, 0, 0.5, 0.5)),), (Box("mug", (0.1, 0.1, 0.5, 0.5)),))
+    }
+    (tmp_path / "P01_101.json").write_text("{}")
+    with pytest.raises(BenchError, match="no file of VISOR"):
+        list(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
+
+
+def test_sources_without_boxes_are_refused(tmp_path):
+    with pytest.raises(BenchError, match="neither detections"):
+        list(read_boxes(tmp_path, []))
+    with pytest.raises(BenchError, match="no such file or folder"):
+        list(read_boxes(tmp_path / "absent", []))
+    own = tmp_path / "boxes.json"
+    own.write_text('{"a": {"before": [{"name": "x"}]}}')
+    with pytest.raises(BenchError, match="boxes of a are not usable"):
+        list(read_boxes(own, [sample("a", "v", 0, 0, 0)]))
