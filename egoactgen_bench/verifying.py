@@ -46,10 +46,13 @@ def verify(folder: Path) -> list[str]:
 
 
 def against(folder: Path, standard: Path) -> list[str]:
-    """How a split differs from a standard one in ids and times; `standard` is its split.json."""
+    """How a split differs from a standard one; `standard` is its split.json.
+
+    In ids and times, or else in the frames, where the standard split keeps their fingerprint.
+    """
     have, wanted = load_split(folder), load_split(standard.parent)
     if have.fingerprint == wanted.fingerprint:
-        return []
+        return _frame_differences(have, wanted)
     both = wanted.samples.merge(
         have.samples, on="sample_id", how="outer", suffixes=("", "_here"), indicator=True
     ).fillna({time: -1.0 for column in TIME_COLUMNS for time in (column, f"{column}_here")})
@@ -66,6 +69,21 @@ def against(folder: Path, standard: Path) -> list[str]:
         f"{sample_id} {what}" for what, rows in found.items() for sample_id in both.sample_id[rows]
     ]
     return differences or ["the order of the samples or the text of an action differs"]
+
+
+def _frame_differences(have: Split, wanted: Split) -> list[str]:
+    """Other frames of the same samples, with the libraries that may be why."""
+    kept = wanted.manifest.get("frames_fingerprint")
+    if not kept or not have.frames_fingerprint or kept == have.frames_fingerprint:
+        return []
+    mine, theirs = have.manifest["versions"], wanted.manifest["versions"]
+    others = [
+        f"{name} {theirs[name]} there and {mine[name]} here"
+        for name in theirs
+        if mine.get(name, theirs[name]) != theirs[name]
+    ]
+    why = "; ".join(others) or "with the same libraries"
+    return [f"the frames differ from the standard split's ({why})"]
 
 
 def _listed_in_manifests(folder: Path, manifest: str) -> Iterator[tuple[str, str]]:

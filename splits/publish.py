@@ -1,4 +1,6 @@
-"""Reduce a prepared split of times to what may be published: ids and times, no narrations.
+"""Reduce a prepared split to what may be published: ids and times, no narrations.
+
+Of a split with frames also their fingerprint, and the libraries that made them.
 
 python splits/publish.py workspace/splits/epic-kitchens-val splits/epic-kitchens-val
 """
@@ -11,15 +13,20 @@ from egoactgen_bench.splits import load_split
 
 COLUMNS = ["sample_id", "video_id", "t_start", "t_end", "t_input", "t_target"]
 KEYS = ("name", "dataset", "subset", "recipe", "counts", "fingerprint", "egovlp")
+FRAME_KEYS = ("frames_fingerprint", "versions")
+FEW = 1000  # samples, of which the frames' hashes are small enough to be kept one by one
+HASHES = ["input_sha256", "target_sha256"]
 
 
 def publish(prepared: Path, standard: Path) -> None:
     """Write `standard`: samples.csv, rejected.csv and, last, split.json."""
     split = load_split(prepared)
-    write_csv(standard / "samples.csv", split.samples[COLUMNS])
+    with_frames = split.frames_fingerprint is not None
+    hashes = HASHES if with_frames and len(split.samples) <= FEW else []
+    write_csv(standard / "samples.csv", split.samples[COLUMNS + hashes])
     rejected = (prepared / "rejected.csv").read_bytes()
     (standard / "rejected.csv").write_bytes(rejected)
-    manifest = {key: split.manifest[key] for key in KEYS}
+    manifest = {key: split.manifest[key] for key in (*KEYS, *FRAME_KEYS * with_frames)}
     manifest["files"] = {
         name: sha256_file(standard / name) for name in ("samples.csv", "rejected.csv")
     }

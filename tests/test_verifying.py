@@ -1,5 +1,6 @@
 """`bench verify`: what was changed behind a manifest's back is named."""
 
+import shutil
 from pathlib import Path
 
 from drawn_runs import write_drawn_run
@@ -92,3 +93,17 @@ def _copy_as_standard(split: Path, standard: Path) -> None:
     columns = ["sample_id", "video_id", "t_start", "t_end", "t_input", "t_target"]
     write_csv(standard / "samples.csv", read_csv(split / "samples.csv")[columns])
     write_json(standard / "split.json", read_json(split / "split.json"))
+
+
+def test_against_names_other_frames_of_the_same_samples(bench, drawn_split, tmp_path):
+    standard = tmp_path / "standard"
+    shutil.copytree(drawn_split, standard)
+    manifest = read_json(standard / "split.json")
+    write_json(drawn_split / "split.json", manifest | {"versions": {"pillow": "2"}})
+    others = {"frames_fingerprint": "0" * 64, "versions": {"pillow": "1"}}
+    write_json(standard / "split.json", manifest | others)
+    result = bench("verify", drawn_split, "--against", standard / "split.json")
+    assert result.status == 1
+    assert result.out == (
+        "the frames differ from the standard split's (pillow 1 there and 2 here)\n"
+    )

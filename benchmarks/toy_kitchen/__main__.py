@@ -49,6 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--iterations", type=int, default=1000, help="steps of each training")
     parser.add_argument("--seeds", default="0,1,2", help="of the tables' trainings")
     parser.add_argument("--curve", default="500,250,2000", help="further steps, for the curve")
+    parser.add_argument("--test", metavar="SPLIT", help="to test on (default: toy-kitchen-CLIPS)")
     parser.add_argument("--clips", type=int, default=256, help="to test on")
     parser.add_argument("--parts", default=",".join(PARTS), help="in the order of their doing")
     parser.add_argument("--workers", type=int, default=2, help="processes at a time")
@@ -80,6 +81,7 @@ def _plan(asked: argparse.Namespace) -> Plan:
     return Plan(
         asked.workspace,
         asked.name,
+        test=asked.test,
         clips=asked.clips,
         iterations=asked.iterations,
         seeds=_numbers(asked.seeds),

@@ -18,6 +18,8 @@ FILES = {"table.md": ".md", "summary.csv": ".csv", "comparisons.csv": "-tests.cs
 
 def collect(plan: Plan, results: Path) -> Iterator[Path]:
     """Write what is there into `results`; each path as it is written."""
+    drawing.worlds(results / "worlds")
+    yield results / "worlds.png"
     yield from _gaps(plan, results)
     tables = _latest_tables(plan)
     if tables is None:

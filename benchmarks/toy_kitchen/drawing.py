@@ -6,10 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from benchmarks.toy_kitchen.gaps import TITLES
 from benchmarks.toy_kitchen.trust import JUDGE, TRUTH
 from egoactgen_bench import charts
+from egoactgen_bench.datasets.toy_kitchen.motion import PNR, PROGRESS
+from egoactgen_bench.datasets.toy_kitchen.picture import photograph
+from egoactgen_bench.datasets.toy_kitchen.world import video_clips
 from egoactgen_bench.images import read_rgb, resize
 from egoactgen_bench.splits import Split
 
@@ -100,24 +104,46 @@ def frames(workspace: Path, split: Split, rows: dict[str, list[str]], stem: Path
     """The first sample of each of some videos: input, what methods made of it, and target."""
     chosen = split.samples.groupby("video_id", sort=False).head(1).head(EXAMPLES)
     runs = {title: rows[row][0] for title, row in COLUMNS.items() if row in rows}
-    titles = ["Input", *runs, "Target"]
+    made = workspace / "runs" / split.name
+    lines = {}
+    for sample in chosen.to_dict("records"):
+        outputs = [made / run / "images" / f"{sample['sample_id']}.png" for run in runs.values()]
+        ends = [split.frame_path(sample[f"{role}_frame"]) for role in ("input", "target")]
+        paths = [ends[0], *outputs, ends[1]]
+        pictures = [resize(read_rgb(p), (256, 256)) if p.is_file() else None for p in paths]
+        lines[sample["sample_id"]] = (sample["action"], pictures)
+    _pictures(["Input", *runs, "Target"], list(lines.values()), stem)
+
+
+def worlds(stem: Path) -> None:
+    """The input frames of the same clips with each cue, and what becomes of them."""
+    lines = []
+    for number in range(4):
+        clips = {cue: video_clips("val", number, cue)[0] for cue in PROGRESS}
+        moments = [(clip, clip.pre15) for clip in clips.values()] + [(clips["weak"], PNR)]
+        pictures = [photograph(clip.moment(at), clip.camera(at), 256) for clip, at in moments]
+        lines.append((clips["weak"].action, pictures))
+    _pictures([*(f"cue: {cue}" for cue in PROGRESS), "target"], lines, stem)
+
+
+def _pictures(
+    titles: list[str], lines: list[tuple[str, list[Image.Image | None]]], stem: Path
+) -> None:
+    """Rows of pictures, the action beside each row."""
     with charts.drawing():
-        figure = charts.new_figure(1.5 * len(titles) + 1, 1.5 * len(chosen) + 0.3)
+        figure = charts.new_figure(1.5 * len(titles) + 1, 1.5 * len(lines) + 0.3)
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
-        grid = figure.subplots(len(chosen), len(titles), squeeze=False)
-        for line, sample in zip(grid, chosen.to_dict("records"), strict=True):
-            made = workspace / "runs" / split.name
-            paths = [
-                split.frame_path(sample["input_frame"]),
-                *(made / run / "images" / f"{sample['sample_id']}.png" for run in runs.values()),
-                split.frame_path(sample["target_frame"]),
-            ]
-            for axes, path in zip(line, paths, strict=True):
+        grid = figure.subplots(len(lines), len(titles), squeeze=False)
+        for row, (action, pictures) in zip(grid, lines, strict=True):
+            for axes, picture in zip(row, pictures, strict=True):
                 axes.set_axis_off()
-                if path.is_file():
-                    axes.imshow(resize(read_rgb(path), (256, 256)))
-            label = "\n".join(wrap(sample["action"], 14))
-            line[0].text(-0.08, 0.5, label, transform=line[0].transAxes, ha="right", va="center")
+                if picture is not None:
+                    axes.imshow(picture)
+            label = "\n".join(wrap(action, 14))
+            row[0].text(-0.08, 0.5, label, transform=row[0].transAxes, ha="right", va="center")
         for axes, title in zip(grid[0], titles, strict=True):
             axes.set_title(title, color=charts.INK, fontsize=10, fontweight="bold")
     charts.save(figure, stem, ("png",))
+    path = stem.with_name(f"{stem.name}.png")
+    # 256 colours are enough to look at, in a third of the bytes.
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)

@@ -59,6 +59,7 @@ class Plan:
 
     workspace: Path
     name: str = "steps"
+    test: str | None = None  # name of the test split
     clips: int = 256
     stills: int = 4096
     iterations: int = 1000
@@ -97,7 +98,7 @@ class World:
 
     @property
     def test(self) -> str:
-        return f"toy-kitchen-{self.plan.clips}{self.suffix}"
+        return f"{self.plan.test or f'toy-kitchen-{self.plan.clips}'}{self.suffix}"
 
     @property
     def vllm(self) -> str:
@@ -237,11 +238,11 @@ def _tuned(world: World) -> Step:
 def _enrich(world: World, split: str, name: str, weights: str, after: str) -> Step:
     """Descriptions of a split, and the VLLM's features of their very words.
 
-    A VLLM that was not tuned never ends a sentence: 40 words are twice a tuned one's.
+    A VLLM that was not tuned never ends a sentence: 48 words are twice a tuned one's.
     """
     features = world.plan.workspace / "features" / name / split
     words = ("lego", "enrich", "--weights", weights, "--split", split, "--name", name)
-    words = (*words, "--features", str(features), "--batch-size", "32", "--max-new-tokens", "40")
+    words = (*words, "--features", str(features), "--batch-size", "32", "--max-new-tokens", "48")
     needs = (after, f"draw {split}")
     return _bench(world.plan, f"enrich {name} {split}", features / "enrich.json", words, needs)
 

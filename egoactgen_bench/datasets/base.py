@@ -25,6 +25,7 @@ class Dataset(ABC):
     name: ClassVar[str]
     keeps_frames: ClassVar[bool] = False  # stored frames are used as they are, without scaling
     draws: ClassVar[bool] = False  # the data set makes its own annotations and videos
+    packages: ClassVar[tuple[str, ...]] = ()  # that shape its frames: split.json has their versions
     toy: ClassVar[bool] = False  # scored with the toy weights that come with the package
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:

@@ -68,7 +68,7 @@ def prepare(
     A call that was killed goes on; a finished split is left as it is, but for samples that failed:
     these are tried again. `on_sample` is told of each number of samples dealt with.
     """
-    made_by = _versions(frames=not plan.recipe["times_only"])
+    made_by = _versions(plan)
     before = _open_folder(plan, folder, made_by, overwrite)
     if before is not None:
         failed = Counter(before.manifest["counts"]["by_reason"])
@@ -299,13 +299,13 @@ def _write_truth(dataset: Dataset, folder: Path, kept: list[ActionClip]) -> list
     return [TRUTH]
 
 
-def _versions(frames: bool) -> dict[str, str]:
+def _versions(plan: Plan) -> dict[str, str]:
     """The programs that shaped the split: for frames, also the decoder's libraries."""
-    if not frames:
+    if plan.recipe["times_only"]:
         return versions(["pandas"])
     import av
 
     libraries = {
         name: ".".join(map(str, number)) for name, number in sorted(av.library_versions.items())
     }
-    return versions(["av", "pillow", "numpy", "pandas"]) | libraries
+    return versions(["av", "pillow", "numpy", "pandas", *plan.dataset.packages]) | libraries

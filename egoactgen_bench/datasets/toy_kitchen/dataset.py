@@ -42,6 +42,7 @@ class ToyKitchen(Dataset):
     name = "toy-kitchen"
     egovlp = "4-frame"
     draws = toy = True
+    packages = ("resvg_py",)
     Options = ToyKitchenOptions
     options: ToyKitchenOptions
 
