@@ -62,9 +62,9 @@ class Plan:
     test: str | None = None  # name of the test split
     clips: int = 256
     stills: int = 4096
-    iterations: int = 1000
+    iterations: int = 4000
     seeds: Sequence[int] = (0, 1, 2)
-    curve: Sequence[int] = (500, 250, 2000)
+    curve: Sequence[int] = (2000, 1000, 8000)
     parts: Sequence[str] = PARTS
     options: dict[str, str] = field(default_factory=dict)
     quick: bool = False
