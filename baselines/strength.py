@@ -11,6 +11,7 @@ from egoactgen_bench import options, provenance
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import write_json
 from egoactgen_bench.training import Task, Trainer
+from egoactgen_bench.weights.toy import folder_for
 
 
 class StrengthOptions(options.Options):
@@ -60,9 +61,18 @@ class StrengthTrainer(Trainer[StrengthOptions]):
 
     def train(self) -> dict[str, Any]:
         from egoactgen_bench.running.stage import run
-        from egoactgen_bench.scoring.stage import score
+        from egoactgen_bench.scoring.stage import prepare, score
 
         chosen, split, folder = self.options, self.task.split, self.task.folder
+        scoring: dict[str, Any] = {
+            "metrics": [chosen.metric],
+            "weights": folder_for(split.manifest["dataset"], None, self.task.models),
+            "device": self.task.device,
+            "overwrite": True,
+        }
+        asked = prepare(split, [], folder / "scores", references=["copy-input"], **scoring)
+        for reason in asked.selection.failed.values():
+            raise BenchError(reason)
         runs = {
             strength: run(
                 "sdedit",
@@ -82,15 +92,7 @@ class StrengthTrainer(Trainer[StrengthOptions]):
             )
             for strength in sorted({float(word) for word in chosen.strengths.split(",")})
         }
-        scores = score(
-            split,
-            list(runs.values()),
-            folder / "scores",
-            metrics=[chosen.metric],
-            weights=self.task.models,
-            device=self.task.device,
-            overwrite=True,
-        )
+        scores = score(split, list(runs.values()), folder / "scores", **scoring)
         assert scores is not None  # None is for the later processes of several
         found = scores.summary.set_index("run")[chosen.metric].astype(float)
         means = {strength: found[run.name] for strength, run in runs.items()}

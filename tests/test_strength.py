@@ -50,6 +50,22 @@ def test_a_test_split_is_refused(bench, workspace):
     assert not (workspace / "models/sdedit-drawn-val").exists()
 
 
+def test_a_metric_without_weights_is_refused_before_anything_is_run(bench, workspace):
+    done = bench("train", "sdedit", *FEW[:4], "-o", "metric=lpips", "-o", "strengths=0.5")
+    assert done.status == 2
+    assert "squeezenet1_1-b8a52dc0.pth" in done.err
+    assert not (workspace / "models/sdedit-drawn-train/runs").exists()
+
+
+def test_the_toy_kitchen_is_swept_with_its_own_weights(bench, workspace):
+    manifest = workspace / "splits/drawn-train/split.json"
+    manifest.write_text(manifest.read_text().replace('"drawn"', '"toy-kitchen"'))
+    done = bench("train", "sdedit", *FEW[:4], "-o", "metric=lpips", "-o", "strengths=0.5")
+    assert done.status == 0, done.err
+    score = json.loads((workspace / "models/sdedit-drawn-train/scores/score.json").read_text())
+    assert "toy/" in json.dumps(score["metrics"]["lpips"])
+
+
 def test_strengths_out_of_range_are_refused(bench, workspace):
     done = bench("train", "sdedit", "-o", "strengths=0.5,1.5")
     assert done.status == 2
