@@ -45,7 +45,7 @@ class Conditioner(TextConditioner):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.conditioning = conditioning
+        self.conditioning, self.dropout = conditioning, dropout
         self.sizes = {
             "width": width,
             "vllm_width": vllm_width,
@@ -83,7 +83,7 @@ class Conditioner(TextConditioner):
 
     def _mixed(self, states: Tensor, seeds: Tensor | None) -> Tensor:
         """π; where its dropout is active, each sample's is drawn from the sample's own seed."""
-        if not self.training or seeds is None:
+        if not (self.training and self.dropout) or seeds is None:
             return self.self_attn_mix(states)
         mixed = []
         for one, seed in zip(states.split(1), seeds.tolist(), strict=True):
@@ -147,13 +147,14 @@ def read_conditioning(folder: Path) -> tuple[Conditioning, dict[str, int]]:
     return conditioning, config
 
 
-def load_conditioner(folder: Path) -> Conditioner:
-    """Read what `save_conditioner` wrote, strictly."""
+def load_conditioner(folder: Path, dropout: float = 0.1) -> Conditioner:
+    """Read what `save_conditioner` wrote, strictly, as float32; `dropout` is for training on."""
     from safetensors.torch import load_file
 
     conditioning, sizes = read_conditioning(folder)
     with torch.device("meta"):
-        conditioner = Conditioner(conditioning, **sizes)
+        conditioner = Conditioner(conditioning, **sizes, dropout=dropout)
     if not list(conditioner.parameters()):
         return conditioner.eval()
-    return fill(conditioner, load_file(folder / "model.safetensors"), str(folder))
+    stored = load_file(folder / "model.safetensors")
+    return fill(conditioner, {name: value.float() for name, value in stored.items()}, str(folder))

@@ -19,7 +19,15 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.images import read_rgb
 from egoactgen_bench.seeds import derive_seed, torch_generator
 from egoactgen_bench.training import Task
-from lego.conditioning import FEATURES, Conditioner, Conditioning, save_conditioner
+from lego import toy
+from lego.conditioning import (
+    FEATURES,
+    Conditioner,
+    Conditioning,
+    load_conditioner,
+    read_conditioning,
+    save_conditioner,
+)
 from lego.features import FeatureFolder
 from lego.live import FeatureOptions, open_features
 
@@ -45,8 +53,9 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
     """LEGO: the UNet learns from the input frame, the description and the VLLM's features."""
 
     Options = LEGOTrainingOptions
-    presets: ClassVar[Any] = {"toy": TOY, "sd15": {}}
+    presets: ClassVar[Any] = {"toy": TOY | {"dropout": 0.0}, "sd15": {}}
     mechanics = MECHANICS | {"keep_features"}
+    toy_weights = toy.WEIGHTS / "lego"
 
     def __init__(self, options: LEGOTrainingOptions, task: Task) -> None:
         super().__init__(options, task)
@@ -77,7 +86,23 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         return (files and files.lacks(pair.sample_id)) or super().lacks(pair)
 
     def conditioner(self, width: int) -> Conditioner:
-        """σ, μ and π by Xavier's initialisation; π is 8/3 as wide inside as Stable Diffusion's."""
+        """σ, μ and π of the weights to start from, where these have them for the same features.
+
+        Else by Xavier's initialisation; π is 8/3 as wide inside as Stable Diffusion's text encoder.
+        """
+        found = self._known() or self._drawn(width)
+        return found.requires_grad_(self.options.train_conditioner).train()
+
+    def _known(self) -> Conditioner | None:
+        folder = self.init / "conditioner" if self.init else None
+        if folder is None or not folder.is_dir():
+            return None
+        conditioning, sizes = read_conditioning(folder)
+        if conditioning != self.options.conditioning or not self.sizes.items() <= sizes.items():
+            return None
+        return load_conditioner(folder, self.options.dropout)
+
+    def _drawn(self, width: int) -> Conditioner:
         conditioner = Conditioner(
             self.options.conditioning,
             width=width,
@@ -91,7 +116,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
                 nn.init.xavier_uniform_(parameter, generator=draw)
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
-        return conditioner.requires_grad_(self.options.train_conditioner).train()
+        return conditioner
 
     def features_of(self, sample_id: str) -> Features:
         if self.features is None:

@@ -34,6 +34,15 @@ def test_noise_is_found_again(prediction):
     torch.testing.assert_close(said, noise, rtol=0, atol=2e-4)
 
 
+def test_times_are_shifted_towards_noise():
+    times = torch.arange(1000)
+    assert torch.equal(schedule.shifted(times, 1.0), times)
+    moved = schedule.shifted(times, 3.0)
+    assert moved.tolist() == sorted(moved.tolist())
+    assert (moved[0], moved[-1]) == (1, 999)
+    assert moved[499] == 749  # 3·½ / (1 + 2·½)
+
+
 @pytest.mark.parametrize("prediction", get_args(Prediction))
 def test_predictions_are_those_of_diffusers(prediction):
     scheduler = EulerDiscreteScheduler(

@@ -56,6 +56,12 @@ def _log_sigmas() -> Tensor:
         return training_sigmas().log()
 
 
+def shifted(time: Tensor, shift: float) -> Tensor:
+    """A whole t in [0, 999] moved towards noise by a `shift` above 1 (arXiv 2403.03206, eq. 23)."""
+    share = (time.double() + 0.5) / STEPS
+    return (STEPS * shift * share / (1 + (shift - 1) * share)).floor().long()
+
+
 def ancestral_split(sigma: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
     """(σ_down, σ_up) of a step σ → σ': denoise to σ_down, then add noise of σ_up (η = 1)."""
     up = (following**2 * (sigma**2 - following**2) / sigma**2).sqrt().minimum(following)

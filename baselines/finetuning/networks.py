@@ -15,10 +15,10 @@ from egoactgen_bench.seeds import derive_seed, seeded
 
 SCRATCH = "scratch"
 
-# The toy's networks: the architectures of Stable Diffusion 1.5, about 2 million weights.
+# The toy's networks: the architectures of Stable Diffusion 1.5, 1.4 million weights.
 WIDTH, WORDS = 64, 1024
 UNET = {
-    "block_out_channels": (40, 80),
+    "block_out_channels": (40, 64),
     "layers_per_block": 1,
     "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),

@@ -74,6 +74,12 @@ class FinetuningOptions(FittingOptions):
         description="from scratch: what the UNet learns to say; weights keep theirs. Not all of "
         "diffusers' samplers read 'sample'",
     )
+    shift: float = Field(
+        1.0,
+        gt=0,
+        description="s of times t → s·t / (1 + (s − 1)·t), t in 0 … 1: above 1 more of them are "
+        "noisy, where the texts decide (arXiv 2403.03206, equation 23)",
+    )
     train_text: bool = Field(False, description="train the text encoder too")
     lora: int = Field(
         0, ge=0, description="rank of the updates of the UNet's attention; 0: train all of the UNet"
@@ -83,12 +89,18 @@ class FinetuningOptions(FittingOptions):
 
 MECHANICS = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing"})
 
-# Small enough for two CPU cores. Descriptions of the toy kitchen name sides: no mirroring.
+# Small enough for a CPU core: many small steps, each of which says the clean latent, mostly where
+# the text decides. Descriptions of the toy kitchen name sides: no mirroring.
 TOY = {
     "init": "scratch",
-    "iterations": 2000,
-    "batch_size": 32,
-    "learning_rate": 1e-3,
+    "prediction": "sample",
+    "iterations": 6000,
+    "batch_size": 8,
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+    "warmup": 100,
+    "max_gradient_norm": 1.0,
+    "shift": 3.0,
     "ema_decay": 0.999,
     "flip": 0.0,
     "size": 64,
