@@ -4,6 +4,9 @@ It sees no input frame. SDEdit and ProxEdit, which the LEGO paper (arXiv 2312.03
 stand on it.
 """
 
+from typing import Any, ClassVar
+
+from baselines.denoiser import toy
 from baselines.finetuning.options import FinetuningOptions
 from baselines.finetuning.trainer import DenoiserTrainer
 
@@ -13,4 +16,6 @@ class StableDiffusionTrainer(DenoiserTrainer[FinetuningOptions]):
 
     Options = FinetuningOptions
     pipeline = "StableDiffusionPipeline"
+    sampling: ClassVar[dict[str, Any]] = {"steps": 20, "guidance": 2.5}
+    toy_weights = toy.FOLDER / "sd"
     channels = 1

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from baselines.denoiser import untrained
+from baselines.denoiser import toy
 from baselines.sdedit import CHOICE, SDEdit
 from egoactgen_bench import options, provenance
 from egoactgen_bench.errors import BenchError
@@ -17,9 +17,7 @@ from egoactgen_bench.weights.toy import folder_for
 class StrengthOptions(options.Options):
     """What can be chosen for the sweep."""
 
-    weights: str = Field(
-        untrained.TEXT_TO_IMAGE, description="the Stable Diffusion: a path, or a name in models/"
-    )
+    weights: str = Field(toy.NAME, description="the Stable Diffusion: a path, or a name in models/")
     strengths: str = Field("0.3,0.4,0.5,0.6,0.7,0.8,0.9", description="to try, with commas")
     metric: str = Field("egovlp", description="what decides: a metric of `bench score`")
     samples: int = Field(100, ge=1, description="of the split, its first ones")

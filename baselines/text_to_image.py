@@ -13,10 +13,9 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from baselines.denoiser import untrained
+from baselines.denoiser import toy
 from baselines.denoiser.latent_method import LatentMethod, LatentOptions
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.files import read_json
 from egoactgen_bench.methods import Setting
 from egoactgen_bench.records import Request
 
@@ -35,20 +34,13 @@ OptionsT = TypeVar("OptionsT", bound=TextToImageOptions)
 class TextToImageMethod(LatentMethod[OptionsT]):
     """A method that edits a frame's latent with a text-to-image Stable Diffusion."""
 
-    default_weights = untrained.TEXT_TO_IMAGE
+    toy_weights = toy.FOLDER / "sd"
     takes_image = False
 
     def __init__(self, options: OptionsT, setting: Setting) -> None:
         super().__init__(options, setting)
         if options.prompt == "description" and not setting.described:
             raise BenchError("-o prompt=description needs descriptions: give --descriptions NAME.")
-        scheduler = self.folder / "scheduler" / "scheduler_config.json"
-        predicts = read_json(scheduler).get("prediction_type") if scheduler.is_file() else None
-        if predicts not in (None, "epsilon"):
-            raise BenchError(
-                f"The UNet of {self.folder} predicts '{predicts}', where this method's predicts "
-                "the noise ('epsilon'): name other weights."
-            )
 
     def prompt(self, request: Request) -> str:
         chosen = request.action if self.options.prompt == "action" else request.description

@@ -33,9 +33,10 @@ def build(
     found, argument = plugins.load("methods", name)
     if not (isinstance(found, type) and issubclass(found, Method)):
         raise BenchError(f"'{name}' is not a class derived from egoactgen_bench.methods.Method.")
-    resolved = resolve(found.Options, dict(options or {}), name)
-    place = resolve_device(device, local_rank) if found.uses_device else "cpu"
     path = found.find_weights(weights, models)
+    chosen = dict(options or {})
+    resolved = resolve(found.Options, found.suggested(path, chosen) | chosen, name)
+    place = resolve_device(device, local_rank) if found.uses_device else "cpu"
     setting = Setting(path, argument, place, dtype, described, models, cache, sample_ids)
     built: Method[Any] = found(resolved, setting)
     return built

@@ -12,10 +12,10 @@ A method is a class, registered under the entry point `egoactgen_bench.methods` 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from PIL import Image
 
@@ -85,6 +85,11 @@ class Method(ABC, Generic[OptionsT]):
             f"There are no weights '{name}': no such path, and none of that name in {models}."
             + did_you_mean(name, known)
         )
+
+    @classmethod
+    def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """Options that the weights ask for, where none are `chosen`; run.json records them."""
+        return {}
 
     def load(self) -> None:
         """Bring the networks to the device; a run calls it once, before the first `generate`."""

@@ -3,8 +3,10 @@
 Sampling as in the paper's section 4: 100 Euler ancestral steps, guidance 7.5 (text), 1.5 (image).
 """
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,6 +14,7 @@ from baselines.denoiser.editor import EditorOptions, Features, LatentEditor
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.methods import Setting
 from egoactgen_bench.records import Request
+from lego import toy
 from lego.conditioning import FEATURES, Conditioner, load_conditioner, read_conditioning
 from lego.live import FeatureOptions, LiveFeatures, open_features
 
@@ -31,6 +34,14 @@ class LEGO(LatentEditor[LEGOOptions]):
     """
 
     Options = LEGOOptions
+    toy_weights = toy.WEIGHTS / "lego"
+
+    @classmethod
+    def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        asked = super().suggested(weights, chosen)
+        if "features" in chosen:  # in place of the VLLM that the weights would take
+            asked.pop("vllm", None)
+        return asked
 
     def __init__(self, options: LEGOOptions, setting: Setting) -> None:
         super().__init__(options, setting)

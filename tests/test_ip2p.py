@@ -7,7 +7,9 @@ from PIL import Image
 
 from baselines.denoiser import untrained
 from baselines.denoiser.editor import EditorOptions
+from baselines.denoiser.latent_method import SAMPLING
 from baselines.ip2p import InstructPix2Pix
+from egoactgen_bench.building import build
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.methods import Setting
 from egoactgen_bench.records import Request
@@ -43,6 +45,16 @@ def frame(weights, asked, **options):
 def test_each_option_changes_the_frame(weights, change):
     before, after = frame(weights, request()), frame(weights, request(), **change)
     assert before.shape != after.shape or np.abs(before - after).max() > 1
+
+
+def test_weights_may_say_how_to_sample_them(weights):
+    (weights / SAMPLING).write_text('{"steps": 3, "guidance": 1.0}')  # guidance is another method's
+    models = weights.parent
+    told = [
+        build("ip2p", models=models, weights=weights.name, options=options).options
+        for options in ({}, {"steps": "5", "guidance_text": "2"})
+    ]
+    assert [(each.steps, each.guidance_text) for each in told] == [(3, 7.5), (5, 2)]
 
 
 def test_it_reads_the_label_alone(weights):

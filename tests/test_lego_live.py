@@ -148,7 +148,8 @@ def test_a_vllm_writes_the_descriptions_that_are_not_given(
     assert frames[1]["prompt"] not in ("", texts["V00_0"])
     assert f"open drawer: “{texts['V00_0']}” was read" in result.out
     # The grid is as tall as its longest text: taller than with the label alone.
-    plain = ("--method", "lego", *STEPS, "--out", tmp_path / "plain")
+    untold = ("--weights", untrained.NAME)
+    plain = ("--method", "lego", *untold, *STEPS, "--out", tmp_path / "plain")
     labels = bench("imagine", "V00_0", *actions, *plain)
     assert "open drawer: the label alone was read, no description" in labels.out
     grids = [Image.open(tmp_path / name / "grid.png").height for name in ("out", "plain")]

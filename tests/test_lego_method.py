@@ -237,8 +237,9 @@ def test_released_postprocessing_fits_the_source_and_stretches():
     assert values.max() >= 253
 
 
-def test_the_bare_command_runs_on_untrained_weights_and_says_so(bench, drawn_split):
-    arguments = ("run", "--method", "lego", "-o", "steps=2", "--limit", 3)
+def test_untrained_weights_run_and_say_so(bench, drawn_split):
+    weights = ("--weights", untrained.NAME)
+    arguments = ("run", "--method", "lego", *weights, "-o", "steps=2", "--limit", 3)
     first = bench(*arguments)
     assert first.status == 0, first.err
     assert "untrained" in first.out

@@ -28,7 +28,7 @@ def test_the_best_strength_is_written_down_and_taken(bench, workspace):
     assert train["strength"] == float(best)
     assert json.loads((folder / "strength.json").read_text()) == {
         "strength": float(best),
-        "weights": "toy-untrained-sd",
+        "weights": "toy-sd",
     }
 
     call = ("run", "--method", "sdedit", "-o", "steps=4", "--limit", 1)

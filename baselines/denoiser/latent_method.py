@@ -1,21 +1,30 @@
 """What all methods in the latent space of Stable Diffusion share: networks and pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from baselines.denoiser import postprocess, untrained, weights
+from baselines.denoiser import postprocess, toy, untrained, weights
 from baselines.denoiser.prediction import say_noise
 from egoactgen_bench import options
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.files import read_json
 from egoactgen_bench.methods import Method, Setting
 from egoactgen_bench.records import Request
+
+SAMPLING = "sampling.json"  # in a weights folder: options that suit it better than the defaults
+
+
+def read_sampling(weights: Path | None) -> dict[str, Any]:
+    """The options that a weights folder asks for."""
+    path = weights / SAMPLING if weights else None
+    return read_json(path) if path and path.is_file() else {}
 
 
 class LatentOptions(options.Options):
@@ -39,7 +48,8 @@ class LatentMethod(Method[OptionsT]):
     """A method whose networks are a weights folder of Stable Diffusion's kind."""
 
     uses_weights = True
-    default_weights = untrained.NAME
+    default_weights = toy.NAME
+    toy_weights: ClassVar[Path] = toy.FOLDER / "ip2p"  # of this method, in the package
     default_batch_size = 4
     packages = ("torch", "diffusers", "transformers", "pillow")
     takes_image: ClassVar[bool]  # whether the UNet sees the input frame beside the noise
@@ -53,9 +63,17 @@ class LatentMethod(Method[OptionsT]):
 
     @classmethod
     def find_weights(cls, name: str | None, models: Path) -> Path | None:
-        if (name or cls.default_weights) in untrained.NAMES:
-            return untrained.folder(models, name or cls.default_weights or "")
+        named = name or cls.default_weights
+        if named in untrained.NAMES:
+            return untrained.folder(models, named)
+        if named == toy.NAME and not any(path.exists() for path in (Path(named), models / named)):
+            return toy.unpack(cls.toy_weights, models)
         return super().find_weights(name, models)
+
+    @classmethod
+    def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        known = cls.Options.model_fields
+        return {key: value for key, value in read_sampling(weights).items() if key in known}
 
     @cached_property
     def model(self) -> weights.LatentModel:
@@ -87,7 +105,7 @@ class LatentMethod(Method[OptionsT]):
         return weights.weight_files(self.folder)
 
     def notices(self) -> list[str]:
-        return untrained.notices(self.folder)
+        return untrained.notices(self.folder) + toy.notices(self.folder)
 
     def pictures(
         self, decoded: Tensor, requests: Sequence[Request]

@@ -5,8 +5,9 @@ from typing import Any, ClassVar, TypeVar
 
 from accelerate import PartialState
 
-from baselines.denoiser import weights
+from baselines.denoiser import toy, weights
 from baselines.denoiser.conditioning import TextConditioner
+from baselines.denoiser.latent_method import SAMPLING, read_sampling
 from baselines.denoiser.schedule import save_scheduler
 from baselines.denoiser.weights import LatentModel
 from baselines.finetuning import checkpoints, networks
@@ -29,6 +30,9 @@ class DenoiserTrainer(Trainer[OptionsT]):
     mechanics = MECHANICS
     packages = ("torch", "accelerate", "diffusers", "transformers", "safetensors")
     pipeline: ClassVar[str | None] = None  # of diffusers, that these weights are of
+    toy_weights: ClassVar[Path] = toy.FOLDER / "ip2p"  # that `-o init=toy` means
+    # What small networks from scratch, which soon know what comes, ask for; measured on toys.
+    sampling: ClassVar[dict[str, Any]] = {"steps": 4, "guidance_text": 2.5, "guidance_image": 1.0}
     channels: ClassVar[int] = 2  # latents into the UNet: the noisy one, and the input frame's
 
     def __init__(self, options: OptionsT, task: Task) -> None:
@@ -39,7 +43,12 @@ class DenoiserTrainer(Trainer[OptionsT]):
                 "Diffusion 1.5 or InstructPix2Pix, or their checkpoint file."
             )
         self.scratch = options.init == networks.SCRATCH
-        self.init = None if self.scratch else networks.find(options.init, task.models)
+        self.init = None if self.scratch else self._find(options.init)
+
+    def _find(self, name: str) -> Path:
+        if name == toy.NAME:
+            return toy.unpack(self.toy_weights, self.task.models)
+        return networks.find(name, self.task.models)
 
     def sources(self) -> dict[str, str]:
         return {"init": provenance.content_digest(self.init)} if self.init else {}
@@ -88,6 +97,9 @@ class DenoiserTrainer(Trainer[OptionsT]):
         for name in ("unet", "vae", "text_encoder", "tokenizer"):
             getattr(model, name).save_pretrained(folder / name)
         save_scheduler(folder / "scheduler", model.prediction)
+        asked = self.sampling if self.scratch else read_sampling(self.init)
+        if asked:
+            write_json(folder / SAMPLING, asked)
         if self.pipeline is not None:
             write_json(folder / "model_index.json", _model_index(self.pipeline))
 
@@ -96,7 +108,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
         if self.init is not None:
             return self.init / "vae"
         if self.options.autoencoder is not None:
-            return networks.find(self.options.autoencoder, self.task.models) / "vae"
+            return self._find(self.options.autoencoder) / "vae"
         task = self.task
         folder = task.models / f"autoencoder-{task.split.name}"
         if not (folder / training.MANIFEST).is_file():

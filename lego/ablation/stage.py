@@ -108,7 +108,9 @@ def check(ablation: Ablation, folder: Path) -> None:
             "run": {row.method for row in ablation.chosen.values() if row.method},
         }
     )
-    _scoring(ablation, folder, [], list(REFERENCES))
+    scores = _scoring(ablation, folder, [], list(REFERENCES))
+    if nothing := scoring.nothing_to_measure(scores):
+        raise BenchError(nothing)
 
 
 def _check_names(ablation: Ablation) -> None:

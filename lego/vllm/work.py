@@ -17,6 +17,7 @@ from egoactgen_bench.images import read_rgb
 from egoactgen_bench.provenance import content_digest
 from egoactgen_bench.sharding import Share
 from egoactgen_bench.splits import Split
+from lego import toy
 from lego.vllm.model import VLLM, check_folder, load
 from lego.vllm.parts import Parts, Row
 
@@ -152,8 +153,8 @@ def _held(journals: Sequence[Parts], batch: int) -> bool:
 
 
 def find_weights(name: str, models: Path) -> Path:
-    """The folder that `--weights` names: a path, else one in the folder `models`."""
-    for path in (Path(name), models / name):
+    """The folder that `--weights` names: a path, one in the folder `models`, or `toy`, shipped."""
+    for path in (Path(name), models / name, *([toy.WEIGHTS / "vllm"] if name == "toy" else [])):
         if path.is_dir():
             return path
     known = [path.parent.name for path in models.glob("*/config.json")]
