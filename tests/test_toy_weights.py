@@ -1,0 +1,107 @@
+"""The weights that come with the package: whole, small, right by default, and ready to go on."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from baselines.denoiser import toy
+from egoactgen_bench.metrics.judge_network import load_judge
+from egoactgen_bench.weights.toy import FOLDER as METRICS
+from lego.toy import WEIGHTS
+
+CLIPS = 6
+
+
+@pytest.fixture(scope="module")
+def kitchen(tmp_path_factory):
+    """A workspace with a few filmed clips, and two drawn ones to learn from."""
+    root = tmp_path_factory.mktemp("kitchen")
+    for words in (["--limit", str(CLIPS)], ["--subset", "train", "--limit", "2"]):
+        program = Path(sys.executable).with_name("bench")
+        subprocess.run([program, "-w", root, "prepare-splits", *words], check=True)
+    return root
+
+
+def test_they_are_at_most_20_megabytes():
+    roots = (METRICS, toy.FOLDER, WEIGHTS)
+    files = [path for root in roots for path in root.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 20_000_000
+
+
+@pytest.mark.parametrize("method", ["lego", "ip2p", "sdedit", "proxedit"])
+def test_every_method_runs_on_them_by_default(bench, kitchen, method):
+    done = bench("-w", kitchen, "run", "--method", method, "--limit", 2)
+    assert done.status == 0, done.err
+    run = kitchen / "runs" / "toy-kitchen" / method
+    told = json.loads((run / "run.json").read_text())
+    assert told["counts"]["failed"] == 0
+    assert "unet/diffusion_pytorch_model.safetensors" in told["weights"]
+    assert all(pd.read_csv(run / "samples.csv")["prompt"])
+
+
+def test_lego_is_told_what_its_vllm_sees(bench, kitchen):
+    """The judge names the action in most of LEGO's frames; noise or copies would get none."""
+    done = bench("-w", kitchen, "run", "--method", "lego", "--run", "all")
+    assert (done.status, "wrote 6 descriptions" in done.out) == (0, True)
+    split, run = kitchen / "splits" / "toy-kitchen", kitchen / "runs" / "toy-kitchen" / "all"
+    prompts = pd.read_csv(run / "samples.csv")["prompt"]
+    assert prompts.str.contains("hand").all()
+    truth = json.loads((split / "truth.json").read_text())
+    names = list(pd.read_csv(split / "samples.csv")["sample_id"])
+    read = load_judge().read(
+        [Image.open(split / "frames" / name / "input.png") for name in names],
+        [Image.open(run / "images" / f"{name}.png") for name in names],
+    )
+    right = [seen.action == truth[name]["action"] for seen, name in zip(read, names, strict=True)]
+    assert np.mean(right) >= 0.5
+
+
+@pytest.mark.parametrize("trainer", ["lego", "ip2p", "sd"])
+def test_training_can_go_on_from_them(bench, kitchen, trainer):
+    """Two steps from the shipped weights, in a moment; then a frame with what came of it."""
+    few = ("-o", "init=toy", "-o", "iterations=2", "-o", "batch_size=2", "-o", "warmup=0")
+    told = ("-o", "vllm=toy", "--descriptions", "toy") if trainer == "lego" else ()
+    if told:
+        writes = ("lego", "enrich", "--weights", "toy", "--name", "toy")
+        done = bench("-w", kitchen, *writes, "--split", "toy-kitchen-train")
+        assert done.status == 0, done.err
+    done = bench("-w", kitchen, "train", trainer, *few, *told)
+    assert done.status == 0, done.err
+    method = {"sd": "sdedit"}.get(trainer, trainer)
+    weights = ("--weights", f"{trainer}-toy-kitchen-train", "--run", f"tuned-{trainer}")
+    vllm = ("-o", "vllm=toy") if told else ()
+    done = bench("-w", kitchen, "run", "--method", method, *weights, *vllm, "--limit", 1)
+    assert done.status == 0, done.err
+
+
+def test_the_vllm_can_be_tuned_further(bench, kitchen):
+    boxes = kitchen / "datasets/toy-kitchen-train/annotations/fho_main.json"
+    split = ("-w", kitchen, "lego")
+    train = ("--split", "toy-kitchen-train")
+    few = ("-o", "batch_size=2", "-o", "epochs=1", "-o", "precision=float32")
+    for words in (
+        ("curate", *train, "--templates", "--boxes", boxes),
+        ("tune", *train, "--weights", "toy", "--name", "further", *few),
+        ("enrich", *train, "--weights", "vllm-further", "--name", "further", "--limit", 1),
+    ):
+        done = bench(*split, *words)
+        assert done.status == 0, done.err
+
+
+def test_they_are_unpacked_anew_when_the_package_has_others(tmp_path):
+    own = tmp_path / "ip2p"
+    shutil.copytree(toy.FOLDER / "ip2p", own)
+    unpacked = toy.unpack(own, tmp_path / "models")
+    assert unpacked == tmp_path / "models" / "toy-ip2p"
+    before = (unpacked / "unet" / "config.json").stat().st_mtime_ns
+    assert toy.unpack(own, tmp_path / "models") == unpacked
+    assert (unpacked / "unet" / "config.json").stat().st_mtime_ns == before
+    (own / "train.json").write_text("{}")
+    assert (toy.unpack(own, tmp_path / "models") / "train.json").read_text() == "{}"
