@@ -1,7 +1,9 @@
 """SDEdit (arXiv 2108.01073): noise the frame's latent up to a level, denoise it with the text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from torch import Tensor
@@ -43,13 +45,14 @@ class SDEdit(TextToImageMethod[SDEditOptions]):
     Options = SDEditOptions
 
     def __init__(self, options: SDEditOptions, setting: Setting) -> None:
-        chosen, folder = STRENGTH, setting.weights
-        if folder and (folder / CHOICE).is_file():
-            choice = read_json(folder / CHOICE)
-            chosen = choice["strength"]
-            setting = replace(setting, weights=folder.parent / choice["weights"])
+        chosen, weights = _chosen(setting.weights)
         self.strength: float = chosen if options.strength is None else options.strength
-        super().__init__(options.model_copy(update={"strength": self.strength}), setting)
+        options = options.model_copy(update={"strength": self.strength})
+        super().__init__(options, replace(setting, weights=weights))
+
+    @classmethod
+    def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        return super().suggested(_chosen(weights)[1], chosen)
 
     def edit(self, latents: Tensor, requests: Sequence[Request]) -> Tensor:
         text = self.model.embed([self.prompt(request) for request in requests])
@@ -61,3 +64,11 @@ class SDEdit(TextToImageMethod[SDEditOptions]):
             latents,
             self.strength,
         )
+
+
+def _chosen(folder: Path | None) -> tuple[float, Path | None]:
+    """The strength that was chosen for a weights folder, if any, and the weights themselves."""
+    if folder is None or not (folder / CHOICE).is_file():
+        return STRENGTH, folder
+    choice = read_json(folder / CHOICE)
+    return float(choice["strength"]), folder.parent / choice["weights"]

@@ -21,8 +21,8 @@ class StrengthOptions(options.Options):
     strengths: str = Field("0.3,0.4,0.5,0.6,0.7,0.8,0.9", description="to try, with commas")
     metric: str = Field("egovlp", description="what decides: a metric of `bench score`")
     samples: int = Field(100, ge=1, description="of the split, its first ones")
-    steps: int = Field(100, ge=1, description="as of `bench run --method sdedit`")
-    guidance: float = Field(7.5, ge=0, description="as of `bench run --method sdedit`")
+    steps: int | None = Field(None, ge=1, description="as of `bench run --method sdedit`")
+    guidance: float | None = Field(None, ge=0, description="as of `bench run --method sdedit`")
 
     @field_validator("strengths")
     @classmethod
@@ -71,6 +71,8 @@ class StrengthTrainer(Trainer[StrengthOptions]):
         asked = prepare(split, [], folder / "scores", references=["copy-input"], **scoring)
         for reason in asked.selection.failed.values():
             raise BenchError(reason)
+        asked = {"steps": chosen.steps, "guidance": chosen.guidance}
+        given = {name: value for name, value in asked.items() if value is not None}
         runs = {
             strength: run(
                 "sdedit",
@@ -78,11 +80,7 @@ class StrengthTrainer(Trainer[StrengthOptions]):
                 folder / "runs" / f"strength-{strength}",
                 models=self.task.models,
                 weights=str(self.weights),
-                options={
-                    "strength": strength,
-                    "steps": chosen.steps,
-                    "guidance": chosen.guidance,
-                },
+                options={"strength": strength, **given},
                 seed=self.task.seed,
                 device=self.task.device,
                 limit=chosen.samples,

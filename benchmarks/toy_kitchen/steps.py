@@ -37,7 +37,6 @@ DECODER = {  # the second training of the autoencoder, as docs/training.md has i
 OPTIONS = {
     "train.autoencoder": "autoencoder-toy",
     "train.sdedit.samples": "64",
-    "train.sdedit.steps": "10",
 }
 QUICK = {
     "train.batch_size": "2",
