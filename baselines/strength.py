@@ -71,8 +71,7 @@ class StrengthTrainer(Trainer[StrengthOptions]):
         asked = prepare(split, [], folder / "scores", references=["copy-input"], **scoring)
         for reason in asked.selection.failed.values():
             raise BenchError(reason)
-        asked = {"steps": chosen.steps, "guidance": chosen.guidance}
-        given = {name: value for name, value in asked.items() if value is not None}
+        given = chosen.model_dump(include={"steps", "guidance"}, exclude_none=True)
         runs = {
             strength: run(
                 "sdedit",
