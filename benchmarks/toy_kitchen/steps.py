@@ -11,11 +11,11 @@ GROUPS = (
     "joint",
     "ip2p",
     "descriptions,oracle,shuffled",
-    "random",
-    "untuned",
-    "proxedit,sdedit",
     "text",
     "image",
+    "untuned",
+    "random",
+    "proxedit,sdedit",
 )
 PARTS = ("tables", "steps", "cues")
 TUNING = {
