@@ -4,7 +4,7 @@
     python benchmarks/methods.py --weights ip2p=PATH sd=PATH --device cuda --dtype bfloat16
 
 Each method runs in a process of its own: its memory is that process's peak (on CUDA the device's).
-The first image, which also warms up, is not counted. Without weights the untrained toy ones serve:
+The first image, which also warms up, is not counted. Without weights the toy ones serve:
 their figures compare the methods' work, not what trained weights of real size take.
 """
 

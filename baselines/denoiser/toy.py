@@ -22,9 +22,13 @@ def unpack(own: Path, models: Path) -> Path:
         new = Path(temporary) / out.name
         shutil.copytree(SHARED, new)
         shutil.copytree(own, new, dirs_exist_ok=True)
-        if out.exists():  # of another version of the package
-            out.rename(Path(temporary) / "old")
-        new.rename(out)
+        try:
+            if out.exists():  # of another version of the package
+                out.rename(Path(temporary) / "old")
+            new.rename(out)
+        except OSError:
+            if not _same(out / MANIFEST, own / MANIFEST):  # else another process was faster
+                raise
     return out
 
 
