@@ -1,0 +1,108 @@
+"""Whether a method follows its text: the judge on frames made from true and from swapped labels.
+
+    python -m benchmarks.toy_kitchen.swapped --workspace workspace --split toy-kitchen-256
+
+A swapped label names another action that the scene allows, drawn by the sample's id; LEGO's VLLM
+describes it anew. Nothing is trained; methods run on the weights that come with the package.
+"""
+
+import argparse
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench import seeds
+from egoactgen_bench.building import build
+from egoactgen_bench.datasets.toy_kitchen.actions import possible
+from egoactgen_bench.datasets.toy_kitchen.motion import LENGTH, PNR
+from egoactgen_bench.datasets.toy_kitchen.world import video_clips, video_uid
+from egoactgen_bench.files import read_json, write_csv
+from egoactgen_bench.images import read_rgb
+from egoactgen_bench.metrics.judge_network import load_judge
+from egoactgen_bench.records import Request
+from egoactgen_bench.splits import Split, load_split
+from egoactgen_bench.workspace import Workspace
+
+RESULTS = Path(__file__).parents[2] / "results" / "toy-kitchen" / "swapped.csv"
+BATCH = 16
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--workspace", type=Path, default=Path("workspace"))
+    parser.add_argument("--split", default="toy-kitchen-256")
+    parser.add_argument("--methods", default="lego,ip2p")
+    parser.add_argument("--csv", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    place = Workspace(asked.workspace)
+    split = load_split(place.find_split(asked.split))
+    truth = read_json(split.folder / "truth.json")
+    true = {name: told["action"] for name, told in truth.items()}
+    found = [
+        {"method": method, "labels": kind, **judged(method, place, split, actions, true)}
+        for method in asked.methods.split(",")
+        for kind, actions in (("true", true), ("swapped", swapped(split, true)))
+    ]
+    table = pd.DataFrame(found)
+    write_csv(asked.csv, table)
+    print(table.to_string(index=False))
+
+
+def swapped(split: Split, true: dict[str, str]) -> dict[str, str]:
+    """For each sample another action that its scene allows."""
+    clips: dict[str, Any] = {}
+    number = 0
+    while not clips.keys() >= true.keys():
+        uid = video_uid("val", number)
+        clips |= {
+            f"{uid}_{index * LENGTH + PNR}": clip
+            for index, clip in enumerate(video_clips("val", number))
+        }
+        number += 1
+    known = set(true.values())
+    return {
+        name: draw.choice(sorted(known & possible(clips[name].scene, draw).keys() - {action}))
+        for name, action in true.items()
+        for draw in [Random(name)]
+    }
+
+
+def judged(
+    method: str, place: Workspace, split: Split, actions: dict[str, str], true: dict[str, str]
+) -> dict[str, Any]:
+    """The share of frames in which the judge sees the action that was asked for."""
+    rows = split.samples.to_dict("records")
+    labels = {true[row["sample_id"]]: row["action"] for row in rows}  # one for each action
+    built = build(method, models=place.models, cache=place.cache, device="cpu")
+    built.load()
+    judge, right = load_judge(), 0
+    for first in range(0, len(rows), BATCH):
+        part = rows[first : first + BATCH]
+        names = [row["sample_id"] for row in part]
+        inputs = [read_rgb(split.frame_path(row["input_frame"])) for row in part]
+        frames = built.generate(
+            [
+                Request(name, frame, _label(row, actions, true, labels), None, _seed(name))
+                for name, frame, row in zip(names, inputs, part, strict=True)
+            ]
+        )
+        seen = judge.read(inputs, frames)
+        right += sum(each.action == actions[name] for each, name in zip(seen, names, strict=True))
+    return {"clips": len(rows), "action_right": round(right / len(rows), 4)}
+
+
+def _label(
+    row: dict[str, Any], actions: dict[str, str], true: dict[str, str], labels: dict[str, str]
+) -> str:
+    name = row["sample_id"]
+    return row["action"] if actions[name] == true[name] else labels[actions[name]]
+
+
+def _seed(name: str) -> int:
+    return seeds.derive_seed(0, name)
+
+
+if __name__ == "__main__":
+    main()
