@@ -11,13 +11,13 @@ from egoactgen_bench.datasets.base import Dataset, Subset
 from egoactgen_bench.datasets.ego4d import Ego4D
 from egoactgen_bench.datasets.toy_kitchen.motion import FPS, Cue
 from egoactgen_bench.datasets.toy_kitchen.world import (
-    CLIPS_PER_VIDEO,
     EDITION,
     SIZE,
     annotate,
     film,
     photograph_all,
     still_path,
+    videos_of,
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.files import read_json
@@ -76,7 +76,7 @@ class ToyKitchen(Dataset):
 
         What is in `folder` stays.
         """
-        videos = -(-(limit or DEFAULT_CLIPS[self.subset]) // CLIPS_PER_VIDEO)
+        videos = videos_of(limit or DEFAULT_CLIPS[self.subset])
         if with_videos:
             if self.subset == "train":
                 photograph_all(folder, self.subset, videos, workers, self.options.cue, progress)

@@ -38,6 +38,11 @@ def video_uid(subset: str, number: int) -> str:
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
+def videos_of(clips: int) -> int:
+    """How many videos hold so many clips."""
+    return -(-clips // CLIPS_PER_VIDEO)
+
+
 def video_clips(subset: str, number: int, cue: Cue = "weak") -> list[Clip]:
     """The actions of one video, all in one kitchen. Seeds of the subsets are disjoint."""
     random = Random(f"toy kitchen {EDITION} {subset} {number}")
