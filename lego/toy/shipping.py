@@ -8,7 +8,7 @@ import torch
 
 from baselines.denoiser import toy as denoisers
 from baselines.denoiser.latent_method import SAMPLING, read_sampling
-from egoactgen_bench.files import replacing, write_json
+from egoactgen_bench.files import read_json, replacing, write_json
 from egoactgen_bench.training import MANIFEST
 from lego.toy import WEIGHTS
 
@@ -31,7 +31,7 @@ def ship(models: Path, lego: str, ip2p: str, sd: str, vllm: str) -> str:
         for part in OWN:
             if (source / part).is_dir():
                 _copy(source / part, folder / part)
-        shutil.copyfile(source / MANIFEST, folder / MANIFEST)
+        write_json(folder / MANIFEST, _placeless(read_json(source / MANIFEST)))
         write_json(folder / SAMPLING, read_sampling(source) | _vllm(source))
     _copy(models / vllm, WEIGHTS / "vllm")
     roots = (denoisers.FOLDER, WEIGHTS)
@@ -44,6 +44,15 @@ def _vllm(source: Path) -> dict[str, Any]:
     return {"vllm": denoisers.NAME} if (source / "conditioner").is_dir() else {}
 
 
+def _placeless(told: Any) -> Any:
+    """What a file says, without places on the machine where it was made."""
+    if isinstance(told, dict):
+        return {key: _placeless(value) for key, value in told.items() if key != "_name_or_path"}
+    if isinstance(told, list):
+        return [_placeless(value) for value in told]
+    return Path(told).name if isinstance(told, str) and told.startswith("/") else told
+
+
 def _copy(source: Path, target: Path) -> None:
     """A folder's files, none deeper, tensors halved."""
     from safetensors.torch import load_file, save_file
@@ -51,6 +60,9 @@ def _copy(source: Path, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for path in sorted(path for path in source.iterdir() if path.is_file()):
+        if path.name == "config.json":
+            write_json(target / path.name, _placeless(read_json(path)))
+            continue
         if path.suffix != ".safetensors":
             shutil.copyfile(path, target / path.name)
             continue
