@@ -14,7 +14,7 @@ from PIL import Image
 from baselines.denoiser import toy
 from egoactgen_bench.metrics.judge_network import load_judge
 from egoactgen_bench.weights.toy import FOLDER as METRICS
-from lego.toy import WEIGHTS
+from lego.toy import WEIGHTS, shipping
 
 CLIPS = 6
 
@@ -105,3 +105,22 @@ def test_they_are_unpacked_anew_when_the_package_has_others(tmp_path):
     assert (unpacked / "unet" / "config.json").stat().st_mtime_ns == before
     (own / "train.json").write_text("{}")
     assert (toy.unpack(own, tmp_path / "models") / "train.json").read_text() == "{}"
+
+
+def test_shipping_writes_what_was_trained_and_no_place(tmp_path, monkeypatch):
+    models = tmp_path / "models"
+    parts = {"lego": WEIGHTS / "lego", "ip2p": toy.FOLDER / "ip2p", "sd": toy.FOLDER / "sd"}
+    names = {name: toy.unpack(own, models).name for name, own in parts.items()}
+    shutil.copytree(WEIGHTS / "vllm", models / "vllm")
+    config = models / names["ip2p"] / "unet" / "config.json"
+    config.write_text(config.read_text().replace("{", '{"_name_or_path": "/mine/unet",', 1))
+    before = (WEIGHTS, toy.FOLDER)
+    monkeypatch.setattr(shipping, "WEIGHTS", tmp_path / "lego")
+    monkeypatch.setattr(toy, "FOLDER", tmp_path / "baselines")
+    monkeypatch.setattr(toy, "SHARED", tmp_path / "baselines" / "shared")
+    shipping.ship(models, **names, vllm="vllm")
+    for old, new in zip(before, (tmp_path / "lego", tmp_path / "baselines"), strict=True):
+        shipped = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
+        assert len(shipped) > 10
+        for path in shipped:
+            assert (new / path).read_bytes() == (old / path).read_bytes(), path

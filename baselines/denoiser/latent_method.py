@@ -66,9 +66,7 @@ class LatentMethod(Method[OptionsT]):
         named = name or cls.default_weights
         if named in untrained.NAMES:
             return untrained.folder(models, named)
-        if named == toy.NAME and not any(path.exists() for path in (Path(named), models / named)):
-            return toy.unpack(cls.toy_weights, models)
-        return super().find_weights(name, models)
+        return toy.find(named, cls.toy_weights, models) or super().find_weights(name, models)
 
     @classmethod
     def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:

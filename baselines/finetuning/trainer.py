@@ -46,9 +46,8 @@ class DenoiserTrainer(Trainer[OptionsT]):
         self.init = None if self.scratch else self._find(options.init)
 
     def _find(self, name: str) -> Path:
-        if name == toy.NAME:
-            return toy.unpack(self.toy_weights, self.task.models)
-        return networks.find(name, self.task.models)
+        models = self.task.models
+        return toy.find(name, self.toy_weights, models) or networks.find(name, models)
 
     def sources(self) -> dict[str, str]:
         return {"init": provenance.content_digest(self.init)} if self.init else {}
