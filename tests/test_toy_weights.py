@@ -74,6 +74,8 @@ def test_training_can_go_on_from_them(bench, kitchen, trainer):
         assert done.status == 0, done.err
     done = bench("-w", kitchen, "train", trainer, *few, *told)
     assert done.status == 0, done.err
+    asked = json.loads((kitchen / f"models/{trainer}-toy-kitchen-train/sampling.json").read_text())
+    assert "steps" in asked and "vllm" not in asked
     method = {"sd": "sdedit"}.get(trainer, trainer)
     weights = ("--weights", f"{trainer}-toy-kitchen-train", "--run", f"tuned-{trainer}")
     vllm = ("-o", "vllm=toy") if told else ()

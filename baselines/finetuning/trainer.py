@@ -96,8 +96,9 @@ class DenoiserTrainer(Trainer[OptionsT]):
         for name in ("unet", "vae", "text_encoder", "tokenizer"):
             getattr(model, name).save_pretrained(folder / name)
         save_scheduler(folder / "scheduler", model.prediction)
-        asked = self.sampling if self.scratch else read_sampling(self.init)
-        if asked:
+        # Of weights to start from not the VLLM: these may have been told by another.
+        known = self.sampling if self.scratch else read_sampling(self.init)
+        if asked := {key: value for key, value in known.items() if key in self.sampling}:
             write_json(folder / SAMPLING, asked)
         if self.pipeline is not None:
             write_json(folder / "model_index.json", _model_index(self.pipeline))
