@@ -8,6 +8,7 @@ from PIL import Image
 
 from baselines.denoiser import attention, untrained, weights
 from baselines.denoiser.sampler import ancestral_sample, drawing, guided
+from baselines.denoiser.schedule import save_scheduler, time_of
 from egoactgen_bench.seeds import torch_generator
 
 STEPS = 10  # of whole training steps, where k-diffusion's schedule and diffusers' are one
@@ -21,8 +22,6 @@ def model(tmp_path_factory):
 
 @torch.inference_mode()
 def test_latents_are_those_of_diffusers_pipeline(model, tmp_path):
-    from baselines.denoiser.schedule import save_scheduler
-
     save_scheduler(tmp_path)
     drawn = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
     frames, texts = [Image.fromarray(pixels) for pixels in drawn], ["open drawer", "cut onion"]
@@ -81,3 +80,30 @@ def test_the_projections_of_the_context_run_once(model):
     for hook in hooks:
         hook.remove()
     assert len(calls) == 2 * len(layers)  # the context and ∅, in three steps
+
+
+@pytest.mark.parametrize(
+    ("text_scale", "image_scale", "calls"),
+    [(7.5, 1.5, 3), (7.5, 1, 2), (2, 2, 2), (1, 1, 1), (0, 1, 2)],
+)
+@torch.inference_mode()
+def test_conditionings_without_weight_are_not_computed(model, text_scale, image_scale, calls):
+    generator = torch_generator(0)
+    x, image = torch.randn(2, 2, 4, 16, 16, generator=generator)
+    context, null = (torch.randn(n, 77, 32, generator=generator) for n in (2, 1))
+    sigma, scale = torch.tensor(3.0), 10**0.5
+    seen = []
+
+    def noise(image, context):  # by the formula, one conditioning after the other
+        inputs = torch.cat([x / scale, image], 1)
+        return model.unet(inputs, time_of(sigma), encoder_hidden_states=context).sample
+
+    nothing = null.expand(2, -1, -1)
+    full, picture = noise(image, context), noise(image, nothing)
+    empty = noise(torch.zeros_like(image), nothing)
+    wanted = empty + text_scale * (full - picture) + image_scale * (picture - empty)
+    hook = model.unet.conv_in.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    found = guided(model.unet, image, context, null, text_scale, image_scale)(x, sigma)
+    hook.remove()
+    torch.testing.assert_close(found, x - sigma * wanted, rtol=1e-4, atol=1e-4)
+    assert seen == [calls * 2]

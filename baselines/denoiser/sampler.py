@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from baselines.denoiser.attention import Prepared, prepare
+from baselines.denoiser.attention import prepare
 from baselines.denoiser.schedule import ancestral_step, sigmas, time_of
 
 Denoise = Callable[[Tensor, Tensor], Tensor]  # (B, C, h, w) at a scalar σ → the denoised x_0
@@ -26,17 +26,16 @@ def guided(
     `image`: (B, C, h, w) latent of X; `context`: (B, L, width); `null`: (1, L, width). It forms
     x_0(∅,∅) + s_T (x_0(X,C) − x_0(X,∅)) + s_I (x_0(X,∅) − x_0(∅,∅)): equal to the formula on ε.
     """
-    context, null = context.to(unet.dtype), null.to(unet.dtype)
-    if text_scale == image_scale == 1:  # what the formula leaves then is a third of the work
-        prepared = prepare(unet, context, context[:1], nulls=0)
-        return _denoiser(unet, prepared, 1, lambda full: full, image)
-
-    def combined(full: Tensor, picture: Tensor, empty: Tensor) -> Tensor:
-        return empty + text_scale * (full - picture) + image_scale * (picture - empty)
-
-    images = torch.cat([image, image, torch.zeros_like(image)])
-    prepared = prepare(unet, context, null, nulls=2 * len(image))
-    return _denoiser(unet, prepared, 3, combined, images)
+    without = {"picture": image_scale - text_scale, "empty": 1 - image_scale}
+    images = {"picture": image, "empty": torch.zeros_like(image)}
+    needed = [name for name, weight in without.items() if weight]
+    return _denoiser(
+        unet,
+        context,
+        null,
+        [text_scale, *(without[name] for name in needed)],
+        torch.cat([image, *(images[name] for name in needed)]),
+    )
 
 
 def text_guided(unet: Any, context: Tensor, null: Tensor, scale: float) -> Denoise:
@@ -44,29 +43,31 @@ def text_guided(unet: Any, context: Tensor, null: Tensor, scale: float) -> Denoi
 
     `context`: (B, L, width); `null`: (1, L, width). It forms x_0(∅) + s (x_0(C) − x_0(∅)).
     """
-    prepared = prepare(unet, context.to(unet.dtype), null.to(unet.dtype), nulls=len(context))
-    return _denoiser(unet, prepared, 2, lambda full, empty: empty + scale * (full - empty))
+    return _denoiser(unet, context, null, [scale, 1 - scale] if scale != 1 else [scale])
 
 
 def _denoiser(
     unet: Any,
-    prepared: Prepared,
-    parts: int,
-    combine: Callable[..., Tensor],
+    context: Tensor,
+    null: Tensor,
+    weights: Sequence[float],
     images: Tensor | None = None,
 ) -> Denoise:
-    """x_0 by the noise that `combine` makes of `parts` conditionings, all in one UNet call.
+    """x_0 by a weighted sum of noises, all said in one UNet call.
 
-    `images`: (parts · B, C, h, w) latents for a UNet that takes them beside the noisy ones.
+    The first is said of the `context`, (B, L, width), the others of `null`; callers leave out what
+    has no weight. `images`: (B · weights, C, h, w), for a UNet that takes them beside the latents.
     """
+    nulls = (len(weights) - 1) * len(context)
+    prepared = prepare(unet, context.to(unet.dtype), null.to(unet.dtype), nulls)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        inputs = (x / (sigma**2 + 1).sqrt()).repeat(parts, 1, 1, 1)
+        inputs = (x / (sigma**2 + 1).sqrt()).repeat(len(weights), 1, 1, 1)
         if images is not None:
             inputs = torch.cat([inputs, images], dim=1)
-        inputs = inputs.to(unet.dtype)
-        noise = unet(inputs, time_of(sigma), encoder_hidden_states=prepared).sample.float()
-        return x - sigma * combine(*noise.chunk(parts))
+        said = unet(inputs.to(unet.dtype), time_of(sigma), encoder_hidden_states=prepared)
+        noises = said.sample.float().chunk(len(weights))
+        return x - sigma * sum(w * noise for w, noise in zip(weights, noises, strict=True))
 
     return denoise
 
