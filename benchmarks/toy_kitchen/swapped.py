@@ -7,17 +7,20 @@ describes it anew. Nothing is trained; methods run on the weights that come with
 """
 
 import argparse
+from collections.abc import Hashable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 
 from egoactgen_bench import seeds
 from egoactgen_bench.building import build
 from egoactgen_bench.datasets.toy_kitchen.actions import possible
 from egoactgen_bench.datasets.toy_kitchen.motion import LENGTH, PNR
 from egoactgen_bench.datasets.toy_kitchen.world import video_clips, video_uid
+from egoactgen_bench.errors import SampleError
 from egoactgen_bench.files import read_json, write_csv
 from egoactgen_bench.images import read_rgb
 from egoactgen_bench.metrics.judge_network import load_judge
@@ -82,19 +85,23 @@ def judged(
         part = rows[first : first + BATCH]
         names = [row["sample_id"] for row in part]
         inputs = [read_rgb(split.frame_path(row["input_frame"])) for row in part]
-        frames = built.generate(
-            [
-                Request(name, frame, _label(row, actions, true, labels), None, _seed(name))
-                for name, frame, row in zip(names, inputs, part, strict=True)
-            ]
-        )
-        seen = judge.read(inputs, frames)
+        requests = [
+            Request(name, frame, _label(row, actions, true, labels), None, _seed(name))
+            for name, frame, row in zip(names, inputs, part, strict=True)
+        ]
+        seen = judge.read(inputs, [_frame(each) for each in built.generate(requests)])
         right += sum(each.action == actions[name] for each, name in zip(seen, names, strict=True))
     return {"clips": len(rows), "action_right": round(right / len(rows), 4)}
 
 
+def _frame(answer: Image.Image | SampleError) -> Image.Image:
+    if isinstance(answer, SampleError):
+        raise answer
+    return answer
+
+
 def _label(
-    row: dict[str, Any], actions: dict[str, str], true: dict[str, str], labels: dict[str, str]
+    row: dict[Hashable, Any], actions: dict[str, str], true: dict[str, str], labels: dict[str, str]
 ) -> str:
     name = row["sample_id"]
     return row["action"] if actions[name] == true[name] else labels[actions[name]]
