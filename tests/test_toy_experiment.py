@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from benchmarks.toy_kitchen.steps import CUES, GROUPS, Plan, Step, World, steps
+from benchmarks.toy_kitchen.plan import CUES, PARTS, Plan, Step, World
+from benchmarks.toy_kitchen.steps import GROUPS, steps
 from benchmarks.toy_kitchen.working import do
 from egoactgen_bench.cli.app import build
 from egoactgen_bench.options import parse_pairs
@@ -14,7 +15,7 @@ from lego.ablation.choices import Choices
 from lego.ablation.rows import ROWS, TRAININGS
 from tests.test_lego_guide import read
 
-PLAN = Plan(Path("w"), seeds=(0, 4))
+PLAN = Plan(Path("w"), seeds=(0, 4), parts=PARTS)
 
 
 def test_every_command_is_one_of_the_programs_own():
@@ -36,7 +37,7 @@ def test_every_command_is_one_of_the_programs_own():
     }
 
 
-@pytest.mark.parametrize("parts", [("tables", "steps", "cues"), ("cues",), ("steps", "tables")])
+@pytest.mark.parametrize("parts", [PARTS, ("cues",), ("steps", "tables"), ("weights",)])
 def test_all_needs_come_before(parts):
     before = set()
     for step in steps(Plan(Path("w"), parts=parts)):

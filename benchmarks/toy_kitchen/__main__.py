@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 from benchmarks.toy_kitchen import collecting
-from benchmarks.toy_kitchen.steps import PARTS, Plan, steps
+from benchmarks.toy_kitchen.plan import EXPERIMENT, PARTS, Plan
+from benchmarks.toy_kitchen.steps import steps
 from benchmarks.toy_kitchen.working import do
 from egoactgen_bench.options import parse_pairs
 
@@ -30,8 +31,9 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended, too
     left = [] if asked.collect else do(todo, plan.folder / "logs", asked.workers)
-    for path in collecting.collect(plan, asked.results):
-        print(f"written: {path}")
+    if set(plan.parts) & set(EXPERIMENT):
+        for path in collecting.collect(plan, asked.results):
+            print(f"written: {path}")
     for name in left:
         print(f"not done: {name}")
     return int(bool(left))
@@ -51,7 +53,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--curve", default="2000,1000,8000", help="further steps, for the curve")
     parser.add_argument("--test", metavar="SPLIT", help="to test on (default: toy-kitchen-CLIPS)")
     parser.add_argument("--clips", type=int, default=256, help="to test on")
-    parser.add_argument("--parts", default=",".join(PARTS), help="in the order of their doing")
+    parser.add_argument("--parts", default=",".join(EXPERIMENT), metavar=",".join(PARTS),
+                        help="in the order of their doing; weights: those that come with the "
+                        "package, not part of the experiment (default: %(default)s)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="processes at a time")
     parser.add_argument("-o", action="append", default=[], metavar="KEY=VALUE",
                         help="of `bench lego ablate`: train.learning_rate=5e-4 …")  # fmt: skip

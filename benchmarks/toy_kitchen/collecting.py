@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.toy_kitchen import drawing, gaps, trust
-from benchmarks.toy_kitchen.steps import CUES, Plan, World
+from benchmarks.toy_kitchen.plan import CUES, Plan, World
 from egoactgen_bench.files import read_json, write_csv, write_json, write_text
 from egoactgen_bench.scores import load_scores
 from egoactgen_bench.splits import load_split

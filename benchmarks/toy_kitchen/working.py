@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.toy_kitchen.steps import Step
+from benchmarks.toy_kitchen.plan import Step
 
 PAUSE = 0.5  # seconds between two looks at what is running
 PARTIAL = 1  # a command's status where some samples failed
