@@ -2,10 +2,14 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 import typer
 
+from benchmarks.toy_kitchen import gaps
 from benchmarks.toy_kitchen.plan import CUES, PARTS, Plan, Step, World
 from benchmarks.toy_kitchen.steps import GROUPS, steps
 from benchmarks.toy_kitchen.working import do
@@ -94,3 +98,18 @@ def test_what_runs_is_ended_with_the_call(tmp_path):
         do([slow, stop], tmp_path / "logs", 2)
     assert time.monotonic() - start < 30
     assert not (tmp_path / "a").exists()
+
+
+def test_gaps_are_pooled_over_seeds_and_told_seed_by_seed(monkeypatch):
+    drawn = np.random.default_rng(0).normal(size=(6, 4, 1))
+    runs = ["x1000-joint-s10", "x1000-ip2p-s2", "x1000-joint-s2", "x1000-ip2p-s10"]
+    about = {"label": "PSNR", "higher_is_better": True, "factor": 2.0}
+    scores = SimpleNamespace(runs=runs, metrics={"psnr": about}, per_sample=lambda *_: drawn)
+    monkeypatch.setattr(gaps, "load_scores", lambda _: scores)
+    samples = pd.DataFrame({"sample_id": list("abcdef"), "video_id": list("uuvvww")})
+    row = gaps.gaps(Path("w"), SimpleNamespace(samples=samples)).iloc[0]
+    means = dict(zip(runs, 2 * drawn[..., 0].mean(axis=0), strict=True))
+    by_seed = [means[f"x1000-joint-s{seed}"] - means[f"x1000-ip2p-s{seed}"] for seed in (2, 10)]
+    assert row["difference"] == pytest.approx(sum(by_seed) / 2)
+    assert row["lo"] <= row["difference"] <= row["hi"]
+    assert row["per_seed"] == " ".join(f"{each:+.2f}" for each in by_seed)

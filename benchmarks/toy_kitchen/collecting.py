@@ -57,11 +57,11 @@ def _gaps(plan: Plan, results: Path) -> Iterator[Path]:
     steps = {number: (world, number) for number in sorted({plan.iterations, *plan.curve})}
     cues = {cue: (World(plan, cue), plan.iterations) for cue in ("none", "weak", "strong")}
     assert set(cues) == set(CUES)
-    for name, asked in (("steps", steps), ("cues", cues)):
+    for name, asked, seeds in (("steps", steps, plan.seeds[:1]), ("cues", cues, plan.seeds)):
         found = [
             gaps.gaps(folder, load_split(where.split(where.test))).assign(**{name: key})
             for key, (where, number) in asked.items()
-            if ((folder := plan.gap(where.cue, number)) / "ablation.json").is_file()
+            if ((folder := plan.gap(where.cue, number, seeds)) / "ablation.json").is_file()
         ]
         if found:
             table = pd.concat(found, ignore_index=True)

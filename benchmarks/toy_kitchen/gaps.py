@@ -1,4 +1,4 @@
-"""LEGO's lead over InstructPix2Pix, of one training each, with its interval."""
+"""LEGO's lead over InstructPix2Pix, of one or more trainings each, with its interval."""
 
 from pathlib import Path
 
@@ -16,53 +16,61 @@ TITLES = {"steps": "training steps", "cues": "strength of the cue"}
 def gaps(folder: Path, split: Split) -> pd.DataFrame:
     """A row a metric: both rows' means, and joint − ip2p with 95 % bounds, clustered by video.
 
-    In the paper's units; `p_value` is that of the paired test, not corrected.
+    In the paper's units; values are means over training seeds, whose number is told and whose own
+    differences are listed; `p_value` is that of the paired test, not corrected.
     """
     scores = load_scores(folder / "scores")
     names = [name for name in SHOWN if name in scores.metrics]
     values = scores.per_sample(split.samples["sample_id"], names)
-    ip2p, joint = (_place(scores.runs, row) for row in ("ip2p", "joint"))
+    places = {row: _places(scores.runs, row) for row in ("ip2p", "joint")}
+    ip2p, joint = (values[:, found].mean(axis=1) for found in places.values())
     clusters = np.unique(split.samples["video_id"], return_inverse=True)[1]
-    differences = values[:, joint] - values[:, ip2p]
+    differences = joint - ip2p
     low, high = statistics.bootstrap_intervals(differences, clusters, 1000)
     factors = np.array([scores.metrics[name]["factor"] for name in names])
     p_values = statistics.sign_flip_test(differences, clusters)
+    each = values[:, places["joint"]] - values[:, places["ip2p"]]  # samples, seeds, metrics
+    per_seed = statistics.means(each) * factors
     return pd.DataFrame(
         {
             "metric": names,
             "label": [scores.metrics[name]["label"] for name in names],
             "higher_is_better": [scores.metrics[name]["higher_is_better"] for name in names],
-            "ip2p": statistics.means(values[:, ip2p]) * factors,
-            "lego": statistics.means(values[:, joint]) * factors,
+            "ip2p": statistics.means(ip2p) * factors,
+            "lego": statistics.means(joint) * factors,
             "difference": statistics.means(differences) * factors,
             "lo": low * factors,
             "hi": high * factors,
             "p_value": p_values,
+            "per_seed": [" ".join(f"{seed:+.2f}" for seed in column) for column in per_seed.T],
         }
     )
 
 
 def markdown(table: pd.DataFrame, name: str) -> str:
     """A table with a row a setting and metric."""
-    head = (TITLES[name], "metric", "InstructPix2Pix", "LEGO", "difference", "p")
+    head = (TITLES[name], "metric", "InstructPix2Pix", "LEGO", "difference", "p", "by seed")
     lines = [
         f"# LEGO's lead over InstructPix2Pix, by {TITLES[name]}",
         "",
         f"| {' | '.join(head)} |",
-        "|---|---|---:|---:|---:|---:|",
+        "|---|---|---:|---:|---:|---:|---|",
     ]
     for row in table.to_dict("records"):
         arrow = "↑" if row["higher_is_better"] else "↓"
         bounds = f"{row['difference']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}]"
         cells = (row[name], f"{row['label']} {arrow}", f"{row['ip2p']:.2f}", f"{row['lego']:.2f}")
-        lines.append(f"| {' | '.join(map(str, cells))} | {bounds} | {row['p_value']:.3f} |")
+        cells = (*cells, bounds, f"{row['p_value']:.3f}", row["per_seed"])
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     note = (
-        "- One training seed: another training would differ. Brackets: 95 % of bootstrap draws of "
-        "videos; p: a paired permutation test, signs of videos flipped, not corrected for the "
-        "number of rows."
+        "- Means over the training seeds, whose own differences stand last: another training would "
+        "differ as much as they do. Brackets: 95 % of bootstrap draws of videos; p: a paired "
+        "permutation test, signs of videos flipped, not corrected for the number of rows."
     )
     return "\n".join([*lines, "", note]) + "\n"
 
 
-def _place(runs: list[str], row: str) -> int:
-    return next(number for number, run in enumerate(runs) if f"-{row}-s" in run)
+def _places(runs: list[str], row: str) -> list[int]:
+    """Where the row's runs stand, by training seed."""
+    found = {run: number for number, run in enumerate(runs) if f"-{row}-s" in run}
+    return [found[run] for run in sorted(found, key=lambda run: int(run.rpartition("-s")[2]))]

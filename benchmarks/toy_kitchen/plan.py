@@ -43,8 +43,8 @@ class Plan:
     def tables(self, seeds: Sequence[int]) -> Path:
         return self.folder / f"tables-{self.iterations}-seeds{'-'.join(map(str, seeds))}"
 
-    def gap(self, cue: str, iterations: int) -> Path:
-        return self.folder / f"gap-{cue}-{iterations}"
+    def gap(self, cue: str, iterations: int, seeds: Sequence[int]) -> Path:
+        return self.folder / f"gap-{cue}-{iterations}-seeds{'-'.join(map(str, seeds))}"
 
 
 @dataclass(frozen=True)

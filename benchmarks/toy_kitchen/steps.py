@@ -60,31 +60,31 @@ def _tables(plan: Plan) -> Iterator[Step]:
 
 def _curve(plan: Plan) -> Iterator[Step]:
     for iterations in (plan.iterations, *plan.curve):
-        yield from _gap(World(plan), iterations)
+        yield from _gap(World(plan), iterations, plan.seeds[:1])
 
 
 def _cues(plan: Plan) -> Iterator[Step]:
     for cue in CUES:
-        yield from _gap(World(plan, cue), plan.iterations)
+        yield from _gap(World(plan, cue), plan.iterations, plan.seeds)
 
 
 def _weights(plan: Plan) -> Iterator[Step]:
     yield from shipped(World(plan))
 
 
-def _gap(world: World, iterations: int) -> Iterator[Step]:
-    """LEGO and InstructPix2Pix of one training seed, after so many steps in this world."""
+def _gap(world: World, iterations: int, seeds: Sequence[int]) -> Iterator[Step]:
+    """LEGO and InstructPix2Pix of these training seeds, after so many steps in this world."""
     yield from networks(world)
-    seed = world.plan.seeds[0]
     ready = [f"enrich {world.vllm} {split}" for split in splits(world)]
     names = []
-    for group in ("joint", "ip2p"):
-        step = _rows(world, group, seed, ready, iterations)
-        names.append(step.name)
-        yield step
-    where = world.plan.gap(world.cue, iterations)
-    name = f"gap of cue {world.cue}, {iterations} steps"
-    chosen = ("--rows", "ip2p,joint", "--seeds", str(seed))
+    for seed in seeds:
+        for group in ("joint", "ip2p"):
+            step = _rows(world, group, seed, ready, iterations)
+            names.append(step.name)
+            yield step
+    where = world.plan.gap(world.cue, iterations, seeds)
+    name = f"gap of cue {world.cue}, {iterations} steps, seeds {_list(seeds)}"
+    chosen = ("--rows", "ip2p,joint", "--seeds", _list(seeds))
     yield _ablation(name, world, where, names, *chosen, iterations=iterations)
 
 
