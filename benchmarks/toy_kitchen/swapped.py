@@ -75,12 +75,12 @@ def swapped(split: Split, true: dict[str, str]) -> dict[str, str]:
 def judged(
     method: str, place: Workspace, split: Split, actions: dict[str, str], true: dict[str, str]
 ) -> dict[str, Any]:
-    """The share of frames in which the judge sees the action that was asked for."""
+    """The shares of frames in which the judge sees the action asked for, and that of the film."""
     rows = split.samples.to_dict("records")
     labels = {true[row["sample_id"]]: row["action"] for row in rows}  # one for each action
     built = build(method, models=place.models, cache=place.cache, device="cpu")
     built.load()
-    judge, right = load_judge(), 0
+    judge, right, filmed = load_judge(), 0, 0
     for first in range(0, len(rows), BATCH):
         part = rows[first : first + BATCH]
         names = [row["sample_id"] for row in part]
@@ -91,7 +91,9 @@ def judged(
         ]
         seen = judge.read(inputs, [_frame(each) for each in built.generate(requests)])
         right += sum(each.action == actions[name] for each, name in zip(seen, names, strict=True))
-    return {"clips": len(rows), "action_right": round(right / len(rows), 4)}
+        filmed += sum(each.action == true[name] for each, name in zip(seen, names, strict=True))
+    shares = {"asked_for": right / len(rows), "filmed": filmed / len(rows)}
+    return {"clips": len(rows)} | {name: round(share, 4) for name, share in shares.items()}
 
 
 def _frame(answer: Image.Image | SampleError) -> Image.Image:
