@@ -37,7 +37,13 @@ def gap(table: pd.DataFrame, name: str, stem: Path) -> None:
             axes.set_title(_title(table, metrics), loc="left", color=charts.INK, fontsize=9)
             charts.plain(axes, "y")
             if len(metrics) > 1:
-                axes.legend(frameon=False, fontsize=7)
+                axes.legend(  # below: error bars may reach everywhere
+                    frameon=False,
+                    fontsize=7,
+                    ncols=3,
+                    loc="upper center",
+                    bbox_to_anchor=(0.5, -0.2),
+                )
         figure.suptitle("LEGO − InstructPix2Pix", color=charts.INK, fontweight="bold")
     charts.save(figure, stem, ("png",))
 
