@@ -6,7 +6,8 @@ import pickle
 import pytest
 
 from egoactgen_bench.errors import BenchError
-from lego.curation.boxes import Box, Boxes, read_boxes
+from lego.curation.box_sources import read_boxes
+from lego.curation.boxes import Box, Boxes
 from lego.curation.epic_boxes import _message
 
 

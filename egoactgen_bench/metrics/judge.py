@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from egoactgen_bench.metrics.judge_network import Verdict
 
 Question = Literal["action", "hand", "place"]
-NOTHING = "nothing"  # the verdict where no action is seen
 NEAR = 0.065  # of the kitchen's side: half the least distance of two things on the counter
 
 
@@ -67,7 +66,7 @@ class JudgeTarget(Judge):
 
 
 def _is_right(asked: Question, said: "Verdict", true: dict[str, Any]) -> bool:
-    if said.action == NOTHING:
+    if not said.acted:
         return False
     if asked == "place":
         return bool(np.hypot(said.place[0] - true["x"], said.place[1] - true["y"]) <= NEAR)

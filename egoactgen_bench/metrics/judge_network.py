@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from egoactgen_bench import images
 from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS
 from egoactgen_bench.datasets.toy_kitchen.scene import HANDS
-from egoactgen_bench.metrics.judge import NOTHING
 from egoactgen_bench.metrics.tensors import evaluating
 from egoactgen_bench.weights import toy
 from egoactgen_bench.weights.stored import load_network
 
 SIZE = 64  # pixels of a side
+NOTHING = "nothing"  # the verdict where no action is seen
 VERDICTS = (NOTHING, *sorted(ACTIONS))
 
 
@@ -37,6 +37,11 @@ class Verdict:
     action: str
     hand: str
     place: tuple[float, float]
+
+    @property
+    def acted(self) -> bool:
+        """Whether any action is seen."""
+        return self.action != NOTHING
 
 
 class JudgeNetwork(nn.Module):

@@ -24,7 +24,8 @@ from lego.curation.asking import (
     messages,
     read_examples,
 )
-from lego.curation.boxes import Boxes, Sample, read_boxes
+from lego.curation.box_sources import read_boxes
+from lego.curation.boxes import Boxes, Sample
 from lego.curation.chat import Chat, NoReply, Reply
 from lego.curation.replies import OK, Replies, Row
 from lego.vllm.prompting import IMAGE, QUESTIONS
