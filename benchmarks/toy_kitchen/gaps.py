@@ -16,8 +16,8 @@ TITLES = {"steps": "training steps", "cues": "strength of the cue"}
 def gaps(folder: Path, split: Split) -> pd.DataFrame:
     """A row a metric: both rows' means, and joint − ip2p with 95 % bounds, clustered by video.
 
-    In the paper's units; values are means over training seeds, whose number is told and whose own
-    differences are listed; `p_value` is that of the paired test, not corrected.
+    In the paper's units; values are means over training seeds, `per_seed` tells each one's lead;
+    `p_value` is that of the paired test, not corrected.
     """
     scores = load_scores(folder / "scores")
     names = [name for name in SHOWN if name in scores.metrics]
@@ -60,7 +60,8 @@ def markdown(table: pd.DataFrame, name: str) -> str:
         arrow = "↑" if row["higher_is_better"] else "↓"
         bounds = f"{row['difference']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}]"
         cells = (row[name], f"{row['label']} {arrow}", f"{row['ip2p']:.2f}", f"{row['lego']:.2f}")
-        cells = (*cells, bounds, f"{row['p_value']:.3f}", row["per_seed"])
+        p_value = f"{row['p_value']:.3f}" if row["p_value"] >= 0.001 else "< 0.001"
+        cells = (*cells, bounds, p_value, row["per_seed"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     note = (
         "- Means over the training seeds, whose own differences stand last: another training would "

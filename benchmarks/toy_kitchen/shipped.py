@@ -35,7 +35,8 @@ def shipped(world: World) -> Iterator[Step]:
 def _training(
     world: World, method: str, name: str, options: dict[str, str], before: str | None
 ) -> Step:
-    options |= {"iterations": "4", "batch_size": "2"} if world.plan.quick else {}
+    if world.plan.quick:
+        options = options | {"iterations": "4", "batch_size": "2"}
     described = ("--descriptions", world.vllm) if method == "lego" else ()
     words = ("train", method, "--split", world.train, "--name", name, *described, *pairs(options))
     leaves = world.plan.workspace / "models" / name / "train.json"

@@ -145,6 +145,6 @@ def _copy(archive: zipfile.ZipFile, name: str, folder: Path | None) -> str | Non
                 while block := stream.read(CHUNK):
                     digest.update(block)
                     copy.write(block)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):  # the last: unknown packing
         return None
     return digest.hexdigest()
