@@ -6,10 +6,15 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from egoactgen_bench.files import sha256_bytes, write_csv, write_json
-from egoactgen_bench.images import write_png
-from egoactgen_bench.runs import Run, load_run
-from egoactgen_bench.splits import Split, fingerprint, frames_fingerprint, load_split
+from egoactgen_bench.artifacts.runs import Run, load_run
+from egoactgen_bench.artifacts.splits import (
+    Split,
+    fingerprint,
+    frames_fingerprint,
+    load_split,
+)
+from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
+from egoactgen_bench.support.images import write_png
 
 SPREAD = 0.05  # of drawn weights: wide enough that embeddings differ from frame to frame
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]

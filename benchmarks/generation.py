@@ -21,15 +21,15 @@ import torch
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
 from PIL import Image
 
-from baselines.denoiser import untrained
-from baselines.denoiser.sampler import ancestral_sample, drawing, guided
-from baselines.finetuning.networks import from_scratch, load_vae
-from egoactgen_bench.files import write_csv
-from egoactgen_bench.methods import Setting
-from egoactgen_bench.records import Request
-from egoactgen_bench.seeds import torch_generator
-from lego.conditioning import Conditioner
-from lego.method import LEGO, LEGOOptions
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sample, drawing, guided
+from egoactgen_bench.diffusion.finetuning.starting_networks import from_scratch, load_vae
+from egoactgen_bench.support.files import write_csv
+from egoactgen_bench.support.seeds import torch_generator
+from egoactgen_lego.lego_method import LEGO, LEGOOptions
+from egoactgen_lego.vllm_conditioning import Conditioner
 
 VLLM = 64  # the width of the drawn features
 SECONDS = {"cpu": time.process_time, "cuda": time.perf_counter}
@@ -56,7 +56,7 @@ class Drawn(LEGO):
 
 def toy_weights(models: Path) -> Path:
     """A weights folder of the networks that `bench train --preset toy` starts from."""
-    folder = untrained.folder(models)
+    folder = untrained_weights.folder(models)
     model = from_scratch(load_vae(folder / "vae"), channels=2, size=64, seed=0)
     for part in ("unet", "text_encoder", "tokenizer"):
         shutil.rmtree(folder / part)

@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from egoactgen_bench.files import write_csv
+from egoactgen_bench.support.files import write_csv
 
 METHODS = ("copy-input", "lego", "ip2p", "sdedit", "proxedit", "diffusers")
 STANDS_ON = {"lego": "ip2p", "ip2p": "ip2p", "sdedit": "sd", "proxedit": "sd"}
@@ -32,8 +32,8 @@ def measure(call: dict[str, Any]) -> dict[str, Any]:
     import torch
     from PIL import Image
 
-    from egoactgen_bench.building import build
-    from egoactgen_bench.records import Request
+    from egoactgen_bench.api.records import Request
+    from egoactgen_bench.generation.method_factory import build
 
     noise = np.random.default_rng(0)
     requests = [
@@ -87,9 +87,9 @@ def pipeline_folder(folder: Path) -> Path:
     import torch
     from diffusers import DDIMScheduler, StableDiffusionInstructPix2PixPipeline
 
-    from baselines.denoiser import untrained, weights
+    from egoactgen_bench.diffusion.denoiser import latent_model, untrained_weights
 
-    model = weights.load(untrained.folder(folder / "models"), "cpu", torch.float32)
+    model = latent_model.load(untrained_weights.folder(folder / "models"), "cpu", torch.float32)
     parts = (model.vae, model.text_encoder, model.tokenizer, model.unet, DDIMScheduler())
     made = StableDiffusionInstructPix2PixPipeline(*parts, None, None, requires_safety_checker=False)
     made.save_pretrained(folder / "pipeline")

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, interpolate
 from torchvision.transforms import functional as transforms
 
-from egoactgen_bench.runs import Run
-from egoactgen_bench.splits import Split
+from egoactgen_bench.artifacts.runs import Run
+from egoactgen_bench.artifacts.splits import Split
 
 Values = dict[str, float]  # by sample id; a set metric's under ""
 Pair = tuple[str, Path, Path, Path]  # sample id, input, target, output
@@ -149,8 +149,8 @@ def _caption(model, tokenizer, pixels: Tensor) -> str:
     """The best sentence of three beams for one picture, without its prompt."""
     from transformers import DynamicCache, EncoderDecoderCache
 
-    from egoactgen_bench.captioning.base import Decoding
     from egoactgen_bench.captioning.beam_search import search
+    from egoactgen_bench.captioning.captioner import Decoding
 
     decoding, sizes = Decoding(), model.config.text_config
     seen = model.vision_model(pixels).last_hidden_state.repeat_interleave(decoding.beams, dim=0)
@@ -173,7 +173,7 @@ def _caption(model, tokenizer, pixels: Tensor) -> str:
 
 
 def _descriptions(split: Split) -> dict[str, str]:
-    from egoactgen_bench.descriptions import load_descriptions
+    from egoactgen_bench.artifacts.descriptions import load_descriptions
 
     return dict(load_descriptions(split.folder, "drawn").texts)
 

@@ -16,11 +16,11 @@ import pandas as pd
 from PIL import Image
 
 from egoactgen_bench import load_split, report
-from egoactgen_bench.files import sha256_bytes, write_csv, write_json
-from egoactgen_bench.images import png_bytes
-from egoactgen_bench.scores import load_scores
-from egoactgen_bench.scoring.slices import all_slices
-from egoactgen_bench.splits import fingerprint, frames_fingerprint
+from egoactgen_bench.analysis.slices import all_slices
+from egoactgen_bench.artifacts.scores import load_scores
+from egoactgen_bench.artifacts.splits import fingerprint, frames_fingerprint
+from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
+from egoactgen_bench.support.images import png_bytes
 
 SIZE = (64, 36)
 VERBS = 97  # as EPIC-KITCHENS has

@@ -27,14 +27,14 @@ import drawn_inputs
 import numpy as np
 import pandas as pd
 
-from egoactgen_bench.files import write_csv
-from egoactgen_bench.runs import Run, load_run
-from egoactgen_bench.splits import Split, load_split
+from egoactgen_bench.artifacts.runs import Run, load_run
+from egoactgen_bench.artifacts.splits import Split, load_split
+from egoactgen_bench.support.files import write_csv
 
 METRICS = ("egovlp", "egovlp_plus", "clip", "lpips", "fid", "blip_b")
 IMPORTED = (
     "released_scoring",
-    "egoactgen_bench.scoring.stage",
+    "egoactgen_bench.stages.score.score_runs",
     "egoactgen_bench.captioning.transformers_blip",
     "egoactgen_bench.metrics.clip_network",
     "egoactgen_bench.metrics.egovlp_features",

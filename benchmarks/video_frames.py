@@ -21,8 +21,8 @@ import pandas as pd
 from PIL import Image
 
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.files import write_csv
-from egoactgen_bench.video.reading import VideoReader
+from egoactgen_bench.support.files import write_csv
+from egoactgen_bench.video.video_reading import VideoReader
 
 RATE, BITS, BLOCK = 30, 16, 24
 Way = Callable[[Path, list[int], tuple[int, int]], Iterator[np.ndarray]]

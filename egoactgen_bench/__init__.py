@@ -3,19 +3,19 @@
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # The public functions and the modules that hold them: importing the package loads none of these.
 _PUBLIC = {
-    "load_split": "splits",
-    "load_run": "runs",
-    "load_scores": "scores",
-    "prepare": "preparing.stage",
-    "report": "reporting.building",
-    "run": "running.stage",
-    "score": "scoring.stage",
-    "slice_scores": "scoring.slices",
-    "diagnose": "scoring.doctor",
+    "load_split": "artifacts.splits",
+    "load_run": "artifacts.runs",
+    "load_scores": "artifacts.scores",
+    "prepare": "stages.prepare.prepare_split",
+    "report": "stages.report.write_report",
+    "run": "stages.run.run_method",
+    "score": "stages.score.score_runs",
+    "slice_scores": "analysis.slices",
+    "diagnose": "stages.doctor.diagnosis",
 }
 __all__ = ["__version__", *_PUBLIC]
 

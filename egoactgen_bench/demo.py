@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from egoactgen_bench.preparing import stage as preparing
-from egoactgen_bench.preparing.planning import open_dataset, plan_split
-from egoactgen_bench.reporting import building as reporting
-from egoactgen_bench.running import stage as running
-from egoactgen_bench.runs import load_run
-from egoactgen_bench.scores import Scores, load_scores
-from egoactgen_bench.scoring import stage as scoring
-from egoactgen_bench.splits import Split, load_split
-from egoactgen_bench.user_study.export import export
-from egoactgen_bench.user_study.plan import Options as StudyOptions
-from egoactgen_bench.user_study.sampling import choose_examples
-from egoactgen_bench.workspace import Workspace
+from egoactgen_bench.artifacts.runs import load_run
+from egoactgen_bench.artifacts.scores import Scores, load_scores
+from egoactgen_bench.artifacts.splits import Split, load_split
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.stages.prepare import prepare_split as preparing
+from egoactgen_bench.stages.prepare.split_plan import open_dataset, plan_split
+from egoactgen_bench.stages.report import write_report as reporting
+from egoactgen_bench.stages.run import run_method as running
+from egoactgen_bench.stages.score import score_runs as scoring
+from egoactgen_bench.stages.study.example_sampling import choose_examples
+from egoactgen_bench.stages.study.export_study import export
+from egoactgen_bench.stages.study.study_options import StudyOptions
 
 DATASET = "toy-kitchen"
 METHODS = ("lego", "ip2p", "sdedit", "proxedit")
@@ -59,14 +59,14 @@ class Demo:
 
 
 @dataclass(frozen=True)
-class Told:
+class StepResult:
     """What a step has to say, and whether all that it was asked for is there."""
 
     notices: list[str] = field(default_factory=list)
     complete: bool = True
 
 
-Step = Callable[[Demo], Told]
+Step = Callable[[Demo], StepResult]
 
 
 def steps(demo: Demo) -> list[tuple[str, Step]]:
@@ -80,7 +80,7 @@ def steps(demo: Demo) -> list[tuple[str, Step]]:
     ]
 
 
-def prepare(demo: Demo) -> Told:
+def prepare(demo: Demo) -> StepResult:
     """Film the clips and extract their frames."""
     source = open_dataset(DATASET)
     world = demo.place.dataset(source.split_name)
@@ -92,10 +92,10 @@ def prepare(demo: Demo) -> Told:
         overwrite=demo.overwrite,
     )
     lost = [f"{count} samples without frames: {code}" for code, count in done.failures.items()]
-    return Told(lost, complete=not lost)
+    return StepResult(lost, complete=not lost)
 
 
-def run(method: str, demo: Demo) -> Told:
+def run(method: str, demo: Demo) -> StepResult:
     """Make a method's images with its defaults."""
     job = running.prepare(
         method,
@@ -109,10 +109,10 @@ def run(method: str, demo: Demo) -> Told:
     )
     done = running.execute(job, demo.overwrite, progress=True)
     failed = [f"failed: {row.sample_id}: {row.status}" for row in done.failed.itertuples()]
-    return Told([*failed, *job.method.notices()], complete=not failed)
+    return StepResult([*failed, *job.method.notices()], complete=not failed)
 
 
-def score(demo: Demo) -> Told:
+def score(demo: Demo) -> StepResult:
     """Score the methods' runs by all metrics that can be computed."""
     job = scoring.prepare(
         demo.split,
@@ -125,21 +125,21 @@ def score(demo: Demo) -> Told:
         overwrite=demo.overwrite,
     )
     scores = scoring.execute(job, progress=True)
-    return Told(complete=scores is not None and scores.complete)
+    return StepResult(complete=scores is not None and scores.complete)
 
 
-def export_study(demo: Demo) -> Told:
+def export_study(demo: Demo) -> StepResult:
     """Write the batch of a best-of study; a quarter of the clips is left for its instructions."""
     options = StudyOptions(examples=demo.clips - demo.clips // 4, seed=demo.seed)
     _, plan = export(
         demo.place, demo.name, options, METHODS, out=demo.study, overwrite=demo.overwrite
     )
-    return Told(plan.notices())
+    return StepResult(plan.notices())
 
 
-def report(demo: Demo) -> Told:
+def report(demo: Demo) -> StepResult:
     """Write the page, on it a figure of some samples."""
     split = demo.split
     ids = choose_examples(split.samples, EXAMPLES, demo.seed)
     made = reporting.report(split, demo.place.root, demo.page.parent, ids=ids, progress=True)
-    return Told(made.notices)
+    return StepResult(made.notices)

@@ -8,8 +8,8 @@ python splits/publish.py workspace/splits/epic-kitchens-val splits/epic-kitchens
 import sys
 from pathlib import Path
 
-from egoactgen_bench.files import sha256_file, write_csv, write_json
-from egoactgen_bench.splits import load_split
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.support.files import sha256_file, write_csv, write_json
 
 COLUMNS = ["sample_id", "video_id", "t_start", "t_end", "t_input", "t_target"]
 KEYS = ("name", "dataset", "subset", "recipe", "counts", "fingerprint", "egovlp")

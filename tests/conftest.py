@@ -134,9 +134,9 @@ def write_drawn_split(
     import pandas as pd
     from PIL import Image
 
-    from egoactgen_bench.files import sha256_bytes, write_csv, write_json
-    from egoactgen_bench.images import write_png
-    from egoactgen_bench.splits import fingerprint, frames_fingerprint
+    from egoactgen_bench.artifacts.splits import fingerprint, frames_fingerprint
+    from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
+    from egoactgen_bench.support.images import write_png
 
     rows = []
     for index in range(count):

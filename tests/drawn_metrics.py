@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.options import Options
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.options import Options
 
 
 class Counting(Metric[Options]):

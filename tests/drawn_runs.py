@@ -7,10 +7,10 @@ import pandas as pd
 from PIL import Image
 
 import egoactgen_bench
-from egoactgen_bench.files import sha256_bytes, write_csv, write_json
-from egoactgen_bench.images import write_png
-from egoactgen_bench.scoring.stage import score
-from egoactgen_bench.splits import load_split
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.stages.score.score_runs import score
+from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
+from egoactgen_bench.support.images import write_png
 
 FILES = ("scores.csv", "summary.csv", "comparisons.csv", "errors.csv", "slices.csv", "table.md")
 

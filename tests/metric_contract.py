@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from egoactgen_bench.features import FeatureCache
-from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.metrics.batch import Batch, Role
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric_batch import Batch, Role
+from egoactgen_bench.support.row_store import FeatureCache
 
 ACTIONS = ("open drawer", "take mug", "cut onion", "pour water", "close door", "wash pan")
 Item = Image.Image | str

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from egoactgen_bench.scoring.agreement import agreement, over_all, within
+from egoactgen_bench.analysis.rank_agreement import agreement, over_all, within
 
 DRAWN = np.random.default_rng(0)
 METRIC = DRAWN.normal(size=(40, 9)).round(1)

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.weights.checkpoints import Foreign, read_checkpoint
-from egoactgen_bench.weights.stored import load_network, write_tensors
+from egoactgen_bench.weights.foreign_checkpoints import Foreign, read_checkpoint
+from egoactgen_bench.weights.stored_tensors import load_network, write_tensors
 
 
 class Attack:

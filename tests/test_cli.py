@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from egoactgen_bench.cli.shared import words
+from egoactgen_bench.cli.shared_options import words
 
 HEAVY = {"torch", "pandas", "scipy", "diffusers", "transformers", "av", "numpy", "open_clip"}
 

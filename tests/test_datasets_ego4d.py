@@ -7,13 +7,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from ego4d_annotations import CLIP, UID, action, interval, video, write_main
 from PIL import Image
 
-from ego4d_annotations import CLIP, UID, action, interval, video, write_main
+from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.datasets.ego4d import Ego4D
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.records import ActionClip, FrameSource, Rejection
-from egoactgen_bench.splits import load_split
 
 
 def write_splits(folder: Path, **splits: Any) -> Path:

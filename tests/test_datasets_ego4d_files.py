@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ego4d_annotations import UID, action, interval, video, write_main
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ego4d_annotations import UID, action, interval, video, write_main
+from egoactgen_bench.api.records import ActionClip, Rejection
 from egoactgen_bench.datasets.ego4d import Ego4D
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.records import ActionClip, Rejection
 
 
 def test_half_a_file_is_refused_with_the_place(tmp_path: Path) -> None:

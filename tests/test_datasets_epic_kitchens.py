@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.datasets.epic_frames import frame_name
 from egoactgen_bench.datasets.epic_kitchens import EpicKitchens
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.records import ActionClip, FrameSource, Rejection
 
 HEADER = (
     "narration_id,participant_id,video_id,narration_timestamp,start_timestamp,stop_timestamp,"

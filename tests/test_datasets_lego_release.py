@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.splits import fingerprint, load_split
 from egoactgen_bench.datasets.lego_release import LegoRelease
-from egoactgen_bench.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.records import ActionClip, FrameSource, Rejection
-from egoactgen_bench.splits import fingerprint, load_split
 
 
 def entry(**changes: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from egoactgen_bench import demo
-from egoactgen_bench.datasets.toy_kitchen import world
+from egoactgen_bench.toy.world import filming
 
 METHODS = {"lego", "ip2p", "sdedit", "proxedit"}
 CALL = ("demo", "--clips", 2, "--steps", 1, "--workers", 1)
@@ -26,7 +26,7 @@ def interrupted(asked: demo.Demo) -> demo.Told:
 
 
 def test_interrupted_then_whole(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(world, "CLIPS_PER_VIDEO", 2)  # a film of two clips takes half the time
+    monkeypatch.setattr(filming, "CLIPS_PER_VIDEO", 2)  # a film of two clips takes half the time
     with monkeypatch.context() as patch:
         patch.setattr(demo, "report", interrupted)
         stopped = bench(*CALL)
@@ -66,7 +66,9 @@ def test_status_tells_of_failures(bench, monkeypatch):
     told = demo.Told(["failed: one sample"], complete=False)
     monkeypatch.setattr(demo, "steps", lambda asked: [("Fail", lambda asked: told)])
     monkeypatch.setattr(demo.Demo, "scores", "scores")
-    monkeypatch.setattr("egoactgen_bench.scoring.terminal.text", lambda scores, width: "a table")
+    monkeypatch.setattr(
+        "egoactgen_bench.presentation.terminal_table.text", lambda scores, width: "a table"
+    )
     result = bench(*CALL)
     assert (result.status, result.out.splitlines()[0]) == (1, "a table")
     assert "failed: one sample" in result.err

@@ -14,23 +14,25 @@ from diffusers import (
 )
 from PIL import Image
 
-from baselines.denoiser import untrained, weights
-from baselines.diffusers_pipeline import DiffusersPipeline, PipelineOptions
+from egoactgen_baselines.diffusers_pipeline import DiffusersPipeline, PipelineOptions
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.diffusion.denoiser import latent_model, untrained_weights
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.methods import Setting
-from egoactgen_bench.records import Request
 
 KINDS = {
-    "edit": (StableDiffusionInstructPix2PixPipeline, untrained.NAME),
-    "image-to-image": (StableDiffusionImg2ImgPipeline, untrained.TEXT_TO_IMAGE),
-    "text-to-image": (StableDiffusionPipeline, untrained.TEXT_TO_IMAGE),
+    "edit": (StableDiffusionInstructPix2PixPipeline, untrained_weights.NAME),
+    "image-to-image": (StableDiffusionImg2ImgPipeline, untrained_weights.TEXT_TO_IMAGE),
+    "text-to-image": (StableDiffusionPipeline, untrained_weights.TEXT_TO_IMAGE),
 }
 
 
 def write_pipeline(folder, kind):
     """A tiny random pipeline of diffusers, saved as a stranger would save it."""
     pipeline, name = KINDS[kind]
-    model = weights.load(untrained.folder(folder.parent / "models", name), "cpu", torch.float32)
+    model = latent_model.load(
+        untrained_weights.folder(folder.parent / "models", name), "cpu", torch.float32
+    )
     parts = (model.vae, model.text_encoder, model.tokenizer, model.unet, DDIMScheduler())
     made = pipeline(*parts, None, None, requires_safety_checker=False)
     made.save_pretrained(folder, safe_serialization=True)

@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from conftest import write_drawn_split
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
-
-from conftest import write_drawn_split
-from egoactgen_bench import machine
-from egoactgen_bench.files import sha256_bytes, write_csv, write_json
-from egoactgen_bench.images import write_png
-from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.metrics.suspects import Axes, Way
-from egoactgen_bench.options import Options
-from egoactgen_bench.runs import load_run
-from egoactgen_bench.scoring.doctor import Diagnosis, diagnose
-from egoactgen_bench.splits import load_split
 from small_networks import ScriptedInception, small_clip_state, small_egovlp
+
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.options import Options
+from egoactgen_bench.artifacts.runs import load_run
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.stages.doctor import machine
+from egoactgen_bench.stages.doctor.diagnosis import Diagnosis, diagnose
+from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
+from egoactgen_bench.support.images import write_png
 
 Pixels = NDArray[np.float64]
 

@@ -5,7 +5,13 @@ import hashlib
 import numpy as np
 import pytest
 
-from egoactgen_bench.features import ABSENT, FeatureCache, RowStore, StoredRows, short_keys
+from egoactgen_bench.support.row_store import (
+    ABSENT,
+    FeatureCache,
+    RowStore,
+    StoredRows,
+    short_keys,
+)
 
 
 def keys(*names: object) -> list[bytes]:

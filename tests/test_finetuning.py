@@ -6,17 +6,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from baselines.denoiser import schedule, untrained, weights
-from baselines.denoiser.conditioning import TextConditioner
-from baselines.finetuning import fitting, networks
-from baselines.finetuning.averaging import Average
-from baselines.finetuning.denoising import Denoising
-from baselines.finetuning.frames import Frame, Latents, Pair, frames_of, pixels
-from baselines.finetuning.options import FinetuningOptions
-from baselines.finetuning.visits import Visit, visits
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.diffusion.denoiser import latent_model, noise_schedule, untrained_weights
+from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
+from egoactgen_bench.diffusion.finetuning import starting_networks, training_loop
+from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
+from egoactgen_bench.diffusion.finetuning.frame_latents import (
+    Frame,
+    Latents,
+    Pair,
+    frames_of,
+    pixels,
+)
+from egoactgen_bench.diffusion.finetuning.sample_draws import Visit, visits
+from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
+from egoactgen_bench.diffusion.finetuning.weight_average import Average
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.splits import load_split
-from lego.conditioning import Conditioner
+from egoactgen_lego.vllm_conditioning import Conditioner
 from tests.conftest import write_drawn_split
 
 VISITS = 4000
@@ -30,7 +36,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(models):
-    return weights.load(untrained.folder(models), "cpu", torch.float32)
+    return latent_model.load(untrained_weights.folder(models), "cpu", torch.float32)
 
 
 class Known:
@@ -79,11 +85,11 @@ def test_both_frames_of_a_pair_are_mirrored_or_neither(model):
 
 
 def noise_part(visit):
-    return (1 - schedule.alphas_cumprod()[visit["time"]]).sqrt() * visit["wanted"]
+    return (1 - noise_schedule.alphas_cumprod()[visit["time"]]).sqrt() * visit["wanted"]
 
 
 def schedule_part(visit):
-    return schedule.alphas_cumprod()[visit["time"]].sqrt()
+    return noise_schedule.alphas_cumprod()[visit["time"]].sqrt()
 
 
 def test_the_target_is_drawn_scaled_and_noised_and_the_input_is_neither(model):
@@ -113,7 +119,12 @@ def test_where_the_prompt_is_dropped_the_features_are_nought(model):
     """The noise that is said is then the same whatever the features are."""
     torch.manual_seed(0)
     conditioner = Conditioner(
-        "joint", width=untrained.WIDTH, vllm_width=6, heads=2, feed_forward=8, image_tokens=3
+        "joint",
+        width=untrained_weights.WIDTH,
+        vllm_width=6,
+        heads=2,
+        feed_forward=8,
+        image_tokens=3,
     )
     learnt = lesson(model)
     learnt.conditioner = conditioner.eval()
@@ -155,16 +166,16 @@ def test_each_pass_visits_every_sample_once_in_another_order():
 
 
 def test_a_widened_network_says_what_it_said(models):
-    unet = weights.load(
-        untrained.folder(models, untrained.TEXT_TO_IMAGE), "cpu", torch.float32
+    unet = latent_model.load(
+        untrained_weights.folder(models, untrained_weights.TEXT_TO_IMAGE), "cpu", torch.float32
     ).unet
     with torch.no_grad():
         unet.conv_in.bias.normal_(generator=torch.Generator().manual_seed(1))
     latent, image = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
-    context = torch.ones(1, 77, untrained.WIDTH)
+    context = torch.ones(1, 77, untrained_weights.WIDTH)
     with torch.inference_mode():
         before = unet(latent, 500, encoder_hidden_states=context).sample
-        networks.widen(unet, 8)
+        starting_networks.widen(unet, 8)
         for shown in (torch.zeros_like(image), image):
             after = unet(torch.cat([latent, shown], 1), 500, encoder_hidden_states=context).sample
             assert (after - before).abs().max() < 1e-6
@@ -205,8 +216,8 @@ def test_latents_on_disk_are_the_encoder_s(model, tmp_path):
 
 
 def test_micro_batches_part_a_batch_evenly():
-    assert fitting.micro_batch(1024, 32, 8) == 32
-    assert fitting.micro_batch(1024, 5, 8) == 4
-    assert fitting.micro_batch(6, 4, 1) == 3
+    assert training_loop.micro_batch(1024, 32, 8) == 32
+    assert training_loop.micro_batch(1024, 5, 8) == 4
+    assert training_loop.micro_batch(6, 4, 1) == 3
     with pytest.raises(BenchError, match="cannot be shared evenly by 4 processes"):
-        fitting.micro_batch(6, 4, 4)
+        training_loop.micro_batch(6, 4, 4)

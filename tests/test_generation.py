@@ -6,18 +6,18 @@ import torch
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
 from PIL import Image
 
-from baselines.denoiser import attention, untrained, weights
-from baselines.denoiser.sampler import ancestral_sample, drawing, guided
-from baselines.denoiser.schedule import save_scheduler, time_of
-from egoactgen_bench.seeds import torch_generator
+from egoactgen_bench.diffusion.denoiser import cached_attention, latent_model, untrained_weights
+from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sample, drawing, guided
+from egoactgen_bench.diffusion.denoiser.noise_schedule import save_scheduler, time_of
+from egoactgen_bench.support.seeds import torch_generator
 
 STEPS = 10  # of whole training steps, where k-diffusion's schedule and diffusers' are one
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = untrained.folder(tmp_path_factory.mktemp("models"))
-    return weights.load(folder, "cpu", torch.float32)
+    folder = untrained_weights.folder(tmp_path_factory.mktemp("models"))
+    return latent_model.load(folder, "cpu", torch.float32)
 
 
 @torch.inference_mode()
@@ -60,18 +60,18 @@ def test_prepared_contexts_are_the_contexts(model):
     latents = torch.randn(6, 8, 16, 16, generator=generator)
     whole = torch.cat([context, null.expand(4, -1, -1)])
     usual = model.unet(latents, 500, encoder_hidden_states=whole).sample
-    prepared = attention.prepare(model.unet, context, null, nulls=4)
+    prepared = cached_attention.prepare(model.unet, context, null, nulls=4)
     for given in (prepared, whole):  # and the UNet still takes a tensor
         found = model.unet(latents, 500, encoder_hidden_states=given).sample
         torch.testing.assert_close(found, usual, rtol=1e-5, atol=1e-5)
-    other = attention.prepare(model.unet, context.flip(0), null, nulls=4)
+    other = cached_attention.prepare(model.unet, context.flip(0), null, nulls=4)
     found = model.unet(latents, 500, encoder_hidden_states=other).sample
     assert (found - usual).abs().max() > 1e-3
 
 
 def test_the_projections_of_the_context_run_once(model):
     calls = []
-    layers = [m.to_k for m in attention._cross_attentions(model.unet).values()]
+    layers = [m.to_k for m in cached_attention._cross_attentions(model.unet).values()]
     hooks = [layer.register_forward_hook(lambda *call: calls.append(call)) for layer in layers]
     with torch.inference_mode():
         image = torch.zeros(1, 4, 16, 16)

@@ -6,11 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.options import Options
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.grid import GAP, HEIGHT, MARGIN, Card, draw_grid
-from egoactgen_bench.imagining import context_of_picture, imagine
-from egoactgen_bench.methods import Method, Setting
-from egoactgen_bench.options import Options
+from egoactgen_bench.presentation.grid import (
+    GAP,
+    HEIGHT,
+    MARGIN,
+    Card,
+    draw_grid,
+)
+from egoactgen_bench.stages.imagine import context_of_picture, imagine
 
 ACTIONS = ("--action", "open drawer", "--action", "take knife")
 

@@ -5,21 +5,21 @@ import pytest
 import torch
 from PIL import Image
 
-from baselines.denoiser import untrained
-from baselines.denoiser.editor import EditorOptions
-from baselines.denoiser.latent_method import SAMPLING
-from baselines.ip2p import InstructPix2Pix
-from egoactgen_bench.building import build
+from egoactgen_baselines.ip2p import InstructPix2Pix
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.denoiser.latent_editor import EditorOptions
+from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.methods import Setting
-from egoactgen_bench.records import Request
-from lego.conditioning import Conditioner, save_conditioner
-from lego.method import LEGO, LEGOOptions
+from egoactgen_bench.generation.method_factory import build
+from egoactgen_lego.lego_method import LEGO, LEGOOptions
+from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
 
 
 @pytest.fixture
 def weights(tmp_path):
-    return untrained.folder(tmp_path)
+    return untrained_weights.folder(tmp_path)
 
 
 def request(action="open drawer", description=None):
@@ -70,7 +70,7 @@ def test_it_is_lego_conditioned_on_labels(weights):
 
 def test_weights_that_want_more_than_the_label_are_refused(weights):
     torch.manual_seed(0)
-    sizes = {"width": untrained.WIDTH, "vllm_width": 4, "heads": 2, "feed_forward": 8}
+    sizes = {"width": untrained_weights.WIDTH, "vllm_width": 4, "heads": 2, "feed_forward": 8}
     save_conditioner(Conditioner("image", **sizes), weights / "conditioner")
     with pytest.raises(BenchError, match=r"conditioning image\): run them with --method lego"):
         InstructPix2Pix(EditorOptions(), Setting(weights))

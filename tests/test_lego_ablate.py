@@ -9,21 +9,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-
-from baselines.denoiser import untrained
-from baselines.finetuning.fitting import Fitting
-from egoactgen_bench import training
-from egoactgen_bench.descriptions import load_descriptions
-from egoactgen_bench.splits import load_split
-from lego.ablation import controls
-from lego.ablation.rows import ROWS, TABLES, TRAININGS
-from lego.features import FeatureFolder
-from tests.conftest import write_drawn_split
 from tiny_vllm import write_tiny_vllm
+
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.finetuning.training_loop import Fitting
+from egoactgen_bench.stages.train import train_weights as train
+from egoactgen_lego.ablation import control_files
+from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
+from egoactgen_lego.feature_folder import FeatureFolder
+from tests.conftest import write_drawn_split
 
 VLLM = 12
 SMALL = [
-    *("-o", f"train.init={untrained.NAME}", "-o", f"train.sd.init={untrained.TEXT_TO_IMAGE}"),
+    *(
+        "-o",
+        f"train.init={untrained_weights.NAME}",
+        "-o",
+        f"train.sd.init={untrained_weights.TEXT_TO_IMAGE}",
+    ),
     *("-o", "train.size=16", "-o", "train.batch_size=2", "-o", "train.iterations=1"),
     *("-o", "train.sdedit.metric=psnr", "-o", "train.sdedit.strengths=0.5"),
     *("-o", "train.sdedit.steps=2", "-o", "train.sdedit.samples=2"),
@@ -36,8 +41,8 @@ SETS = ["--descriptions", "own", "--untuned", "off", "--oracle", "true"]
 def networks(tmp_path_factory):
     """The untrained weights, made once."""
     models = tmp_path_factory.mktemp("models")
-    for name in untrained.NAMES:
-        untrained.folder(models, name)
+    for name in untrained_weights.NAMES:
+        untrained_weights.folder(models, name)
     return models
 
 
@@ -166,7 +171,7 @@ def check_pooled(folder):
         (["-o", "run.stepz=3"], "has no option 'stepz'. Did you mean 'steps'?"),
         (["-o", "train.lego.conditionin=3"], "lego has no option 'conditionin'"),
         (["-o", "train.flip=7"], "train ip2p: option flip=7"),
-        (["-o", "train.lego.vllm=x"], "the rows decide 'vllm' themselves"),
+        (["-o", "train.egoactgen_lego.vllm=x"], "the rows decide 'vllm' themselves"),
         (["--vllm", "llava"], "There is no VLLM 'llava'"),
         (["--dtype", "bflot16"], "There is no dtype 'bflot16'. Did you mean 'bfloat16'?"),
         (["--protocol", "released"], "There is no protocol 'released'"),
@@ -199,11 +204,11 @@ def test_materials_that_lack_are_asked_for_before_anything_is_trained(bench, roo
 
 def test_labels_alone_make_lego_instruct_pix2pix(root):
     """So one row stands for both, as in the paper."""
-    options = {"init": untrained.NAME, "size": 16, "batch_size": 2, "iterations": 2}
+    options = {"init": untrained_weights.NAME, "size": 16, "batch_size": 2, "iterations": 2}
     split, models = load_split(root / "splits" / "drawn-train"), root / "models"
     for name, more in (("ip2p", {}), ("lego", {"conditioning": "labels"})):
         choices = {"models": models, "cache": root / "cache", "options": options | more}
-        training.train(name, split, root / name, device="cpu", **choices)
+        train.train(name, split, root / name, device="cpu", **choices)
     for path in (root / "ip2p").rglob("*.safetensors"):
         other = root / "lego" / path.relative_to(root / "ip2p")
         assert path.read_bytes() == other.read_bytes()
@@ -242,15 +247,15 @@ def test_two_processes_share_the_work(bench, root):
 
 def test_shuffled_descriptions_are_all_of_other_samples(root):
     split = load_split(root / "splits" / "drawn-val")
-    name = controls.shuffle_descriptions(split, "own", seed=5)
+    name = control_files.shuffle_descriptions(split, "own", seed=5)
     real, made = (load_descriptions(split.folder, each).texts for each in ("own", name))
     assert sorted(real.values()) == sorted(made.values())
     assert all(real[sample_id] != made[sample_id] for sample_id in real)
     before = (split.folder / "descriptions" / "own-shuffled.csv").stat().st_mtime_ns
-    controls.shuffle_descriptions(split, "own", seed=5)
+    control_files.shuffle_descriptions(split, "own", seed=5)
     assert (split.folder / "descriptions" / "own-shuffled.csv").stat().st_mtime_ns == before
     orders = [
-        tuple(controls.partners([f"s{n}" for n in range(9)], seed).items()) for seed in (0, 1)
+        tuple(control_files.partners([f"s{n}" for n in range(9)], seed).items()) for seed in (0, 1)
     ]
     assert orders[0] != orders[1]
 
@@ -264,7 +269,7 @@ def test_random_features_have_the_statistics_of_the_real_ones(tmp_path):
             rows = 16 if kind == "image" else 5 + number
             states = draw.normal(np.arange(VLLM), 1 + np.arange(VLLM), (rows, VLLM))
             np.save(real / kind / f"s{number}.npy", states.astype(np.float32))
-    made = controls.randomise_features(real, tmp_path / "random", seed=1)
+    made = control_files.randomise_features(real, tmp_path / "random", seed=1)
     sizes = {"vllm_width": VLLM, "image_tokens": 16, "text_tokens": 77}
     read = FeatureFolder(made, ("image", "text"))
     states = [read.of(f"s{number}", sizes) for number in range(40)]
@@ -274,8 +279,8 @@ def test_random_features_have_the_statistics_of_the_real_ones(tmp_path):
     lengths = [int(each["text"].any(dim=1).sum()) for each in states]
     assert sorted(lengths) == list(range(5, 45))
     assert lengths != list(range(5, 45))
-    again = controls.randomise_features(real, tmp_path / "again", seed=1)
-    other = controls.randomise_features(real, tmp_path / "other", seed=2)
+    again = control_files.randomise_features(real, tmp_path / "again", seed=1)
+    other = control_files.randomise_features(real, tmp_path / "other", seed=2)
     name = "image/s3.safetensors"
     assert (made / name).read_bytes() == (again / name).read_bytes()
     assert (made / name).read_bytes() != (other / name).read_bytes()

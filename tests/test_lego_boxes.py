@@ -6,9 +6,9 @@ import pickle
 import pytest
 
 from egoactgen_bench.errors import BenchError
-from lego.curation.box_sources import read_boxes
-from lego.curation.boxes import Box, Boxes
-from lego.curation.epic_boxes import _message
+from egoactgen_lego.curation.box_sources import read_boxes
+from egoactgen_lego.curation.epic_boxes import _message
+from egoactgen_lego.curation.named_boxes import Box, Boxes
 
 
 def sample(sample_id, video, t_start, t_input, t_target):

@@ -5,12 +5,12 @@ import os
 
 import pytest
 import torch
-
-from baselines.denoiser.weights import load
 from compvis import BASE, VLLM, WIDTH, write_checkpoint
+
+from egoactgen_bench.diffusion.denoiser.latent_model import load
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.weights.converting import cached, convert
-from lego.conditioning import load_conditioner
+from egoactgen_bench.weights.conversion import cached, convert
+from egoactgen_lego.vllm_conditioning import load_conditioner
 
 
 @pytest.fixture(scope="module")

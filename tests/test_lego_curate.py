@@ -5,13 +5,19 @@ import time
 
 import pandas as pd
 import pytest
-
 from chat_server import GOOD, completion, good, serving
-from egoactgen_bench.descriptions import load_descriptions
+
+from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.verifying import verify
-from lego.curation.asking import EXAMPLES, Query, description_in, messages, read_examples
-from lego.curation.boxes import Boxes
+from egoactgen_bench.stages.verify import verify
+from egoactgen_lego.curation.asking import (
+    EXAMPLES,
+    Query,
+    description_in,
+    messages,
+    read_examples,
+)
+from egoactgen_lego.curation.named_boxes import Boxes
 
 FOLDER = "instructions/curated"
 

@@ -7,19 +7,19 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-
-from egoactgen_bench.descriptions import load_descriptions
-from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.splits import load_split
-from lego.feature_files import FeatureWriter
-from lego.features import FeatureFolder
-from lego.vllm.embed import embed
-from lego.vllm.enrich import enrich
-from lego.vllm.generating import Sampling, one_line, read
-from lego.vllm.model import VLLM, load
-from lego.vllm.prompting import QUESTION, word_ids
-from lego.vllm.work import Engine
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
+
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_lego.feature_files import FeatureWriter
+from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.stages.embed import embed
+from egoactgen_lego.stages.enrich import enrich
+from egoactgen_lego.vllm.engine import Engine
+from egoactgen_lego.vllm.prompting import QUESTION, word_ids
+from egoactgen_lego.vllm.text_generation import Sampling, one_line, read
+from egoactgen_lego.vllm.vllm_model import VLLM, load
 
 FILES = [
     ("safetensors", "float16"),

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-
-from baselines.denoiser import released, schedule
-from baselines.denoiser.postprocess import stretched
-from baselines.denoiser.sampler import ancestral_sample, guided
-from baselines.denoiser.weights import load
-from egoactgen_bench.weights.converting import convert
-from lego.conditioning import conditioner_of, load_conditioner
 from reference_weights import hashed_weights, seeded
+
+from egoactgen_bench.diffusion.denoiser import compvis_names, noise_schedule
+from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sample, guided
+from egoactgen_bench.diffusion.denoiser.latent_model import load
+from egoactgen_bench.diffusion.denoiser.postprocess import stretched
+from egoactgen_bench.weights.conversion import convert
+from egoactgen_lego.vllm_conditioning import conditioner_of, load_conditioner
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +52,15 @@ def frame(golden, side):
 @pytest.mark.parametrize("steps", [10, 100])
 def test_schedule(golden, steps):
     expected = np.load(golden / "05_sigmas.npz")
-    levels = schedule.sigmas(steps)
+    levels = noise_schedule.sigmas(steps)
     close(levels, expected[f"sigmas_{steps}"], 1e-5)
-    close(schedule.time_of(levels[:-1]), expected[f"timesteps_{steps}"], 2e-3)
+    close(noise_schedule.time_of(levels[:-1]), expected[f"timesteps_{steps}"], 2e-3)
     pairs = pairwise(levels)
-    down, up = zip(*(schedule.ancestral_split(*pair) for pair in pairs), strict=True)
+    down, up = zip(*(noise_schedule.ancestral_split(*pair) for pair in pairs), strict=True)
     close(torch.stack(down), expected[f"sigma_down_{steps}"], 1e-5)
     close(torch.stack(up), expected[f"sigma_up_{steps}"], 3e-5)
-    close(schedule.alphas_cumprod(), expected["alphas_cumprod"], 1e-6)
-    close(schedule.training_sigmas(), expected["all_sigmas"], 1e-5)
+    close(noise_schedule.alphas_cumprod(), expected["alphas_cumprod"], 1e-6)
+    close(noise_schedule.training_sigmas(), expected["all_sigmas"], 1e-5)
 
 
 def test_conditioning_at_full_size(golden):
@@ -79,7 +79,7 @@ def test_conditioning_at_full_size(golden):
 def test_unet(golden):
     named = hashed_weights(golden / "06_unet_param_shapes.json", 0.06)
     prefix = "model.diffusion_model."
-    unet = released.convert_unet({name.removeprefix(prefix): t for name, t in named.items()})
+    unet = compvis_names.convert_unet({name.removeprefix(prefix): t for name, t in named.items()})
     expected = np.load(golden / "06_unet_scales.npz")
     x, context = seeded(601, (1, 8, 16, 16)), seeded(602, (1, 410, 768))
     with torch.inference_mode():
@@ -122,7 +122,7 @@ def test_conditioning_and_its_null(tiny):
 def test_guided_step(golden, tiny):
     denoise = guided(tiny.model.unet, tiny.model.encode(frame(golden, 256)), *contexts(tiny))
     sigma = torch.tensor(2.5)
-    close(schedule.time_of(sigma)[None], tiny.expected["ema/t_of_sigma2.5"], 2e-3)
+    close(noise_schedule.time_of(sigma)[None], tiny.expected["ema/t_of_sigma2.5"], 2e-3)
     found = denoise(2.5 * seeded(702, (1, 4, 32, 32)), sigma)
     close(found, tiny.expected["ema/denoised_sigma2.5_sT7.5_sI1.5"], 5e-4)
 

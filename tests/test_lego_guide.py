@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from egoactgen_bench import plugins
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.options import parse_pairs
 from egoactgen_bench.cli.app import build
-from egoactgen_bench.options import parse_pairs
-from egoactgen_bench.weights.registry import find
-from lego.ablation.choices import Choices
-from lego.ablation.rows import ROWS, TABLES, TRAININGS
+from egoactgen_bench.weights.weights_registry import find
+from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
+from egoactgen_lego.ablation.option_choices import Choices
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "lego.md").read_text(encoding="utf-8")
 # In place of the programs: the words of a call, each ended by a null, the call by two.

@@ -8,24 +8,24 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-
-from baselines.denoiser import untrained
-from egoactgen_bench import training
-from egoactgen_bench.descriptions import load_descriptions
-from egoactgen_bench.errors import BenchError
-from egoactgen_bench.methods import Setting
-from egoactgen_bench.records import Request
-from egoactgen_bench.splits import load_split
-from lego.conditioning import Conditioner, save_conditioner
-from lego.feature_files import FeatureWriter
-from lego.features import FeatureFolder
-from lego.live import LiveFeatures
-from lego.method import LEGO, LEGOOptions
-from lego.vllm.embed import embed
-from lego.vllm.embedding import Embedder
-from lego.vllm.model import VLLM
-from lego.vllm.work import Engine
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
+
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.stages.train import train_weights as train
+from egoactgen_lego.feature_files import FeatureWriter
+from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.lego_method import LEGO, LEGOOptions
+from egoactgen_lego.live_features import LiveFeatures
+from egoactgen_lego.stages.embed import embed
+from egoactgen_lego.vllm.embedding import Embedder
+from egoactgen_lego.vllm.engine import Engine
+from egoactgen_lego.vllm.vllm_model import VLLM
+from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
 
 SIZES = {"vllm_width": WIDTH, "image_tokens": PATCHES, "text_tokens": 77}
 KINDS = ("image", "text")
@@ -41,9 +41,9 @@ def vllm(tmp_path_factory):
 def weights(tmp_path_factory):
     """Untrained weights whose conditioner takes the tiny VLLM's features."""
     folder = tmp_path_factory.mktemp("weights") / "joint"
-    shutil.copytree(untrained.folder(tmp_path_factory.mktemp("models")), folder)
+    shutil.copytree(untrained_weights.folder(tmp_path_factory.mktemp("models")), folder)
     torch.manual_seed(0)
-    sizes = {"width": untrained.WIDTH, "heads": 2, "feed_forward": 16}
+    sizes = {"width": untrained_weights.WIDTH, "heads": 2, "feed_forward": 16}
     save_conditioner(Conditioner("joint", **sizes, **SIZES), folder / "conditioner")
     return folder
 
@@ -148,7 +148,7 @@ def test_a_vllm_writes_the_descriptions_that_are_not_given(
     assert frames[1]["prompt"] not in ("", texts["V00_0"])
     assert f"open drawer: “{texts['V00_0']}” was read" in result.out
     # The grid is as tall as its longest text: taller than with the label alone.
-    untold = ("--weights", untrained.NAME)
+    untold = ("--weights", untrained_weights.NAME)
     plain = ("--method", "lego", *untold, *STEPS, "--out", tmp_path / "plain")
     labels = bench("imagine", "V00_0", *actions, *plain)
     assert "open drawer: the label alone was read, no description" in labels.out
@@ -159,10 +159,10 @@ def test_a_vllm_writes_the_descriptions_that_are_not_given(
 def test_training_with_a_vllm_is_training_from_files(described, vllm, tmp_path, computed):
     embedded(described, vllm, tmp_path / "features")
     del computed[:]
-    options = {"init": untrained.NAME, "size": 32, "iterations": 3, "batch_size": 6}
+    options = {"init": untrained_weights.NAME, "size": 32, "iterations": 3, "batch_size": 6}
 
     def trained(name, **more):
-        training.train(
+        train.train(
             "lego",
             load_split(described),
             tmp_path / name,
@@ -237,14 +237,19 @@ def test_calls_that_cannot_be_served(weights, options, named):
 
 
 def test_a_vllm_that_does_not_fit_is_refused(weights, vllm, tmp_path):
-    plain = untrained.folder(tmp_path)
+    plain = untrained_weights.folder(tmp_path)
     with pytest.raises(BenchError, match="read the action's label alone"):
         LEGO(LEGOOptions(vllm=str(vllm)), Setting(plain))
     method = LEGO(LEGOOptions(vllm=str(vllm), prompt="description"), Setting(plain))
     assert method.features.kinds == ()
     other = tmp_path / "other"
     shutil.copytree(weights, other)
-    sizes = {"width": untrained.WIDTH, "vllm_width": WIDTH + 1, "heads": 2, "feed_forward": 16}
+    sizes = {
+        "width": untrained_weights.WIDTH,
+        "vllm_width": WIDTH + 1,
+        "heads": 2,
+        "feed_forward": 16,
+    }
     save_conditioner(Conditioner("joint", **sizes), other / "conditioner")
     with pytest.raises(BenchError, match=f"vllm_width is {WIDTH}, wanted {WIDTH + 1}"):
         LEGO(LEGOOptions(vllm=str(vllm)), Setting(other))

@@ -9,21 +9,21 @@ import pytest
 import torch
 from PIL import Image
 
-from baselines.denoiser import untrained
-from baselines.denoiser.postprocess import released
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.denoiser.postprocess import released
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.methods import Setting
-from egoactgen_bench.records import Request
-from lego.conditioning import Conditioner, save_conditioner
-from lego.features import FeatureFolder
-from lego.method import LEGO, LEGOOptions
+from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.lego_method import LEGO, LEGOOptions
+from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
 
 VLLM = 12  # the width of the features in these tests
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    return untrained.folder(tmp_path_factory.mktemp("models"))
+    return untrained_weights.folder(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def joint(weights, tmp_path_factory):
     folder = tmp_path_factory.mktemp("joint") / "weights"
     shutil.copytree(weights, folder)
     torch.manual_seed(0)
-    sizes = {"width": untrained.WIDTH, "vllm_width": VLLM, "heads": 2, "feed_forward": 16}
+    sizes = {"width": untrained_weights.WIDTH, "vllm_width": VLLM, "heads": 2, "feed_forward": 16}
     save_conditioner(Conditioner("joint", **sizes), folder / "conditioner")
     return folder
 
@@ -117,7 +117,7 @@ def test_weights_that_edit_no_images_are_refused(weights, tmp_path):
     from diffusers import UNet2DConditionModel
 
     shutil.copytree(weights, tmp_path / "weights")
-    UNet2DConditionModel(**untrained.UNET | {"in_channels": 4}).save_pretrained(
+    UNet2DConditionModel(**untrained_weights.UNET | {"in_channels": 4}).save_pretrained(
         tmp_path / "weights" / "unet"
     )
     with pytest.raises(BenchError, match="takes 4 channels"):
@@ -238,7 +238,7 @@ def test_released_postprocessing_fits_the_source_and_stretches():
 
 
 def test_untrained_weights_run_and_say_so(bench, drawn_split):
-    weights = ("--weights", untrained.NAME)
+    weights = ("--weights", untrained_weights.NAME)
     arguments = ("run", "--method", "lego", *weights, "-o", "steps=2", "--limit", 3)
     first = bench(*arguments)
     assert first.status == 0, first.err

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 import torch
-
-from baselines.denoiser import untrained
-from lego.conditioning import Conditioner, save_conditioner
-from tests.conftest import write_drawn_split
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
+
+from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
+from tests.conftest import write_drawn_split
 
 # In each process: one command after the other, each begun when the one before is whole.
 PROGRAM = """
@@ -36,10 +36,10 @@ def models(tmp_path):
     """A VLLM, and untrained weights that are conditioned on its features."""
     models = tmp_path / "workspace" / "models"
     write_tiny_vllm(models / "vllm")
-    shutil.copytree(untrained.folder(models), models / "joint")
+    shutil.copytree(untrained_weights.folder(models), models / "joint")
     torch.manual_seed(0)
     sizes = {"vllm_width": WIDTH, "image_tokens": PATCHES, "heads": 2, "feed_forward": 16}
-    conditioner = Conditioner("joint", width=untrained.WIDTH, **sizes)
+    conditioner = Conditioner("joint", width=untrained_weights.WIDTH, **sizes)
     save_conditioner(conditioner, models / "joint" / "conditioner")
     return models
 

@@ -5,18 +5,23 @@ import json
 import pytest
 import torch
 
-from egoactgen_bench.datasets.toy_kitchen.actions import ACTIONS
-from egoactgen_bench.datasets.toy_kitchen.motion import PNR
-from egoactgen_bench.datasets.toy_kitchen.world import video_clips
-from lego.curation.asking import Query, description_in
-from lego.curation.boxes import Box, Boxes
-from lego.curation.chat import NoReply
-from lego.curation.templates import Templates
-from lego.toy import tower
-from lego.toy.building import write_untrained
-from lego.toy.facts import ABSENT, CHOICES, POSITIONS, facts_of
-from lego.vllm.model import load
-from lego.vllm.prompting import QUESTION
+from egoactgen_bench.toy.world.actions import ACTIONS
+from egoactgen_bench.toy.world.filming import video_clips
+from egoactgen_bench.toy.world.motion import PNR
+from egoactgen_lego.curation.asking import Query, description_in
+from egoactgen_lego.curation.chat import NoReply
+from egoactgen_lego.curation.named_boxes import Box, Boxes
+from egoactgen_lego.curation.sentence_templates import Templates
+from egoactgen_lego.toy import tower_teaching
+from egoactgen_lego.toy.frame_facts import (
+    ABSENT,
+    CHOICES,
+    POSITIONS,
+    facts_of,
+)
+from egoactgen_lego.toy.untrained_llava import write_untrained
+from egoactgen_lego.vllm.prompting import QUESTION
+from egoactgen_lego.vllm.vllm_model import load
 
 REST, REACH = (0.2, 0.8, 0.3, 0.9), (0.5, 0.5, 0.6, 0.6)
 
@@ -102,7 +107,7 @@ def test_untrained_llava_reads_its_words_and_its_tower_learns(tmp_path):
     frames = torch.randn(len(clips), 3, 64, 64, generator=torch.Generator().manual_seed(0))
     model = vllm.model.model.vision_tower
     before = {name: weight.clone() for name, weight in model.named_parameters()}
-    tower.teach(model, frames, facts, seed=0, steps=2)
+    tower_teaching.teach(model, frames, facts, seed=0, steps=2)
     changed = [name for name, weight in model.named_parameters() if (weight != before[name]).any()]
     assert any("layers.0" in name for name in changed)
     assert not model.training

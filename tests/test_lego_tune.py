@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-
-from egoactgen_bench.errors import BenchError
-from egoactgen_bench.splits import load_split
-from egoactgen_bench.weights.converting import convert
-from lego.curation.curate import instruction
-from lego.vllm import tuning
-from lego.vllm.instructions import read_instructions
-from lego.vllm.model import load
-from lego.vllm.prompting import QUESTION, QUESTIONS
-from lego.vllm.tune import tune
-from lego.vllm.tuning import Tuning
 from tiny_vllm import write_tiny_vllm
 from vllm_loss import batch_and_loss
+
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.conversion import convert
+from egoactgen_lego.stages.curate import instruction
+from egoactgen_lego.stages.tune import tune
+from egoactgen_lego.vllm import tuning_loop
+from egoactgen_lego.vllm.instructions import read_instructions
+from egoactgen_lego.vllm.prompting import QUESTION, QUESTIONS
+from egoactgen_lego.vllm.tuning_loop import Tuning
+from egoactgen_lego.vllm.vllm_model import load
 
 # Prefixes of names as transformers writes them.
 TOWER, PROJECTOR, LANGUAGE = "vision_tower.", "multi_modal_projector.", "language_model."
@@ -159,18 +159,18 @@ def test_killed_and_resumed_is_as_uninterrupted(tuned, monkeypatch):
 
 
 def test_a_checkpoint_stays_until_the_next_is_whole(tuned, tmp_path, monkeypatch):
-    write = tuning.write_json
+    write = tuning_loop.write_json
 
     def fail(path, value):
         if path.parent.name == "checkpoint-00000010":
             raise Killed
         write(path, value)
 
-    monkeypatch.setattr(tuning, "write_json", fail)
+    monkeypatch.setattr(tuning_loop, "write_json", fail)
     with pytest.raises(Killed):
         tuned()
     whole = tmp_path / "tuned.parts" / "checkpoint-00000005"
-    assert len(json.loads((whole / tuning.STATE).read_text())["curve"]) == 5
+    assert len(json.loads((whole / tuning_loop.STATE).read_text())["curve"]) == 5
     # What does not learn is not written again and again.
     assert not any(TOWER in name for name in weights_of(whole))
 
@@ -280,7 +280,7 @@ def settings(name):
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
     from accelerate.utils import launch
 
-    path = Path(tuning.__file__).parents[1] / "configs" / f"{name}.yaml"
+    path = Path(tuning_loop.__file__).parents[1] / "configs" / f"{name}.yaml"
     words = ("--config_file", str(path), "--num_processes", "2", "--no_python", "bench")
     chosen, config, _ = _validate_launch_command(launch_command_parser().parse_args(words))
     if not chosen.use_deepspeed:

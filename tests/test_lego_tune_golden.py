@@ -6,14 +6,14 @@ import shutil
 import numpy as np
 import pytest
 import torch
-
-from egoactgen_bench.weights.converting import convert
-from lego.vllm.instructions import read_instructions
-from lego.vllm.model import load
-from lego.vllm.prompting import PLACEHOLDER
-from lego.vllm.supervision import IGNORED
-from lego.vllm.tuning import TuningOptions
 from vllm_loss import batch_and_loss
+
+from egoactgen_bench.weights.conversion import convert
+from egoactgen_lego.vllm.answer_supervision import IGNORED
+from egoactgen_lego.vllm.instructions import read_instructions
+from egoactgen_lego.vllm.prompting import PLACEHOLDER
+from egoactgen_lego.vllm.tuning_loop import TuningOptions
+from egoactgen_lego.vllm.vllm_model import load
 
 FRAMES = ("frame_000_384x288.png", "frame_030_456x256.png")
 

@@ -10,11 +10,16 @@ import torch
 from PIL import Image
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.weights.converting import convert
-from lego.vllm import tower
-from lego.vllm.generating import Sampling, write
-from lego.vllm.model import load
-from lego.vllm.prompting import PLACEHOLDER, QUESTION, conversation, token_ids
+from egoactgen_bench.weights.conversion import convert
+from egoactgen_lego.vllm import vision_tower
+from egoactgen_lego.vllm.prompting import (
+    PLACEHOLDER,
+    QUESTION,
+    conversation,
+    token_ids,
+)
+from egoactgen_lego.vllm.text_generation import Sampling, write
+from egoactgen_lego.vllm.vllm_model import load
 
 TOLERANCE = 2e-5
 FILES = {"frame_000": "frame_000_384x288.png", "frame_030": "frame_030_456x256.png"}
@@ -210,7 +215,7 @@ def test_the_tower_may_be_in_its_own_folder_or_in_the_shards(
     with pytest.raises(BenchError, match="does not say how its vision tower is built"):
         convert(whole, tmp_path / "refused")
     known = json.loads((golden.folder / "tiny_clip_vision" / "config.json").read_text())
-    monkeypatch.setitem(tower.PUBLISHED, "tiny_clip_vision", known)
+    monkeypatch.setitem(vision_tower.PUBLISHED, "tiny_clip_vision", known)
     inside = convert(whole, tmp_path / "inside")
     assert same_weights(converted, inside)
     assert json.loads((inside / "conversion.json").read_text())["vision_tower"] == {
@@ -222,9 +227,9 @@ def test_the_tower_may_be_in_its_own_folder_or_in_the_shards(
 
 
 def test_published_towers_are_as_published():
-    large = tower.PUBLISHED["clip-vit-large-patch14"]
+    large = vision_tower.PUBLISHED["clip-vit-large-patch14"]
     assert (large["image_size"] // large["patch_size"]) ** 2 == 256
-    assert (tower.PUBLISHED["clip-vit-large-patch14-336"]["image_size"] // 14) ** 2 == 576
+    assert (vision_tower.PUBLISHED["clip-vit-large-patch14-336"]["image_size"] // 14) ** 2 == 576
 
 
 def test_tables_that_models_compute_are_dropped_and_further_rows_kept(golden, converted, tmp_path):

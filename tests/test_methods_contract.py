@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoactgen_bench import plugins
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.artifacts.runs import load_run
+from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.records import Request
-from egoactgen_bench.running import stage as running
-from egoactgen_bench.runs import load_run
-from egoactgen_bench.seeds import derive_seed
-from egoactgen_bench.splits import load_split
+from egoactgen_bench.stages.run import run_method as running
+from egoactgen_bench.support.seeds import derive_seed
 from tests.conftest import write_drawn_split
 from tests.test_diffusers_pipeline import write_pipeline
 

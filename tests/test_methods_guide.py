@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from baselines.images import find_images
-from egoactgen_bench import plugins
+from egoactgen_baselines.finished_images import find_images
+from egoactgen_bench.api import plugins
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "methods.md").read_text(encoding="utf-8")
 

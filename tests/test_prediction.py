@@ -8,14 +8,19 @@ import pytest
 import torch
 from diffusers import EulerDiscreteScheduler
 
-from baselines.denoiser import schedule
-from baselines.denoiser.prediction import Prediction, read_prediction, say_noise, target
+from egoactgen_bench.diffusion.denoiser import noise_schedule
+from egoactgen_bench.diffusion.denoiser.prediction import (
+    Prediction,
+    read_prediction,
+    say_noise,
+    target,
+)
 from egoactgen_bench.errors import BenchError
 
 
 def drawn(times):
     clean, noise = torch.randn(2, len(times), 4, 3, 3, generator=torch.Generator().manual_seed(0))
-    sigma = schedule.sigma_of(times).view(-1, 1, 1, 1)
+    sigma = noise_schedule.sigma_of(times).view(-1, 1, 1, 1)
     return clean, noise, sigma, (clean + sigma * noise) / (sigma**2 + 1).sqrt()
 
 
@@ -36,8 +41,8 @@ def test_noise_is_found_again(prediction):
 
 def test_times_are_shifted_towards_noise():
     times = torch.arange(1000)
-    assert torch.equal(schedule.shifted(times, 1.0), times)
-    moved = schedule.shifted(times, 3.0)
+    assert torch.equal(noise_schedule.shifted(times, 1.0), times)
+    moved = noise_schedule.shifted(times, 3.0)
     assert moved.tolist() == sorted(moved.tolist())
     assert (moved[0], moved[-1]) == (1, 999)
     assert moved[499] == 749  # 3·½ / (1 + 2·½)
@@ -46,8 +51,8 @@ def test_times_are_shifted_towards_noise():
 @pytest.mark.parametrize("prediction", get_args(Prediction))
 def test_predictions_are_those_of_diffusers(prediction):
     scheduler = EulerDiscreteScheduler(
-        beta_start=schedule.BETA_START,
-        beta_end=schedule.BETA_END,
+        beta_start=noise_schedule.BETA_START,
+        beta_end=noise_schedule.BETA_END,
         beta_schedule="scaled_linear",
         prediction_type=prediction,
     )
@@ -62,7 +67,9 @@ def test_predictions_are_those_of_diffusers(prediction):
 
 def test_time_and_sigma_invert_each_other():
     times = torch.tensor([0.0, 0.5, 17.3, 999.0])
-    torch.testing.assert_close(schedule.time_of(schedule.sigma_of(times)), times, atol=1e-2, rtol=0)
+    torch.testing.assert_close(
+        noise_schedule.time_of(noise_schedule.sigma_of(times)), times, atol=1e-2, rtol=0
+    )
 
 
 def test_unknown_prediction_is_refused(tmp_path):

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoactgen_bench import files, images
-from egoactgen_bench.datasets.base import Dataset
+from egoactgen_bench.api.dataset import Dataset
+from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.splits import fingerprint, frames_fingerprint, load_split
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.preparing import extracting
-from egoactgen_bench.preparing.planning import plan_split
-from egoactgen_bench.preparing.stage import prepare
-from egoactgen_bench.records import ActionClip, FrameSource, Rejection
-from egoactgen_bench.splits import fingerprint, frames_fingerprint, load_split
+from egoactgen_bench.stages.prepare import extraction
+from egoactgen_bench.stages.prepare.prepare_split import prepare
+from egoactgen_bench.stages.prepare.split_plan import plan_split
+from egoactgen_bench.support import files, images
 
 CLIPS = int(os.environ.get("DRAWN_CLIPS", "7"))
 VIDEOS = 3
@@ -171,7 +171,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(make, tmp_path, monkeypatc
     split = tmp_path / "killed"
     for budget in range(1, 13):
         with monkeypatch.context() as patch:
-            patch.setattr(extracting, "write_bytes", writing_only(budget, KeyboardInterrupt()))
+            patch.setattr(extraction, "write_bytes", writing_only(budget, KeyboardInterrupt()))
             try:
                 done = make("killed")
             except KeyboardInterrupt:
@@ -227,7 +227,7 @@ def test_full_disk_is_one_sentence_and_leaves_the_rest_resumable(bench, videos, 
     call = ("prepare-splits", f"{__name__}:Drawn", "--videos", videos, "--workers", 1)
     full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patch:
-        patch.setattr(extracting, "write_bytes", writing_only(6, full))
+        patch.setattr(extraction, "write_bytes", writing_only(6, full))
         result = bench(*call)
     assert result.status == 2
     assert result.err == (
@@ -283,7 +283,7 @@ def test_another_recipe_is_refused_until_overwritten(bench, videos, tmp_path):
 
 def test_a_begun_split_of_another_recipe_is_refused(make, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(extracting, "write_bytes", writing_only(4, KeyboardInterrupt()))
+        patch.setattr(extraction, "write_bytes", writing_only(4, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             make()
     with pytest.raises(BenchError, match="was begun with limit = None, and this call has 3"):

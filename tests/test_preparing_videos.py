@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoactgen_bench.files import read_csv
-from egoactgen_bench.splits import load_split
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.support.files import read_csv
 
 HEADER = "narration_id,video_id,start_timestamp,stop_timestamp,narration,verb,noun"
 FPS = 25

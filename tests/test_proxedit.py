@@ -5,12 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
-from baselines.denoiser import untrained
-from baselines.proxedit.method import ProxEdit, ProxEditOptions
-from baselines.proxedit.proximal import Proximal, shrink
+from egoactgen_baselines.proxedit.proxedit_method import ProxEdit, ProxEditOptions
+from egoactgen_baselines.proxedit.proximal import Proximal, shrink
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.methods import Setting
-from egoactgen_bench.records import Request
 from tests.small_blip import write_small_blip
 
 # A time that both guidances act at, and blending of the first step on, although steps are few.
@@ -19,7 +19,9 @@ FEW = {"steps": 3, "recon_t": 900, "recon_lr": 0.5, "self_replace": 0.4, "cross_
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    return untrained.folder(tmp_path_factory.mktemp("models"), untrained.TEXT_TO_IMAGE)
+    return untrained_weights.folder(
+        tmp_path_factory.mktemp("models"), untrained_weights.TEXT_TO_IMAGE
+    )
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,25 @@ import numpy as np
 import pytest
 import torch
 
-from baselines.denoiser import weights
-from baselines.proxedit import attention
-from baselines.proxedit.alignment import align, common_tokens, new_tokens
-from baselines.proxedit.attention import ControlledAttention, LocalBlend, PromptToPrompt
-from baselines.proxedit.inversion import Guidance, Prompts, Times, edit, invert, towards_null
-from baselines.proxedit.proximal import Proximal, shrink
+from egoactgen_baselines.proxedit import controlled_attention
+from egoactgen_baselines.proxedit.alignment import align, common_tokens, new_tokens
+from egoactgen_baselines.proxedit.controlled_attention import (
+    ControlledAttention,
+    LocalBlend,
+    PromptToPrompt,
+)
+from egoactgen_baselines.proxedit.inversion import (
+    Guidance,
+    Prompts,
+    Times,
+    edit,
+    invert,
+    towards_null,
+)
+from egoactgen_baselines.proxedit.proximal import Proximal, shrink
+from egoactgen_bench.diffusion.denoiser import latent_model
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.files import read_json
+from egoactgen_bench.support.files import read_json
 
 SOURCE = "a person at a kitchen counter"
 TARGET = "a person opens the drawer"
@@ -59,7 +70,7 @@ class Editor:
     def __init__(self, folder, told, dtype):
         self.dtype = dtype
         self.told = [torch.from_numpy(latent)[None] for latent in told["inv_traj"]]
-        self.model = weights.load(folder, "cpu", dtype)
+        self.model = latent_model.load(folder, "cpu", dtype)
         self.model.vae.to(dtype)
         self.model.text_encoder.to(dtype)
         self.attention = ControlledAttention()
@@ -185,7 +196,7 @@ def test_every_run_in_double_precision(double, exact, runs):
 
 def test_every_step_in_single_precision(single, golden, runs, monkeypatch):
     """With attention written out as in the authors' code: fused kernels round differently."""
-    monkeypatch.setattr(attention, "scaled_dot_product_attention", written_out)
+    monkeypatch.setattr(controlled_attention, "scaled_dot_product_attention", written_out)
     for name in SINGLE:
         trajectory, _, _ = single.run(name, runs[name])
         told = golden[f"run/{name}/traj"]

@@ -8,13 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import spearmanr
-
 from conftest import write_drawn_split
 from drawn_runs import write_drawn_run
-from egoactgen_bench import load_run, load_scores, load_split, report, score
-from egoactgen_bench.files import read_csv, write_csv, write_json
-from egoactgen_bench.reporting.agreement import rank_correlations, spearman
+from scipy.stats import spearmanr
+
+from egoactgen_bench import (
+    load_run,
+    load_scores,
+    load_split,
+    report,
+    score,
+)
+from egoactgen_bench.stages.report.metric_correlations import rank_correlations, spearman
+from egoactgen_bench.support.files import read_csv, write_csv, write_json
 
 HOSTILE = '"><img src=x onerror=alert(1)> </script><script>alert(2)</script> שלום 🧅 $x^2$'
 

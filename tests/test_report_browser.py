@@ -3,11 +3,17 @@
 from pathlib import Path
 
 import pytest
-
 from conftest import write_drawn_split
 from drawn_runs import write_drawn_run
-from egoactgen_bench import load_run, load_scores, load_split, report, score
-from egoactgen_bench.files import read_csv, write_csv
+
+from egoactgen_bench import (
+    load_run,
+    load_scores,
+    load_split,
+    report,
+    score,
+)
+from egoactgen_bench.support.files import read_csv, write_csv
 
 
 @pytest.fixture(scope="module")

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_metrics import Counting, Spread, named
+from drawn_runs import contents, damage, in_process, scores_folder
 from PIL import Image
 
 import egoactgen_bench
-from drawn_metrics import Counting, Spread, named
-from drawn_runs import contents, damage, in_process, scores_folder
+from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.scoring.stage import score
-from egoactgen_bench.scoring.terminal import text
-from egoactgen_bench.splits import Split, load_split
+from egoactgen_bench.presentation.terminal_table import text
+from egoactgen_bench.stages.score.score_runs import score
 
 
 def test_files_hold_what_the_contract_names(bench, drawn_split, runs):

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from drawn_metrics import Failing, Spread, Weighty, named
 from drawn_runs import damage, in_process, scores_folder, write_run
+
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.files import write_csv
+from egoactgen_bench.support.files import write_csv
 
 
 def test_damaged_images_are_named_and_the_rest_is_scored(bench, drawn_split, runs):
@@ -74,7 +74,7 @@ def test_absent_weights(bench, drawn_split, runs, monkeypatch):
     assert "bench models fetch weighty.safetensors" in result.err
     folder = scores_folder(drawn_split)
     assert "psnr" in pd.read_csv(folder / "summary.csv")
-    from egoactgen_bench import plugins
+    from egoactgen_bench.api import plugins
 
     point = plugins.registered("metrics")["psnr"]
     strange = type(point)("weighty", named(Weighty), point.group)

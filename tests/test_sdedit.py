@@ -6,16 +6,18 @@ import torch
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionImg2ImgPipeline
 from PIL import Image
 
-from baselines.denoiser import untrained
-from baselines.sdedit import SDEdit, SDEditOptions
+from egoactgen_baselines.sdedit import SDEdit, SDEditOptions
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.methods import Setting
-from egoactgen_bench.records import Request
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    return untrained.folder(tmp_path_factory.mktemp("models"), untrained.TEXT_TO_IMAGE)
+    return untrained_weights.folder(
+        tmp_path_factory.mktemp("models"), untrained_weights.TEXT_TO_IMAGE
+    )
 
 
 def request(number=0, description="a hand opens the drawer"):
@@ -89,6 +91,6 @@ def test_what_it_cannot_serve_is_said(weights, tmp_path):
     with pytest.raises(BenchError, match="prompt=description needs descriptions"):
         sdedit(weights, described=False, prompt="description")
     with pytest.raises(BenchError, match=r"takes 8 channels, .* takes noise alone, 4 channels"):
-        sdedit(untrained.folder(tmp_path)).load()
+        sdedit(untrained_weights.folder(tmp_path)).load()
     with pytest.raises(SampleError, match="missing_description"):
         sdedit(weights, prompt="description").generate([request(description=None)])

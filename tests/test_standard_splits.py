@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from egoactgen_bench.files import read_csv, read_json
-from egoactgen_bench.splits import TIME_COLUMNS, load_split
-from egoactgen_bench.verifying import verify
+from egoactgen_bench.artifacts.splits import TIME_COLUMNS, load_split
+from egoactgen_bench.stages.verify import verify
+from egoactgen_bench.support.files import read_csv, read_json
 
 SPLITS = Path(__file__).parents[1] / "splits"
 EPIC = SPLITS / "epic-kitchens-val"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from egoactgen_bench import statistics
+from egoactgen_bench.analysis import statistics
 
 
 @pytest.fixture(autouse=True)

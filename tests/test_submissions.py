@@ -10,14 +10,19 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from conftest import write_drawn_split
 from drawn_runs import write_drawn_run
-from egoactgen_bench import load_run, load_scores, load_split, score
-from egoactgen_bench.submissions.archive import unpack
-from egoactgen_bench.submissions.joining import join
-from egoactgen_bench.submissions.packing import pack
-from egoactgen_bench.workspace import Workspace
+
+from egoactgen_bench import (
+    load_run,
+    load_scores,
+    load_split,
+    score,
+)
+from egoactgen_bench.artifacts.archive import unpack
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.stages.pack import pack
+from egoactgen_bench.stages.report.submissions import join
 
 Files = dict[str, bytes]
 

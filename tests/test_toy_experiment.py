@@ -13,10 +13,10 @@ from benchmarks.toy_kitchen import gaps
 from benchmarks.toy_kitchen.plan import CUES, PARTS, Plan, Step, World
 from benchmarks.toy_kitchen.steps import GROUPS, steps
 from benchmarks.toy_kitchen.working import do
+from egoactgen_bench.api.options import parse_pairs
 from egoactgen_bench.cli.app import build
-from egoactgen_bench.options import parse_pairs
-from lego.ablation.choices import Choices
-from lego.ablation.rows import ROWS, TRAININGS
+from egoactgen_lego.ablation.ablation_rows import ROWS, TRAININGS
+from egoactgen_lego.ablation.option_choices import Choices
 from tests.test_lego_guide import read
 
 PLAN = Plan(Path("w"), seeds=(0, 4), parts=PARTS)

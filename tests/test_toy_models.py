@@ -7,17 +7,17 @@ import pytest
 import torch
 from PIL import Image
 
-from egoactgen_bench import plugins
-from egoactgen_bench.files import read_json
-from egoactgen_bench.metrics.base import Setting
-from egoactgen_bench.metrics.batch import Batch
-from egoactgen_bench.metrics.judge_network import NOTHING, load_judge
-from egoactgen_bench.splits import load_split
-from egoactgen_bench.toy_models import texts
-from egoactgen_bench.toy_models.drawn import Drawn, draw
-from egoactgen_bench.toy_models.making import RECIPES, make
-from egoactgen_bench.weights import toy
-from egoactgen_bench.weights.stored import read_tensors, write_tensors
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.metric import Setting
+from egoactgen_bench.api.metric_batch import Batch
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.support.files import read_json
+from egoactgen_bench.toy import stand_ins
+from egoactgen_bench.toy.judge_network import NOTHING, load_judge
+from egoactgen_bench.toy.networks import toy_texts
+from egoactgen_bench.toy.networks.drawn_clips import Drawn, draw
+from egoactgen_bench.toy.networks.toy_making import RECIPES, make
+from egoactgen_bench.weights.stored_tensors import read_tensors, write_tensors
 
 LARGEST = 6.6e6  # bytes of all shipped weights of metrics
 NETWORK_METRICS = (
@@ -73,19 +73,19 @@ def test_frames_are_drawn_once_and_of_other_videos_than_those_held_out(cache, he
 
 
 def test_captions_and_labels_are_whole_words_of_the_vocabulary(held_out):
-    known = set(texts.vocabulary())
+    known = set(toy_texts.vocabulary())
     for clip, label in zip(held_out.clips, held_out.labels, strict=True):
-        said = f"{texts.caption(clip)} {label} {texts.sentence(clip).lower().replace('.', ' .')}"
+        said = f"{toy_texts.caption(clip)} {label} {toy_texts.sentence(clip).lower().replace('.', ' .')}"
         assert set(said.split()) <= known
-        assert clip.plan.hand in texts.caption(clip)
+        assert clip.plan.hand in toy_texts.caption(clip)
 
 
 def test_shipped_weights_are_small_and_each_has_its_card():
-    assert sum(path.stat().st_size for path in toy.FOLDER.rglob("*")) <= LARGEST
+    assert sum(path.stat().st_size for path in stand_ins.FOLDER.rglob("*")) <= LARGEST
     for name in RECIPES:
-        card = read_json(toy.FOLDER / f"{name}.json")
+        card = read_json(stand_ins.FOLDER / f"{name}.json")
         assert {"about", "data", "course", "cpu_seconds", "scores"} <= card.keys()
-    assert all((toy.FOLDER / stand_in).exists() for stand_in in toy.STAND_INS.values())
+    assert all((stand_ins.FOLDER / stand_in).exists() for stand_in in stand_ins.STAND_INS.values())
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -93,8 +93,8 @@ def test_shipped_weights_do_on_other_clips_what_their_card_says(name, held_out):
     """The card's clips hold these, so that a share may differ by chance alone."""
     from importlib import import_module
 
-    card = read_json(toy.FOLDER / f"{name}.json")
-    found = import_module(f"egoactgen_bench.toy_models.{name}").check(held_out, toy.FOLDER)
+    card = read_json(stand_ins.FOLDER / f"{name}.json")
+    found = import_module(f"egoactgen_bench.toy.networks.{name}").check(held_out, stand_ins.FOLDER)
     assert found.keys() == card["scores"].keys()
     for score, share in found.items():
         if score.startswith("nearest"):  # there are fewer clips to be near to
@@ -135,12 +135,12 @@ def test_the_judge_as_metrics(held_out):
 @pytest.mark.parametrize("name", NETWORK_METRICS)
 def test_toy_metrics_prefer_the_true_frame_to_the_one_before(name, held_out, tmp_path):
     metric = plugins.find("metrics", name)
-    built = metric(metric.variants()["standard"], Setting(toy.FOLDER, workspace=tmp_path))
+    built = metric(metric.variants()["standard"], Setting(stand_ins.FOLDER, workspace=tmp_path))
     items = {
         "target": frames(held_out, 1),
         "input": frames(held_out, 0),
         "action": held_out.labels,
-        "description": [texts.sentence(clip) for clip in held_out.clips],
+        "description": [toy_texts.sentence(clip) for clip in held_out.clips],
     }
     true, copied = (
         built.summarise(built.measure(Batch({"output": frames(held_out, moment), **items})))

@@ -11,17 +11,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from baselines.denoiser import untrained
-from baselines.finetuning.fitting import Fitting
-from egoactgen_bench import training
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.finetuning.training_loop import Fitting
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.splits import load_split
+from egoactgen_bench.stages.train import train_weights as training
 from tests.conftest import write_drawn_split
 
 VLLM, COUNT = 12, 6
 UNET = Path("unet/diffusion_pytorch_model.safetensors")
 # Two steps' worth of everything: small frames, the untrained weights to start from.
-SMALL = {"init": untrained.NAME, "size": 32, "iterations": 6, "batch_size": 4, "flip": 0.5}
+SMALL = {"init": untrained_weights.NAME, "size": 32, "iterations": 6, "batch_size": 4, "flip": 0.5}
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_less_memory_changes_no_weights(root, two_steps, tmp_path):
 def test_low_rank_updates_leave_the_rest_as_it_was(root, tmp_path):
     options = {"lora": 2, "train_text": False, "ema_decay": 0, "learning_rate": 1e-2}
     train(root, tmp_path, iterations=2, **options)
-    before, after = weights(root / "models" / untrained.NAME), weights(tmp_path)
+    before, after = weights(root / "models" / untrained_weights.NAME), weights(tmp_path)
     changed = {name for name in before if not before[name].equal(after[name])}
     parts = ("conv_in.", "to_q.", "to_k.", "to_v.", "to_out.0.")
     assert before.keys() == after.keys()
@@ -233,8 +233,8 @@ def test_the_conditioner_learns_with_the_unet_or_stays_as_it_was_drawn(root, tmp
 def test_stable_diffusion_sees_no_input_frame_and_opens_in_diffusers(root, tmp_path):
     from diffusers import DiffusionPipeline
 
-    train(root, tmp_path / "sd", "sd", init=untrained.TEXT_TO_IMAGE, iterations=1)
-    train(root, tmp_path / "ip2p", init=untrained.TEXT_TO_IMAGE, iterations=1)
+    train(root, tmp_path / "sd", "sd", init=untrained_weights.TEXT_TO_IMAGE, iterations=1)
+    train(root, tmp_path / "ip2p", init=untrained_weights.TEXT_TO_IMAGE, iterations=1)
     for name, channels in (("sd", 4), ("ip2p", 8)):
         pipeline = DiffusionPipeline.from_pretrained(tmp_path / name, local_files_only=True)
         assert pipeline.unet.config.in_channels == channels
@@ -248,7 +248,7 @@ def test_frames_and_texts_that_lack_are_left_out_and_named(bench, tmp_path):
     (split / "frames" / "V00_0" / "target.png").write_bytes(b"no image")
     (split / "descriptions").mkdir()
     (split / "descriptions" / "own.csv").write_text("sample_id,description\nV00_0,a\nV02_2,b\n")
-    options = ["-o", f"init={untrained.NAME}", "-o", "size=16", "-o", "iterations=1"]
+    options = ["-o", f"init={untrained_weights.NAME}", "-o", "size=16", "-o", "iterations=1"]
     options += ["-o", "conditioning=descriptions", "--descriptions", "own"]
     result = bench("train", "lego", *options)
     assert result.status == 1
@@ -299,7 +299,7 @@ def test_a_loss_that_is_no_number_ends_the_training(root, tmp_path):
 def test_the_default_split_is_one_to_train_on(bench, tmp_path):
     splits = tmp_path / "workspace" / "splits"
     write_drawn_split(splits / "drawn-val", 2)
-    options = ["-o", f"init={untrained.NAME}", "-o", "size=16", "-o", "iterations=1"]
+    options = ["-o", f"init={untrained_weights.NAME}", "-o", "size=16", "-o", "iterations=1"]
     result = bench("train", "ip2p", *options)
     assert result.status == 2
     assert "There is no finished training split" in result.err

@@ -4,16 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from egoactgen_bench.user_study.amazon import (
-    Assignment,
-    parse_answers,
-    read_results,
-)
-from egoactgen_bench.user_study.analysis import alpha
-from egoactgen_bench.user_study.plan import Task
-from egoactgen_bench.user_study.ratings import rate
 from turk_results import results_text
+
+from egoactgen_bench.stages.study.amazon import Assignment, parse_answers, read_results
+from egoactgen_bench.stages.study.ratings import rate
+from egoactgen_bench.stages.study.ratings_analysis import alpha
+from egoactgen_bench.stages.study.study_plan import Task
 
 
 def test_alpha_equals_the_worked_example_of_krippendorff_2011():

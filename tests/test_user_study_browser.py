@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from drawn_runs import write_drawn_run
-from egoactgen_bench.files import read_csv
+
+from egoactgen_bench.support.files import read_csv
 
 CROWD_SCRIPT = "https://assets.crowd.aws/crowd-html-elements.js"
 LOADED = """selector => Array.from(document.querySelectorAll(selector))

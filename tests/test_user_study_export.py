@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
-
 from conftest import write_drawn_split
 from drawn_runs import write_drawn_run
-from egoactgen_bench.files import sha256_file, write_csv, write_json
-from egoactgen_bench.images import png_bytes, write_png
-from egoactgen_bench.splits import load_split
+from PIL import Image
+
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.support.files import sha256_file, write_csv, write_json
+from egoactgen_bench.support.images import png_bytes, write_png
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from conftest import write_drawn_split
 from drawn_runs import write_drawn_run
-from egoactgen_bench.files import sha256_file
-from egoactgen_bench.user_study.amazon import (
-    read_results,
-)
 from turk_results import results_text
+
+from egoactgen_bench.stages.study.amazon import read_results
+from egoactgen_bench.support.files import sha256_file
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ import re
 
 import pandas as pd
 import pytest
+from drawn_runs import write_drawn_run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drawn_runs import write_drawn_run
-from egoactgen_bench.files import write_csv, write_json
-from egoactgen_bench.splits import fingerprint, load_split
-from egoactgen_bench.user_study.cost import Cost
-from egoactgen_bench.user_study.sampling import balanced_orders, choose_examples
-from egoactgen_bench.user_study.text import csv_cell, html_cell
+from egoactgen_bench.artifacts.splits import fingerprint, load_split
+from egoactgen_bench.stages.study.example_sampling import balanced_orders, choose_examples
+from egoactgen_bench.stages.study.safe_text import csv_cell, html_cell
+from egoactgen_bench.stages.study.study_cost import Cost
+from egoactgen_bench.support.files import write_csv, write_json
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 NASTY = [

@@ -4,8 +4,15 @@ import shutil
 from pathlib import Path
 
 from drawn_runs import write_drawn_run
-from egoactgen_bench.files import read_csv, read_json, sha256_bytes, write_csv, write_json
-from egoactgen_bench.splits import fingerprint
+
+from egoactgen_bench.artifacts.splits import fingerprint
+from egoactgen_bench.support.files import (
+    read_csv,
+    read_json,
+    sha256_bytes,
+    write_csv,
+    write_json,
+)
 
 
 def test_a_whole_split_passes(bench, drawn_split):

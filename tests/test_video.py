@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.video.reading import VideoReader, frames_at
+from egoactgen_bench.video.video_reading import VideoReader, frames_at
 
 WIDTH, HEIGHT, BITS, BLOCK, RATE = 256, 96, 8, 32, 30
 ONE_GOP = {"g": "1000", "keyint_min": "1000", "sc_threshold": "0"}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.weights import fetching, registry
-from egoactgen_bench.weights.registry import Weight
+from egoactgen_bench.weights import fetching, weights_registry
+from egoactgen_bench.weights.weights_registry import Weight
 
 CONTENT = bytes(range(256)) * 8000
 FOLDER = {"config.json": b'{"hidden_size": 8}', "model.safetensors": CONTENT[:4096]}
@@ -98,7 +98,7 @@ def at_url(url: str, **more: str) -> Weight:
 
 
 def test_registry_covers_what_metrics_ask_for():
-    known = set(registry.registry())
+    known = set(weights_registry.registry())
     assert {
         "egovlp.pth",
         "epic_mir_plus.pth",
@@ -113,7 +113,7 @@ def test_registry_covers_what_metrics_ask_for():
         "blip-image-captioning-large",
         "clip-vit-large-patch14",
     } <= known
-    for weight in registry.registry().values():
+    for weight in weights_registry.registry().values():
         assert bool(weight.url) != bool(weight.repository), weight.name
         assert weight.licence
 
@@ -123,7 +123,7 @@ def test_published_hash_is_checked_and_the_file_locked(publisher, tmp_path):
     weight = at_url(publisher, sha256=digest)
     assert fetching.fetch(weight, tmp_path)
     assert (tmp_path / "file.pth").read_bytes() == CONTENT
-    assert registry.locked(tmp_path) == {"file.pth": {"file.pth": digest}}
+    assert weights_registry.locked(tmp_path) == {"file.pth": {"file.pth": digest}}
     assert not (tmp_path / fetching.PARTIAL).exists()
     count = len(Publisher.requests)
     assert not fetching.fetch(weight, tmp_path)
@@ -162,11 +162,11 @@ def test_damaged_file_is_named_by_verify_and_fetched_again_on_demand(publisher, 
     weight = at_url(publisher)
     fetching.fetch(weight, tmp_path)
     (tmp_path / "file.pth").write_bytes(b"damaged")
-    assert "locked" in (registry.differences(weight, tmp_path) or [""])[0]
+    assert "locked" in (weights_registry.differences(weight, tmp_path) or [""])[0]
     with pytest.raises(BenchError, match="--overwrite"):
         fetching.fetch(weight, tmp_path)
     assert fetching.fetch(weight, tmp_path, overwrite=True)
-    assert registry.differences(weight, tmp_path) == []
+    assert weights_registry.differences(weight, tmp_path) == []
 
 
 def test_absent_publisher_is_one_sentence(tmp_path):
@@ -207,9 +207,9 @@ def test_folder_comes_from_the_hub(hub, tmp_path):
     assert fetching.fetch(weight, tmp_path)
     found = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
     assert found == FOLDER
-    assert set(registry.locked(tmp_path)["model"]) == set(FOLDER)
+    assert set(weights_registry.locked(tmp_path)["model"]) == set(FOLDER)
     (tmp_path / "model/config.json").unlink()
-    assert registry.differences(weight, tmp_path) == ["config.json: missing"]
+    assert weights_registry.differences(weight, tmp_path) == ["config.json: missing"]
 
 
 def test_one_file_of_a_repository_takes_the_published_name(hub, tmp_path):

@@ -19,7 +19,7 @@ def write_tiny_vllm(folder: Path) -> Path:
         PreTrainedTokenizerFast,
     )
 
-    from lego.vllm.prompting import IMAGE, LLAMA_2
+    from egoactgen_lego.vllm.prompting import IMAGE, LLAMA_2
 
     alphabet = ["<unk>", "<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     words = {word: number for number, word in enumerate(alphabet)}

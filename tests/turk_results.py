@@ -4,9 +4,7 @@ import csv
 import io
 import json
 
-from egoactgen_bench.user_study.amazon import (
-    RESULT_COLUMNS,
-)
+from egoactgen_bench.stages.study.amazon import RESULT_COLUMNS
 
 
 def results_text(answers: list[dict[str, str]], shape: str = "plain") -> str:

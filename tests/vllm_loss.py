@@ -2,7 +2,7 @@
 
 import torch
 
-from lego.vllm.supervision import IGNORED, answer_loss, batch_of
+from egoactgen_lego.vllm.answer_supervision import IGNORED, answer_loss, batch_of
 
 
 def batch_and_loss(vllm, instructions):

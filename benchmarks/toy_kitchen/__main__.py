@@ -15,7 +15,7 @@ from benchmarks.toy_kitchen import collecting
 from benchmarks.toy_kitchen.plan import EXPERIMENT, PARTS, Plan
 from benchmarks.toy_kitchen.steps import steps
 from benchmarks.toy_kitchen.working import do
-from egoactgen_bench.options import parse_pairs
+from egoactgen_bench.api.options import parse_pairs
 
 RESULTS = Path(__file__).parents[2] / "results" / "toy-kitchen"
 

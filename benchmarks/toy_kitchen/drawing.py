@@ -10,12 +10,12 @@ from PIL import Image
 
 from benchmarks.toy_kitchen.gaps import TITLES
 from benchmarks.toy_kitchen.trust import JUDGE, TRUTH
-from egoactgen_bench import charts
-from egoactgen_bench.datasets.toy_kitchen.motion import PNR, PROGRESS
-from egoactgen_bench.datasets.toy_kitchen.picture import photograph
-from egoactgen_bench.datasets.toy_kitchen.world import video_clips
-from egoactgen_bench.images import read_rgb, resize
-from egoactgen_bench.splits import Split
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.presentation import charts
+from egoactgen_bench.support.images import read_rgb, resize
+from egoactgen_bench.toy.world.filming import video_clips
+from egoactgen_bench.toy.world.motion import PNR, PROGRESS
+from egoactgen_bench.toy.world.photograph import photograph
 
 PANELS = (("judge", "judge_side", "judge_target"), ("psnr",), ("egovlp",), ("lpips",))
 COLUMNS = {"InstructPix2Pix": "ip2p", "descriptions": "descriptions", "LEGO": "joint"}

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from egoactgen_bench import statistics
-from egoactgen_bench.scores import load_scores
-from egoactgen_bench.splits import Split
+from egoactgen_bench.analysis import statistics
+from egoactgen_bench.artifacts.scores import load_scores
+from egoactgen_bench.artifacts.splits import Split
 
 SHOWN = ("judge", "judge_side", "judge_target", "egovlp", "egovlp_plus", "clip", "lpips", "psnr")
 TITLES = {"steps": "training steps", "cues": "strength of the cue"}
@@ -27,15 +27,15 @@ def gaps(folder: Path, split: Split) -> pd.DataFrame:
     clusters = np.unique(split.samples["video_id"], return_inverse=True)[1]
     differences = joint - ip2p
     low, high = statistics.bootstrap_intervals(differences, clusters, 1000)
-    factors = np.array([scores.metrics[name]["factor"] for name in names])
+    factors = np.array([scores.metrics[name].factor for name in names])
     p_values = statistics.sign_flip_test(differences, clusters)
     each = values[:, places["joint"]] - values[:, places["ip2p"]]  # samples, seeds, metrics
     per_seed = statistics.means(each) * factors
     return pd.DataFrame(
         {
             "metric": names,
-            "label": [scores.metrics[name]["label"] for name in names],
-            "higher_is_better": [scores.metrics[name]["higher_is_better"] for name in names],
+            "label": [scores.metrics[name].label for name in names],
+            "higher_is_better": [scores.metrics[name].higher_is_better for name in names],
             "ip2p": statistics.means(ip2p) * factors,
             "lego": statistics.means(joint) * factors,
             "difference": statistics.means(differences) * factors,

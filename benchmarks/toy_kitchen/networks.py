@@ -84,7 +84,7 @@ def _untuned(world: World) -> Step:
     words = (
         "python",
         "-m",
-        "lego.toy",
+        "egoactgen_lego.toy",
         "make",
         str(world.split(world.train)),
         str(data),

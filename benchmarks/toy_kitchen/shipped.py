@@ -1,6 +1,6 @@
 """The weights that come with the package, from the frames on.
 
-`python -m lego.toy ship workspace/models` then puts them into the package.
+`python -m egoactgen_lego.toy ship workspace/models` then puts them into the package.
 """
 
 from collections.abc import Iterator

@@ -15,18 +15,18 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from egoactgen_bench import seeds
-from egoactgen_bench.building import build
-from egoactgen_bench.datasets.toy_kitchen.actions import possible
-from egoactgen_bench.datasets.toy_kitchen.motion import LENGTH, PNR
-from egoactgen_bench.datasets.toy_kitchen.world import video_clips, video_uid
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.artifacts.splits import Split, load_split
+from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.files import read_json, write_csv
-from egoactgen_bench.images import read_rgb
-from egoactgen_bench.metrics.judge_network import load_judge
-from egoactgen_bench.records import Request
-from egoactgen_bench.splits import Split, load_split
-from egoactgen_bench.workspace import Workspace
+from egoactgen_bench.generation.method_factory import build
+from egoactgen_bench.support import seeds
+from egoactgen_bench.support.files import read_json, write_csv
+from egoactgen_bench.support.images import read_rgb
+from egoactgen_bench.toy.judge_network import load_judge
+from egoactgen_bench.toy.world.actions import possible
+from egoactgen_bench.toy.world.filming import video_clips, video_uid
+from egoactgen_bench.toy.world.motion import LENGTH, PNR
 
 RESULTS = Path(__file__).parents[2] / "results" / "toy-kitchen" / "swapped.csv"
 BATCH = 16

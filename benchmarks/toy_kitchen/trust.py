@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from egoactgen_bench.scores import Scores
-from egoactgen_bench.scoring.agreement import agreement
-from egoactgen_bench.splits import Split
+from egoactgen_bench.analysis.rank_agreement import agreement
+from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.artifacts.splits import Split
 
 JUDGE = {"action": "judge", "side": "judge_side", "target": "judge_target"}
 TRUTH = "all three"  # the right hand does the right thing at the right place
@@ -25,16 +25,16 @@ def table(scores: Scores, split: Split, draws: int = 1000) -> pd.DataFrame:
     """A row a metric and verdict; the columns are those of `agreement`."""
     names = [
         name for name, about in scores.metrics.items()
-        if about["per_sample"] and name not in JUDGE.values()
+        if about.per_sample and name not in JUDGE.values()
     ]  # fmt: skip
     values = scores.per_sample(split.samples["sample_id"], [*names, *JUDGE.values()])
-    signs = [1 if scores.metrics[name]["higher_is_better"] else -1 for name in names]
+    signs = [1 if scores.metrics[name].higher_is_better else -1 for name in names]
     metrics = {name: signs[i] * values[..., i] for i, name in enumerate(names)}
     verdicts = {name: values[..., len(names) + i] for i, name in enumerate(JUDGE)}
     verdicts[TRUTH] = np.min(np.stack(list(verdicts.values())), axis=0)
     clusters = np.unique(split.samples["video_id"], return_inverse=True)[1]
     return agreement(metrics, verdicts, clusters, draws).assign(
-        label=lambda found: [scores.metrics[name]["label"] for name in found["metric"]]
+        label=lambda found: [scores.metrics[name].label for name in found["metric"]]
     )
 
 
@@ -44,7 +44,7 @@ def markdown(found: pd.DataFrame, scores: Scores) -> str:
     verdicts = [TRUTH, *JUDGE]
     head = ["metric", *(f"τ within: {name}" for name in verdicts), f"ρ over all: {TRUTH}"]
     lines = [
-        f"# Agreement of metrics with the judge: {scores.manifest['split']}",
+        f"# Agreement of metrics with the judge: {scores.manifest.split}",
         "",
         f"| {' | '.join(head)} |",
         f"|---|{'---:|' * (len(head) - 1)}",
@@ -57,7 +57,7 @@ def markdown(found: pd.DataFrame, scores: Scores) -> str:
     counts = ", ".join(
         f"{name} {found[found['verdict'] == name]['samples'].max()}" for name in verdicts
     )
-    told = f"- Samples with a τ, of {scores.manifest['runs'][0]['samples']}: {counts}."
+    told = f"- Samples with a τ, of {scores.manifest.runs[0]['samples']}: {counts}."
     return "\n".join([*lines, NOTE.rstrip(), told]) + "\n"
 
 

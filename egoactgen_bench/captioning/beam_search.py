@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from egoactgen_bench.captioning.base import Decoding
+from egoactgen_bench.captioning.captioner import Decoding
 
 # (tokens, origins) of the running sentences, image after image → next logits (rows, vocabulary)
 Prolong = Callable[[Tensor, Tensor], Tensor]

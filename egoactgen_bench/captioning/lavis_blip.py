@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from PIL import Image
 
-from egoactgen_bench.captioning.base import Captioner, Decoding
+from egoactgen_bench.captioning.captioner import Captioner, Decoding
 from egoactgen_bench.captioning.lavis_environment import (
     REQUIREMENTS,
     WORKER,
@@ -22,8 +22,8 @@ from egoactgen_bench.captioning.lavis_environment import (
     last_words,
 )
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.files import replacing, sha256_file
-from egoactgen_bench.provenance import content_digest, versions
+from egoactgen_bench.support.files import replacing, sha256_file
+from egoactgen_bench.support.provenance import content_digest, versions
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from egoactgen_bench.captioning.borrowing import lend
+from egoactgen_bench.captioning.package_links import lend
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.files import read_json, sha256_file, write_json
+from egoactgen_bench.support.files import read_json, sha256_file, write_json
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "lavis-requirements.txt"

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from egoactgen_bench.captioning.base import Captioner, Decoding
 from egoactgen_bench.captioning.beam_search import search
+from egoactgen_bench.captioning.captioner import Captioner, Decoding
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.provenance import content_digest, versions
+from egoactgen_bench.support.provenance import content_digest, versions
 
 AT_ONCE = 8  # frames; their beams' attention to the image takes 130 MB a frame
 

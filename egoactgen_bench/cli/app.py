@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from egoactgen_bench import __version__, plugins
-from egoactgen_bench.cli.shared import DebugOption, WorkspaceOption, shared
+from egoactgen_bench import __version__
+from egoactgen_bench.api import plugins
+from egoactgen_bench.cli.shared_options import DebugOption, WorkspaceOption, shared
 from egoactgen_bench.errors import EXIT_INTERRUPTED, EXIT_REFUSED, BenchError
 
 
@@ -33,20 +34,20 @@ def _root(
 def build() -> typer.Typer:
     """The program: the core commands in the order of the daily loop, then the plug-ins."""
     from egoactgen_bench.cli import (
-        demo,
-        doctor,
-        imagine,
-        listing,
-        models,
-        pack,
-        prepare,
-        report,
-        run,
-        score,
-        setup,
-        study,
-        train,
-        verify,
+        demo_command,
+        doctor_command,
+        imagine_command,
+        listing_commands,
+        pack_command,
+        prepare_command,
+        report_command,
+        run_command,
+        score_command,
+        setup_command,
+        study_commands,
+        train_command,
+        verify_command,
+        weights_commands,
     )
 
     app = typer.Typer(
@@ -57,20 +58,20 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     for module in (
-        demo,
-        prepare,
-        train,
-        run,
-        imagine,
-        score,
-        report,
-        study,
-        pack,
-        doctor,
-        models,
-        setup,
-        verify,
-        listing,
+        demo_command,
+        prepare_command,
+        train_command,
+        run_command,
+        imagine_command,
+        score_command,
+        report_command,
+        study_commands,
+        pack_command,
+        doctor_command,
+        weights_commands,
+        setup_command,
+        verify_command,
+        listing_commands,
     ):
         module.register(app)
     for point in plugins.registered("commands").values():

@@ -5,7 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from egoactgen_bench.datasets.base import Dataset, EgoVLP, Subset
+from egoactgen_bench.api.dataset import Dataset, EgoVLP, Subset
+from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.datasets.ego4d_actions import (
     FPS,
     INPUT_ROLE,
@@ -14,11 +15,11 @@ from egoactgen_bench.datasets.ego4d_actions import (
     narrated_actions,
     read_action,
 )
-from egoactgen_bench.datasets.locating import index_videos
-from egoactgen_bench.datasets.streaming import stream_items
+from egoactgen_bench.datasets.json_streaming import stream_items
+from egoactgen_bench.datasets.video_locating import index_videos
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.files import sha256_file
-from egoactgen_bench.records import ActionClip, FrameSource, Rejection, is_safe_id
+from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support.safe_names import is_safe_id
 
 _MAIN = "fho_main.json"
 _MAIN_PLACES = (_MAIN, f"annotations/{_MAIN}", f"v2/annotations/{_MAIN}", f"v1/annotations/{_MAIN}")

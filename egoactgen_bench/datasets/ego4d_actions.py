@@ -6,7 +6,7 @@ from typing import Any
 
 from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.records import is_safe_id
+from egoactgen_bench.support.safe_names import is_safe_id
 
 FPS = 30  # of canonical videos and of clips, where all frame numbers count
 INPUT_ROLE = "pre_15"

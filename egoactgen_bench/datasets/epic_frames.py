@@ -6,8 +6,8 @@ from functools import lru_cache
 from math import floor
 from pathlib import Path
 
+from egoactgen_bench.api.records import FrameSource
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.records import FrameSource
 
 # EPIC_100_frame_counts.csv has 60 frames a second for these two, where all others at 50 have 50.
 EXTRACTED_AT_60 = frozenset({"P01_109", "P27_103"})

@@ -7,12 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from egoactgen_bench.datasets.base import Dataset, EgoVLP
+from egoactgen_bench.api.dataset import Dataset, EgoVLP
+from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.datasets.epic_frames import ExtractedFrames
-from egoactgen_bench.datasets.locating import index_videos
+from egoactgen_bench.datasets.video_locating import index_videos
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.files import sha256_file
-from egoactgen_bench.records import ActionClip, FrameSource, Rejection, is_safe_id
+from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support.safe_names import is_safe_id
 
 INPUT_LEAD = 0.25  # seconds before the action starts
 TARGET_SHARE = 0.6  # of the action's duration

@@ -7,11 +7,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from egoactgen_bench.datasets.base import Dataset, EgoVLP, Subset
+from egoactgen_bench.api.dataset import Dataset, EgoVLP, Subset
+from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.files import read_json, sha256_file
-from egoactgen_bench.records import ActionClip, FrameSource, Rejection, is_safe_id
+from egoactgen_bench.support.files import read_json, sha256_file
+from egoactgen_bench.support.safe_names import is_safe_id
 
 _PARTS = {"ego4d": "ego4d.fho", "epickitchen": "epickitchen"}  # name in files → name of its folder
 _FILE_NAME = re.compile(rf"({'|'.join(_PARTS)})_(train|val)\.json")

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from egoactgen_bench.images import uint8_to_unit
-from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.metrics.batch import Batch
-from egoactgen_bench.options import Options
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric_batch import Batch
+from egoactgen_bench.api.options import Options
+from egoactgen_bench.support.images import uint8_to_unit
 
 
 class Change(Metric[Options]):

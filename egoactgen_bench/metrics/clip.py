@@ -5,9 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from egoactgen_bench.metrics.batch import Extractor
+from egoactgen_bench.api.metric_batch import Extractor
+from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.cosine import CosineMetric
-from egoactgen_bench.options import Options
 
 Model = Literal["ViT-L-14", "ViT-B-16", "ViT-B-32"]
 

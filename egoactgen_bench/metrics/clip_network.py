@@ -17,12 +17,12 @@ from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 from PIL import Image
 from torch import Tensor, nn
 
+from egoactgen_bench.api.metric_batch import Extractor, Size
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.metrics.batch import Extractor, Size
 from egoactgen_bench.metrics.tensors import evaluating, normalise, unit_tensor
-from egoactgen_bench.provenance import content_digest
-from egoactgen_bench.weights.checkpoints import read_checkpoint
-from egoactgen_bench.weights.stored import must_fit
+from egoactgen_bench.support.provenance import content_digest
+from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_bench.weights.stored_tensors import must_fit
 
 HEAD_WIDTH = 64
 NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.metrics.batch import Batch
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric_batch import Batch
+from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.clip import WEIGHTS
 from egoactgen_bench.metrics.cosine import cosine
-from egoactgen_bench.options import Options
 
 
 class ClipText(Metric[Options]):

@@ -6,8 +6,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from egoactgen_bench.metrics.base import Metric, OptionsT
-from egoactgen_bench.metrics.batch import Batch, Extractor, Role
+from egoactgen_bench.api.metric import Metric, OptionsT
+from egoactgen_bench.api.metric_batch import Batch, Extractor, Role
 
 
 class CosineMetric(Metric[OptionsT]):

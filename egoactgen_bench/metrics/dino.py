@@ -1,8 +1,8 @@
 """DINOv2 similarity of images."""
 
-from egoactgen_bench.metrics.batch import Extractor
+from egoactgen_bench.api.metric_batch import Extractor
+from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.cosine import CosineMetric
-from egoactgen_bench.options import Options
 
 FOLDER = "dinov2-base"
 

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from egoactgen_bench.api.metric_batch import Extractor
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.metrics.batch import Extractor
 from egoactgen_bench.metrics.tensors import evaluating
-from egoactgen_bench.provenance import content_digest
+from egoactgen_bench.support.provenance import content_digest
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from egoactgen_bench.metrics.batch import Extractor
+from egoactgen_bench.api.metric_batch import Extractor
+from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.cosine import CosineMetric
-from egoactgen_bench.metrics.suspects import Axes, Way
-from egoactgen_bench.options import Options
 
 # The split's manifest says which of the published checkpoints its videos call for.
 CHECKPOINTS = {"4-frame": ("egovlp.pth", 4), "16-frame": ("epic_mir_plus.pth", 16)}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from egoactgen_bench.metrics.batch import Extractor, Size
+from egoactgen_bench.api.metric_batch import Extractor, Size
 from egoactgen_bench.metrics.egovlp_network import VideoTower
 from egoactgen_bench.metrics.egovlp_text import SentenceEncoder
 from egoactgen_bench.metrics.egovlp_weights import Inflation, load_video_tower
@@ -25,7 +25,7 @@ from egoactgen_bench.metrics.tensors import (
     resize_bilinear,
     unit_tensor,
 )
-from egoactgen_bench.provenance import content_digest
+from egoactgen_bench.support.provenance import content_digest
 
 FRAMES_AT_ONCE = 64  # on a GPU: two gigabytes of activations in ViT-B
 

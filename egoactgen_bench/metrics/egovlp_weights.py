@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.files import read_json
 from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
-from egoactgen_bench.weights.checkpoints import read_checkpoint
+from egoactgen_bench.support.files import read_json
+from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
 
 Inflation = Literal["zeros", "bilinear"]
 State = dict[str, Tensor]

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.metrics.batch import Batch, Extractor
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric_batch import Batch, Extractor
+from egoactgen_bench.api.options import Options
+from egoactgen_bench.metrics.feature_sides import sides
 from egoactgen_bench.metrics.frechet import Moments, frechet_distance
-from egoactgen_bench.metrics.sides import sides
-from egoactgen_bench.options import Options
 
 WEIGHTS = {
     "clean": "inception-2015-12-05.pt",
@@ -40,8 +40,8 @@ class InceptionDistance(Metric[InceptionOptions]):
 
     def extractor(self) -> Extractor:
         """The network whose features are compared; the toy's is no Inception."""
-        if self.setting.toy:
-            from egoactgen_bench.metrics.toy_features import ToyImages
+        if self.setting.stand_in:
+            from egoactgen_bench.metrics.squeezenet_features import ToyImages
 
             return ToyImages(self.weight_path(WEIGHTS[self.options.mode]), self.setting.device)
         from egoactgen_bench.metrics.inception_network import InceptionImages

@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import Inception3
 
-from egoactgen_bench.metrics.batch import Extractor, Size
+from egoactgen_bench.api.metric_batch import Extractor, Size
 from egoactgen_bench.metrics.tensors import evaluating, placed
-from egoactgen_bench.provenance import content_digest
-from egoactgen_bench.weights.checkpoints import read_checkpoint
-from egoactgen_bench.weights.stored import must_fit
+from egoactgen_bench.support.provenance import content_digest
+from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_bench.weights.stored_tensors import must_fit
 
 Mode = Literal["clean", "legacy_pytorch"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from egoactgen_bench.metrics.sides import Features
+from egoactgen_bench.metrics.feature_sides import Features
 
 ROWS_AT_ONCE = 1024
 

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from egoactgen_bench.metrics.feature_sides import sides
 from egoactgen_bench.metrics.fid import InceptionDistance
 from egoactgen_bench.metrics.kernel_distance import kernel_distance
-from egoactgen_bench.metrics.sides import sides
 
 
 class Kid(InceptionDistance):

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from egoactgen_bench.images import resize
-from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.metrics.batch import Batch
-from egoactgen_bench.options import Options
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric_batch import Batch
+from egoactgen_bench.api.options import Options
+from egoactgen_bench.support.images import resize
 
 TRUNKS = {
     "squeeze": "squeezenet1_1-b8a52dc0.pth",
@@ -51,14 +51,14 @@ class Lpips(Metric[LpipsOptions]):
         return ((TRUNKS[self.options.network],),)
 
     def facts(self) -> Mapping[str, str]:
-        return {"size": f"{TOY_SIZE}", "heads": "uniform"} if self.setting.toy else {}
+        return {"size": f"{TOY_SIZE}", "heads": "uniform"} if self.setting.stand_in else {}
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 1) distances, 0 for an identical pair."""
         from egoactgen_bench.metrics import lpips_network
 
         trunk = self.weight_path(TRUNKS[self.options.network])
-        device, toy = self.setting.device, self.setting.toy
+        device, toy = self.setting.device, self.setting.stand_in
         network = lpips_network.load_lpips(self.options.network, trunk, device, uniform=toy)
         outputs = batch.images("output", resize if self.options.resize == "lanczos" else None)
         targets = batch.images("target")

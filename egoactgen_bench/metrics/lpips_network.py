@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from egoactgen_bench.metrics.batch import Size
-from egoactgen_bench.metrics.tensors import evaluating, placed, resize_bilinear, unit_tensor
-from egoactgen_bench.weights.checkpoints import read_checkpoint
-from egoactgen_bench.weights.stored import must_fit
+from egoactgen_bench.api.metric_batch import Size
+from egoactgen_bench.metrics.tensors import (
+    evaluating,
+    placed,
+    resize_bilinear,
+    unit_tensor,
+)
+from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_bench.weights.stored_tensors import must_fit
 
 FRAMES_AT_ONCE = 8  # on a GPU; VGG's activations of one at 456×256 take 0.1 gigabyte
 

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 
+from egoactgen_bench.api import metric_variants as suspects
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric_batch import Batch
+from egoactgen_bench.api.options import Options
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.metrics import suspects
-from egoactgen_bench.metrics.base import Metric
-from egoactgen_bench.metrics.batch import Batch
-from egoactgen_bench.options import Options
 
 SIGMA, RADIUS = 1.5, 5  # the paper's 11 × 11 Gaussian window
 STABILISERS = (0.01 * 255) ** 2, (0.03 * 255) ** 2

@@ -9,8 +9,8 @@ import av
 from PIL import Image
 
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.video.picture import picture
-from egoactgen_bench.video.stream import Shown, VideoStream
+from egoactgen_bench.video.frame_pictures import picture
+from egoactgen_bench.video.video_stream import Shown, VideoStream
 
 Found = Image.Image | SampleError
 

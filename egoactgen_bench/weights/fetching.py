@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.weights.registry import (
+from egoactgen_bench.weights.weights_registry import (
     Weight,
     differences,
     hashes_of,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from egoactgen_bench.captioning.borrowing import lend
-from egoactgen_bench.captioning.choosing import LAVIS
+from egoactgen_bench.captioning.captioner_choice import LAVIS
 from egoactgen_bench.captioning.lavis_environment import PYTHON, REQUIREMENTS, Environment
+from egoactgen_bench.captioning.package_links import lend
 
 
 def interpreter(path: Path, says: str) -> Path:

@@ -4,8 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from egoactgen_bench.captioning.store import CaptionStore
-from egoactgen_bench.features import short_keys
+from egoactgen_bench.captioning.caption_store import CaptionStore
+from egoactgen_bench.support.row_store import short_keys
 
 KEYS = [hashlib.sha256(bytes([number])).digest() for number in range(4)]
 CAPTIONS = ["a cup", "", 'the person’s "knife", cut', "a cup"]

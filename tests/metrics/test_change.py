@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoactgen_bench.metrics.base import Setting
-from egoactgen_bench.metrics.batch import Batch
+from egoactgen_bench.api.metric import Setting
+from egoactgen_bench.api.metric_batch import Batch
+from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.change import Change, change_shown
-from egoactgen_bench.options import Options
 
 
 def scene(seed: int) -> np.ndarray:

@@ -21,7 +21,7 @@ from egoactgen_bench.metrics.egovlp_weights import (
     inflate,
     load_video_tower,
 )
-from egoactgen_bench.weights.checkpoints import read_checkpoint
+from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
 
 State = dict[str, torch.Tensor]
 TEXT_SIZES = {"dim": 64, "n_layers": 1, "n_heads": 2, "hidden_dim": 96, "vocab_size": 30522}

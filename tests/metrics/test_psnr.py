@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from egoactgen_bench.metrics.base import Setting
-from egoactgen_bench.metrics.batch import Batch
+from egoactgen_bench.api.metric import Setting
+from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.metrics.psnr import Psnr, PsnrOptions
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.methods import Method
-from egoactgen_bench.options import Options
+from egoactgen_bench.api.method import Method
+from egoactgen_bench.api.options import Options
 
 class NoiseOptions(Options):
     size: int = Field(8, ge=1, le=64, description="width and height")

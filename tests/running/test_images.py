@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from egoactgen_bench.files import sha256_file
-from egoactgen_bench.runs import default_name, load_run
-from egoactgen_bench.seeds import derive_seed
-from egoactgen_bench.splits import load_split
+from egoactgen_bench.artifacts.runs import default_name, load_run
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support.seeds import derive_seed
 
 
 def test_copy_input_gives_the_split_s_own_frames_and_a_full_record(bench, workspace):

@@ -2,7 +2,7 @@
 
 import json
 
-from egoactgen_bench.runs import load_run
+from egoactgen_bench.artifacts.runs import load_run
 
 
 def test_what_concerns_the_whole_run_ends_it(bench, workspace, module):

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-
-from egoactgen_bench.running import stage as running
-from egoactgen_bench.runs import load_run
-from egoactgen_bench.splits import load_split
 from run_files import bench_process, contents
+
+from egoactgen_bench.artifacts.runs import load_run
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.stages.run import run_method as running
 
 
 def test_a_run_killed_again_and_again_ends_with_the_bytes_of_an_uninterrupted_one(

@@ -1,0 +1,79 @@
+"""Finished images, made elsewhere, brought into a run."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.support.files import sha256_bytes, sha256_file
+from egoactgen_bench.support.images import read_rgb
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+class Images(Method[Options]):
+    """Finished images by sample id: DIR/<sample_id>.png, .jpg or .webp, each at its own size.
+
+    They may lie in DIR/images/ too, as in a run's folder, or in the layout of the released data,
+    DIR/…/<clip>/<action>/<any name>.jpg for the sample <clip>_<action>.
+    """
+
+    takes_argument = True
+    uses_device = False
+    default_batch_size = 16
+
+    def __init__(self, options: Options, setting: Setting) -> None:
+        super().__init__(options, setting)
+        self.folder = Path(setting.argument or "")
+        if not self.folder.is_dir():
+            raise BenchError(f"images:{self.folder}: there is no such folder.")
+        self.files = find_images(self.folder)
+        if not self.files:
+            raise BenchError(
+                f"images:{self.folder}: it holds no {', '.join(SUFFIXES)} files, neither as "
+                "<sample_id>.png, nor in images/, nor as <clip>/<action>/<name>.jpg."
+            )
+
+    def sources(self) -> dict[str, str]:
+        files = [path for paths in self.files.values() for path in paths]
+        names = (path.relative_to(self.folder).as_posix() for path in files)
+        lines = (f"{sha256_file(path)}  {name}\n" for path, name in zip(files, names, strict=True))
+        return {"images": sha256_bytes("".join(lines).encode())}
+
+    def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
+        return [self._find(request.sample_id) for request in requests]
+
+    def _find(self, sample_id: str) -> Image.Image | SampleError:
+        found = self.files.get(sample_id, [])
+        if not found:
+            return SampleError("missing_image", f"no {sample_id}.png, .jpg or .webp")
+        if len(found) > 1:
+            return SampleError("ambiguous_image", f"both {found[0].name} and {found[1].name}")
+        try:
+            return read_rgb(found[0])
+        except SampleError as error:
+            return SampleError(error.code, found[0].name)
+
+
+def find_images(folder: Path) -> dict[str, list[Path]]:
+    """Sample id → its image files; more than one is the caller's to refuse."""
+    for place in (folder, folder / "images"):
+        if found := _images(place.glob("*")):
+            return _grouped((path.stem, path) for path in found)
+    nested = _images(folder.rglob("*/*/*"))
+    return _grouped((f"{path.parents[1].name}_{path.parent.name}", path) for path in nested)
+
+
+def _images(paths: Iterable[Path]) -> list[Path]:
+    return sorted(path for path in paths if path.suffix.lower() in SUFFIXES)
+
+
+def _grouped(pairs: Iterable[tuple[str, Path]]) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for sample_id, path in pairs:
+        files.setdefault(sample_id, []).append(path)
+    return files

@@ -1,0 +1,162 @@
+"""DDIM inversion of a latent, and its edit under the negative-prompt trick with guidance.
+
+Both walk the released schedule: "leading" times N·1000/steps + 1, and ᾱ of step 0 before the first.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+
+import torch
+from torch import Tensor
+
+from egoactgen_baselines.proxedit.controlled_attention import PromptToPrompt
+from egoactgen_baselines.proxedit.proximal import Proximal
+from egoactgen_bench.diffusion.denoiser.noise_schedule import BETA_END, BETA_START, STEPS
+
+Predict = Callable[
+    [Tensor, int, Tensor], Tensor
+]  # ε of (rows, C, h, w) at t under (rows, L, width)
+Record = Callable[[int, Tensor, Tensor | None, Tensor | None], None]
+
+
+@dataclass(frozen=True)
+class Times:
+    """The schedule's times for a number of steps."""
+
+    steps: int
+
+    @property
+    def stride(self) -> int:
+        return STEPS // self.steps
+
+    @cached_property
+    def rising(self) -> list[int]:
+        return [number * self.stride + 1 for number in range(self.steps)]
+
+    def clean(self, latent: Tensor, noise: Tensor, time: int) -> Tensor:
+        """x_0 of a latent at `time` whose noise is ε: DDIM (arXiv 2010.02502), equation 9."""
+        kept = _kept(time)
+        return (latent - (1 - kept).sqrt() * noise) / kept.sqrt()
+
+    def noisy(self, clean: Tensor, noise: Tensor, time: int) -> Tensor:
+        """The latent at `time` of x_0 and ε: equation 12 with σ = 0."""
+        kept = _kept(time)
+        return kept.sqrt() * clean + (1 - kept).sqrt() * noise
+
+
+@cache
+def _alphas() -> Tensor:
+    """(1000,) ᾱ in float32, as Stable Diffusion's code keeps it: its 1 − ᾱ has few digits."""
+    betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, STEPS) ** 2
+    return torch.cumprod(1 - betas, dim=0)
+
+
+def _kept(time: int) -> Tensor:
+    return _alphas()[max(time, 0)]
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How the edit is guided.
+
+    `scale` is w. Within the steps t < `recon_t` (t > −`recon_t` where that is negative; 0: none),
+    and where no edit is: inversion guidance draws each latent, and reconstruction guidance each
+    x_0, towards the inverted frame's by the share `recon_lr`. Both want a proximal operator.
+    """
+
+    scale: float = 7.5
+    proximal: Proximal = field(default_factory=Proximal)
+    inversion: bool = True
+    reconstruction: bool = False
+    recon_lr: float = 1.0
+    recon_t: int = 400
+
+    def drawn(self, time: int) -> bool:
+        """Whether `time` lies in the steps that are drawn towards the frame."""
+        if self.proximal.operator == "none":
+            return False
+        return time < self.recon_t if self.recon_t >= 0 else time > -self.recon_t
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """(B, L, width) embeddings; `negative` is `source` itself unless it leans to the null text."""
+
+    source: Tensor
+    target: Tensor
+    negative: Tensor
+
+
+def invert(predict: Predict, latent: Tensor, source: Tensor, times: Times) -> list[Tensor]:
+    """z_0 … z_T of (B, C, h, w) latents under their source prompts, (B, L, width), guidance 1."""
+    found = [latent]
+    for time in times.rising:
+        noise = predict(found[-1], time, source)
+        clean = times.clean(found[-1], noise, time - times.stride)
+        found.append(times.noisy(clean, noise, time))
+    return found
+
+
+def edit(
+    predict: Predict,
+    inverted: Sequence[Tensor],
+    prompts: Prompts,
+    times: Times,
+    guidance: Guidance,
+    control: PromptToPrompt | None = None,
+    record: Record | None = None,
+) -> Tensor:
+    """(2, B, C, h, w): the reconstructed source and the edited target, from the inversion's z_T.
+
+    `record` is told of each step: t, the latents, the thresholds and the edit mask.
+    """
+    pair = torch.stack([inverted[-1]] * 2)
+    for number, time in enumerate(reversed(times.rising)):
+        if control:
+            control.step = number
+        negative, difference = _predict_pair(predict, pair, time, prompts)
+        shrunk, threshold = guidance.proximal(difference)
+        noise = negative + guidance.scale * shrunk
+        clean = times.clean(pair, noise, time)
+        drawn = guidance.drawn(time)
+        mask = guidance.proximal.edited(shrunk, threshold) if drawn else torch.ones_like(pair)
+        pull = guidance.recon_lr * (1 - mask)
+        if guidance.reconstruction and drawn:
+            clean = clean - pull * (clean - inverted[0])
+        pair = times.noisy(clean, noise, time - times.stride)
+        if guidance.inversion and drawn:
+            pair = pair - pull * (pair - inverted[times.steps - 1 - number])
+        if control and control.blend:
+            pair = control.blend(pair)
+        if record:
+            record(time, pair, threshold, mask if drawn else None)
+    return pair
+
+
+def _predict_pair(
+    predict: Predict, pair: Tensor, time: int, prompts: Prompts
+) -> tuple[Tensor, Tensor]:
+    """ε under the negative prompts, and what the pair's own prompts add to it: (2, B, C, h, w)."""
+    source, target = pair
+    latents = [target, source, target]
+    texts = [prompts.negative, prompts.source, prompts.target]
+    apart = prompts.negative is not prompts.source  # else one row serves as both, exactly
+    if apart:
+        latents, texts = [source, *latents], [prompts.negative, *texts]
+    noises = predict(torch.cat(latents), time, torch.cat(texts)).chunk(len(latents))
+    own = torch.stack(noises[-2:])
+    negative = torch.stack([noises[0] if apart else noises[-2], noises[-3]])
+    return negative, own - negative
+
+
+def towards_null(source: Tensor, null: Tensor, share: float) -> Tensor:
+    """The negative embedding: spherical interpolation, of all numbers of a prompt as one vector."""
+    if not share:
+        return source
+    one, other = source.flatten(1), null.expand_as(source).flatten(1)
+    cosine = (one * other).sum(1) / (one.norm(dim=1) * other.norm(dim=1))
+    angle = cosine.clamp(-1, 1).acos()[:, None, None]
+    weights = torch.sin((1 - share) * angle), torch.sin(share * angle)
+    curved = (weights[0] * source + weights[1] * null) / torch.sin(angle)
+    return torch.where(angle > 1e-3, curved, source.lerp(null.expand_as(source), share))

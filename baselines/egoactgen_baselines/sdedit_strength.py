@@ -1,0 +1,106 @@
+"""Choosing SDEdit's strength: a sweep on a training split, whose outcome `bench run` then takes."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from egoactgen_baselines.sdedit import CHOICE, SDEdit
+from egoactgen_bench.api import options
+from egoactgen_bench.api.trainer import Task, Trainer
+from egoactgen_bench.toy import NAME
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support import provenance
+from egoactgen_bench.support.files import write_json
+from egoactgen_bench.toy.stand_ins import folder_for
+
+
+class StrengthOptions(options.Options):
+    """What can be chosen for the sweep."""
+
+    weights: str = Field(
+        NAME, description="the Stable Diffusion: a path, or a name in models/"
+    )
+    strengths: str = Field("0.3,0.4,0.5,0.6,0.7,0.8,0.9", description="to try, with commas")
+    metric: str = Field("egovlp", description="what decides: a metric of `bench score`")
+    samples: int = Field(100, ge=1, description="of the split, its first ones")
+    steps: int | None = Field(None, ge=1, description="as of `bench run --method sdedit`")
+    guidance: float | None = Field(None, ge=0, description="as of `bench run --method sdedit`")
+
+    @field_validator("strengths")
+    @classmethod
+    def _in_range(cls, text: str) -> str:
+        if not all(0 <= float(word) <= 1 for word in text.split(",")):
+            raise ValueError("strengths lie in 0 … 1")
+        return text
+
+
+class StrengthTrainer(Trainer[StrengthOptions]):
+    """SDEdit's strength, by a sweep on the training split; nothing is learnt.
+
+    The strength whose frames have the best mean of one metric is written down beside the name of
+    the weights: `bench run --method sdedit --weights sdedit-SPLIT` takes both.
+    """
+
+    Options = StrengthOptions
+    presets = {"toy": {}, "sd15": {}}  # noqa: RUF012  declared a ClassVar by Trainer
+    packages = SDEdit.packages
+
+    def __init__(self, options: StrengthOptions, task: Task) -> None:
+        super().__init__(options, task)
+        if task.split.manifest.subset != "train":
+            raise BenchError(
+                f"'{task.split.name}' is not a training split, and a strength chosen on a test split "
+                "would be fitted to it: name one made with `bench prepare-splits --subset train`."
+            )
+        found = SDEdit.find_weights(options.weights, task.models)
+        assert found is not None  # a name is always given
+        self.weights: Path = found
+
+    def sources(self) -> dict[str, str]:
+        return {"weights": provenance.content_digest(self.weights)}
+
+    def train(self) -> dict[str, Any]:
+        from egoactgen_bench.stages.run.run_method import run
+        from egoactgen_bench.stages.score.score_runs import prepare, score
+
+        chosen, split, folder = self.options, self.task.split, self.task.folder
+        scoring: dict[str, Any] = {
+            "metrics": [chosen.metric],
+            "weights": folder_for(split.manifest.dataset, None, self.task.models),
+            "device": self.task.device,
+            "overwrite": True,
+        }
+        asked = prepare(split, [], folder / "scores", references=["copy-input"], **scoring)
+        for reason in asked.selection.failed.values():
+            raise BenchError(reason)
+        given = chosen.model_dump(include={"steps", "guidance"}, exclude_none=True)
+        runs = {
+            strength: run(
+                "sdedit",
+                split,
+                folder / "runs" / f"strength-{strength}",
+                models=self.task.models,
+                weights=str(self.weights),
+                options={"strength": strength, **given},
+                seed=self.task.seed,
+                device=self.task.device,
+                limit=chosen.samples,
+                progress=self.task.progress,
+            )
+            for strength in sorted({float(word) for word in chosen.strengths.split(",")})
+        }
+        scores = score(split, list(runs.values()), folder / "scores", **scoring)
+        assert scores is not None  # None is for the later processes of several
+        found = scores.summary.set_index("run")[chosen.metric].astype(float)
+        means = {strength: found[run.name] for strength, run in runs.items()}
+        best = max if scores.metrics[chosen.metric].higher_is_better else min
+        strength = best(means, key=lambda tried: means[tried])
+        beside = self.weights.resolve().parent == folder.resolve().parent
+        place = self.weights.name if beside else str(self.weights.resolve())
+        write_json(folder / CHOICE, {"strength": strength, "weights": place})
+        return {
+            "summary": f"strength {strength} has the best {chosen.metric}, {means[strength]:.4g}",
+            "strength": strength,
+            "means": {str(tried): mean for tried, mean in means.items()},
+        }

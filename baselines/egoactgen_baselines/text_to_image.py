@@ -1,0 +1,62 @@
+"""What the methods share that stand on a text-to-image Stable Diffusion and edit a frame's latent.
+
+The paper finetunes one on egocentric frames with action labels (`bench train sd`), and uses SDEdit
+and ProxEdit off the shelf on it.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Literal, TypeVar
+
+import torch
+from PIL import Image
+from pydantic import Field
+from torch import Tensor
+
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_baselines import toy
+from egoactgen_bench.diffusion.denoiser.latent_method import LatentMethod, LatentOptions
+from egoactgen_bench.errors import BenchError, SampleError
+
+
+class TextToImageOptions(LatentOptions):
+    """What can be chosen for each of these methods."""
+
+    prompt: Literal["action", "description"] = Field(
+        "action", description="the text that the frame is edited towards"
+    )
+
+
+OptionsT = TypeVar("OptionsT", bound=TextToImageOptions)
+
+
+class TextToImageMethod(LatentMethod[OptionsT]):
+    """A method that edits a frame's latent with a text-to-image Stable Diffusion."""
+
+    toy_weights = toy.FOLDER / "sd"
+    takes_image = False
+
+    def __init__(self, options: OptionsT, setting: Setting) -> None:
+        super().__init__(options, setting)
+        if options.prompt == "description" and not setting.described:
+            raise BenchError("-o prompt=description needs descriptions: give --descriptions NAME.")
+
+    def prompt(self, request: Request) -> str:
+        chosen = request.action if self.options.prompt == "action" else request.description
+        return chosen or ""
+
+    @abstractmethod
+    def edit(self, latents: Tensor, requests: Sequence[Request]) -> Tensor:
+        """(B, 4, h, w) latents of the input frames → those of the output, float32.
+
+        Both are scaled as the UNet knows them, and on the run's device.
+        """
+
+    @torch.inference_mode()
+    def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
+        if not all(self.prompt(request) for request in requests):
+            raise SampleError("missing_description", "the descriptions have none for this sample")
+        frames = self.model.pixels([request.input for request in requests])
+        latents = self.model.encode(frames) * self.model.vae.config.scaling_factor
+        return self.pictures(self.model.decode(self.edit(latents, requests)), requests)

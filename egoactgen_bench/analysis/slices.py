@@ -1,0 +1,84 @@
+"""Scores of parts of a split: per verb, noun, video, and participants seen in training or not."""
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from egoactgen_bench.analysis import statistics
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.dataset import Dataset
+from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.support.seeds import derive_seed
+
+COLUMNS = {"verb": "verb", "noun": "noun", "video": "video_id"}
+KINDS = (*COLUMNS, "participant")
+
+
+def slice_scores(
+    scores: Scores,
+    split: Split,
+    by: str,
+    *,
+    train: Collection[str] | None = None,
+    draws: int | None = None,
+) -> pd.DataFrame:
+    """A row for each part and run: by, part, run, n, then per metric its mean and 95 % bounds.
+
+    `by` is verb, noun, video or participant (`seen` or `unseen` in training: by the ids `train`, or
+    by what the data set says). Values are in the paper's units; parts come largest first. Metrics
+    of whole sets are not among them.
+    """
+    if by not in KINDS:
+        raise BenchError(f"There are no slices by '{by}'.{did_you_mean(by, KINDS)}")
+    metrics = [name for name, about in scores.metrics.items() if about.per_sample]
+    bounds = [f"{name}{end}" for name in metrics for end in ("", "_lo", "_hi")]
+    if not metrics:
+        return pd.DataFrame(columns=["by", "part", "run", "n"])
+    runs = scores.runs
+    values = scores.per_sample(split.samples["sample_id"], metrics)
+    draws = scores.manifest.bootstrap.draws if draws is None else draws
+    seed = derive_seed(0, "slices")
+    labels = _labels(split, by, train)
+    videos = split.samples["video_id"].to_numpy()
+    factors = [scores.metrics[name].factor for name in metrics]
+    rows = []
+    for part in sorted(set(labels) - {""}, key=lambda part: (-np.sum(labels == part), part)):
+        chosen = labels == part
+        clusters = np.unique(videos[chosen], return_inverse=True)[1]
+        found = values[chosen].reshape(int(chosen.sum()), -1)
+        means = statistics.means(found)
+        low, high = statistics.bootstrap_intervals(found, clusters, draws, seed)
+        cube = np.stack([means, low, high], axis=-1).reshape(len(runs), len(metrics), 3)
+        n = np.max(np.sum(~np.isnan(values[chosen]), axis=0), axis=1, initial=0)
+        for number, run in enumerate(runs):
+            numbers = (cube[number] * np.array(factors)[:, None]).ravel()
+            rows.append([by, part, run, n[number], *numbers])
+    return pd.DataFrame(rows, columns=["by", "part", "run", "n", *bounds])
+
+
+def all_slices(scores: Scores, split: Split) -> pd.DataFrame:
+    """The slices of every kind that the split allows, one below the other."""
+    return pd.concat([slice_scores(scores, split, by) for by in KINDS], ignore_index=True)
+
+
+def _labels(split: Split, by: str, train: Collection[str] | None) -> NDArray:
+    """(samples,) the part that each sample belongs to, "" for none."""
+    if by in COLUMNS:
+        return split.samples[COLUMNS[by]].astype(str).to_numpy(object)
+    datasets: dict[str, type[Dataset]] = {
+        name: plugins.load("datasets", name)[0]
+        for name in split.samples["dataset"].unique()
+        if name in plugins.registered("datasets")
+    }
+    pairs = zip(split.samples["dataset"], split.samples["video_id"], strict=True)
+    return np.array(
+        [
+            datasets[name].participant_slice(video, train) if name in datasets else ""
+            for name, video in pairs
+        ],
+        dtype=object,
+    )

@@ -1,0 +1,155 @@
+"""What a metric sees: the frames and texts of some samples of one run, and features of them."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from egoactgen_bench.support import images
+from egoactgen_bench.support.row_store import FeatureCache
+
+ImageRole = Literal["output", "target", "input"]
+TextRole = Literal["action", "description", "truth"]  # the truth as JSON
+Role = ImageRole | TextRole
+Item = Image.Image | str
+Size = tuple[int, int]
+Fit = Callable[[Image.Image, Size], Image.Image]
+T = TypeVar("T")
+
+
+class Extractor(ABC):
+    """A network that turns items (tuples of frames or texts) into feature vectors.
+
+    Extractors of equal signature share their work, whichever metric asks; build the network in a
+    cached function, so that they share it as well.
+    """
+
+    @abstractmethod
+    def signature(self) -> str:
+        """Everything that shapes a feature: network, weights, preprocessing."""
+
+    @abstractmethod
+    def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
+        """(n, d) features of n items, each a tuple of RGB images or of texts, one per role asked.
+
+        A feature depends on its own item alone. Items of one call may differ in size.
+        """
+
+    def fit(self, output: Image.Image, size: Size) -> Image.Image:
+        """How an output becomes as large as its target: by default with the one resize."""
+        return images.resize(output, size)
+
+
+class Batch:
+    """Samples of one run, in split order: RGB frames and texts by role, all of equal length n."""
+
+    def __init__(
+        self,
+        items: Mapping[Role, Sequence[Item]],
+        cache: FeatureCache | None = None,
+        across_runs: dict[str, Any] | None = None,
+    ) -> None:
+        self._items = items
+        self._cache = cache or FeatureCache()
+        self._across_runs: dict[str, Any] = {} if across_runs is None else across_runs
+        self._once: dict[str, Any] = {}
+
+    def __len__(self) -> int:
+        return len(next(iter(self._items.values())))
+
+    def single(self, index: int) -> "Batch":
+        """The batch of one of its samples."""
+        return Batch({role: [items[index]] for role, items in self._items.items()}, self._cache)
+
+    def changed(
+        self, change: Callable[[dict[str, Image.Image]], Mapping[str, Image.Image]]
+    ) -> "Batch":
+        """The batch with each sample's frames (by role) made into others, its texts kept."""
+        roles = [role for role, items in self._items.items() if isinstance(items[0], Image.Image)]
+        frames = [
+            change({role: self._items[role][index] for role in roles})  # type: ignore[misc]
+            for index in range(len(self))
+        ]
+        replaced = {role: [each[role] for each in frames] for role in roles}
+        return Batch({**self._items, **replaced}, self._cache)
+
+    def images(self, role: ImageRole, fit: Fit | None = images.resize) -> list[Image.Image]:
+        """The frames of a role, uint8 RGB; outputs as large as their targets through `fit`.
+
+        With `fit` None, outputs are as the run stored them.
+        """
+        frames: list[Any] = list(self._items[role])
+        if role == "output" and fit is not None and "target" in self._items:
+            targets: Sequence[Any] = self._items["target"]
+            return [fit(frame, target.size) for frame, target in zip(frames, targets, strict=True)]
+        return frames
+
+    def texts(self, role: TextRole) -> list[str]:
+        """The texts of a role."""
+        return [str(text) for text in self._items[role]]
+
+    def features(self, extractor: Extractor, *roles: Role) -> NDArray[np.float32]:
+        """(n, d) features of one item per sample, made of the named roles.
+
+        `features(network, "target")`, `features(clip_network, "input", "output")`. Features that do
+        not depend on an output are computed once and kept on disk by content.
+        """
+
+        def compute() -> NDArray[np.float32]:
+            columns = [self._column(role, extractor.fit) for role in roles]
+            return self.encode(extractor, list(zip(*columns, strict=True)), "output" not in roles)
+
+        key = "\x1f".join([extractor.signature(), *roles])
+        return self.once(key, compute) if "output" in roles else self.across_runs(key, compute)
+
+    def _column(self, role: Role, fit: Fit) -> Sequence[Item]:
+        return self.images(role, fit) if role == "output" else self._items[role]
+
+    def encode(
+        self, extractor: Extractor, items: Sequence[tuple[Item, ...]], keep: bool = False
+    ) -> NDArray[np.float32]:
+        """(n, d) features of items of the metric's own making, such as captions."""
+        return self._cache.get(
+            extractor.signature(),
+            [content_key(item) for item in items],
+            lambda wanted: extractor.extract([items[index] for index in wanted]),
+            keep,
+        )
+
+    def once(self, key: str, compute: Callable[[], T]) -> T:
+        """Compute something of this batch once, whichever metric asks first (captions …)."""
+        if key not in self._once:
+            self._once[key] = compute()
+        return self._once[key]
+
+    def across_runs(self, key: str, compute: Callable[[], T]) -> T:
+        """The same for what depends on the split alone: one computation serves all runs."""
+        if key not in self._across_runs:
+            self._across_runs[key] = compute()
+        return self._across_runs[key]
+
+
+def content_key(item: tuple[Item, ...]) -> bytes:
+    """sha256 over the pixels and sizes of frames and over texts."""
+    digest = hashlib.sha256()
+    for part in item:
+        if isinstance(part, str):
+            digest.update(b"text" + hashlib.sha256(part.encode()).digest())
+        else:
+            digest.update(f"image {part.size}".encode() + part.tobytes())
+    return digest.digest()
+
+
+def grouped_by_size(frames: Sequence[Image.Image]) -> list[tuple[list[int], NDArray[np.uint8]]]:
+    """Positions and stacked pixels (k, height, width, 3) uint8 of frames of equal size."""
+    groups: dict[Size, list[int]] = {}
+    for index, frame in enumerate(frames):
+        groups.setdefault(frame.size, []).append(index)
+    return [
+        (indices, np.stack([np.asarray(frames[index]) for index in indices]))
+        for indices in groups.values()
+    ]

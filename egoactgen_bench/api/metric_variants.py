@@ -1,0 +1,172 @@
+"""Ways in which a number may have been made that are not the metric's own: what `doctor` tries.
+
+A metric declares its suspects as axes; of each axis a variant takes one way, or none:
+
+    @classmethod
+    def suspects(cls):
+        return super().suspects() | {"window": {"uniform 7": Way(options={"window": "uniform"})}}
+
+What every metric has without a word: each value of its `Literal` and `bool` options, and `COMMON`,
+what is done to frames before any metric sees them.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin
+
+import numpy as np
+from PIL import Image
+from PIL.Image import Resampling
+
+from egoactgen_bench.api.options import Options
+
+Frames = Mapping[str, Image.Image]  # one sample's frames by role: input, output, target
+Change = Callable[[Frames], Frames]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One deviation: other options, another setting of the call, another formula, other frames.
+
+    `metric` replaces the class that measures. `imitated` marks what happens when images are
+    generated, and can only be repeated on the finished ones.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    setting: Mapping[str, Any] = field(default_factory=dict)
+    metric: type[Any] | None = None
+    change: Change | None = None
+    imitated: bool = False
+
+
+Axes = Mapping[str, Mapping[str, Way]]  # axis → label → way
+
+
+def of_options(options: type[Options]) -> dict[str, Mapping[str, Way]]:
+    """An axis for each option that takes one of a few values."""
+    choices: dict[str, tuple[Any, ...]] = {}
+    for name, declared in options.model_fields.items():
+        if get_origin(declared.annotation) is Literal:
+            choices[name] = get_args(declared.annotation)
+        elif declared.annotation is bool:
+            choices[name] = (True, False)
+    return {
+        name: {f"{name} {value}": Way(options={name: value}) for value in values}
+        for name, values in choices.items()
+    }
+
+
+def stretched(image: Image.Image) -> Image.Image:
+    """Brightness from the image's own minimum to its own maximum, over all channels, to 0…255."""
+    pixels = np.asarray(image, np.float32)
+    low, high = pixels.min(), pixels.max()
+    return Image.fromarray(((pixels - low) / max(high - low, 1) * 255).astype(np.uint8))
+
+
+def through_jpeg(image: Image.Image, quality: int = 75) -> Image.Image:
+    """What is left of an image after a JPEG file."""
+    stream = io.BytesIO()
+    image.save(stream, format="JPEG", quality=quality)
+    return Image.open(stream).convert("RGB")
+
+
+def swapped_channels(image: Image.Image) -> Image.Image:
+    """Red and blue exchanged, as where one library writes and another reads."""
+    return Image.fromarray(np.ascontiguousarray(np.asarray(image)[..., ::-1]))
+
+
+def luma(image: Image.Image) -> Image.Image:
+    """Brightness alone (Rec. 601) in all three channels."""
+    return image.convert("L").convert("RGB")
+
+
+def squashed(side: int, antialias: bool = True) -> Callable[[Image.Image], Image.Image]:
+    """Scales to a square whatever the aspect: Lanczos, or as a bilinear resize of tensors did."""
+
+    def scale(image: Image.Image) -> Image.Image:
+        if antialias:
+            return image.resize((side, side), Resampling.LANCZOS)
+        return resized_tensor(image, (side, side))
+
+    return scale
+
+
+def middle_square(image: Image.Image) -> Image.Image:
+    """The middle of the longer side, as long as the shorter one."""
+    side = min(image.size)
+    left, top = ((length - side) // 2 for length in image.size)
+    return image.crop((left, top, left + side, top + side))
+
+
+def resized_tensor(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Bilinear without antialias to (width, height), as PyTorch resizes tensors unasked."""
+    from torch import from_numpy
+    from torch.nn.functional import interpolate
+
+    if image.size == size:
+        return image
+    pixels = from_numpy(np.array(image)).permute(2, 0, 1)[None].float()
+    scaled = interpolate(pixels, size[::-1], mode="bilinear", align_corners=False)
+    return Image.fromarray(scaled[0].round().byte().permute(1, 2, 0).numpy())
+
+
+def all_frames(change: Callable[[Image.Image], Image.Image]) -> Change:
+    """The same for every role."""
+    return lambda frames: {role: change(frame) for role, frame in frames.items()}
+
+
+def outputs(change: Callable[[Image.Image], Image.Image]) -> Change:
+    """For the output alone."""
+    return lambda frames: {**frames, "output": change(frames["output"])}
+
+
+def outputs_fitted(resize: Callable[[Image.Image, tuple[int, int]], Image.Image]) -> Change:
+    """The output brought to its target's size in another way."""
+
+    def fit(frames: Frames) -> Frames:
+        if "target" not in frames or frames["output"].size == frames["target"].size:
+            return frames
+        return {**frames, "output": resize(frames["output"], frames["target"].size)}
+
+    return fit
+
+
+def targets_fitted(frames: Frames) -> Frames:
+    """The output kept as it is, everything else brought to its size."""
+    size = frames["output"].size
+    return {
+        role: frame if frame.size == size else frame.resize(size, Resampling.LANCZOS)
+        for role, frame in frames.items()
+    }
+
+
+# In the order in which they would happen.
+COMMON: dict[str, Mapping[str, Way]] = {
+    "fit": {
+        "outputs fitted by bicubic": Way(
+            change=outputs_fitted(lambda image, size: image.resize(size, Resampling.BICUBIC))
+        ),
+        "outputs fitted by bilinear": Way(
+            change=outputs_fitted(lambda image, size: image.resize(size, Resampling.BILINEAR))
+        ),
+        "outputs fitted by bilinear without antialias": Way(change=outputs_fitted(resized_tensor)),
+        "targets fitted to outputs": Way(change=targets_fitted),
+    },
+    "contrast": {
+        "outputs stretched by their own min and max": Way(change=outputs(stretched), imitated=True),
+    },
+    "file": {
+        "outputs as JPEG 75": Way(change=outputs(through_jpeg), imitated=True),
+        "all frames as JPEG 75": Way(change=all_frames(through_jpeg), imitated=True),
+    },
+    "size": {
+        "frames squashed to 256×256": Way(change=all_frames(squashed(256))),
+        "frames squashed to 256×256 without antialias": Way(
+            change=all_frames(squashed(256, antialias=False))
+        ),
+        "frames squashed to 224×224": Way(change=all_frames(squashed(224))),
+        "middle square of frames": Way(change=all_frames(middle_square)),
+    },
+    "channels": {"red and blue swapped": Way(change=all_frames(swapped_channels))},
+}

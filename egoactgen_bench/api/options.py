@@ -1,0 +1,136 @@
+"""Options as typed fields, declared once.
+
+The options of a plug-in are filled from `-o key=value` and recorded resolved. The options of a stage
+are what its Python function takes, and the command line makes its own from the same fields: `Cli`
+says how a field is written there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+
+from egoactgen_bench.errors import BenchError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Cli:
+    """How a field is given on the command line; without it, as `--its-name`.
+
+    `flags` are its names; `kind` is the type that the command line reads, where a validator makes
+    the field's own of it. A `positional` field is an argument. `hidden` fields are for Python only.
+    """
+
+    flags: tuple[str, ...] = ()
+    metavar: str | None = None
+    kind: Any = None
+    positional: bool = False
+    hidden: bool = False
+    envvar: str | None = None
+    show_default: bool | str = True
+
+
+class Options(BaseModel):
+    """Base of all options: each field has a type, a default and a description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+T = TypeVar("T", bound=Options)
+
+
+def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
+    """`["steps=100"]` → `{"steps": "100"}`."""
+    parsed: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise BenchError(f"'-o {pair}' is not of the form key=value.")
+        if key in parsed:
+            raise BenchError(f"Option '{key}' is given twice.")
+        parsed[key] = value
+    return parsed
+
+
+def _as_pairs(value: Any) -> Any:
+    """Accept `["steps=100"]` where a dictionary is wanted, and None for an empty one."""
+    if value is None:
+        return {}
+    return parse_pairs(value) if isinstance(value, list | tuple) else value
+
+
+def _as_words(value: Any) -> Any:
+    """Accept `"a,b,c"` where a sequence of words is wanted."""
+    if not isinstance(value, str):
+        return value
+    found = [word.strip() for word in value.split(",") if word.strip()]
+    if not found:
+        raise ValueError(f"'{value}' names nothing: give one name, or several as a,b,c")
+    return tuple(found)
+
+
+# Options of a plug-in, as a dictionary or as `key=value`.
+Pairs = Annotated[dict[str, Any], BeforeValidator(_as_pairs), Cli(("-o",), "KEY=VALUE", list[str])]
+# Names, as a sequence or with commas between them.
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+
+
+def chosen(options: type[T], given: T | None, choices: Mapping[str, Any], owner: str) -> T:
+    """The options `given`, with `choices` in place of some of them, validated."""
+    known = {name: getattr(given, name) for name in options.model_fields} if given else {}
+    if given is not None and not choices and isinstance(given, options):
+        return given
+    return resolve(options, known | dict(choices), owner)
+
+
+def resolve(options: type[T], values: dict[str, Any], owner: str) -> T:
+    """Validate `values` into `options`; unknown keys and wrong values are one clear sentence."""
+    for key in values:
+        if key not in options.model_fields:
+            raise BenchError(
+                f"{owner} has no option '{key}'.{did_you_mean(key, options.model_fields)}"
+            )
+    try:
+        return options.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise BenchError(
+            f"{owner}: option {key}={first['input']}: {first['msg'].removeprefix('Value error, ')}."
+        ) from None
+
+
+def describe(options: type[Options]) -> list[tuple[str, str, str, str]]:
+    """(name, type with its range, default, description) of each option, as text for people."""
+    return [
+        (name, _type_text(field), _default_text(field), field.description or "")
+        for name, field in options.model_fields.items()
+    ]
+
+
+def _type_text(field: FieldInfo) -> str:
+    bounds = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    limits = [
+        f"{sign} {getattr(rule, name)}"
+        for rule in field.metadata
+        for name, sign in bounds.items()
+        if getattr(rule, name, None) is not None
+    ]
+    return ", ".join([_name(field.annotation), *limits])
+
+
+def _name(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        return "|".join(_name(part) for part in get_args(annotation))
+    if annotation is NoneType:
+        return "none"
+    return str(getattr(annotation, "__name__", annotation)).lower()
+
+
+def _default_text(field: FieldInfo) -> str:
+    return "required" if field.is_required() else str(field.get_default(call_default_factory=True))

@@ -1,0 +1,90 @@
+"""Finding plug-ins: data sets, methods, metrics, trainers and more; ours and strangers'."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from egoactgen_bench.errors import BenchError, did_you_mean
+
+KINDS = ("datasets", "methods", "metrics", "trainers", "converters", "commands")
+
+
+def registered(kind: str) -> dict[str, EntryPoint]:
+    """The entry points of one kind by name, sorted; nothing of them is imported."""
+    points = entry_points(group=f"egoactgen_bench.{kind}")
+    return {point.name: point for point in sorted(points, key=lambda point: point.name)}
+
+
+def load(kind: str, name: str) -> tuple[Any, str | None]:
+    """Load a plug-in class by name, with the argument that follows a colon, if any.
+
+    `lego` → (its class, None); `images:DIR` → (its class, "DIR");
+    `my_package.mine:MyMethod` → (that class, None), registered or not.
+    """
+    head, colon, argument = name.partition(":")
+    if colon and head not in registered(kind):
+        return find(kind, name), None
+    plugin = find(kind, head)
+    takes_argument = bool(getattr(plugin, "takes_argument", False))
+    if (bool(colon), bool(argument)) != (takes_argument, takes_argument):
+        wanted = f"{head}:ARGUMENT" if takes_argument else head
+        raise BenchError(f"'{name}' does not name a {kind[:-1]}: write {wanted}.")
+    return plugin, argument or None
+
+
+def find(kind: str, name: str) -> Any:
+    """The plug-in class of a registered name, with or without argument, or of `module:Class`."""
+    points = registered(kind)
+    head, colon, attribute = name.partition(":")
+    if head not in points and not colon:
+        raise BenchError(f"Unknown {kind[:-1]} '{name}'.{did_you_mean(name, points)}")
+    try:
+        if head in points:
+            return points[head].load()
+        _look_here_for(head)
+        return getattr(importlib.import_module(head), attribute)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and head.startswith(error.name or head):
+            raise BenchError(
+                f"Unknown {kind[:-1]} '{name}': no registered name and no importable module "
+                f"'{head}'.{did_you_mean(head, points)}"
+            ) from None
+        raise BenchError(
+            f"The {kind[:-1]} '{name}' cannot be loaded ({type(error).__name__}: {error})."
+        ) from error
+
+
+class _CurrentFolder:
+    """Finds one top-level package in the folder in which the program was started.
+
+    A console script does not look there. The folder must not come first for all imports: a file
+    `random.py` in it would replace Python's own module everywhere.
+    """
+
+    def __init__(self, package: str, folder: str) -> None:
+        self.package = package
+        self.folder = folder
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The package, and nothing else; its own modules are then found in it."""
+        return PathFinder.find_spec(name, [self.folder]) if name == self.package else None
+
+
+def _look_here_for(module: str) -> None:
+    """Let `module` be found in the current folder, and last of all what it imports from there."""
+    here = Path.cwd()
+    package, *_ = parts = module.split(".")
+    path = here.joinpath(*parts)
+    if path.with_suffix(".py").is_file() or (path / "__init__.py").is_file():
+        known = [(f.package, f.folder) for f in sys.meta_path if isinstance(f, _CurrentFolder)]
+        if (package, str(here)) not in known:
+            sys.meta_path.insert(0, _CurrentFolder(package, str(here)))
+    if str(here) not in sys.path:
+        sys.path.append(str(here))

@@ -1,0 +1,1 @@
+"""What lies on disk: workspace, splits, runs, scores, studies, archives."""

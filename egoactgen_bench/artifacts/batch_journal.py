@@ -1,0 +1,159 @@
+"""The batches of an unfinished folder that are done, so that a killed or sharded call resumes.
+
+`<journal>/<batch>.json` has the rows of one batch, written after its files. Several processes may
+write to a journal; a batch of another plan does not count.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from egoactgen_bench.support.files import write_json
+from egoactgen_bench.support.sharding import Share
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+POLL_SECONDS = 0.2
+OK = "ok"  # the status of a row that has what was asked for
+
+Row = dict[str, Any]  # with sample_id, status (`ok` or a reason code) and detail
+
+
+class BatchJournal:
+    """The journal of a plan with `batches` batches.
+
+    `is_whole` tells of a batch's rows whether the files that they name are as they were written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Mapping[str, Any],
+        batches: int,
+        is_whole: Callable[[Sequence[Row]], bool] = lambda rows: True,
+    ) -> None:
+        self.folder = folder
+        self.batches = batches
+        self._digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+        self._is_whole = is_whole
+        self._trusted: set[int] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every batch is done."""
+        return all(self.holds(batch) for batch in range(self.batches))
+
+    def holds(self, batch: int) -> bool:
+        """Whether a batch of this very plan is done."""
+        if batch not in self._trusted and self._verified(batch):
+            self._trusted.add(batch)
+        return batch in self._trusted
+
+    def _verified(self, batch: int) -> bool:
+        try:
+            entry = json.loads(self._path(batch).read_bytes())
+            return entry["plan"] == self._digest and self._is_whole(entry["rows"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def record(self, batch: int, rows: Sequence[Row], **facts: Any) -> None:
+        """Note a batch that is done; `facts` are kept with it (seconds, device)."""
+        write_json(self._path(batch), {"plan": self._digest, **facts, "rows": list(rows)})
+        self._trusted.add(batch)
+
+    def entries(self, batches: Iterable[int]) -> list[dict[str, Any]]:
+        """What was recorded of these batches: their facts and `rows`."""
+        return [json.loads(self._path(batch).read_bytes()) for batch in batches]
+
+    def rows(self, batches: Iterable[int]) -> list[Row]:
+        """The rows of these batches."""
+        return [row for entry in self.entries(batches) for row in entry["rows"]]
+
+    def forget(self, batches: Iterable[int]) -> None:
+        """Let these batches be done again."""
+        for batch in batches:
+            self._path(batch).unlink(missing_ok=True)
+            self._trusted.discard(batch)
+
+    def remove(self) -> None:
+        """Remove the journal."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, batch: int) -> Path:
+        return self.folder / f"{batch:06d}.json"
+
+
+@dataclass(frozen=True)
+class BatchWork:
+    """The work of one process on batches that it shares with others.
+
+    `holds` tells whether a batch is done, `finished` whether the whole folder is; `size` is the
+    number of `unit`s in a batch, for the progress bar.
+    """
+
+    share: Share
+    batches: int
+    holds: Callable[[int], bool]
+    finished: Callable[[], bool]
+    size: Callable[[int], int] = lambda batch: 1
+    unit: str = "batch"
+
+    @property
+    def own(self) -> range:
+        """The numbers of this process's batches."""
+        return self.share.of_rank(self.batches)
+
+    @property
+    def of_shard(self) -> range:
+        """The numbers of the batches of all processes of this shard."""
+        return self.share.of_shard(self.batches)
+
+    @property
+    def missing(self) -> list[int]:
+        """Those of this process's batches that are not done."""
+        return [batch for batch in self.own if not self.holds(batch)]
+
+    def run(self, do: Callable[[int], None], progress: bool) -> None:
+        """Do this process's missing batches; the first process then waits for the others.
+
+        A launcher ends all processes when one of them exits with a failure, so that the first one,
+        whose exit status is the launcher's, must not leave early.
+        """
+        shown = progress and self.share.rank == 0
+        missing = self.missing
+        if missing:
+            with self._bar(self.own, missing, shown) as bar:
+                for batch in missing:
+                    do(batch)
+                    bar.update(self.size(batch))
+        if self.share.rank == 0:
+            self._wait(shown)
+
+    def count(self, batches: Iterable[int]) -> int:
+        """How many units these batches hold."""
+        return sum(map(self.size, batches))
+
+    def _wait(self, shown: bool) -> None:
+        missing = [batch for batch in self.of_shard if not self.holds(batch)]
+        with self._bar(self.of_shard, missing, shown and bool(missing)) as bar:
+            bar.set_description("waiting for the other processes")
+            while missing and not self.finished():
+                time.sleep(POLL_SECONDS)
+                done = {batch for batch in missing if self.holds(batch)}
+                missing = [batch for batch in missing if batch not in done]
+                bar.update(self.count(done))
+
+    def _bar(self, batches: Iterable[int], missing: Iterable[int], shown: bool) -> "tqdm[Any]":
+        """A progress bar on stderr, where that is a terminal."""
+        from tqdm import tqdm
+
+        total, left = self.count(batches), self.count(missing)
+        return tqdm(
+            total=total, initial=total - left, unit=self.unit, disable=None if shown else True
+        )

@@ -1,0 +1,46 @@
+"""Enriched action descriptions of a split: `descriptions/<name>.csv`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.support.files import read_csv, sha256_file
+
+
+@dataclass(frozen=True)
+class Descriptions:
+    """One set of descriptions: its name, its file's sha256, sample id → description."""
+
+    name: str
+    sha256: str
+    texts: dict[str, str]
+
+
+def load_descriptions(split_folder: Path, name: str) -> Descriptions:
+    """Read a split's descriptions; an empty cell counts as none."""
+    folder = split_folder / "descriptions"
+    path = folder / f"{name}.csv"
+    known = [path.stem for path in folder.glob("*.csv")]
+    if name not in known:
+        raise BenchError(
+            f"Split '{split_folder.name}' has no descriptions '{name}'."
+            + (did_you_mean(name, known) if known else f" A file {path} would hold them.")
+        )
+    table = read_csv(path, dtype=str)
+    missing = {"sample_id", "description"} - set(table.columns)
+    if missing:
+        raise BenchError(f"{path} lacks the column {', '.join(sorted(missing))}.")
+    repeated = table["sample_id"][table["sample_id"].duplicated()]
+    if len(repeated):
+        raise BenchError(f"{path} names sample '{repeated.iloc[0]}' twice.")
+    pairs = zip(table["sample_id"], table["description"], strict=True)
+    return Descriptions(name, sha256_file(path), {key: text for key, text in pairs if text})
+
+
+def descriptions_of(split: Split, name: str | None) -> Descriptions | None:
+    """The descriptions named, else the only ones there are."""
+    known = sorted(path.stem for path in (split.folder / "descriptions").glob("*.csv"))
+    if name is None and len(known) != 1:
+        return None
+    return load_descriptions(split.folder, name or known[0])

@@ -1,0 +1,80 @@
+"""What all manifests share: they are typed, numbered by format, and read by one function."""
+
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import read_json, write_json
+
+FORMAT = 1  # of the manifests that this version writes; those of 0.1.0 have none and count as 0
+
+
+class Record(BaseModel):
+    """A part of a manifest: known fields have their types, further ones are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+
+class Manifest(Record):
+    """The last file of a finished folder: it says what is there and how it was made."""
+
+    noun: ClassVar[str]  # what the folder is, in messages
+    made_by: ClassVar[str]  # the command that makes it
+    format: int = FORMAT
+
+    @classmethod
+    def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """The content of an older format as this one has it."""
+        return content
+
+    def save(self, path: Path) -> None:
+        """Write the manifest atomically."""
+        write_json(path, self.model_dump(mode="json", exclude_unset=False))
+
+
+ManifestT = TypeVar("ManifestT", bound=Manifest)
+
+
+def read_manifest(path: Path, kind: type[ManifestT]) -> ManifestT:
+    """Read a manifest; what is missing, broken, newer or wrongly typed is a `BenchError`."""
+    if not path.is_file():
+        raise BenchError(
+            f"{path.parent} contains no finished {kind.noun} (no {path.name}): "
+            f"make one with `{kind.made_by}`."
+        )
+    content = kind.upgraded(read_versioned(path, kind.noun))
+    try:
+        return kind.model_validate(content | {"format": FORMAT})
+    except ValidationError as error:
+        raise BenchError(
+            f"{path} is not the manifest of a {kind.noun}: {first_problem(error)}. Restore the "
+            f"file, or make the {kind.noun} again with `{kind.made_by}`."
+        ) from None
+
+
+def read_versioned(path: Path, noun: str) -> dict[str, Any]:
+    """The JSON object in a file, unless its `format` is newer than this version knows."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise BenchError(
+            f"{path} is not the manifest of a {noun}: it contains a {type(content).__name__}, "
+            "not a JSON object."
+        )
+    found = content.get("format", 0)
+    if isinstance(found, int) and not isinstance(found, bool) and found > FORMAT:
+        raise BenchError(
+            f"{path} has format {found}, and this version of egoactgen_bench reads formats up to "
+            f"{FORMAT}: update egoactgen_bench, or make the {noun} again with this version."
+        )
+    return content
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong, as `counts.kept is missing`."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"])) or "the file"
+    if first["type"] == "missing":
+        return f"{place} is missing"
+    return f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}"

@@ -1,0 +1,337 @@
+"""The manifests of the workspace's folders, and the names of their files."""
+
+import hashlib
+import json
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from egoactgen_bench.artifacts.manifest_base import Manifest, Record
+
+SPLIT, RUN, SCORE, STUDY = "split.json", "run.json", "score.json", "study.json"
+AGREEMENT = "agreement.json"  # of a study's imported answers
+TRAIN, IMAGINE, CONVERSION = "train.json", "imagine.json", "conversion.json"
+
+Options = dict[str, Any]
+
+
+class SplitCounts(Record):
+    """How many annotated actions became samples, and why the others did not."""
+
+    kept: int
+    rejected: int
+    by_reason: dict[str, int]
+
+
+class SplitManifest(Manifest):
+    """split.json: a prepared split."""
+
+    noun: ClassVar[str] = "split"
+    made_by: ClassVar[str] = "bench prepare-splits"
+    name: str
+    dataset: str
+    subset: Literal["val", "train"]
+    recipe: dict[str, Any]
+    times_fingerprint: str | None = None
+    counts: SplitCounts
+    fingerprint: str
+    frames_fingerprint: str | None = None
+    egovlp: Literal["4-frame", "16-frame"]
+    files: dict[str, str] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class DescriptionsManifest(Manifest):
+    """descriptions/<name>.json: where a set of descriptions comes from."""
+
+    noun: ClassVar[str] = "set of descriptions"
+    made_by: ClassVar[str] = "bench lego enrich"
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class PassedAndResolved(Record):
+    """A plug-in's options as they were passed, and with all defaults."""
+
+    passed: Options = Field(default_factory=dict)
+    resolved: Options = Field(default_factory=dict)
+
+
+class RunCounts(Record):
+    """How many of a run's samples have an image."""
+
+    samples: int
+    failed: int
+    by_status: dict[str, int] = Field(default_factory=dict)
+
+
+class RunTiming(Record):
+    """How long a run took."""
+
+    seconds: float
+    images_per_second: float | None = None
+
+
+class RunManifest(Manifest):
+    """run.json: a method's images for a split. While shards are missing it has no counts."""
+
+    noun: ClassVar[str] = "run"
+    made_by: ClassVar[str] = "bench run"
+    method: str
+    options: PassedAndResolved = Field(default_factory=PassedAndResolved)
+    seed: int | None = None
+    split: str
+    fingerprint: str
+    frames_fingerprint: str
+    descriptions: str | None = None
+    descriptions_sha256: str | None = None
+    weights: dict[str, Any] = Field(default_factory=dict)
+    sources: dict[str, str] = Field(default_factory=dict)
+    dtype: str = ""
+    batch_size: int | None = None
+    limit: int | None = None
+    counts: RunCounts | None = None
+    device: str = ""
+    timing: RunTiming | None = None
+    versions: dict[str, Any] = Field(default_factory=dict)
+
+
+class ScoredRun(Record):
+    """A row of a scoring: a run, or a reference made of the split itself."""
+
+    run: str
+    method: str = ""
+    reference: bool
+    images: str = ""  # sha256 over the hashes of the images
+    samples: int | None = None
+    n: int = 0
+
+
+class MetricRecord(Record):
+    """How a metric is printed, and how its values were made."""
+
+    label: str = Field(min_length=1, max_length=128)
+    unit: str = Field(max_length=32)
+    factor: float
+    decimals: int = Field(ge=0, le=8)
+    higher_is_better: bool
+    primary: bool
+    per_sample: bool
+    signature: str = Field(max_length=4096)
+
+
+class Bootstrap(Record):
+    """How the intervals of a scoring were drawn."""
+
+    draws: int
+    clustered_by: str = "video_id"
+    level: float = 0.95
+
+
+class ScoreTiming(Record):
+    """How long a scoring took, and how many values it measured."""
+
+    seconds: float
+    measured_values: int
+
+
+class ScoreManifest(Manifest):
+    """score.json: metrics of a protocol on runs of a split."""
+
+    noun: ClassVar[str] = "scoring"
+    made_by: ClassVar[str] = "bench score"
+    split: str
+    fingerprint: str
+    frames_fingerprint: str | None = None
+    protocol: str
+    descriptions: dict[str, str] | None = None
+    captioner: str = ""
+    options: Options = Field(default_factory=dict)
+    bootstrap: Bootstrap
+    fid_permutations: int = 0
+    batch_size: int | None = None
+    runs: list[ScoredRun]
+    published: list[dict[str, Any]] = Field(default_factory=list)
+    metrics: dict[str, MetricRecord]
+    failed_metrics: dict[str, str] = Field(default_factory=dict)
+    skipped_metrics: dict[str, list[str]] = Field(default_factory=dict)
+    notices: list[str] = Field(default_factory=list)
+    device: str = ""
+    timing: ScoreTiming | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
+
+
+class TrainManifest(Manifest):
+    """train.json: trained weights. Trainers add what they have to say."""
+
+    noun: ClassVar[str] = "training"
+    made_by: ClassVar[str] = "bench train"
+    trainer: str = ""
+    preset: str = ""
+    options: PassedAndResolved = Field(default_factory=PassedAndResolved)
+    seed: int | None = None
+    split: str = ""
+    subset: str | None = None
+    fingerprint: str = ""
+    frames_fingerprint: str | None = None
+    descriptions: str | None = None
+    descriptions_sha256: str | None = None
+    sources: dict[str, str] = Field(default_factory=dict)
+    left_out: dict[str, str] = Field(default_factory=dict)
+    summary: str = ""
+    device: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class ConversionManifest(Manifest):
+    """conversion.json: the weights folder made of a released checkpoint."""
+
+    noun: ClassVar[str] = "conversion"
+    made_by: ClassVar[str] = "bench models convert"
+    converter: str
+    source: dict[str, str]
+    weights: str
+    config: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """In 0.1.0 `format` named the converter."""
+        if isinstance(content.get("format"), str):
+            return content | {"converter": content["format"]}
+        return content
+
+
+class ImaginedContext(Record):
+    """The frame before the actions."""
+
+    name: str
+    split: str | None = None
+    image: str
+    sha256: str = ""
+
+
+class ImaginedFrame(Record):
+    """One action's frame, or why there is none."""
+
+    action: str
+    description: str = ""
+    prompt: str = ""
+    id: str
+    seed: int
+    image: str = ""
+    sha256: str = ""
+    status: str
+    detail: str = ""
+
+
+class ImagineManifest(Manifest):
+    """imagine.json: several actions in one context."""
+
+    noun: ClassVar[str] = "set of imagined frames"
+    made_by: ClassVar[str] = "bench imagine"
+    method: str
+    options: Options
+    seed: int
+    context: ImaginedContext
+    actions: list[str]
+    descriptions: list[str]
+    frames: list[ImaginedFrame]
+    grid: dict[str, str]
+    weights: dict[str, str] = Field(default_factory=dict)
+    sources: dict[str, str] = Field(default_factory=dict)
+    dtype: str = ""
+    device: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """In 0.1.0 the actions were in the frames alone."""
+        frames = content.get("frames")
+        if "actions" in content or not isinstance(frames, list):
+            return content
+        told = {
+            name: [each.get(key) for each in frames if isinstance(each, dict)]
+            for name, key in (("actions", "action"), ("descriptions", "description"))
+        }
+        return content | told
+
+
+class StudyTask(Record):
+    """A question of a study, as study.json records it."""
+
+    name: str
+    sample_id: str
+    kind: Literal["vote", "check"]
+    candidates: list[str]
+    expected: str = ""
+    repeats: str = ""
+    text_from: str = ""
+    text: dict[str, str] = Field(default_factory=dict)
+
+
+class StudyCounts(Record):
+    """The size of a study."""
+
+    examples: int
+    votes: int
+    checks: int
+
+
+class StudyChoices(Record):
+    """How a study was made."""
+
+    seed: int
+
+
+class AgreementManifest(Manifest):
+    """agreement.json: what the imported answers of a study say."""
+
+    noun: ClassVar[str] = "import of answers"
+    made_by: ClassVar[str] = "bench import-amt"
+    votes: int
+    examples: int
+    workers: int
+    krippendorff_alpha: dict[str, float | None]
+    invents: dict[str, dict[str, int]] = Field(default_factory=dict)
+    checks: dict[str, dict[str, int]]
+    excluding: dict[str, dict[str, Any]]
+
+
+class StudyManifest(Manifest):
+    """study.json: a study with people. Whoever has its secret can tell who made which image."""
+
+    noun: ClassVar[str] = "study"
+    made_by: ClassVar[str] = "bench export-amt"
+    name: str
+    study: Literal["best-of", "description"]
+    split: str
+    fingerprint: str
+    frames_fingerprint: str | None = None
+    candidates: list[str]
+    options: StudyChoices
+    counts: StudyCounts
+    tasks_sha256: str  # over the secret and the tasks
+    secret: str = Field(pattern=r"^(?:[0-9a-f]{2})+$")
+    tasks: list[StudyTask]
+    files: dict[str, str] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """In 0.1.0 there was no digest of the tasks."""
+        tasks, secret = content.get("tasks"), content.get("secret")
+        if "tasks_sha256" in content or not isinstance(tasks, list) or not isinstance(secret, str):
+            return content
+        return content | {"tasks_sha256": tasks_digest(secret, tasks)}
+
+
+def tasks_digest(secret: str, tasks: list[Any]) -> str:
+    """sha256 over a study's secret and its tasks, without the texts that they show."""
+    kept = [
+        {key: value for key, value in task.items() if key != "text"}
+        for task in tasks
+        if isinstance(task, dict)
+    ]
+    text = json.dumps([secret, kept], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,88 @@
+"""A finished run on disk: its manifest and its samples."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from egoactgen_bench.artifacts.batch_journal import OK
+from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifests import RUN, RunManifest
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import read_csv
+from egoactgen_bench.support.safe_names import is_safe_id
+
+TEXT_COLUMNS = ("sample_id", "image", "sha256", "prompt", "status", "detail")
+COLUMNS = (*TEXT_COLUMNS[:3], "seed", *TEXT_COLUMNS[3:5], "seconds", "detail")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run; `samples` has one row a sample, in split order, with `COLUMNS`.
+
+    A failed sample has its reason code as `status`, an explanation as `detail`, and no image.
+    """
+
+    folder: Path
+    manifest: RunManifest
+    samples: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def method(self) -> str:
+        return self.manifest.method
+
+    @property
+    def split(self) -> str:
+        """The name of the split that was run."""
+        return self.manifest.split
+
+    @property
+    def fingerprint(self) -> str:
+        """The split's fingerprint."""
+        return self.manifest.fingerprint
+
+    @property
+    def frames_fingerprint(self) -> str:
+        return self.manifest.frames_fingerprint
+
+    @property
+    def complete(self) -> bool:
+        """False for what one shard returns while others are missing."""
+        return self.manifest.counts is not None
+
+    @property
+    def finished(self) -> pd.DataFrame:
+        """The samples that have an image."""
+        return self.samples[self.samples["status"] == OK]
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The samples that have none."""
+        return self.samples[self.samples["status"] != OK]
+
+    def image_path(self, relative: str) -> Path:
+        """Where the image of a row's `image` cell lies."""
+        return self.folder / relative
+
+
+def default_name(method: str) -> str:
+    """The name of a method's run: `lego` → lego, `images:/data/mine` → images-mine."""
+    head, colon, argument = method.partition(":")
+    name = f"{head}-{Path(argument).resolve().name}" if colon else head
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".")[:128]
+    if not is_safe_id(name):
+        raise BenchError(f"Method '{method}' gives its run no name: give one with --name.")
+    return name
+
+
+def load_run(folder: Path | str) -> Run:
+    """Read a finished run; an unfinished or broken one is a `BenchError`."""
+    folder = Path(folder)
+    manifest = read_manifest(folder / RUN, RunManifest)
+    samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    return Run(folder, manifest, samples)

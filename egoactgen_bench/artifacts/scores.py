@@ -1,0 +1,98 @@
+"""Finished scores on disk: values per sample, one summary a run, comparisons, failures."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifests import SCORE, MetricRecord, ScoreManifest
+from egoactgen_bench.support.files import read_csv
+
+VALUE_COLUMNS = ("split", "run", "sample_id", "metric", "value", "signature")
+COMPARISON_COLUMNS = ("metric", "run_a", "run_b", "difference", "p_value")
+ERROR_COLUMNS = ("run", "sample_id", "metric", "code", "detail")
+CAPTION_COLUMNS = ("run", "sample_id", "captioner", "caption")
+
+_VALUE_TYPES: dict[str, Any] = dict.fromkeys(VALUE_COLUMNS, "category") | {"value": float}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What `bench score` found.
+
+    `values`: a row a value, in raw units, its texts as categories; a set metric's has an empty
+    sample_id. `summary`: a row a run, in the paper's units, with 95 % bounds; n counts the samples
+    with an image that could be scored, `<metric>_n` those of a metric that misses some.
+    `comparisons`: paired differences run_a − run_b in the paper's units, on the samples that both
+    have, with corrected p-values; empty where infinite differences oppose each other. `errors`: a
+    row a value that could not be computed.
+    """
+
+    folder: Path
+    manifest: ScoreManifest
+    values: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    errors: pd.DataFrame
+
+    @property
+    def protocol(self) -> str:
+        return self.manifest.protocol
+
+    @property
+    def metrics(self) -> dict[str, MetricRecord]:
+        """What is known of each metric, in the order of the tables."""
+        return self.manifest.metrics
+
+    @property
+    def runs(self) -> list[str]:
+        """The rows of the tables: runs and references."""
+        return [run.run for run in self.manifest.runs]
+
+    @property
+    def references(self) -> list[str]:
+        """Those of `runs` that are made of the split itself, for comparison."""
+        return [run.run for run in self.manifest.runs if run.reference]
+
+    def per_sample(self, sample_ids: Iterable[str], metrics: Sequence[str]) -> NDArray[np.float64]:
+        """(samples, runs, metrics) raw values in the order asked for, NaN for none."""
+        table = self.values[self.values["sample_id"] != ""]
+        table = table[table["metric"].isin(metrics)]
+        orders = [pd.Index(sample_ids), pd.Index(self.runs), pd.Index(metrics)]
+        values = np.full([len(order) for order in orders], np.nan)
+        places = tuple(
+            order.get_indexer(table[name].cat.categories)[table[name].cat.codes]
+            for order, name in zip(orders, ("sample_id", "run", "metric"), strict=True)
+        )
+        known = np.all([place >= 0 for place in places], axis=0)
+        values[tuple(place[known] for place in places)] = table["value"][known]
+        return values
+
+    @property
+    def complete(self) -> bool:
+        """Whether every value that was asked for is there."""
+        return self.errors.empty and not self.manifest.failed_metrics
+
+
+def load_scores(folder: Path | str) -> Scores:
+    """Read finished scores; an unfinished or broken folder is a `BenchError`."""
+    folder = Path(folder)
+    return Scores(
+        folder,
+        read_manifest(folder / SCORE, ScoreManifest),
+        read_csv(folder / "scores.csv", dtype=_VALUE_TYPES),
+        numeric(read_csv(folder / "summary.csv", dtype=str), ("run",)),
+        numeric(read_csv(folder / "comparisons.csv", dtype=str), COMPARISON_COLUMNS[:3]),
+        read_csv(folder / "errors.csv", dtype=str),
+    )
+
+
+def numeric(table: pd.DataFrame, text: Sequence[str]) -> pd.DataFrame:
+    """A table of texts with all but its text columns as numbers, an empty cell as NaN."""
+    columns = {name: pd.to_numeric(table[name]) for name in map(str, table) if name not in text}
+    return table.assign(**columns)

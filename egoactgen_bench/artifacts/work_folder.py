@@ -1,0 +1,158 @@
+"""A folder of results that can be resumed: plan, refusal of another plan, manifest last.
+
+Every stage that works for long writes its *plan*, all that shapes the result, before it starts. As
+long as the plan is there and the manifest is not, the folder is unfinished: the same call resumes
+it, and a call with another plan is refused. The manifest contains the plan and is written last.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic
+
+from egoactgen_bench.artifacts.manifest_base import (
+    FORMAT,
+    ManifestT,
+    read_manifest,
+    read_versioned,
+)
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import write_json
+
+PLAN = "plan.json"
+
+
+@dataclass(frozen=True)
+class WorkFolder(Generic[ManifestT]):
+    """Where a result goes, and the plan by which it is made.
+
+    `manifest` and `plan_file` are paths. `plan` is compared with what is there, `while_unfinished`
+    only as long as it is unfinished. `not_compared` names options that leave the result as it is.
+    `elsewhere` is the option by which another place is chosen. In a folder that is `shared` with
+    other results, other files are none of our business.
+    """
+
+    manifest: Path
+    kind: type[ManifestT]
+    plan: Mapping[str, Any]
+    plan_file: Path
+    while_unfinished: Mapping[str, Any] = field(default_factory=dict)
+    not_compared: frozenset[str] = frozenset()
+    elsewhere: str = "--name"
+    shared: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return self.manifest.parent
+
+    @property
+    def finished(self) -> bool:
+        return self.manifest.is_file()
+
+    @property
+    def begun(self) -> bool:
+        """Whether the folder is unfinished."""
+        return not self.finished and self.plan_file.is_file()
+
+    def read(self) -> ManifestT:
+        """The manifest of the finished folder."""
+        return read_manifest(self.manifest, self.kind)
+
+    def check(self, overwrite: bool = False) -> None:
+        """Refuse a folder with another plan, unless to `overwrite` it, or with other content."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise BenchError(f"{self.folder} is not a folder: choose another {self.elsewhere}.")
+        # The manifest is looked for again last: another process may finish in between.
+        for path in (self.manifest, self.plan_file, self.manifest):
+            if path.is_file():
+                if not overwrite:
+                    self._refuse_another(path)
+                return
+        if (
+            not self.shared
+            and self.folder.is_dir()
+            and any(map(_is_visible, self.folder.iterdir()))
+        ):
+            raise BenchError(
+                f"{self.folder} is not empty and contains no {self.kind.noun}: "
+                f"choose another {self.elsewhere}."
+            )
+
+    def begin(self, overwrite: bool = False, remove: Callable[[], object] = lambda: None) -> None:
+        """Check the folder and leave the plan in it.
+
+        To `overwrite` a folder, the manifest goes first, then what `remove` takes away.
+        """
+        self.check(overwrite)
+        if overwrite and (self.finished or self.begun):
+            self.manifest.unlink(missing_ok=True)
+            remove()
+            self.plan_file.unlink(missing_ok=True)
+        if not self.finished and not self.plan_file.is_file():
+            self.reopen()
+
+    def reopen(self) -> None:
+        """Leave the plan in the folder, also in a finished one that is about to be completed."""
+        write_json(self.plan_file, {"format": FORMAT, **self.plan, **self.while_unfinished})
+
+    def finish(self, content: Mapping[str, Any], manifest: Path | None = None) -> ManifestT:
+        """Write the manifest, of the plan and `content`, and take the plan away.
+
+        `manifest` is where it is written in a folder that takes this one's place when it is whole.
+        """
+        made = self.kind.model_validate({**self.plan, **content, "format": FORMAT})
+        made.save(manifest or self.manifest)
+        if manifest is None:
+            self.plan_file.unlink(missing_ok=True)
+        return made
+
+    def _refuse_another(self, path: Path) -> None:
+        finished = path == self.manifest
+        if finished:
+            found = read_manifest(path, self.kind).model_dump(mode="json")
+        else:
+            found = read_versioned(path, self.kind.noun)
+        wanted = {**self.plan} if finished else {**self.plan, **self.while_unfinished}
+        if changed := changes(self._comparable(found), wanted):
+            state = "a finished" if finished else "an unfinished"
+            raise BenchError(
+                f"{self.folder} contains {state} {self.kind.noun} with other settings ({changed}): "
+                f"choose another {self.elsewhere}, or replace it with --overwrite."
+            )
+
+    def _comparable(self, found: dict[str, Any]) -> dict[str, Any]:
+        """What was found, without the options that leave the result as it is."""
+        options = found.get("options")
+        if not self.not_compared or not isinstance(options, dict):
+            return found
+        resolved = options.get("resolved") or {}
+        kept = {key: value for key, value in resolved.items() if key not in self.not_compared}
+        return found | {"options": {"resolved": kept}}
+
+
+def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """`"options.steps 100 → 50, seed 0 → 1"`: where the plan `here` differs; empty: nowhere.
+
+    Keys of `there` that `here` does not have (counts, timing) are no part of the plan.
+    """
+    old, new = _flat({key: there.get(key) for key in here}), _flat(dict(here))
+    changed = [key for key in {**new, **old} if old.get(key) != new.get(key)]
+    return ", ".join(f"{key} {_short(old.get(key))} → {_short(new.get(key))}" for key in changed)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """`{"options": {"steps": 1}}` → `{"options.steps": 1}`; options as passed are left out."""
+    if not isinstance(value, dict):
+        return {prefix.removesuffix("."): value}
+    pairs = (_flat(inner, f"{prefix}{key}.") for key, inner in value.items() if key != "passed")
+    return {key: inner for pair in pairs for key, inner in pair.items()}
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:12]}…"
+
+
+def _is_visible(path: Path) -> bool:
+    return not path.name.startswith(".")

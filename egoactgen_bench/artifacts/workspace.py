@@ -1,0 +1,104 @@
+"""The folder that all commands share, and which of its splits and runs a command means."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.support.files import read_json
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths inside one workspace folder; nothing is created by asking for them."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> "Workspace":
+        """`$BENCH_WORKSPACE`, else `./workspace`."""
+        return cls(Path(os.environ.get("BENCH_WORKSPACE") or "workspace"))
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def cache(self) -> Path:
+        """Where anything may be kept that can be computed again."""
+        return self.root / "cache"
+
+    def dataset(self, name: str) -> Path:
+        """Where a data set that draws its own world keeps it."""
+        return self.root / "datasets" / name
+
+    @property
+    def splits(self) -> Path:
+        return self.root / "splits"
+
+    def split(self, name: str) -> Path:
+        return self.splits / name
+
+    def runs(self, split: str) -> Path:
+        return self.root / "runs" / split
+
+    def run(self, split: str, run: str) -> Path:
+        return self.runs(split) / run
+
+    def scores(self, split: str, protocol: str) -> Path:
+        return self.root / "scores" / split / protocol
+
+    def report(self, split: str) -> Path:
+        return self.root / "reports" / split
+
+    def study(self, name: str) -> Path:
+        return self.root / "studies" / name
+
+    def ablation(self, split: str, name: str) -> Path:
+        return self.root / "ablations" / split / name
+
+    def imagined(self, context: str, method: str) -> Path:
+        return self.root / "imagined" / context / method
+
+    def find_split(self, name: str | None, train: bool = False) -> Path:
+        """The folder of a finished split; by default the latest one to test on, or to `train`."""
+        if name is None:
+            return self._latest_split(train)
+        folder = self.split(name)
+        if not (folder / "split.json").is_file():
+            raise BenchError(
+                f"There is no finished split '{name}' in {self.splits}."
+                + did_you_mean(name, _finished(self.splits, "split.json"))
+            )
+        return folder
+
+    def find_run(self, split: str, run: str) -> Path:
+        """The folder of a finished run of a split."""
+        folder = self.run(split, run)
+        if not (folder / "run.json").is_file():
+            raise BenchError(
+                f"There is no finished run '{run}' of split '{split}' in {self.runs(split)}."
+                + did_you_mean(run, self.finished_runs(split))
+            )
+        return folder
+
+    def finished_runs(self, split: str) -> list[str]:
+        """Names of the finished runs of a split, sorted."""
+        return _finished(self.runs(split), "run.json")
+
+    def _latest_split(self, train: bool) -> Path:
+        manifests = [
+            self.splits / name / "split.json" for name in _finished(self.splits, "split.json")
+        ]
+        usable = [p for p in manifests if (read_json(p).get("subset") == "train") == train]
+        if not usable:
+            kind, option = ("training", " --subset train") if train else ("test", "")
+            raise BenchError(
+                f"There is no finished {kind} split in {self.splits}: "
+                f"make one with `bench prepare-splits{option}`."
+            )
+        return max(usable, key=lambda path: path.stat().st_mtime_ns).parent
+
+
+def _finished(folder: Path, manifest: str) -> list[str]:
+    return sorted(path.parent.name for path in folder.glob(f"*/{manifest}"))

@@ -1,0 +1,90 @@
+"""Captions kept on disk by the frame they describe: one JSON line each, one file per process.
+
+Lines are only ever appended, so a process that is killed leaves at most one line unfinished, which
+is not read. Of the captions on disk only their places are held in memory.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoactgen_bench.support.row_store import (
+    ABSENT,
+    BLOCK_BITS,
+    KeyIndex,
+    short_keys,
+)
+
+
+class CaptionStore:
+    """Captions of one captioner in one folder, by the sha256 of what the frame holds.
+
+    With `fresh`, what earlier processes left is not looked at.
+    """
+
+    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
+        self._folder = folder
+        self._index = KeyIndex()
+        self._files: list[Path] = []
+        self._read: dict[Path, int] = {}  # bytes of each file that are indexed
+        self._own = folder / f"{secrets.token_hex(6)}.jsonl"
+        self._old = set(folder.glob("*.jsonl")) if fresh else set()
+
+    def get(self, keys: Sequence[bytes], compute: Callable[[list[int]], list[str]]) -> list[str]:
+        """Captions for `keys`; `compute` gives those of the positions not yet known."""
+        self._refresh(self._old)
+        distinct = list(dict.fromkeys(keys))
+        known = self._index.find(short_keys(distinct)) != ABSENT
+        missing = [key for key, there in zip(distinct, known, strict=True) if not there]
+        if missing:
+            self._add(missing, compute([keys.index(key) for key in missing]))
+            self._refresh(self._old)
+        return self._look_up(short_keys(list(keys)))
+
+    def find(self, keys: NDArray[np.uint64]) -> list[str]:
+        """Captions by short key, whoever wrote them and when; empty where one is not known."""
+        self._refresh(frozenset())
+        return self._look_up(keys)
+
+    def _look_up(self, keys: NDArray[np.uint64]) -> list[str]:
+        return [
+            "" if place == ABSENT else self._line(place)["caption"]
+            for place in self._index.find(keys).tolist()
+        ]
+
+    def _add(self, keys: Sequence[bytes], captions: Sequence[str]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._own.open("a", encoding="utf-8") as stream:
+            for key, caption in zip(keys, captions, strict=True):
+                line = {"frame": key.hex(), "caption": caption}
+                stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def _line(self, place: int) -> dict[str, str]:
+        with self._files[place >> BLOCK_BITS].open("rb") as stream:
+            stream.seek(place & ((1 << BLOCK_BITS) - 1))
+            line: dict[str, str] = json.loads(stream.readline())
+        return line
+
+    def _refresh(self, without: Collection[Path]) -> None:
+        """Take in what was written since, here or by other processes."""
+        for path in sorted(set(self._folder.glob("*.jsonl")).difference(without)):
+            start = self._read.get(path, 0)
+            if path.stat().st_size <= start:
+                continue
+            if path not in self._read:
+                self._files.append(path)
+            keys, places = [], []
+            with path.open("rb") as stream:
+                stream.seek(start)
+                for line in stream:
+                    if not line.endswith(b"\n"):
+                        break
+                    keys.append(bytes.fromhex(json.loads(line)["frame"]))
+                    places.append(self._files.index(path) << BLOCK_BITS | start)
+                    start += len(line)
+            self._index.add(short_keys(keys), np.array(places, np.int64))
+            self._read[path] = start

@@ -1,0 +1,94 @@
+"""From a function of one options object to a command: its parameters are the options' fields.
+
+    class VerifyOptions(Options):
+        folder: Annotated[Path, Field(description="A split …"), Cli(positional=True)]
+
+    def verify(options: VerifyOptions) -> int: ...
+
+    add_command(app, "verify", verify)
+
+So an option is declared once, for the command line and for Python. Every command also has the
+options that stand before or after its name (`--workspace`, `--debug`).
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from pydantic.fields import FieldInfo
+
+from egoactgen_bench.api.options import Cli, Options, resolve
+from egoactgen_bench.cli.shared_options import DebugOption, WorkspaceOption
+
+Command = Callable[[Any], int | None]
+
+
+def add_command(app: typer.Typer, name: str, function: Command) -> None:
+    """Add `function`, which takes one options object, to the program as the command `name`."""
+    app.command(name)(expanded(function, name))
+
+
+def expanded(function: Command, name: str) -> Callable[..., int | None]:
+    """`function` with the fields of its options as parameters that Typer understands."""
+    options: type[Options] = next(iter(get_type_hints(function).values()))
+    fields = {key: field for key, field in options.model_fields.items() if not _cli(field).hidden}
+
+    def call(**values: Any) -> int | None:
+        given = {key: values[key] for key in fields if values[key] is not None}
+        return function(resolve(options, given, name))
+
+    parameters = [_parameter(key, field) for key, field in fields.items()]
+    parameters += [
+        _keyword("workspace", WorkspaceOption, None),
+        _keyword("debug", DebugOption, False),
+    ]
+    call.__name__ = function.__name__
+    call.__doc__ = function.__doc__
+    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return call
+
+
+def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
+    how = _cli(field)
+    shown: dict[str, Any] = {
+        "help": field.description,
+        "metavar": how.metavar,
+        "envvar": how.envvar,
+        "show_default": how.show_default,
+        **_bounds(field),
+    }
+    kind: Any = how.kind or field.annotation
+    if how.positional:
+        made: Any = typer.Argument(**shown)
+    else:
+        flags = how.flags or (f"--{key.replace('_', '-')}",)
+        made = typer.Option(*flags, **shown)
+    if field.is_required():
+        return _keyword(key, Annotated[kind, made], inspect.Parameter.empty)
+    default = field.get_default(call_default_factory=True)
+    if how.kind is not None or isinstance(default, dict | tuple):
+        default = ",".join(default) if default and how.kind is str else None
+        kind = kind | None
+    return _keyword(key, Annotated[kind, made], default)
+
+
+def _keyword(key: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        key, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
+def _cli(field: FieldInfo) -> Cli:
+    return next((each for each in reversed(field.metadata) if isinstance(each, Cli)), Cli())
+
+
+def _bounds(field: FieldInfo) -> dict[str, Any]:
+    """`min` and `max` as Typer has them."""
+    found = {}
+    for rule in field.metadata:
+        for name, bound in (("ge", "min"), ("le", "max")):
+            if getattr(rule, name, None) is not None:
+                found[bound] = getattr(rule, name)
+    return found

@@ -1,0 +1,81 @@
+"""`bench demo`."""
+
+import time
+from typing import Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import Device, Overwrite, Seed
+from egoactgen_bench.api.options import Cli, Options
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.shared_options import (
+    check_name,
+    current_workspace,
+    default_workers,
+    terminal_width,
+)
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+
+
+class DemoArguments(Options):
+    """The demonstration's choices."""
+
+    clips: Annotated[int, Field(ge=1, description="Clips to draw."), Cli(metavar="N")] = 32
+    seed: Seed = 0
+    steps: Annotated[
+        int | None,
+        Field(ge=1, description="Of each method (default: its own)."),
+        Cli(metavar="N"),
+    ] = None
+    workers: Annotated[
+        int | None,
+        Field(ge=1, description="Videos drawn at a time (default: CPUs, up to 16)."),
+        Cli(metavar="N"),
+    ] = None
+    device: Device = "auto"
+    name: Annotated[
+        str, Field(description="The split's name in the workspace."), Cli(metavar="SPLIT")
+    ] = "demo"
+    overwrite: Overwrite = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add_command(app, "demo", demo)
+
+
+def demo(asked: DemoArguments) -> int:
+    """See the whole loop, all methods, on the toy kitchen: table, report and study in minutes.
+
+    It needs no data, no download and no GPU; an interrupted call resumes. Its split, runs and
+    scores are those of any other: `bench report --split demo --ids A,B` works on them.
+    """
+    check_name(asked.name)
+    from egoactgen_bench.demo import Demo, steps
+    from egoactgen_bench.presentation.terminal_table import text
+
+    start = time.monotonic()
+    settled = Demo(
+        current_workspace(),
+        name=asked.name,
+        clips=asked.clips,
+        seed=asked.seed,
+        steps=asked.steps,
+        workers=asked.workers or default_workers(),
+        device=asked.device,
+        overwrite=asked.overwrite,
+    )
+    complete = True
+    ordered = steps(settled)
+    for number, (words, step) in enumerate(ordered, start=1):
+        typer.echo(f"[{number}/{len(ordered)}] {words} …", err=True)
+        result = step(settled)
+        complete = complete and result.complete
+        for notice in result.notices:
+            typer.echo(f"      {notice}", err=True)
+    typer.echo(f"Done in {time.monotonic() - start:.0f} s.\n", err=True)
+    typer.echo(text(settled.scores, terminal_width()))
+    typer.echo(f"Study in {settled.study}: open preview.html in a browser.")
+    typer.echo(f"Report in {settled.page}: open it in a browser.")
+    return EXIT_DONE if complete else EXIT_PARTIAL

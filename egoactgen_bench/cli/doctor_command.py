@@ -1,0 +1,93 @@
+"""`bench doctor`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import SplitName
+from egoactgen_bench.api.options import Cli
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.score_command import run_folder
+from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions
+
+if TYPE_CHECKING:
+    from egoactgen_bench.stages.doctor.diagnosis import Diagnosis
+
+
+class DoctorArguments(DiagnoseOptions):
+    """The number that is doubted, and how its variants are measured."""
+
+    run: Annotated[
+        str | None,
+        Field(description="A run's name or folder; without: this machine."),
+        Cli(metavar="[RUN]", positional=True),
+    ] = None
+    metric: Annotated[
+        str | None, Field(description="The metric whose number is doubted."), Cli(metavar="NAME")
+    ] = None
+    value: Annotated[
+        str | None, Field(description="The number, in the paper's unit."), Cli(metavar="NUMBER")
+    ] = None
+    split: SplitName = None
+    rows: Annotated[int, Field(ge=1, description="Rows of the table to print.")] = 15
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add_command(app, "doctor", doctor)
+
+
+def doctor(asked: DoctorArguments) -> int:
+    """Find the known variant of a metric that explains a number, or what this machine lacks."""
+    given = (asked.run, asked.metric, asked.value)
+    if given == (None, None, None):
+        return _check_machine(asked.weights)
+    if asked.run is None or asked.metric is None or asked.value is None:
+        raise BenchError(
+            "Name a run and a number: `bench doctor RUN --metric lpips --value 36.43`."
+        )
+    from egoactgen_bench.artifacts.runs import load_run
+    from egoactgen_bench.artifacts.splits import load_split
+    from egoactgen_bench.stages.doctor.diagnosis import diagnose
+
+    place = current_workspace()
+    split = load_split(place.find_split(asked.split))
+    run = load_run(run_folder(asked.run, split.name))
+    diagnosis = diagnose(
+        split, run, asked.metric, asked.value, asked, workspace=place.root, progress=True
+    )
+    return _report(diagnosis, asked.rows)
+
+
+def _check_machine(weights: Path | None) -> int:
+    from egoactgen_bench.stages.doctor.machine import check
+
+    place = current_workspace()
+    for finding in check(place.root, weights or place.models):
+        typer.echo(f"{'ok   ' if finding.fine else 'lacks'} {finding.topic}: {finding.text}")
+    return EXIT_DONE
+
+
+def _report(diagnosis: "Diagnosis", rows: int) -> int:
+    for failure in diagnosis.failures:
+        typer.echo(f"failed: {failure.sample_id}: {failure.code} ({failure.detail})", err=True)
+    for notice in diagnosis.notices:
+        typer.echo(f"note: {notice}", err=True)
+    table = diagnosis.table.head(rows)
+    width = table["variant"].str.len().max()
+    typer.echo(
+        table[["value", "distance", "n", "deviations", "variant"]].to_string(
+            index=False,
+            float_format=lambda number: f"{number:.4f}",
+            formatters={"variant": lambda text: f"  {text:<{width}}"},
+            justify="left",
+        )
+    )
+    if len(diagnosis.table) > rows:
+        typer.echo(f"… and {len(diagnosis.table) - rows} more (--rows)")
+    typer.echo(f"\n{diagnosis.sentence}")
+    return EXIT_PARTIAL if diagnosis.failures else EXIT_DONE

@@ -1,0 +1,53 @@
+"""`bench methods`, `metrics`, `datasets`, `trainers`: what is registered, one line each."""
+
+import inspect
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from typing import Annotated, Any
+
+import typer
+
+from egoactgen_bench.api import plugins
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    for kind in ("methods", "metrics", "datasets", "trainers"):
+        text = f"List the registered {kind}, one line each, or all about one of them."
+        app.command(kind, help=text)(_lister(kind))
+
+
+def _lister(kind: str) -> Callable[..., None]:
+    def show(name: Annotated[str | None, typer.Argument(metavar="NAME")] = None) -> None:
+        if name is not None:
+            _show_one(plugins.find(kind, name))
+            return
+        for known, point in plugins.registered(kind).items():
+            typer.echo(f"{known:<16} {_summary(point)}")
+
+    return show
+
+
+def _summary(point: EntryPoint) -> str:
+    try:
+        return (inspect.getdoc(point.load()) or "").partition("\n")[0]
+    except Exception as error:  # noqa: BLE001  one broken plug-in must not hide the others
+        return f"(cannot be loaded: {type(error).__name__}: {error})"
+
+
+def _show_one(plugin: Any) -> None:
+    from egoactgen_bench.api.options import describe
+
+    typer.echo(inspect.getdoc(plugin) or "")
+    options = getattr(plugin, "Options", None)
+    if options is None:
+        return
+    rows = describe(options)
+    typer.echo("\nOptions (-o key=value):" if rows else "\nIt has no options of its own.")
+    widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        typer.echo("  ".join(["", *cells, row[3]]).rstrip())
+    for name, values in getattr(plugin, "presets", {}).items():
+        settings = ", ".join(f"{key}={value}" for key, value in values.items())
+        typer.echo(f"\nPreset {name}: {settings or 'the defaults above'}")

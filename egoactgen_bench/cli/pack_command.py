@@ -1,0 +1,49 @@
+"""`bench pack`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import SplitName
+from egoactgen_bench.api.options import Cli, Options
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.shared_options import current_workspace
+
+
+class PackArguments(Options):
+    """Which runs are packed, and under whose name."""
+
+    run: Annotated[
+        list[str],
+        Field(description="Names of runs (default: all of the split)."),
+        Cli(metavar="[RUN]...", kind=list[str], positional=True),
+    ] = Field(default_factory=list)
+    split: SplitName = None
+    group: Annotated[
+        str, Field(description="Whose runs these are, for tables of several."), Cli(metavar="NAME")
+    ] = "anonymous"
+    out: Annotated[
+        Path | None,
+        Field(description="Default: packs/<split>-<group>.zip, workspace."),
+        Cli(metavar="FILE.zip"),
+    ] = None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add_command(app, "pack", pack)
+
+
+def pack(asked: PackArguments) -> None:
+    """Pack runs, their scores and all hashes into one verifiable archive to share."""
+    from egoactgen_bench.artifacts.splits import load_split
+    from egoactgen_bench.stages.pack import pack as pack_runs
+
+    place = current_workspace()
+    split = load_split(place.find_split(asked.split))
+    packed = pack_runs(place, split, asked.run, asked.group, asked.out)
+    typer.echo(f"{packed.path}: sha256 {packed.sha256}")
+    typer.echo(f"{packed.path.with_suffix('.csv')}: its rows for results/leaderboard/.")
+    typer.echo("Look at your data set's licence before you share generated frames.")

@@ -1,0 +1,228 @@
+"""`bench prepare-splits`."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import Overwrite
+from egoactgen_bench.api.options import Cli, Options, Pairs
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.shared_options import current_workspace, default_workers
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+
+if TYPE_CHECKING:
+    from egoactgen_bench.api.dataset import Dataset
+    from egoactgen_bench.stages.prepare.prepare_split import Prepared
+    from egoactgen_bench.stages.prepare.split_plan import Plan
+
+
+class PrepareArguments(Options):
+    """Which split is prepared, how, and where it goes."""
+
+    dataset: Annotated[
+        str,
+        Field(description="A name from `bench datasets`, or module:Class."),
+        Cli(positional=True),
+    ] = "toy-kitchen"
+    annotations: Annotated[
+        Path | None,
+        Field(description="The data set's annotation file or folder."),
+        Cli(metavar="PATH"),
+    ] = None
+    videos: Annotated[
+        Path | None,
+        Field(description="Folder of the videos or extracted frames."),
+        Cli(metavar="DIR"),
+    ] = None
+    subset: Annotated[
+        Literal["val", "train"], Field(description="Which part of the annotations.")
+    ] = "val"
+    limit: Annotated[
+        int | None, Field(ge=1, description="Only the first N clips."), Cli(metavar="N")
+    ] = None
+    times_only: Annotated[
+        bool,
+        Field(description="Ids and times without frames: needs no videos."),
+        Cli(("--times-only",)),
+    ] = False
+    list_videos: Annotated[
+        bool,
+        Field(description="Write the ids for the videos' downloader, and stop."),
+        Cli(("--list-videos",)),
+    ] = False
+    size: Annotated[
+        int, Field(ge=16, description="Height of the stored frames."), Cli(metavar="PIXELS")
+    ] = 256
+    workers: Annotated[
+        int | None,
+        Field(ge=1, description="Videos decoded at a time (default: CPUs, up to 16)."),
+        Cli(metavar="N"),
+    ] = None
+    options: Annotated[
+        Pairs, Field(description="The data set's own options; see `bench datasets NAME`.")
+    ] = Field(default_factory=dict)
+    name: Annotated[
+        str | None,
+        Field(description="The split's name (default: the data's)."),
+        Cli(metavar="SPLIT"),
+    ] = None
+    dry_run: Annotated[
+        bool,
+        Field(description="Show what would be kept, and what it would take."),
+        Cli(("--dry-run",)),
+    ] = False
+    overwrite: Overwrite = False
+    out: Annotated[
+        Path | None,
+        Field(description="Folder of the split (or file of the list)."),
+        Cli(metavar="DIR"),
+    ] = None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add_command(app, "prepare-splits", prepare_splits)
+
+
+def prepare_splits(asked: PrepareArguments) -> int:
+    """Prepare a split: annotated actions become pairs of frames, exact in time, with their hashes.
+
+    Run again, it resumes, and tries again what failed.
+    """
+    from egoactgen_bench.stages.prepare.split_plan import open_dataset, plan_split
+
+    source = open_dataset(
+        asked.dataset, asked.annotations, asked.videos, asked.subset, asked.options
+    )
+    workers = asked.workers or default_workers()
+    only_count = asked.list_videos or (asked.dry_run and asked.videos is None)
+    with_videos = not (asked.times_only or only_count)
+    with _world(source, asked.limit, workers, with_videos=with_videos):
+        plan = plan_split(
+            source,
+            name=asked.name,
+            size=asked.size,
+            limit=asked.limit,
+            times_only=asked.times_only,
+            locate=not only_count,
+        )
+    for notice in source.notices():
+        typer.echo(notice, err=True)
+    splits = current_workspace().splits
+    if asked.list_videos:
+        return _list_videos(plan, asked.out or splits / f"{plan.name}.videos.txt")
+    folder = asked.out or splits / plan.name
+    if asked.dry_run:
+        return _dry_run(plan, folder, workers)
+    return _prepare(plan, folder, workers, asked.overwrite)
+
+
+@contextmanager
+def _world(source: "Dataset", limit: int | None, workers: int, with_videos: bool) -> Iterator[None]:
+    """For a data set that draws its own world: the world, kept in the workspace if it is filmed."""
+    if not source.draws:
+        yield
+    elif with_videos:
+        typer.echo(f"Drawing the world of {source.split_name} …", err=True)
+        folder = current_workspace().dataset(source.split_name)
+        source.materialise(folder, limit, workers, with_videos=True, progress=True)
+        yield
+    else:
+        with TemporaryDirectory() as scratch:
+            source.materialise(Path(scratch), limit, workers, with_videos=False)
+            yield
+
+
+def _list_videos(plan: "Plan", path: Path) -> int:
+    from egoactgen_bench.support.files import write_text
+
+    ids, seconds, unknown = plan.video_list()
+    write_text(path, "".join(f"{video}\n" for video in ids))
+    length = f"{seconds / 3600:.1f} hours" if seconds else "of unknown length"
+    without = f" ({unknown:,} more of unknown length)" if unknown and seconds else ""
+    typer.echo(f"{_count(len(ids), 'video')}, {length}{without}: {path}")
+    return EXIT_DONE
+
+
+def _dry_run(plan: "Plan", folder: Path, workers: int) -> int:
+    kept = len(plan.clips) - plan.unlocated.total()
+    typer.echo(f"{plan.name}: {_count(kept, 'sample')} would be kept")
+    _echo_reasons(_reasons(plan))
+    if not plan.places and not plan.recipe["times_only"]:
+        typer.echo("  no --videos: which of them are there was not looked at")
+    disk, seconds = plan.expected_cost(workers)
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    typer.echo(f"  disk: about {_bytes(disk)} of {_bytes(free)} free")
+    typer.echo(
+        f"  time: about {_duration(seconds)} with {_count(workers, 'worker')} on 1080p videos"
+    )
+    typer.echo(f"  folder: {folder} (nothing was written)")
+    return EXIT_DONE
+
+
+def _prepare(plan: "Plan", folder: Path, workers: int, overwrite: bool) -> int:
+    from tqdm import tqdm
+
+    from egoactgen_bench.stages.prepare.prepare_split import prepare
+
+    with tqdm(total=len(plan.clips), unit="sample", disable=None, leave=False) as bar:
+        done = prepare(plan, folder, workers=workers, overwrite=overwrite, on_sample=bar.update)
+    _summarise(done)
+    return EXIT_PARTIAL if done.failures else EXIT_DONE
+
+
+def _summarise(done: "Prepared") -> None:
+    counts = done.split.manifest.counts
+    state = ": already complete" if done.already_complete else ""
+    typer.echo(f"{done.split.name}{state}")
+    typer.echo(f"  {counts.kept:>7,} kept")
+    _echo_reasons(counts.by_reason)
+    if done.resumed:
+        typer.echo(f"  {done.resumed:,} of them were there from an earlier call")
+    if done.read.files:
+        typer.echo(f"  {_bytes(done.read.bytes)} read from {_count(done.read.files, 'file')}")
+    typer.echo(f"  folder: {done.split.folder}")
+    if done.failures:
+        reasons = ", ".join(f"{code} {n:,}" for code, n in done.failures.most_common())
+        typer.echo(
+            f"bench: {_count(done.failures.total(), 'sample')} without frames ({reasons}): "
+            f"{done.split.folder / 'rejected.csv'} names them.",
+            err=True,
+        )
+
+
+def _reasons(plan: "Plan") -> dict[str, int]:
+    counts = plan.unlocated
+    counts.update(rejection.reason for rejection in plan.rejections)
+    return dict(sorted(counts.items()))
+
+
+def _echo_reasons(by_reason: dict[str, int]) -> None:
+    for reason, count in by_reason.items():
+        typer.echo(f"  {count:>7,} rejected: {reason}")
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

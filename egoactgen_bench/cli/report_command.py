@@ -1,0 +1,65 @@
+"""`bench report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import Out, SoleDescriptionsName, SplitName
+from egoactgen_bench.api.options import Cli, Options, Words
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_bench.errors import BenchError
+
+
+class ReportArguments(Options):
+    """What a report shows, and where it goes."""
+
+    archive: Annotated[
+        list[Path],
+        Field(
+            description="Archives of `bench pack`, to lay side by side "
+            "(default: the workspace's scores)."
+        ),
+        Cli(metavar="[ARCHIVE.zip]...", kind=list[Path], positional=True),
+    ] = Field(default_factory=list)
+    split: SplitName = None
+    ids: Annotated[
+        Words,
+        Field(description="Samples for a figure like the paper's Figure 5."),
+        Cli(metavar="A,B,C", kind=str),
+    ] = ()
+    descriptions: SoleDescriptionsName = None
+    out: Out = None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add_command(app, "report", report)
+
+
+def report(asked: ReportArguments) -> None:
+    """Write one page of everything scored: table, figures, gallery, run cards, people's votes."""
+    from egoactgen_bench.artifacts.splits import load_split
+    from egoactgen_bench.stages.report import write_report
+
+    place = current_workspace()
+    if asked.archive:
+        if asked.split or asked.descriptions:
+            raise BenchError("Archives name their split: --split and --descriptions do not apply.")
+        made = write_report.report_submissions(
+            asked.archive, place.root, asked.out, ids=asked.ids, progress=True
+        )
+    else:
+        made = write_report.report(
+            load_split(place.find_split(asked.split)),
+            place.root,
+            asked.out,
+            ids=asked.ids,
+            descriptions=asked.descriptions,
+            progress=True,
+        )
+    for notice in made.notices:
+        typer.echo(notice)
+    typer.echo(f"Report in {made.page}: open it in a browser.")

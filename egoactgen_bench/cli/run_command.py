@@ -1,0 +1,97 @@
+"""`bench run`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import DryRun, Out, Overwrite, SplitName
+from egoactgen_bench.api.options import Cli
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.shared_options import check_name, current_workspace
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.stages.run.run_options import RunOptions
+
+if TYPE_CHECKING:
+    from egoactgen_bench.artifacts.runs import Run
+    from egoactgen_bench.stages.run.run_method import Job
+
+
+class RunArguments(RunOptions):
+    """The choices of a run, and where it is read from and written to."""
+
+    method: Annotated[
+        str,
+        Field(
+            description="A name of `bench methods`, images:DIR, diffusers:PATH, or module:Class."
+        ),
+        Cli(metavar="NAME"),
+    ]
+    split: SplitName = None
+    name: Annotated[
+        str | None,
+        Field(description="The run's name (default: the method's); under torchrun write --name."),
+        Cli(("--name", "--run"), "NAME"),
+    ] = None
+    out: Out = None
+    overwrite: Overwrite = False
+    dry_run: DryRun = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add_command(app, "run", run)
+
+
+def run(asked: RunArguments) -> int:
+    """Make a method's images for a split; an interrupted run resumes."""
+    from egoactgen_bench.artifacts.runs import default_name
+    from egoactgen_bench.artifacts.splits import load_split
+    from egoactgen_bench.stages.run.run_method import execute, prepare
+
+    check_name(asked.name)
+    place = current_workspace()
+    split = load_split(place.find_split(asked.split))
+    folder = asked.out or place.run(split.name, asked.name or default_name(asked.method))
+    job = prepare(asked.method, split, folder, asked, models=place.models, cache=place.cache)
+    if asked.dry_run:
+        return _estimate(job, place.root / "runs")
+    complete = job.journal.finished and not asked.overwrite
+    done = execute(job, asked.overwrite, progress=True)
+    if job.share.rank != 0:  # only rank 0 reports, and its status is the launcher's
+        return EXIT_DONE
+    if complete:
+        typer.echo("This run is already complete; --overwrite would start it over.")
+    return _report(job, done)
+
+
+def _estimate(job: "Job", runs: Path) -> int:
+    from egoactgen_bench.stages.run.run_method import estimate
+
+    if job.share.rank == 0:
+        typer.echo(estimate(job, runs))
+        typer.echo("Nothing was done (--dry-run).")
+    return EXIT_DONE
+
+
+def _report(job: "Job", done: "Run") -> int:
+    for row in done.failed.to_dict("records"):
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        typer.echo(f"failed: {row['sample_id']}: {row['status']}{detail}")
+    for notice in job.method.notices():
+        typer.echo(notice)
+    made = len(done.finished)
+    if done.complete:
+        timing = done.manifest.timing
+        speed = (timing and timing.images_per_second) or 0
+        total = len(done.samples)
+        typer.echo(
+            f"{done.method}: {made} of {total} images in {done.folder} ({speed:.3g} per second)"
+        )
+    else:
+        typer.echo(
+            f"{done.method}: shard {job.share.index + 1}/{job.share.count} is done, {made} images; "
+            f"the last shard to finish completes {done.folder}"
+        )
+    return EXIT_PARTIAL if len(done.failed) else EXIT_DONE

@@ -1,0 +1,97 @@
+"""`bench score`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import DryRun, Out, SplitName
+from egoactgen_bench.api.options import Cli
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.shared_options import current_workspace, terminal_width
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.stages.score.score_options import ScoreOptions
+
+if TYPE_CHECKING:
+    from egoactgen_bench.artifacts.scores import Scores
+    from egoactgen_bench.stages.score.score_runs import Job
+
+
+class ScoreArguments(ScoreOptions):
+    """The choices of a scoring, and where it is read from and written to."""
+
+    run: Annotated[
+        list[str],
+        Field(description="Names or folders of runs (default: all of the split)."),
+        Cli(metavar="[RUN]...", kind=list[str], positional=True),
+    ] = Field(default_factory=list)
+    split: SplitName = None
+    out: Out = None
+    dry_run: DryRun = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add_command(app, "score", score)
+
+
+def score(asked: ScoreArguments) -> int:
+    """Score runs against the split's target frames; an interrupted call resumes."""
+    from egoactgen_bench.artifacts.runs import load_run
+    from egoactgen_bench.artifacts.splits import load_split
+    from egoactgen_bench.stages.score.score_runs import (
+        estimate,
+        execute,
+        nothing_to_measure,
+        prepare,
+    )
+
+    place = current_workspace()
+    split = load_split(place.find_split(asked.split))
+    names = asked.run or place.finished_runs(split.name)
+    runs = [load_run(run_folder(name, split.name)) for name in names]
+    folder = asked.out or place.scores(split.name, asked.protocol)
+    job = prepare(split, runs, folder, asked, workspace=place.root)
+    if asked.dry_run:
+        typer.echo(estimate(job))
+        typer.echo("Nothing was done (--dry-run).")
+        return EXIT_DONE
+    if nothing := nothing_to_measure(job):
+        return _report_nothing(job, nothing)
+    scores = execute(job, progress=True)
+    return EXIT_DONE if scores is None else _report(scores)
+
+
+def run_folder(name: str, split: str) -> Path:
+    """A run by its name in the workspace, or by its folder."""
+    folder = Path(name)
+    if folder.is_absolute() or len(folder.parts) > 1:
+        return folder
+    return current_workspace().find_run(split, name)
+
+
+def _report_nothing(job: "Job", nothing: str) -> int:
+    """Say why no metric can be computed."""
+    for sentence in job.selection.failed.values():
+        typer.echo(f"failed: {sentence}", err=True)
+    typer.echo(nothing, err=True)
+    return EXIT_PARTIAL
+
+
+def _report(scores: "Scores") -> int:
+    """Print the table, what failed and what was left out."""
+    from egoactgen_bench.measurement.protocols import left_out
+    from egoactgen_bench.presentation.terminal_table import text
+
+    failed = scores.errors.groupby(["run", "sample_id", "code", "detail"], sort=False)["metric"]
+    for (run, sample_id, code, detail), metrics in failed:
+        where = f"{run}: {sample_id}" if sample_id else run
+        typer.echo(f"failed: {where}: {code} ({detail}) [{', '.join(metrics)}]", err=True)
+    for sentence in scores.manifest.failed_metrics.values():
+        typer.echo(f"failed: {sentence}", err=True)
+    if notice := left_out(scores.manifest.skipped_metrics):
+        typer.echo(notice, err=True)
+    typer.echo(text(scores, terminal_width()))
+    typer.echo(f"Scores in {scores.folder}: table.md has the table with each metric's signature.")
+    return EXIT_DONE if scores.complete else EXIT_PARTIAL

@@ -1,0 +1,81 @@
+"""The options that may stand before or after every command's name, and what they amount to."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.safe_names import is_safe_id
+
+
+@dataclass
+class Shared:
+    """Options that may stand before or after the command's name."""
+
+    workspace: Path | None = None
+    debug: bool = False
+
+
+shared = Shared()  # of this call; `main` resets it
+
+
+def _workspace(value: Path | None) -> Path:
+    """What is given here, else what stood before the command, else the default."""
+    shared.workspace = value or shared.workspace or Workspace.default().root
+    return shared.workspace
+
+
+def _debug(value: bool) -> bool:
+    shared.debug = shared.debug or value
+    return shared.debug
+
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        metavar="DIR",
+        help="Folder that all commands share (default: $BENCH_WORKSPACE, else ./workspace).",
+        callback=_workspace,
+        rich_help_panel="Shared options",
+    ),
+]
+DebugOption = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        help="Show the traceback of an error.",
+        callback=_debug,
+        rich_help_panel="Shared options",
+    ),
+]
+
+
+def current_workspace() -> Workspace:
+    """The workspace that the options name."""
+    return Workspace(shared.workspace or Workspace.default().root)
+
+
+def check_name(name: str | None) -> None:
+    """Refuse a --name that cannot be a file's."""
+    if name is not None and not is_safe_id(name):
+        raise BenchError(
+            f"--name '{name}' is not a safe file name: use letters, digits, '.', '_', '-'."
+        )
+
+
+def terminal_width() -> int:
+    """Letters in a line of the terminal, or of what stands for one."""
+    return shutil.get_terminal_size((120, 24)).columns
+
+
+def default_workers() -> int:
+    """As many as the processors that this process may use (in a container, few), up to 16."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return min(len(affinity(0)) if affinity else os.cpu_count() or 1, 16)

@@ -1,0 +1,101 @@
+"""`bench export-amt` and `bench import-amt`: study batches for people, and their answers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import Out, SplitName
+from egoactgen_bench.api.options import Cli, Options
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_bench.stages.study.study_options import StudyOptions
+
+
+class ExportArguments(StudyOptions):
+    """How a study is made, of what, and where it goes."""
+
+    runs: Annotated[
+        list[str],
+        Field(description="Runs to compare (default: all finished ones)."),
+        Cli(metavar="[RUN]...", kind=list[str], positional=True),
+    ] = Field(default_factory=list)
+    split: SplitName = None
+    descriptions: Annotated[
+        list[str],
+        Field(description="Description set, once for each arm (default: all of the split)."),
+        Cli(kind=list[str]),
+    ] = Field(default_factory=list)
+    pay: Annotated[float, Field(ge=0.01, description="Dollars for one answer.")] = 0.05
+    seconds_per_task: Annotated[
+        float, Field(ge=1, description="Time that one answer takes, for the hourly wage.")
+    ] = 20.0
+    name: Annotated[
+        str | None, Field(description="Name (default: <split>-<study>)."), Cli(metavar="STUDY")
+    ] = None
+    out: Out = None
+    overwrite: Annotated[
+        bool, Field(description="Replace another study of that name."), Cli(("--overwrite",))
+    ] = False
+
+
+class ImportArguments(Options):
+    """Results files, and the study that they belong to."""
+
+    results: Annotated[
+        list[Path],
+        Field(description="Results files of one study."),
+        Cli(metavar="RESULTS.csv...", positional=True),
+    ]
+    study: Annotated[
+        str | None,
+        Field(description="The study's folder or name (default: the latest)."),
+        Cli(metavar="DIR"),
+    ] = None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    add_command(app, "export-amt", export_amt)
+    add_command(app, "import-amt", import_amt)
+
+
+def export_amt(asked: ExportArguments) -> None:
+    """Write a study batch: pages and tables for Mechanical Turk, and a preview for any browser."""
+    from egoactgen_bench.stages.study.export_study import export
+    from egoactgen_bench.stages.study.study_cost import Cost
+
+    folder, plan = export(
+        current_workspace(),
+        asked.split,
+        asked,
+        asked.runs,
+        asked.descriptions,
+        asked.name,
+        asked.out,
+        asked.overwrite,
+    )
+    typer.echo(f"{asked.study} over {', '.join(plan.candidates)}.")
+    for notice in plan.notices():
+        typer.echo(f"note: {notice}")
+    cost = Cost(len(plan.tasks), asked.raters, asked.pay, asked.seconds_per_task)
+    for sentence in cost.sentences():
+        typer.echo(sentence)
+    typer.echo(
+        f"{folder}: open preview.html in a browser; keep study.json and key.csv to yourself."
+    )
+
+
+def import_amt(asked: ImportArguments) -> None:
+    """Read raters' answers: win rates with intervals, agreement, tests and a figure."""
+    from egoactgen_bench.artifacts.studies import find_study
+    from egoactgen_bench.stages.study.import_answers import import_results
+
+    folder = find_study(current_workspace(), asked.study)
+    imported = import_results(asked.results, folder)
+    for sentence in imported.sentences():
+        typer.echo(sentence)
+    typer.echo(
+        f"{folder}: win_rates.csv, win_rates.png, comparisons.csv, ratings.csv, agreement.json."
+    )

@@ -1,0 +1,86 @@
+"""`bench train`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import Out, Overwrite, TrainSplitName
+from egoactgen_bench.api.options import Cli
+from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.shared_options import check_name, current_workspace
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.stages.train.train_options import TrainOptions
+
+if TYPE_CHECKING:
+    from egoactgen_bench.artifacts.manifests import TrainManifest
+    from egoactgen_bench.stages.train.train_weights import Job
+
+
+class TrainArguments(TrainOptions):
+    """The choices of a training, and where it is read from and written to."""
+
+    method: Annotated[
+        str,
+        Field(description="A name of `bench trainers`, or module:Class."),
+        Cli(metavar="METHOD", positional=True),
+    ]
+    split: TrainSplitName = None
+    name: Annotated[
+        str | None,
+        Field(description="Of the weights (default: METHOD-SPLIT)."),
+        Cli(metavar="NAME"),
+    ] = None
+    out: Out = None
+    overwrite: Overwrite = False
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    add_command(app, "train", train)
+
+
+def train(asked: TrainArguments) -> int:
+    """Train a method on a split's frames; an interrupted training resumes."""
+    from egoactgen_bench.artifacts.runs import default_name
+    from egoactgen_bench.artifacts.splits import load_split
+    from egoactgen_bench.stages.train.train_weights import execute, prepare
+
+    check_name(asked.name)
+    place = current_workspace()
+    split = load_split(place.find_split(asked.split, train=True))
+    name = asked.name or f"{default_name(asked.method)}-{split.name}"
+    job = prepare(
+        asked.method,
+        split,
+        asked.out or place.models / name,
+        asked,
+        models=place.models,
+        cache=place.cache,
+        progress=True,
+    )
+    complete = job.finished and not asked.overwrite
+    manifest = execute(job, asked.overwrite, _tell if job.rank == 0 else lambda sentence: None)
+    if job.rank != 0:  # only rank 0 reports, and its status is the launcher's
+        return EXIT_DONE
+    if complete:
+        typer.echo("This training is already complete; --overwrite would start it over.")
+    return _report(job, manifest)
+
+
+def _tell(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+def _report(job: "Job", manifest: "TrainManifest") -> int:
+    for sample_id, code in manifest.left_out.items():
+        typer.echo(f"left out: {sample_id}: {code}", err=True)
+    if manifest.subset != "train":
+        typer.echo(
+            f"note: '{manifest.split}' is not a training split: "
+            "scores on its samples will not show what these weights can do.",
+            err=True,
+        )
+    typer.echo(f"{manifest.trainer}: {manifest.summary}")
+    typer.echo(f"Weights in {job.folder}")
+    return EXIT_PARTIAL if manifest.left_out else EXIT_DONE

@@ -1,0 +1,1 @@
+"""Latent diffusion: what LEGO and the baselines share."""

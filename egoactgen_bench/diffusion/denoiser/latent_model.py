@@ -1,0 +1,128 @@
+"""A weights folder: UNet, VAE, CLIP text encoder and tokenizer, as diffusers lays them out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from egoactgen_bench.diffusion.denoiser.prediction import Prediction, read_prediction
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.images import resize
+
+PARTS = ("unet", "vae", "text_encoder", "tokenizer")
+MANIFESTS = ("conversion.json", "train.json", "untrained.json", "model_index.json")
+
+
+@dataclass(frozen=True)
+class LatentModel:
+    """The loaded networks; text encoder and VAE in float32, since each runs once an image."""
+
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    device: str
+    prediction: Prediction = "epsilon"  # what the UNet says
+
+    @property
+    def size(self) -> int:
+        """The side in pixels of the square frames that the UNet was made for."""
+        return int(self.unet.config.sample_size * self.factor)
+
+    @property
+    def factor(self) -> int:
+        """Pixels per latent cell along a side."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def pixels(self, frames: Sequence[Image.Image]) -> Tensor:
+        """(B, 3, H, W) float32 in [-1, 1]: each whole frame squashed to the UNet's square."""
+        squashed = [np.array(resize(frame, (self.size, self.size))) for frame in frames]
+        return torch.from_numpy(np.stack(squashed)).permute(0, 3, 1, 2) / 127.5 - 1
+
+    def tokens(self, prompts: Sequence[str]) -> Tensor:
+        """(B, 77) int64: each prompt's tokens, cut or padded."""
+        tokens: Tensor = self.tokenizer(
+            list(prompts),
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        ).input_ids
+        return tokens
+
+    def embed(self, prompts: Sequence[str]) -> Tensor:
+        """ψ: (B, 77, width) last hidden states; padding takes part, as in Stable Diffusion."""
+        embedded: Tensor = self.text_encoder(self.tokens(prompts).to(self.device)).last_hidden_state
+        return embedded
+
+    def encode(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) in [-1, 1] → (B, 4, H/8, W/8): the posterior's mode, not scaled."""
+        latents: Tensor = self.vae.encode(images.to(self.device)).latent_dist.mode()
+        return latents
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Denoised latents → (B, 3, H, W), about [-1, 1]."""
+        images: Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample
+        return images
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is not a finished one of weights, naming what it lacks."""
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing or not any((folder / name).is_file() for name in MANIFESTS):
+        what = ", ".join(f"{part}/" for part in missing) or "a manifest: it is not finished"
+        raise BenchError(
+            f"{folder} is no weights folder, it lacks {what}. "
+            "Make one with `bench models convert CKPT --out DIR`."
+        )
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The files of a weights folder that shape the images, sorted."""
+    parts = (*PARTS, "conditioner", "scheduler")
+    return sorted(file for part in parts for file in (folder / part).glob("*") if file.is_file())
+
+
+def quiet() -> None:
+    """Keep transformers from drawing a progress bar for each network it reads or writes."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
+def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = False) -> LatentModel:
+    """Load a weights folder strictly; the UNet computes in `dtype`."""
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    check_folder(folder)
+    quiet()
+    unet = load_network(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
+    if channels_last:
+        unet = unet.to(memory_format=torch.channels_last)
+    vae = load_network(AutoencoderKL, folder / "vae", torch_dtype=torch.float32)
+    text_encoder = load_network(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    unet, vae, text_encoder = (network.to(device) for network in (unet, vae, text_encoder))
+    return LatentModel(unet, vae, text_encoder, tokenizer, device, read_prediction(folder))
+
+
+def load_network(kind: Any, folder: Path, **options: Any) -> Any:
+    """Load one network; a tensor too few or too many is a `BenchError`."""
+    try:
+        network, info = kind.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        sentence = str(error).strip().splitlines()[0][:200]
+        raise BenchError(f"{folder} cannot be loaded ({sentence}).") from error
+    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if info.get(what):
+            first = sorted(map(str, info[what]))[0]
+            raise BenchError(f"{folder}: {what.replace('_', ' ')}: {first} ({len(info[what])}).")
+    return network.eval().requires_grad_(False)

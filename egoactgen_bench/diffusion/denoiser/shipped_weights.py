@@ -1,0 +1,42 @@
+"""The toy kitchen's weights, which come with the packages: the default of each method."""
+
+import shutil
+from pathlib import Path
+
+from egoactgen_bench.artifacts.manifests import TRAIN
+from egoactgen_bench.support.files import read_json, replacing_folder
+from egoactgen_bench.toy import DENOISER_WEIGHTS, NAME
+
+
+def find(name: str | None, own: Path | None, models: Path) -> Path | None:
+    """The shipped weights where `name` means them: nothing at hand has their name."""
+    if name != NAME or own is None or Path(NAME).exists() or (models / NAME).exists():
+        return None
+    return unpack(own, models)
+
+
+def unpack(own: Path, models: Path) -> Path:
+    """The weights folder `models`/toy-…, made of a method's `own` part and what all share."""
+    out = models / f"{NAME}-{own.name}"
+    if _same(out / TRAIN, own / TRAIN):
+        return out
+    try:
+        with replacing_folder(out) as new:
+            shutil.copytree(DENOISER_WEIGHTS, new, dirs_exist_ok=True)
+            shutil.copytree(own, new, dirs_exist_ok=True)
+    except OSError:
+        if not _same(out / TRAIN, own / TRAIN):  # else another process was faster
+            raise
+    return out
+
+
+def notices(weights: Path) -> list[str]:
+    """What the user of a weights folder must know."""
+    path = weights / TRAIN
+    if not (path.is_file() and read_json(path).get("split", "").startswith("toy-kitchen")):
+        return []
+    return [f"The weights '{weights.name}' are small and were trained only on the toy kitchen."]
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and one.read_bytes() == other.read_bytes()

@@ -1,0 +1,189 @@
+"""The toy's autoencoder: Stable Diffusion's AutoencoderKL, small, trained from nothing."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from egoactgen_bench.api.trainer import Trainer
+from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
+from egoactgen_bench.diffusion.finetuning.frame_latents import Frame, frames_of
+from egoactgen_bench.diffusion.finetuning.sample_draws import Visit
+from egoactgen_bench.diffusion.finetuning.training_loop import Batch, Fitting, Lesson
+from egoactgen_bench.diffusion.finetuning.training_options import FittingOptions
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.support import provenance
+from egoactgen_bench.support.images import read_rgb, resize
+from egoactgen_bench.support.seeds import derive_seed, seeded
+
+# One latent cell for 8 × 8 pixels. The best linear code of 16 channels keeps the kitchen's frames
+# of 64 × 64 to 25.6 dB, one of 32 to 28.9 dB; with 4 nothing can be recognised.
+LEVELS = (16, 32, 64, 64)
+CHANNELS = 32
+VAE = {
+    "latent_channels": CHANNELS,
+    "block_out_channels": LEVELS,
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+}
+MEASURED = 256  # frames that tell the latents' spread
+
+
+class AutoencoderOptions(FittingOptions):
+    """How the autoencoder is trained."""
+
+    kl_weight: float = Field(1e-8, ge=0, description="of the posterior's divergence from N(0, 1)")
+    error: Literal["absolute", "squared"] = Field(
+        "absolute", description="of a pixel; squared: what is small and rare is blurred, not lost"
+    )
+    init: str | None = Field(
+        None, description="weights whose vae/ to go on from, by path or name; default: from scratch"
+    )
+    keep_encoder: bool = Field(
+        False, description="train the decoder alone: what stands on the latents stays right"
+    )
+
+
+class Reconstruction(Lesson):
+    """E |x − D(z)| + λ KL(q(z|x), N(0, 1)), z drawn from the posterior q of the frame x.
+
+    As the first stage of latent diffusion (arXiv 2112.10752, appendix G), without its perceptual
+    and adversarial losses; or with E (x − D(z))² in the first place.
+    """
+
+    def __init__(
+        self, vae: Any, frames: Sequence[Frame], options: AutoencoderOptions, seed: int
+    ) -> None:
+        super().__init__()
+        self.vae, self.options, self.seed = vae.train(), options, seed
+        if options.keep_encoder:
+            vae.encoder.requires_grad_(False)
+            vae.quant_conv.requires_grad_(False)
+        self.frames, self.images = _read(frames, options.size)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def batch(self, asked: Sequence[Visit]) -> Batch:
+        images, spreads = zip(*map(self._visit, asked), strict=True)
+        shown = torch.stack(images) / 127.5 - 1
+        return {"image": shown, "spread": torch.stack(spreads)}
+
+    def _visit(self, visit: Visit) -> tuple[Tensor, Tensor]:
+        frame = self.frames[visit.sample]
+        draw = visit.generator(self.seed, frame.sha256)
+        mirrored = float(torch.rand((), generator=draw)) < self.options.flip
+        side = self.options.size // 2 ** (len(self.vae.config.block_out_channels) - 1)
+        spread = torch.randn(self.vae.config.latent_channels, side, side, generator=draw)
+        image = self.images[visit.sample]
+        return image.flip(2) if mirrored else image, spread
+
+    def forward(self, batch: Batch) -> Tensor:
+        posterior = self.vae.encode(batch["image"]).latent_dist
+        decoded = self.vae.decode(posterior.mean + posterior.std * batch["spread"]).sample
+        error = F.l1_loss if self.options.error == "absolute" else F.mse_loss
+        loss = error(decoded.float(), batch["image"])
+        return loss + self.options.kl_weight * posterior.kl().mean()
+
+
+class AutoencoderTrainer(Trainer[AutoencoderOptions]):
+    """The toy's autoencoder (AutoencoderKL), which the other toy networks stand on."""
+
+    Options = AutoencoderOptions
+    presets: ClassVar[Any] = {
+        "toy": {
+            "iterations": 6000,
+            "batch_size": 4,
+            "learning_rate": 2e-3,
+            "schedule": "cosine",
+            "warmup": 50,
+            "max_gradient_norm": 1.0,
+            "weight_decay": 0.0,
+            "ema_decay": 0.99,
+            "flip": 0.5,
+            "size": 64,
+        }
+    }
+    mechanics = frozenset({"micro_batch", "checkpoint_every"})
+    packages = ("torch", "accelerate", "diffusers", "safetensors")
+
+    def train(self) -> dict[str, Any]:
+        state = PartialState(cpu=self.task.device == "cpu")
+        frames = [f for role in ("input", "target") for f in frames_of(self.task.split, role)]
+        lesson = Reconstruction(self._start(), frames, self.options, self.task.seed)
+        curve = Fitting(lesson, self.options, self.task).run()
+        if state.is_main_process:
+            vae = lesson.vae.eval()
+            if not self.options.keep_encoder:
+                standardise(vae, lesson.images)
+            vae.save_pretrained(self.task.folder / "vae")
+            curve.write(self.task.folder)
+            training_checkpoints.clear(self.task.folder)
+        summary = f"{len(curve)} steps on {len(lesson)} frames, loss {curve.recent():.4f}"
+        return {"counts": {"frames": len(lesson)}, "summary": summary} | curve.summary()
+
+    def sources(self) -> dict[str, str]:
+        return {"init": provenance.content_digest(self._init)} if self._init else {}
+
+    @property
+    def _init(self) -> Path | None:
+        chosen = self.options.init
+        return starting_networks.find(chosen, self.task.models) / "vae" if chosen else None
+
+    def _start(self) -> Any:
+        from diffusers import AutoencoderKL
+
+        if self._init:
+            return starting_networks.load_vae(self._init).requires_grad_(True)
+        with seeded(derive_seed(self.task.seed, "networks")):
+            return AutoencoderKL(**VAE, sample_size=self.options.size)
+
+
+@torch.no_grad()
+def standardise(vae: Any, images: Tensor) -> None:
+    """Give each latent channel mean 0 and variance 1 over `images`, as diffusion wants them.
+
+    The layers on both sides of the latents take it up, so that pictures stay what they were and
+    latents need no scale: the input frame's are not scaled (InstructPix2Pix).
+    """
+    chosen = images[:: -(-len(images) // MEASURED)]
+    parts = (chosen / 127.5 - 1).split(16)
+    found = torch.cat([vae.encode(part.to(vae.device)).latent_dist.mean for part in parts])
+    mean, deviation = found.mean((0, 2, 3)), found.std((0, 2, 3))
+    means, spreads = slice(len(mean)), slice(len(mean), None)
+    before, after = vae.quant_conv, vae.post_quant_conv
+    before.weight[means] /= deviation[:, None, None, None]
+    before.bias[means] = (before.bias[means] - mean) / deviation
+    before.bias[spreads] -= 2 * deviation.log()
+    after.bias += after.weight[:, :, 0, 0] @ mean
+    after.weight *= deviation[None, :, None, None]
+    vae.register_to_config(scaling_factor=1.0)
+
+
+def _read(frames: Sequence[Frame], size: int) -> tuple[list[Frame], Tensor]:
+    """The frames that can be read, and their pixels: (N, 3, size, size) uint8, 0 to 255.
+
+    All are held: 12 KB a frame of 64 × 64 do no harm, and reading costs as much as learning.
+    """
+    with ThreadPoolExecutor() as threads:
+        found = list(threads.map(partial(_pixels, size=size), frames))
+    kept = [(frame, image) for frame, image in zip(frames, found, strict=True) if image is not None]
+    return [frame for frame, _ in kept], torch.stack([image for _, image in kept])
+
+
+def _pixels(frame: Frame, size: int) -> Tensor | None:
+    try:
+        squashed = resize(read_rgb(frame.path), (size, size))
+    except SampleError:
+        return None
+    return torch.from_numpy(np.array(squashed)).permute(2, 0, 1)

@@ -1,0 +1,108 @@
+"""What the denoisers learn: the noise in a latent, told a text, and shown the input frame."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from egoactgen_bench.diffusion.denoiser import noise_schedule
+from egoactgen_bench.diffusion.denoiser.latent_model import LatentModel
+from egoactgen_bench.diffusion.denoiser.prediction import target
+from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
+from egoactgen_bench.diffusion.finetuning import starting_networks
+from egoactgen_bench.diffusion.finetuning.frame_latents import Latents, Pair
+from egoactgen_bench.diffusion.finetuning.sample_draws import Visit
+from egoactgen_bench.diffusion.finetuning.training_loop import Batch, Lesson
+from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
+
+Features = dict[str, Tensor]
+
+
+class Denoising(Lesson):
+    """E ‖ε − ε_θ(z_t, t, E(X), C)‖², InstructPix2Pix' equation 1 (arXiv 2211.09800).
+
+    z_t = √ᾱ_t z + √(1 − ᾱ_t) ε for the target's scaled latent z, drawn from its posterior, and t
+    uniform over the 1000 steps, unless it is shifted. The input's latent is its posterior's mode,
+    not scaled. A UNet of another prediction learns that in place of ε.
+    """
+
+    def __init__(
+        self,
+        model: LatentModel,
+        conditioner: TextConditioner,
+        pairs: Sequence[Pair],
+        latents: Latents,
+        features_of: Callable[[str], Features],
+        options: FinetuningOptions,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.unet, self.text_encoder, self.conditioner = model.unet, model.text_encoder, conditioner
+        self.model, self.pairs, self.latents, self.features_of = model, pairs, latents, features_of
+        self.options, self.seed = options, seed
+        self.scale = float(model.vae.config.scaling_factor)
+        self.edits = model.unet.config.in_channels > model.vae.config.latent_channels
+        kept = noise_schedule.alphas_cumprod()
+        self.signal, self.noise = kept.sqrt().float(), (1 - kept).sqrt().float()
+        self.sigmas = noise_schedule.training_sigmas().float()
+        self.unet.requires_grad_(not options.lora).train()
+        if options.lora:
+            starting_networks.adapt(self.unet, options.lora, seed)
+        self.text_encoder.requires_grad_(options.train_text).train(options.train_text)
+        if options.gradient_checkpointing:
+            self.unet.enable_gradient_checkpointing()
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def batch(self, asked: Sequence[Visit]) -> Batch:
+        visited = [self._visit(visit) for visit in asked]
+        prompts = [
+            "" if one["drop_text"] else self.pairs[v.sample].prompt
+            for v, one in zip(asked, visited, strict=True)
+        ]
+        batch = {key: torch.stack([one[key] for one in visited]) for key in visited[0]}
+        return batch | {"tokens": self.model.tokens(prompts)}
+
+    def _visit(self, visit: Visit) -> Batch:
+        """One sample: what the UNet is to see of it, and what to say."""
+        pair = self.pairs[visit.sample]
+        draw = visit.generator(self.seed, pair.sample_id)
+        chance, turned = torch.rand(2, generator=draw).tolist()
+        mirrored = turned < self.options.flip
+        mean, deviation = self.latents.read(pair.target, mirrored)
+        time = noise_schedule.shifted(
+            torch.randint(noise_schedule.STEPS, (), generator=draw), self.options.shift
+        )
+        noise, spread = torch.randn(2, *mean.shape, generator=draw)
+        clean = (mean + deviation * spread) * self.scale
+        seen = self.signal[time] * clean + self.noise[time] * noise
+        share = self.options.conditioning_dropout
+        if self.edits:
+            shown = self.latents.read(pair.input, mirrored)[0]
+            seen = torch.cat([seen, shown * (not share <= chance < 3 * share)])
+        return {
+            "seen": seen,
+            "wanted": target(self.model.prediction, clean, noise, self.sigmas[time]),
+            "time": time,
+            "drop_text": torch.tensor(chance < 2 * share),
+            "dropout_seed": torch.randint(2**62, (), generator=draw),
+            **self.features_of(pair.sample_id),
+        }
+
+    def forward(self, batch: Batch) -> Tensor:
+        prompt = self._embed(batch["tokens"])
+        features = {name: batch[name] for name in self.conditioner.takes}
+        told = self.conditioner(prompt, seeds=batch["dropout_seed"], **features)
+        drop = batch["drop_text"][:, None, None]
+        told = torch.where(drop, self.conditioner.null(prompt), told)
+        said = self.unet(batch["seen"], batch["time"], encoder_hidden_states=told).sample
+        return F.mse_loss(said.float(), batch["wanted"])
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        """ψ: (B, 77, width); as at generation in float32, unless it is trained."""
+        if self.options.train_text:
+            return self.text_encoder(tokens).last_hidden_state
+        with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
+            return self.text_encoder(tokens).last_hidden_state

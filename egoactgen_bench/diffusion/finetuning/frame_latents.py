@@ -1,0 +1,118 @@
+"""The frames of a split as pixels, and as latents kept on disk by content, mirrored ones too."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.support.images import read_rgb, resize
+from egoactgen_bench.support.row_store import (
+    ABSENT,
+    FeatureCache,
+    RowStore,
+    short_keys,
+)
+
+AT_ONCE = 16  # frames in the encoder
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A stored frame; `sha256` is its file's."""
+
+    path: Path
+    sha256: str
+
+    def key(self, mirrored: bool) -> bytes:
+        """What its latent is kept under."""
+        return hashlib.sha256(f"{self.sha256} {mirrored}".encode()).digest()
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One sample to learn from."""
+
+    sample_id: str
+    input: Frame
+    target: Frame
+    prompt: str
+
+
+def frames_of(split: Split, role: str) -> list[Frame]:
+    """The `input` or `target` frames of a split, in its order."""
+    columns = zip(split.samples[f"{role}_frame"], split.samples[f"{role}_sha256"], strict=True)
+    return [Frame(split.frame_path(path), sha256) for path, sha256 in columns]
+
+
+def pixels(frame: Frame, size: int, mirrored: bool) -> Tensor:
+    """(3, size, size) in [-1, 1]: the whole frame squashed, as the methods see it."""
+    squashed = np.array(resize(read_rgb(frame.path), (size, size)))
+    image = torch.from_numpy(squashed).permute(2, 0, 1) / 127.5 - 1
+    return image.flip(2) if mirrored else image
+
+
+class Latents:
+    """Posteriors (mean and standard deviation) of frames, float16, by content of frame and VAE."""
+
+    def __init__(self, folder: Path, vae: Any, vae_digest: str, size: int) -> None:
+        self.vae, self.size = vae, size
+        side = size // 2 ** (len(vae.config.block_out_channels) - 1)
+        self.shape = (int(vae.config.latent_channels), side, side)
+        self.store: RowStore = FeatureCache(folder / "latents").store(f"{vae_digest} {size}")
+
+    def read(self, frame: Frame, mirrored: bool) -> tuple[Tensor, Tensor]:
+        """Mean (the mode) and standard deviation of a frame's posterior, each (C, h, w) float32."""
+        (row,) = self.store.read(self._places([frame.key(mirrored)]))
+        mean, deviation = torch.from_numpy(row.astype(np.float32)).view(2, *self.shape)
+        return mean, deviation
+
+    def holds(self, frame: Frame, mirrored: bool) -> bool:
+        return bool(self._places([frame.key(mirrored)])[0] != ABSENT)
+
+    @torch.inference_mode()
+    def encode(
+        self, frames: Iterable[tuple[Frame, bool]], device: str, part: slice, progress: bool
+    ) -> None:
+        """Encode what is missing of these (frame, mirrored), of their batches this process's part.
+
+        A frame that cannot be read is passed over. A batch is encoded whole or not at all, so that
+        a latent does not depend on where an earlier call was stopped.
+        """
+        from tqdm import tqdm
+
+        self.store.refresh()
+        by_key = {frame.key(mirrored): (frame, mirrored) for frame, mirrored in frames}
+        distinct = list(by_key.values())
+        batches = [distinct[i : i + AT_ONCE] for i in range(0, len(distinct), AT_ONCE)][part]
+        missing = [batch for batch in batches if not all(self.holds(*asked) for asked in batch)]
+        self.vae.to(device)
+        bar = tqdm(missing, desc="latents", unit="batch", disable=None if progress else True)
+        with ThreadPoolExecutor() as threads:
+            for batch in bar:
+                read = [found for found in threads.map(self._read, batch) if found is not None]
+                if read:
+                    self._add([key for key, _ in read], torch.stack([image for _, image in read]))
+        self.vae.to("cpu")
+
+    def _read(self, asked: tuple[Frame, bool]) -> tuple[bytes, Tensor] | None:
+        try:
+            return asked[0].key(asked[1]), pixels(asked[0], self.size, asked[1])
+        except SampleError:
+            return None
+
+    def _add(self, keys: Sequence[bytes], images: Tensor) -> None:
+        posterior = self.vae.encode(images.to(self.vae.device)).latent_dist
+        rows = torch.stack([posterior.mean, posterior.std], dim=1).flatten(1)
+        self.store.add(keys, rows.cpu().numpy().astype(np.float16))
+
+    def _places(self, keys: Sequence[bytes]) -> NDArray[np.int64]:
+        return self.store.find(short_keys(keys))

@@ -1,0 +1,117 @@
+"""The networks that a training starts from: somebody's weights, or small ones that know nothing."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from egoactgen_bench.diffusion.denoiser import latent_model
+from egoactgen_bench.diffusion.denoiser.clip_tokenizer import clip_tokenizer
+from egoactgen_bench.diffusion.denoiser.latent_editor import LatentEditor
+from egoactgen_bench.diffusion.denoiser.prediction import Prediction
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.seeds import derive_seed, seeded
+
+SCRATCH = "scratch"
+
+# The toy's networks: the architectures of Stable Diffusion 1.5, 1.4 million weights.
+WIDTH, WORDS = 64, 1024
+UNET = {
+    "block_out_channels": (40, 64),
+    "layers_per_block": 1,
+    "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+    "cross_attention_dim": WIDTH,
+    "attention_head_dim": 4,
+    "norm_num_groups": 8,
+}
+TEXT = {
+    "hidden_size": WIDTH,
+    "intermediate_size": 4 * WIDTH,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "vocab_size": WORDS,
+}
+
+
+def from_weights(folder: Path, channels: int, size: int) -> latent_model.LatentModel:
+    """The networks of a weights folder; `channels` times the latent go into the UNet.
+
+    `size` is the side in pixels of the frames that it will know.
+    """
+    model = latent_model.load(folder, "cpu", torch.float32)
+    wanted = channels * int(model.vae.config.latent_channels)
+    if model.unet.config.in_channels > wanted:
+        raise BenchError(
+            f"The UNet of {folder} takes {model.unet.config.in_channels} channels, {wanted} are "
+            "wanted: start from weights that make frames from text alone."
+        )
+    widen(model.unet, wanted)
+    model.unet.register_to_config(sample_size=size // model.factor)
+    return model
+
+
+def widen(unet: Any, channels: int) -> None:
+    """Let `unet` take more input channels, which do nothing yet: its weights and bias are kept."""
+    old = unet.conv_in
+    if old.in_channels == channels:
+        return
+    new = nn.Conv2d(channels, old.out_channels, old.kernel_size, padding=old.padding, bias=False)
+    nn.init.zeros_(new.weight)
+    with torch.no_grad():
+        new.weight[:, : old.in_channels] = old.weight
+    new.bias = old.bias
+    unet.conv_in = new
+    unet.register_to_config(in_channels=channels)
+
+
+def adapt(unet: Any, rank: int, seed: int) -> None:
+    """Let a frozen `unet` learn updates of its attention (LoRA, arXiv 2106.09685), and conv_in."""
+    from peft import LoraConfig
+
+    attention = ["to_q", "to_k", "to_v", "to_out.0"]
+    chosen = LoraConfig(r=rank, lora_alpha=rank, target_modules=attention)
+    with seeded(derive_seed(seed, "lora")):
+        unet.add_adapter(chosen)
+    unet.conv_in.requires_grad_(True)
+
+
+def merge(unet: Any) -> None:
+    """Make what `adapt` added part of the weights."""
+    unet.fuse_lora()
+    unet.unload_lora()
+
+
+def from_scratch(
+    vae: Any, channels: int, size: int, seed: int, prediction: Prediction = "epsilon"
+) -> latent_model.LatentModel:
+    """Small networks that have learnt nothing, over a trained autoencoder."""
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    latent = int(vae.config.latent_channels)
+    side = size // 2 ** (len(vae.config.block_out_channels) - 1)
+    tokenizer = clip_tokenizer(words=WORDS)
+    end = tokenizer.eos_token_id
+    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": end, "pad_token_id": end}
+    with seeded(derive_seed(seed, "networks")):
+        text = CLIPTextModel(CLIPTextConfig(**TEXT, **ids))
+        unet = UNet2DConditionModel(
+            **UNET, sample_size=side, in_channels=channels * latent, out_channels=latent
+        )
+    return latent_model.LatentModel(unet, vae, text, tokenizer, "cpu", prediction)
+
+
+def load_vae(folder: Path) -> Any:
+    """The frozen autoencoder in a folder."""
+    from diffusers import AutoencoderKL
+
+    return latent_model.load_network(AutoencoderKL, folder, torch_dtype=torch.float32)
+
+
+def find(name: str, models: Path) -> Path:
+    """The weights folder that a path or name means; a checkpoint file is converted first."""
+    found = LatentEditor.find_weights(name, models)
+    assert found is not None
+    return found

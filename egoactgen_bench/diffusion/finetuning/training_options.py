@@ -1,0 +1,109 @@
+"""What can be chosen for a training; the defaults are LEGO's released configuration.
+
+Sources: the LEGO paper (arXiv 2312.03849, section 4: 20,000 iterations, learning rate 1e-4), its
+released configuration (32 samples on each of 8 GPUs, 4 accumulated), and InstructPix2Pix (arXiv
+2211.09800: conditioning dropout of 5 %), on whose code that configuration stands.
+"""
+
+from math import cos, pi
+from typing import Literal
+
+from pydantic import Field
+
+from egoactgen_bench.api import options
+from egoactgen_bench.diffusion.denoiser.prediction import Prediction
+
+
+class FittingOptions(options.Options):
+    """How anything is fitted."""
+
+    iterations: int = Field(20_000, ge=1, description="optimiser steps")
+    batch_size: int = Field(1024, ge=1, description="samples a step, over all processes")
+    micro_batch: int = Field(
+        32, ge=1, description="at most so many samples at once in a process; the rest accumulates"
+    )
+    learning_rate: float = Field(1e-4, gt=0, description="at its highest")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description="of the learning rate; cosine: to nought at the last step"
+    )
+    warmup: int = Field(0, ge=0, description="steps in which the learning rate rises from nought")
+    max_gradient_norm: float = Field(
+        0.0, ge=0, description="larger gradients are scaled to it; 0: none are"
+    )
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's")
+    ema_decay: float = Field(0.9999, ge=0, lt=1, description="of the weights' average; 0: none")
+    optimizer: Literal["adamw", "adamw8bit"] = Field(
+        "adamw", description="adamw8bit: a quarter of the memory, by bitsandbytes"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: activations only; the weights stay float32"
+    )
+    checkpoint_every: int = Field(500, ge=1, description="steps")
+    flip: float = Field(0.5, ge=0, le=1, description="share of mirrored samples, both frames alike")
+    size: int = Field(256, ge=8, multiple_of=8, description="side of the squashed frames in pixels")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step (from 0)."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        if self.schedule == "constant":
+            return self.learning_rate
+        done = (step - self.warmup) / max(self.iterations - self.warmup, 1)
+        return self.learning_rate * (1 + cos(pi * done)) / 2
+
+
+class FinetuningOptions(FittingOptions):
+    """How a denoiser is finetuned."""
+
+    init: str | None = Field(
+        None,
+        description="weights to start from: a diffusers folder or a checkpoint file, by path or "
+        "name; 'scratch': small networks that have learnt nothing",
+    )
+    autoencoder: str | None = Field(
+        None, description="from scratch: the weights whose vae/ to use; default: trained first"
+    )
+    conditioning_dropout: float = Field(
+        0.05,
+        ge=0,
+        le=1 / 3,
+        description="p: u < 2p drops the prompt, p ≤ u < 3p the image; u uniform for each sample",
+    )
+    prediction: Prediction = Field(
+        "epsilon",
+        description="from scratch: what the UNet learns to say; weights keep theirs. Not all of "
+        "diffusers' samplers read 'sample'",
+    )
+    shift: float = Field(
+        1.0,
+        gt=0,
+        description="s of times t → s·t / (1 + (s − 1)·t), t in 0 … 1: above 1 more of them are "
+        "noisy, where the texts decide (arXiv 2403.03206, equation 23)",
+    )
+    train_text: bool = Field(False, description="train the text encoder too")
+    lora: int = Field(
+        0, ge=0, description="rank of the updates of the UNet's attention; 0: train all of the UNet"
+    )
+    gradient_checkpointing: bool = Field(False, description="less memory for more time")
+
+
+MECHANICS = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing"})
+
+# Small enough for a CPU core: many small steps, each of which says the clean latent, mostly where
+# the text decides. Descriptions of the toy kitchen name sides: no mirroring.
+TOY = {
+    "init": "scratch",
+    "prediction": "sample",
+    "iterations": 6000,
+    "batch_size": 8,
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+    "warmup": 100,
+    "max_gradient_norm": 1.0,
+    "shift": 3.0,
+    "ema_decay": 0.999,
+    "flip": 0.0,
+    "size": 64,
+    "train_text": True,
+}
+PRESETS = {"toy": TOY, "sd15": {}}

@@ -1,0 +1,102 @@
+"""Asking a method: what it returns is checked, and a bad sample costs itself only."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import Image
+
+from egoactgen_bench.api.method import Method
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.errors import BenchError, SampleError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one request: an 8-bit RGB image, or why there is none."""
+
+    output: Image.Image | SampleError
+    prompt: str
+    seconds: float
+
+
+def ask(method: Method[Any], requests: Sequence[Request | SampleError]) -> list[Answer]:
+    """One answer for each request, in order; a `SampleError` among them is its own answer.
+
+    Each request is asked alone where the batch as a whole fails. Only a `BenchError` of the method
+    passes through: it concerns the whole run.
+    """
+    whole = [request for request in requests if isinstance(request, Request)]
+    answers = iter(_ask(method, whole) if whole else [])
+    return [
+        next(answers) if isinstance(request, Request) else Answer(request, "", 0.0)
+        for request in requests
+    ]
+
+
+def _ask(method: Method[Any], requests: list[Request]) -> list[Answer]:
+    start = time.perf_counter()
+    prompts = [""] * len(requests)
+    try:
+        prompts = [method.prompt(request) for request in requests]
+        # Copies, so that a method that draws into its input and then fails meets it clean again.
+        fresh = [replace(request, input=request.input.copy()) for request in requests]
+        outputs = _outputs(method.generate(fresh), len(requests))
+    except BenchError:
+        raise
+    except Exception as error:  # noqa: BLE001  a stranger's code may raise anything
+        outputs = [_failure(error)]
+    if len(outputs) < len(requests):  # beyond the handler, which keeps the failed call's tensors
+        _release_memory()
+        return [answer for request in requests for answer in _ask(method, [request])]
+    seconds = (time.perf_counter() - start) / len(requests)
+    return [Answer(*pair, seconds) for pair in zip(outputs, prompts, strict=True)]
+
+
+def _outputs(answers: Any, count: int) -> list[Image.Image | SampleError]:
+    if not isinstance(answers, Sequence) or len(answers) != count:
+        raise SampleError(
+            "invalid_output",
+            f"generate returned {_described(answers)}, wanted a list of {count} images",
+        )
+    return [_checked(answer) for answer in answers]
+
+
+def _checked(answer: Any) -> Image.Image | SampleError:
+    if isinstance(answer, SampleError):
+        return answer
+    if not isinstance(answer, Image.Image) or answer.mode != "RGB" or 0 in answer.size:
+        return SampleError("invalid_output", f"{_described(answer)}, wanted an 8-bit RGB PIL image")
+    try:
+        answer.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        return SampleError("invalid_output", f"an image that does not decode: {error}")
+    return answer
+
+
+def _described(answer: Any) -> str:
+    if isinstance(answer, Image.Image):
+        return f"a {answer.mode} image of {answer.width} × {answer.height}"
+    if hasattr(answer, "shape") and hasattr(answer, "dtype"):
+        return f"an array {tuple(answer.shape)} of {answer.dtype}"
+    if isinstance(answer, Sequence) and not isinstance(answer, str | bytes):
+        return f"a sequence of {len(answer)}"
+    return f"a value of type {type(answer).__name__}"
+
+
+def _failure(error: Exception) -> SampleError:
+    if isinstance(error, SampleError):
+        return error
+    text = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+    # torch.OutOfMemoryError by name: a method without torch must not make us import it.
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return SampleError("out_of_memory", text)
+    return SampleError("method_error", text)
+
+
+def _release_memory() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()

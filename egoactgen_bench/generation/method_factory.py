@@ -1,0 +1,39 @@
+"""From what the user named to a method that is ready to be asked."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.options import resolve
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.devices import check_dtype, resolve_device
+
+
+def build(
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    weights: str | None = None,
+    setting: Setting | None = None,
+    local_rank: int = 0,
+) -> Method[Any]:
+    """The method `name`, not loaded yet; an invalid choice is a `BenchError`.
+
+    `weights` is a path or a name in the setting's folder `models`. Of `setting`, the device may be
+    "auto"; its weights and argument are found here.
+    """
+    asked = setting or Setting(device="auto")
+    check_dtype(asked.dtype)
+    found, argument = plugins.load("methods", name)
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise BenchError(f"'{name}' is not a class derived from egoactgen_bench.api.Method.")
+    path = found.find_weights(weights, asked.models)
+    given = dict(options or {})
+    resolved = resolve(found.Options, found.suggested(path, given) | given, name)
+    device = resolve_device(asked.device, local_rank) if found.uses_device else "cpu"
+    built: Method[Any] = found(
+        resolved, replace(asked, weights=path, argument=argument, device=device)
+    )
+    return built

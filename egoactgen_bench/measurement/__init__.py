@@ -1,0 +1,1 @@
+"""Measuring images sample by sample: what the stages that score have in common."""

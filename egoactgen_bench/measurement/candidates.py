@@ -1,0 +1,72 @@
+"""The rows of a scoring: runs that fit the split, and references made of the split itself."""
+
+from collections.abc import Sequence
+
+from egoactgen_bench.artifacts.runs import OK, Run
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.measurement.sources import OUTPUT_COLUMNS, Candidate
+
+REFERENCES = {"target": "target", "copy-input": "input"}  # name → the frame that is the output
+
+
+def candidates_of(
+    split: Split, runs: Sequence[Run], references: Sequence[str]
+) -> tuple[list[Candidate], list[str]]:
+    """What is scored, in the order of the table, and what the user should know about it.
+
+    A run of another test set, and a split without frames, is a `BenchError`.
+    """
+    if split.frames_fingerprint is None:
+        raise BenchError(
+            f"Split '{split.name}' has no frames (--times-only): there is nothing to score against."
+        )
+    notices: list[str] = []
+    candidates = [_run(split, run, notices) for run in runs]
+    names = [candidate.name for candidate in candidates]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise BenchError(f"Two runs are named '{repeated[0]}': rename the folder of one of them.")
+    for name in dict.fromkeys(references):
+        if name not in REFERENCES:
+            raise BenchError(f"There is no reference '{name}'.{did_you_mean(name, REFERENCES)}")
+        if name in names:
+            notices.append(f"The run '{name}' stands for the reference of that name.")
+        else:
+            candidates.append(_reference(split, name))
+    if not candidates:
+        raise BenchError(
+            f"Split '{split.name}' has no finished run to score: make one with `bench run`, "
+            "or name a --reference."
+        )
+    return candidates, notices
+
+
+def _run(split: Split, run: Run, notices: list[str]) -> Candidate:
+    if run.fingerprint != split.fingerprint:
+        raise BenchError(
+            f"Run '{run.name}' was made on another test set than split '{split.name}' "
+            f"(fingerprint {run.fingerprint[:12]}, not {split.fingerprint[:12]}): run the method "
+            "again on this split, or score it with its own."
+        )
+    if run.frames_fingerprint != split.frames_fingerprint:
+        notices.append(
+            f"warning: run '{run.name}' was made from other frames than those of split "
+            f"'{split.name}' (frames_fingerprint differs)."
+        )
+    if run.samples["sample_id"].duplicated().any():
+        raise BenchError(f"Run '{run.name}' names a sample twice in its samples.csv.")
+    ids = split.samples["sample_id"]
+    table = run.samples.set_index("sample_id").reindex(columns=list(OUTPUT_COLUMNS), fill_value="")
+    candidate = Candidate(run.name, run.method, run.folder, table.reindex(ids, fill_value=""))
+    if candidate.count < len(ids):
+        notices.append(
+            f"warning: run '{run.name}' holds {candidate.count} of the split's {len(ids)} samples."
+        )
+    return candidate
+
+
+def _reference(split: Split, name: str) -> Candidate:
+    role = REFERENCES[name]
+    frames = {f"{role}_frame": "image", f"{role}_sha256": "sha256"}
+    table = split.samples[list(frames)].rename(columns=frames).assign(status=OK, detail="")
+    return Candidate(name, f"reference: {role}", split.folder, table, reference=True)

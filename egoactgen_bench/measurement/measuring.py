@@ -1,0 +1,273 @@
+"""Measuring candidates sample by sample: each image is read once, each row kept as soon as known.
+
+Work goes through the split in batches of samples, all candidates of a batch together, so that the
+target frames and what metrics compute from them serve every run. A row is kept under the hashes of
+the files and texts it was measured from: a call that was interrupted, or repeated with one run
+more, measures only what is new, and a changed image is measured again. Several processes (torchrun)
+own whole batches each; the first gathers what they found.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric_batch import Batch, Role
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.measurement.sources import (
+    Candidate,
+    Content,
+    Entry,
+    Frame,
+    Sample,
+    Samples,
+    Source,
+    content,
+)
+from egoactgen_bench.support.row_store import (
+    ABSENT,
+    FeatureCache,
+    StoredRows,
+    short_keys,
+)
+from egoactgen_bench.support.sharding import Share
+
+Rows = NDArray[np.floating]
+Positions = NDArray[np.intp]
+Places = tuple[int, ...]
+Entries = Mapping[int, Entry]  # by the sample's position in the split
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A value that could not be computed, with a stable code."""
+
+    run: str
+    sample_id: str
+    metric: str
+    code: str
+    detail: str = ""
+
+
+@dataclass
+class Outcome:
+    """What was measured: short keys of rows (samples, candidates, measurements), 0 for none.
+
+    `broken` says of a metric why it cannot work at all. `changed` counts the files of a run, or of
+    the split under "", that are not the ones recorded.
+    """
+
+    keys: NDArray[np.uint64]
+    failures: list[Failure] = field(default_factory=list)
+    broken: dict[str, str] = field(default_factory=dict)
+    changed: Counter[str] = field(default_factory=Counter)
+    measured: int = 0  # rows that were not known before
+
+    def fail(self, run: str, sample_id: str, metrics: list[Metric], error: SampleError) -> None:
+        """Note that metrics have no value for a sample."""
+        for metric in metrics:
+            self.failures.append(Failure(run, sample_id, metric.name, error.code, error.detail))
+
+    def count_changed(self, name: str, entries: Iterable[Mapping[Role, Content]]) -> None:
+        """Count the files that are not the ones recorded."""
+        for entry in entries:
+            for source in entry.values():
+                self.changed[name] += isinstance(source, Source) and source.changed
+
+    def merge(self, other: "Outcome") -> None:
+        """Take in what another process found for its own samples."""
+        self.keys = np.maximum(self.keys, other.keys)
+        self.failures += other.failures
+        self.broken |= other.broken
+        self.changed += other.changed
+        self.measured += other.measured
+
+
+class Measurer:
+    """Measures metrics on candidates; metrics of one measurement share its rows."""
+
+    def __init__(
+        self,
+        samples: Samples,
+        candidates: Sequence[Candidate],
+        metrics: Sequence[Metric],
+        cache: Path,
+        batch_size: int,
+        *,
+        fresh: bool = False,
+    ) -> None:
+        self.samples = samples
+        self.candidates = candidates
+        self.metrics = metrics
+        self.batch_size = batch_size
+        self._features = FeatureCache(cache / "features", fresh=fresh)
+        measured = FeatureCache(cache / "measured", fresh=fresh)
+        groups: dict[str, list[Metric]] = {}
+        for metric in metrics:
+            groups.setdefault(metric.measurement(), []).append(metric)
+        self._groups = list(groups.values())
+        self._stores = [measured.store(measurement) for measurement in groups]
+        self._needs: frozenset[Role] = frozenset().union(*(metric.needs for metric in metrics))
+
+    @property
+    def batches(self) -> int:
+        """How many batches the split is cut into."""
+        return -(-len(self.samples) // self.batch_size)
+
+    def measure(self, batches: Iterable[int]) -> Outcome:
+        """Measure the samples of some batches."""
+        shape = len(self.samples), len(self.candidates), len(self._groups)
+        outcome = Outcome(np.zeros(shape, np.uint64))
+        for number in batches:
+            start = number * self.batch_size
+            part = range(start, min(start + self.batch_size, len(self.samples)))
+            frames = {position: self._frames(self.samples[position]) for position in part}
+            outcome.count_changed("", frames.values())
+            across: dict[tuple[int, ...], dict[str, Any]] = {}
+            for column, candidate in enumerate(self.candidates):
+                entries = self._entries(candidate, frames)
+                outcome.count_changed(
+                    candidate.name,
+                    [{"output": entry.roles["output"]} for entry in entries.values()],
+                )
+                self._measure_candidate(column, entries, across, outcome)
+        return outcome
+
+    def rows(
+        self, outcome: Outcome, candidate: int, metric: Metric
+    ) -> tuple[Positions, StoredRows]:
+        """Positions of the samples that have a row, and their rows."""
+        number = next(n for n, group in enumerate(self._groups) if metric in group)
+        keys = outcome.keys[:, candidate, number]
+        positions = np.flatnonzero(keys)
+        store = self._stores[number]
+        store.refresh(old=True)
+        places = store.find(keys[positions])
+        if np.any(places == ABSENT):
+            raise BenchError("The processes do not share one workspace: give them the same -w.")
+        return positions, StoredRows(store, places)
+
+    def _frames(self, sample: Sample) -> dict[Role, Content]:
+        """What the metrics need of the split for one sample."""
+        every: dict[Role, Frame | str | None] = {
+            "target": sample.target,
+            "input": sample.input,
+            "action": sample.action,
+            "description": sample.description,
+            "truth": sample.truth,
+        }
+        return {
+            role: content(source, role) for role, source in every.items() if role in self._needs
+        }
+
+    def _entries(
+        self, candidate: Candidate, frames: Mapping[int, dict[Role, Content]]
+    ) -> dict[int, Entry]:
+        """A candidate's samples by position."""
+        entries = {}
+        for position, roles in frames.items():
+            output = candidate.output(position)
+            if output is not None:
+                every = roles | {"output": content(output, "output")}
+                entries[position] = Entry(self.samples.ids[position], every)
+        return entries
+
+    def _measure_candidate(
+        self, column: int, entries: Entries, across: dict[Places, dict[str, Any]], outcome: Outcome
+    ) -> None:
+        """Measure what a candidate lacks of a batch, metrics that lack the same together."""
+        todo: dict[Places, list[int]] = {}
+        for number in range(len(self._groups)):
+            wanted = self._wanted(column, number, entries, outcome)
+            todo.setdefault(tuple(wanted), []).append(number)
+        todo.pop((), None)
+        for positions, numbers in todo.items():
+            needs = frozenset().union(*(self._groups[number][0].needs for number in numbers))
+            items = {
+                role: [entries[position].item(role) for position in positions] for role in needs
+            }
+            batch = Batch(items, self._features, across.setdefault(positions, {}))
+            chosen = {position: entries[position] for position in positions}
+            for number in numbers:
+                self._measure_group(column, number, chosen, batch, outcome)
+
+    def _wanted(self, column: int, number: int, entries: Entries, outcome: Outcome) -> list[int]:
+        """Positions whose row is not known yet, though all that it needs is there."""
+        group = self._groups[number]
+        wanted = []
+        for position, entry in entries.items():
+            try:
+                key = short_keys(entry.key(group[0].needs))
+                if self._stores[number].find(key)[0] != ABSENT:
+                    outcome.keys[position, column, number] = key[0]
+                else:
+                    for role in group[0].needs:
+                        entry.item(role)
+                    wanted.append(position)
+            except SampleError as error:
+                outcome.fail(self.candidates[column].name, entry.sample_id, group, error)
+        return wanted
+
+    def _measure_group(
+        self, column: int, number: int, entries: Entries, batch: Batch, outcome: Outcome
+    ) -> None:
+        """Measure one batch, keep its good rows, note its failures."""
+        group = self._groups[number]
+        if group[0].name in outcome.broken:
+            return
+        try:
+            results = _checked_rows(group[0], batch)
+        except BenchError as error:
+            outcome.broken |= {metric.name: str(error) for metric in group}
+            return
+        keys, rows = [], []
+        for (position, entry), result in zip(entries.items(), results, strict=True):
+            if isinstance(result, SampleError):
+                outcome.fail(self.candidates[column].name, entry.sample_id, group, result)
+                continue
+            keys.append(entry.key(group[0].needs))
+            rows.append(result)
+            outcome.keys[position, column, number] = short_keys(keys[-1])[0]
+        if rows:
+            self._stores[number].add(keys, np.stack(rows))
+            outcome.measured += len(rows)
+
+
+def _checked_rows(metric: Metric, batch: Batch) -> list[Rows | SampleError]:
+    """One row per sample, or why it has none."""
+    try:
+        rows = metric.measure(batch)
+    except SampleError as error:
+        if len(batch) == 1:
+            return [error]
+        singles = (_checked_rows(metric, batch.single(index)) for index in range(len(batch)))
+        return [row for single in singles for row in single]
+    if rows.ndim != 2 or len(rows) != len(batch):
+        raise BenchError(
+            f"Metric {metric.name} returned rows of shape {rows.shape} for {len(batch)} samples; "
+            f"({len(batch)}, width) is asked for."
+        )
+    bad = np.isnan(rows) if metric.may_be_infinite else ~np.isfinite(rows)
+    failure = SampleError("not_finite", f"{metric.name} gave NaN or infinity")
+    return [failure if wrong else row for row, wrong in zip(rows, bad.any(axis=1), strict=True)]
+
+
+def gather(outcome: Outcome, share: Share) -> Outcome:
+    """What all processes found, at the first of them; the others get their own back."""
+    if share.ranks == 1:
+        return outcome
+    from torch import distributed
+
+    distributed.init_process_group("gloo", timeout=timedelta(days=30))
+    found: list[Any] | None = [None] * share.ranks if share.rank == 0 else None
+    distributed.gather_object(outcome, found)
+    distributed.destroy_process_group()
+    for other in (found or [])[1:]:
+        outcome.merge(other)
+    return outcome

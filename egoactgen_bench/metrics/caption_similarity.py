@@ -1,0 +1,220 @@
+"""BLIP-B and BLIP-L: how near a caption of the output is to the action's label or description."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from egoactgen_bench.api.metric import CAPTIONERS, Metric, Setting
+from egoactgen_bench.api.metric_batch import Batch, Extractor, content_key
+from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.options import Options
+from egoactgen_bench.captioning import captioner_choice
+from egoactgen_bench.captioning.caption_store import CaptionStore
+from egoactgen_bench.captioning.captioner import Captioner, Decoding
+from egoactgen_bench.metrics import clip, egovlp
+from egoactgen_bench.metrics.cosine import cosine
+from egoactgen_bench.support import images
+from egoactgen_bench.support.files import sha256_bytes
+from egoactgen_bench.support.row_store import short_keys
+
+HALF = np.uint64(32)  # bits of a key that a float64 holds exactly
+
+
+class CaptionOptions(Options):
+    against: Literal["action", "description"] = Field(
+        default="action", description="the text that the caption is compared with"
+    )
+    encoder: Literal["clip", "egovlp"] = Field(
+        default="clip", description="whose text tower embeds both"
+    )
+    resize: Literal["lanczos", "released"] = Field(
+        default="lanczos",
+        description="to the target's size first, or straight to the captioner's square",
+    )
+    prompt: str = Field(default=Decoding.prompt, description="how every caption begins")
+    beams: int = Field(default=Decoding.beams, ge=2, description="sentences searched at a time")
+    shortest: int = Field(default=Decoding.shortest, description="tokens, the prompt's included")
+    longest: int = Field(
+        default=Decoding.longest, ge=5, description="tokens, the prompt's included"
+    )
+
+
+class CaptionSimilarity(Metric[CaptionOptions]):
+    """Base of metrics that compare a caption of the output with a text of the sample.
+
+    A row holds the cosine and, in two halves of 32 bits, the key of the caption.
+    """
+
+    factor = 100
+    higher_is_better = True
+    packages = ("open_clip_torch", "pillow", "torch", "transformers")
+    Options = CaptionOptions
+    size: ClassVar[captioner_choice.Size]
+    standard = CaptionOptions()
+    released: ClassVar[CaptionOptions | None] = None
+
+    def __init__(self, options: CaptionOptions, setting: Setting) -> None:
+        super().__init__(options, setting)
+        self.needs = frozenset({"output", options.against})
+        if options.resize == "lanczos":
+            self.needs |= {"target"}
+        self._store: CaptionStore | None = None
+
+    @classmethod
+    def variants(cls) -> Mapping[str, CaptionOptions]:
+        variants = {"standard": cls.standard, "lego-release": cls.released}
+        return {protocol: options for protocol, options in variants.items() if options}
+
+    @classmethod
+    def suspects(cls) -> Axes:
+        captioners = {f"captioner {name}": Way(setting={"captioner": name}) for name in CAPTIONERS}
+        return {"captioner": captioners, **super().suspects()}
+
+    def facts(self) -> Mapping[str, str]:
+        """As released, the captioner's dropout was left active; here it never is."""
+        return {"captioner": captioner_choice.release(self.setting.captioner), "dropout": "off"}
+
+    def weights(self) -> captioner_choice.Files:
+        texts: captioner_choice.Files = (clip.WEIGHTS,)
+        if self.options.encoder == "egovlp":
+            checkpoint, _ = egovlp.CHECKPOINTS[self.setting.egovlp]
+            texts = (checkpoint,), ("distilbert-base-uncased",)
+        return (*captioner_choice.weights(self.setting.captioner, self.size), *texts)
+
+    def obstacle(self) -> str | None:
+        return captioner_choice.obstacle(self.setting.captioner, self.setting.workspace)
+
+    def measure(self, batch: Batch) -> NDArray[np.float64]:
+        """(n, 3): cosines in [−1, 1], and the captions' keys."""
+        keys, captions = self._caption(batch)
+        encoder = self._encoder()
+        ours = batch.encode(encoder, [(caption,) for caption in captions])
+        theirs = batch.features(encoder, self.options.against)
+        high, low = np.divmod(short_keys(keys), np.uint64(1) << HALF)
+        return np.stack([cosine(ours, theirs), high, low], axis=1)
+
+    def captions(self, rows: NDArray[np.floating]) -> Mapping[str, list[str]]:
+        high, low = rows[:, 1:].T.astype(np.uint64)
+        keys = np.bitwise_or(np.left_shift(high, HALF), low)
+        return {f"BLIP {self.size}": self._captions_kept().find(keys)}
+
+    def _caption(self, batch: Batch) -> tuple[list[bytes], list[str]]:
+        """Keys and captions of a batch's outputs, each frame captioned once whoever asks."""
+        captioner = self._captioner()
+        fit = images.resize if self.options.resize == "lanczos" else None
+
+        def compute() -> tuple[list[bytes], list[str]]:
+            frames = batch.images("output", fit)
+            keys = [content_key((frame,)) for frame in frames]
+            return keys, self._captions_kept().get(
+                keys, lambda wanted: captioner.caption([frames[index] for index in wanted])
+            )
+
+        return batch.once(f"{captioner.signature()}|{self.options.resize}", compute)
+
+    def _captions_kept(self) -> CaptionStore:
+        if self._store is None:
+            name = sha256_bytes(self._captioner().signature().encode())[:24]
+            folder = self.setting.workspace / "cache" / "captions" / name
+            self._store = CaptionStore(folder, fresh=self.setting.fresh)
+        return self._store
+
+    def _captioner(self) -> Captioner:
+        chosen = self.options.model_dump(include={"prompt", "beams", "shortest", "longest"})
+        return captioner_choice.build(
+            self.setting.captioner,
+            self.size,
+            Decoding(**chosen),
+            self.weight_path,
+            self.setting.device,
+            self.setting.workspace,
+        )
+
+    def _encoder(self) -> Extractor:
+        if self.options.encoder == "clip":
+            from egoactgen_bench.metrics.clip_network import ClipTexts
+
+            return ClipTexts(self.weight_path(*clip.WEIGHTS), self.setting.device)
+        from egoactgen_bench.metrics.egovlp_features import EgovlpSentences
+
+        checkpoint, _ = egovlp.CHECKPOINTS[self.setting.egovlp]
+        return EgovlpSentences(
+            self.weight_path(checkpoint),
+            self.weight_path("distilbert-base-uncased"),
+            self.setting.device,
+        )
+
+
+class BlipBase(CaptionSimilarity):
+    """Similarity of BLIP base's caption of the output and the action label (BLIP-B)."""
+
+    name, label = "blip_b", "BLIP-B"
+    size = "base"
+    position = 70
+    released = CaptionOptions(against="description", encoder="egovlp", resize="released")
+
+
+class BlipBaseDescription(CaptionSimilarity):
+    """Similarity of BLIP base's caption of the output and the description."""
+
+    name, label = "blip_b_description", "BLIP-B description"
+    size = "base"
+    position = 72
+    standard = CaptionOptions(against="description")
+
+
+class BlipBaseEgovlp(CaptionSimilarity):
+    """Similarity of BLIP base's caption and the action label in EgoVLP's space."""
+
+    name, label = "blip_b_egovlp", "BLIP-B EgoVLP"
+    size = "base"
+    position = 74
+    standard = CaptionOptions(encoder="egovlp")
+
+
+class BlipBaseEgovlpDescription(CaptionSimilarity):
+    """Similarity of BLIP base's caption and the description in EgoVLP's space."""
+
+    name, label = "blip_b_egovlp_description", "BLIP-B EgoVLP description"
+    size = "base"
+    position = 76
+    standard = CaptionOptions(against="description", encoder="egovlp")
+
+
+class BlipLarge(CaptionSimilarity):
+    """Similarity of BLIP large's caption of the output and the action label (BLIP-L)."""
+
+    name, label = "blip_l", "BLIP-L"
+    size = "large"
+    position = 71
+    released = CaptionOptions(against="description", encoder="egovlp", resize="released")
+
+
+class BlipLargeDescription(CaptionSimilarity):
+    """Similarity of BLIP large's caption of the output and the description."""
+
+    name, label = "blip_l_description", "BLIP-L description"
+    size = "large"
+    position = 73
+    standard = CaptionOptions(against="description")
+
+
+class BlipLargeEgovlp(CaptionSimilarity):
+    """Similarity of BLIP large's caption and the action label in EgoVLP's space."""
+
+    name, label = "blip_l_egovlp", "BLIP-L EgoVLP"
+    size = "large"
+    position = 75
+    standard = CaptionOptions(encoder="egovlp")
+
+
+class BlipLargeEgovlpDescription(CaptionSimilarity):
+    """Similarity of BLIP large's caption and the description in EgoVLP's space."""
+
+    name, label = "blip_l_egovlp_description", "BLIP-L EgoVLP description"
+    size = "large"
+    position = 77
+    standard = CaptionOptions(against="description", encoder="egovlp")

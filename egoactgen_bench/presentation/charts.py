@@ -1,0 +1,118 @@
+"""Charts for pages and papers: one look, colours that colour-blind readers tell apart."""
+
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from egoactgen_bench.support.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, SOFT, GRID = "#1d2433", "#5b6475", "#e3e7ef"
+FILLS = {"best": "#1f5fd6", "other": "#a9b8d4", "reference": "#eceff5"}
+# Okabe and Ito's palette, without its yellow, which is too light on white.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar with its interval (NaN for none) and the value as text."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    text: str
+    kind: Literal["best", "other", "reference"] = "other"
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Where figures are made: names are text, never formulas, and equal figures are equal bytes."""
+    from matplotlib import rc_context
+
+    rules: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "egoactgen_bench"}
+    with rc_context(rules), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure, its size in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=200, layout="constrained")
+
+
+def save(figure: "Figure", stem: Path, formats: Sequence[str] = ("png", "svg")) -> None:
+    """Write `<stem>.png` and `<stem>.svg`."""
+    for kind in formats:
+        stream = io.BytesIO()
+        with drawing():
+            figure.savefig(stream, format=kind, metadata=_METADATA[kind])
+        figure.set_layout_engine("none")  # what it found for one format stands for all
+        write_bytes(stem.with_name(f"{stem.name}.{kind}"), stream.getvalue())
+
+
+def horizontal_bars(axes: "Axes", bars: Sequence[Bar]) -> None:
+    """Draw bars from zero, the first on top, with whiskers and the values beside them.
+
+    A value that is not finite has no bar, only its text.
+    """
+    places = range(len(bars) - 1, -1, -1)
+    lengths = [bar.value if isfinite(bar.value) else 0.0 for bar in bars]
+    axes.barh(
+        places,
+        lengths,
+        color=[FILLS[bar.kind] for bar in bars],
+        edgecolor=[SOFT if bar.kind == "reference" else "none" for bar in bars],
+        linestyle=(0, (3, 2)),
+        height=0.62,
+    )
+    ends = [0.0, *lengths]
+    for place, bar, length in zip(places, bars, lengths, strict=True):
+        end = length
+        if isfinite(bar.low) and isfinite(bar.high):
+            axes.plot([bar.low, bar.high], [place, place], color=INK, linewidth=1.2)
+            axes.plot([bar.low, bar.high], [place, place], "|", color=INK, markersize=6)
+            end = max(length, bar.high, 0.0)
+            ends += [bar.low, bar.high]
+        axes.annotate(
+            bar.text,
+            (max(end, 0.0), place),
+            (6, 0),
+            textcoords="offset points",
+            va="center",
+            color=INK,
+        )
+    axes.set_yticks(list(places), [short(bar.name) for bar in bars])
+    axes.set_ylim(-0.6, len(bars) - 0.4)
+    span = (max(ends) - min(ends)) or 1.0
+    axes.set_xlim(min(ends) - 0.03 * span * (min(ends) < 0), max(ends) + 0.22 * span)
+    plain(axes, "x")
+
+
+def short(text: str, most: int = 32) -> str:
+    """Text that leaves room for the data."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def plain(axes: "Axes", grid: Literal["x", "y", "both"]) -> None:
+    """Take away what carries no data."""
+    axes.grid(axis=grid, color=GRID)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(SOFT)
+    axes.tick_params(length=0, colors=INK)

@@ -1,0 +1,198 @@
+"""The table of a scoring in Markdown and LaTeX: the paper's layout, with intervals and marks."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from egoactgen_bench.artifacts.manifests import MetricRecord
+from egoactgen_bench.artifacts.scores import Scores
+
+SIGNIFICANT = 0.05
+WORSE = (
+    "significantly worse than the best (paired permutation test, clustered by video, "
+    f"Holm-corrected, p < {SIGNIFICANT})."
+)
+MARKS = f"Best in bold; * {WORSE}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value as text, with half the width of its interval, and how it stands to the others."""
+
+    text: str
+    margin: str = ""
+    best: bool = False
+    worse: bool = False  # significantly worse than the best
+
+
+@dataclass(frozen=True)
+class Table:
+    """What both formats print: headings with arrows, one row of cells a run."""
+
+    headings: list[tuple[str, bool, bool]]  # label, higher is better, primary
+    rows: list[tuple[str, str, list[Cell]]]  # run, n, cells
+    published: list[tuple[str, str, list[Cell]]]
+    notes: list[str]
+    signatures: list[str]
+
+
+def layout(scores: Scores) -> Table:
+    """The cells of a scoring's table."""
+    metrics = scores.metrics
+    headings = [(about.label, about.higher_is_better, about.primary) for about in metrics.values()]
+    columns = [_cells(scores, name) for name in metrics]
+    rows = [
+        (run.run, str(run.n), [column[number] for column in columns])
+        for number, run in enumerate(scores.manifest.runs)
+    ]
+    published = [
+        (f"{row['method']} (published)", "", _published_cells(row, metrics))
+        for row in scores.manifest.published
+        if metrics.keys() & row.keys()
+    ]
+    signatures = [about.signature for about in metrics.values()]
+    return Table(headings, rows, published, _notes(scores), signatures)
+
+
+def markdown(scores: Scores, title: str = "") -> str:
+    """The table as Markdown, with what it rests on below."""
+    table = layout(scores)
+    place = f"{scores.manifest.split}, protocol {scores.protocol}"
+    head = [
+        f"{label}{' ★' * primary} {'↑' if up else '↓'}" for label, up, primary in table.headings
+    ]
+    lines = [
+        f"# {title}: {place}" if title else f"# {place}",
+        "",
+        _line(["run", "n", *head]),
+        _line(["---", *["---:"] * (len(head) + 1)]),
+    ]
+    for name, n, cells in table.rows + table.published:
+        lines.append(_line([_plain(name), n, *map(_markdown_cell, cells)]))
+    below = [*table.notes, *(f"`{signature}`" for signature in table.signatures)]
+    return "\n".join([*lines, "", *(f"- {note}" for note in below)]) + "\n"
+
+
+def latex(scores: Scores) -> str:
+    """The table as LaTeX (booktabs)."""
+    table = layout(scores)
+    head = [
+        _escape(label) + "$^\\star$" * primary + (" $\\uparrow$" if up else " $\\downarrow$")
+        for label, up, primary in table.headings
+    ]
+    lines = [
+        f"% {scores.manifest.split}, protocol {scores.protocol}; needs \\usepackage{{booktabs}}",
+        f"\\begin{{tabular}}{{l{'r' * len(head)}}}",
+        "\\toprule",
+        " & ".join(["Method", *head]) + " \\\\",
+        "\\midrule",
+        *map(_latex_row, table.rows),
+        *(["\\midrule"] if table.published else []),
+        *map(_latex_row, table.published),
+        "\\bottomrule",
+        "\\end{tabular}",
+        *(f"% {note}" for note in [*table.notes, *table.signatures]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def plain(scores: Scores) -> pd.DataFrame:
+    """The table's numbers as printed, without margins and marks."""
+    table = layout(scores)
+    labels = ["run", "n", *(label for label, _, _ in table.headings)]
+    rows = [
+        [name, n, *(cell.text for cell in cells)] for name, n, cells in table.rows + table.published
+    ]
+    return pd.DataFrame(rows, columns=labels)
+
+
+def _published_cells(row: dict[str, Any], metrics: dict[str, MetricRecord]) -> list[Cell]:
+    return [
+        Cell(f"{row[name]:.{about.decimals}f}" if name in row else "–")
+        for name, about in metrics.items()
+    ]
+
+
+def _cells(scores: Scores, metric: str) -> list[Cell]:
+    """One metric's cells, a run each."""
+    about = scores.metrics[metric]
+    summary = scores.summary
+    values = summary[metric].to_numpy(float)
+    margins = (summary[f"{metric}_hi"] - summary[f"{metric}_lo"]).to_numpy(float) / 2
+    references = {run.run for run in scores.manifest.runs if run.reference}
+    own = np.array([run not in references for run in summary["run"]]) & ~np.isnan(values)
+    sign = 1 if about.higher_is_better else -1
+    best = max(sign * values[own]) * sign if own.any() else np.nan
+    leaders = set(summary["run"][own & (values == best)])
+    worse = _worse(scores, metric, leaders)
+    return [
+        Cell(
+            text="–" if np.isnan(value) else f"{value:.{about.decimals}f}",
+            margin=f"{margin:.{about.decimals}f}" if np.isfinite(margin) else "",
+            best=run in leaders and own.sum() > 1,
+            worse=run in worse,
+        )
+        for run, value, margin in zip(summary["run"], values, margins, strict=True)
+    ]
+
+
+def _worse(scores: Scores, metric: str, leaders: set[str]) -> set[str]:
+    """The runs that a leader beats significantly."""
+    table = scores.comparisons
+    rows = table[(table["metric"] == metric) & (table["p_value"] < SIGNIFICANT)]
+    pairs = set(zip(rows["run_a"], rows["run_b"], strict=True))
+    ends = {a for a, b in pairs if b in leaders} | {b for a, b in pairs if a in leaders}
+    references = {run.run for run in scores.manifest.runs if run.reference}
+    return ends - leaders - references
+
+
+def _notes(scores: Scores) -> list[str]:
+    manifest = scores.manifest
+    bootstrap = manifest.bootstrap
+    references = [run.run for run in manifest.runs if run.reference]
+    notes = [
+        f"± half the 95 % interval ({bootstrap.draws} bootstrap draws, clustered by video)."
+        if bootstrap.draws
+        else "No intervals were asked for.",
+        MARKS,
+    ]
+    if any(about.primary for about in scores.metrics.values()):
+        notes.append("★ the paper's primary metrics.")
+    if references:
+        notes.append(f"References, not methods: {', '.join(references)}.")
+    notes += manifest.notices
+    notes += [f"Not computed: {why}" for why in manifest.failed_metrics.values()]
+    if len(scores.errors):
+        notes.append(f"{len(scores.errors)} values could not be computed: see errors.csv.")
+    return notes
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = f"**{cell.text}**" if cell.best else cell.text
+    return text + "\\*" * cell.worse + (f" ± {cell.margin}" if cell.margin else "")
+
+
+def _latex_row(row: tuple[str, str, list[Cell]]) -> str:
+    name, _, cells = row
+    return " & ".join([_escape(name), *map(_latex_cell, cells)]) + " \\\\"
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = {"–": "--", "inf": "$\\infty$", "-inf": "$-\\infty$"}.get(cell.text, cell.text)
+    text = f"\\textbf{{{text}}}" if cell.best else text
+    margin = f" {{\\scriptsize $\\pm$ {cell.margin}}}" if cell.margin else ""
+    return text + "$^*$" * cell.worse + margin
+
+
+def _escape(text: str) -> str:
+    return "".join(f"\\{letter}" if letter in "&%$#_{}" else letter for letter in text)

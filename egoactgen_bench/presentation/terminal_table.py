@@ -1,0 +1,57 @@
+"""The table of a scoring for a terminal: a line a metric, the runs side by side, no markup."""
+
+from collections.abc import Sequence
+
+from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.presentation.score_tables import (
+    MARKS,
+    WORSE,
+    Cell,
+    layout,
+)
+
+GAP = "  "
+LEGEND = f"• best, * {WORSE}"
+
+
+def text(scores: Scores, width: int = 100) -> str:
+    """As many runs side by side as `width` letters hold, the others below; notes at the end."""
+    table = layout(scores)
+    labels = [
+        f"{label}{' ★' * primary} {'↑' if up else '↓'}" for label, up, primary in table.headings
+    ]
+    first = _justified(["", *labels, "samples"])
+    columns = [
+        _justified([f"{name}  ", *map(_in_line, cells), f"{n}  "], right=True)
+        for name, n, cells in table.rows + table.published
+    ]
+    lines = [f"{scores.manifest.split}, protocol {scores.protocol}"]
+    while columns:
+        shown, columns = _fitting(columns, width - len(first[0]))
+        lines += ["", *(GAP.join(row).rstrip() for row in zip(first, *shown, strict=True))]
+    notes = [LEGEND if note == MARKS else note for note in table.notes]
+    return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def _fitting(columns: list[list[str]], width: int) -> tuple[list[list[str]], list[list[str]]]:
+    """The first columns, at least one, that fit into `width`, and the rest."""
+    count = used = 0
+    for column in columns:
+        used += len(GAP) + len(column[0])
+        if count and used > width:
+            break
+        count += 1
+    return columns[:count], columns[count:]
+
+
+def _in_line(cell: Cell) -> str:
+    """Value, margin and mark of a cell."""
+    margin = f" ±{cell.margin}" if cell.margin else ""
+    mark = "•" if cell.best else "*" if cell.worse else " "
+    return f"{cell.text}{margin} {mark}"
+
+
+def _justified(texts: Sequence[str], right: bool = False) -> list[str]:
+    """Texts filled with spaces to the longest of them."""
+    width = max(map(len, texts), default=0)
+    return [each.rjust(width) if right else each.ljust(width) for each in texts]

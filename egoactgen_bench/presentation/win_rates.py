@@ -1,0 +1,35 @@
+"""A bar chart of win rates with their intervals, after the paper's Figure 4."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.presentation import charts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def win_rate_figure(rates: pd.DataFrame, study: Study, split: str) -> "Figure":
+    """One bar a run, highest first, the best one in colour, whiskers of 95 %."""
+    rates = rates.dropna(subset=["rate"]).sort_values("rate", ascending=False, kind="stable")
+    bars = [
+        charts.Bar(
+            str(row["run"]),
+            100 * row["rate"],
+            100 * row["lo"],
+            100 * row["hi"],
+            f"{100 * row['rate']:.1f} %",
+            "other" if number else "best",
+        )
+        for number, row in enumerate(rates.to_dict("records"))
+    ]
+    with charts.drawing():
+        figure = charts.new_figure(6.4, 1.3 + 0.55 * len(bars))
+        axes = figure.add_subplot()
+        charts.horizontal_bars(axes, bars)
+        said = "Chosen as best" if study == "best-of" else "Said to fit"
+        axes.set_xlabel(f"{said} (% of votes, 95 % interval by example)", color=charts.INK)
+        axes.set_title(split, loc="left", color=charts.INK, fontweight="bold")
+    return figure

@@ -1,0 +1,1 @@
+"""The stages. Each reads files and writes files; none imports another."""

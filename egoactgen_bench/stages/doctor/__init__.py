@@ -1,0 +1,1 @@
+"""The stage `doctor`: which variant explains a number, and what this machine lacks."""

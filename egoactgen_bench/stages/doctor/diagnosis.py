@@ -1,0 +1,268 @@
+"""`bench doctor RUN`: which known way of making a metric's number gives the one that is reported.
+
+A variant is the metric of a protocol with some of the ways that it declares (metrics/suspects.py).
+First each way is tried alone. Those that move the value are combined, in twos, then in more: all
+combinations where they are few, else those that come nearest to the number by the sum of the
+effects of their parts.
+"""
+
+import heapq
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from itertools import combinations, islice, product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.options import chosen
+from egoactgen_bench.artifacts.descriptions import descriptions_of
+from egoactgen_bench.artifacts.runs import Run
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.measurement.candidates import candidates_of
+from egoactgen_bench.measurement.measuring import Failure
+from egoactgen_bench.measurement.sources import Samples
+from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions
+from egoactgen_bench.stages.doctor.trials import (
+    Labels,
+    Trials,
+    Variant,
+    Ways,
+)
+from egoactgen_bench.support.devices import resolve_device
+from egoactgen_bench.toy import stand_ins
+
+CONSIDERED = 100_000  # combinations whose value is predicted at most, fewest deviations first
+COLUMNS = ("variant", "value", "distance", "n", "deviations")
+
+
+@dataclass
+class Diagnosis:
+    """What the doctor found.
+
+    `table`: a row a variant, the most likely first: within the tolerance those with the fewest
+    deviations, then by distance; `value` and `distance` in the paper's unit.
+    """
+
+    sentence: str
+    table: pd.DataFrame
+    notices: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+def diagnose(
+    split: Split,
+    run: Run,
+    metric: str,
+    value: str | float,
+    settings: DiagnoseOptions | None = None,
+    *,
+    progress: bool = False,
+    **choices: Any,
+) -> Diagnosis:
+    """Find the variants of a metric whose value on a run is nearest to a reported one.
+
+    `value` is in the paper's unit; without a `tolerance` its last digit says how exact it is
+    ("36.43" means ± 0.005). `settings` and `choices` are fields of `DiagnoseOptions`; `choices` go
+    before.
+    """
+    asked = chosen(DiagnoseOptions, settings, choices, "doctor")
+    wanted, tolerance = _number(value, asked.tolerance)
+    trials = _trials(split, run, metric, asked)
+    trials.progress = progress
+    axes = _axes(trials, asked.protocol)
+    each = [{label: way} for ways in axes.values() for label, way in ways.items()]
+    trials.measure([trials.variant(ways) for ways in ({}, *each)])
+    if () not in trials.values:
+        reasons = [f"{f.sample_id}: {f.code}" for f in trials.failures.values()] or trials.notices
+        raise BenchError(f"{metric} has no value on run '{run.name}': {'; '.join(reasons)}.")
+    possible = _combine(trials, axes, wanted, asked.most)
+    table = _ranked(trials, wanted, tolerance, f"protocol {asked.protocol} as it is")
+    sentence = _sentence(table, f"{metric} of run '{run.name}'", value, tolerance)
+    notices = [*trials.notices, *_doubts(axes, table, tolerance, possible)]
+    return Diagnosis(sentence, table, notices, list(trials.failures.values()))
+
+
+def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Trials:
+    root = asked.workspace or run.folder
+    plugin: type[Metric] = plugins.load("metrics", metric)[0]
+    if asked.protocol not in plugin.variants():
+        raise BenchError(
+            f"Metric {metric} has no {asked.protocol} variant."
+            + did_you_mean(asked.protocol, plugin.variants())
+        )
+    setting = Setting(
+        weights=stand_ins.folder_for(split.manifest.dataset, asked.weights, root / "models"),
+        device=resolve_device(asked.device),
+        egovlp=split.manifest.egovlp,
+        workspace=root,
+    )
+    texts = descriptions_of(split, asked.descriptions)
+    samples = Samples(split, texts.texts if texts else {})
+    candidates, notices = candidates_of(split, [run], ())
+    options = plugin.variants()[asked.protocol]
+    trials = Trials(
+        plugin,
+        options,
+        setting,
+        samples.roles,
+        samples,
+        candidates[0],
+        root / "cache",
+        batch_size=asked.batch_size,
+    )
+    trials.notices += notices
+    if why_not := trials.obstacle(trials.variant({})):
+        raise BenchError(why_not)
+    return trials
+
+
+def _axes(trials: Trials, protocol: str) -> Axes:
+    """The ways that can be tried here, other protocols among them; others are named."""
+    protocols = {
+        f"protocol {name}": Way(options=options.model_dump())
+        for name, options in trials.plugin.variants().items()
+        if name != protocol
+    }
+    seen = {trials.variant({}).identity}
+    found: dict[str, dict[str, Way]] = {}
+    for axis, ways in {"protocol": protocols, **trials.plugin.suspects()}.items():
+        for label, way in ways.items():
+            variant = trials.variant({label: way})
+            if variant.identity in seen:
+                continue
+            seen.add(variant.identity)
+            if why_not := trials.obstacle(variant):
+                trials.notices.append(f"left out: {label}: {why_not}")
+            else:
+                found.setdefault(axis, {})[label] = way
+    return found
+
+
+def _combine(trials: Trials, axes: Axes, wanted: float, most: int) -> int:
+    """Measure combinations of the ways that move the value; returns how many variants there are."""
+    start = trials.values[()]
+    idle = [
+        labels[0]
+        for labels, value in trials.values.items()
+        if labels and math.isclose(value, start, rel_tol=1e-9)
+    ]
+    if idle:
+        trials.notices.append(f"made no difference here: {'; '.join(idle)}")
+    for label in idle:
+        del trials.values[(label,)]
+    moving = [
+        {label: way for label, way in ways.items() if (label,) in trials.values}
+        for ways in axes.values()
+    ]
+    for counts in ([2], range(3, len(moving) + 1)):
+        tried = len(trials.tried)
+        trials.measure(_nearest(trials, _choices(moving, counts), wanted, most))
+        most -= len(trials.tried) - tried
+    return math.prod(len(ways) + 1 for ways in moving)
+
+
+def _choices(axes: Sequence[Ways], counts: Iterable[int]) -> Iterator[Ways]:
+    """Every choice of one way each from so many axes."""
+    for count in counts:
+        for some in combinations(axes, count):
+            for pairs in product(*(ways.items() for ways in some)):
+                yield dict(pairs)
+
+
+def _nearest(trials: Trials, choices: Iterator[Ways], wanted: float, most: int) -> list[Variant]:
+    """The `most` choices that come nearest to the number by what is known of their parts."""
+    effects = _effects(trials.values)
+
+    def distance(ways: Ways) -> float:
+        parts = (part for size in range(3) for part in combinations(ways, size))
+        off = abs(sum(effects.get(part, 0.0) for part in parts) - wanted)
+        return math.inf if math.isnan(off) else off
+
+    nearest = heapq.nsmallest(most, islice(choices, CONSIDERED), key=distance)
+    return [trials.variant(ways) for ways in nearest]
+
+
+def _effects(values: Mapping[Labels, float]) -> dict[Labels, float]:
+    """The value without deviations, what each one adds, and what two add beyond their sum."""
+    effects: dict[Labels, float] = {}
+    for labels in sorted(values, key=len):
+        if len(labels) <= 2:
+            parts = (part for size in range(len(labels)) for part in combinations(labels, size))
+            effects[labels] = values[labels] - sum(effects.get(part, 0.0) for part in parts)
+    return effects
+
+
+def _ranked(trials: Trials, wanted: float, tolerance: float, unchanged: str) -> pd.DataFrame:
+    rows = [
+        (
+            ", ".join(labels) or unchanged,
+            value,
+            0.0 if value == wanted else abs(value - wanted),
+            trials.counts[labels],
+            len(labels),
+        )
+        for labels, value in trials.values.items()
+    ]
+    rows.sort(key=lambda row: (max(row[2], tolerance), row[4], row[2]))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _sentence(table: pd.DataFrame, what: str, value: str | float, tolerance: float) -> str:
+    """Which variant explains the number, or that none does."""
+    first = table.iloc[0]
+    near = table[table["distance"] <= tolerance]
+    if near.empty:
+        return (
+            f"None of the {len(table)} variants measured explains {value} within {tolerance:g}: "
+            f"the nearest is {first['variant']}, with {first['value']:.6g}, "
+            f"off by {first['distance']:.3g}."
+        )
+    found = f"{value} is {what} by {first['variant']} ({first['value']:.6g})."
+    if len(near) == 1:
+        return found
+    others = "; ".join(near["variant"][1:]) if len(near) <= 4 else f"{len(near) - 1} others"
+    return f"{found} It cannot be told apart from {others}."
+
+
+def _doubts(axes: Axes, table: pd.DataFrame, tolerance: float, possible: int) -> Iterator[str]:
+    """What keeps the answer from being certain."""
+    if len(table) < possible:
+        yield (
+            f"measured {len(table)} of at most {possible} variants: each way alone, and the "
+            "combinations that come nearest to the number by the sum of the effects of their parts"
+        )
+    values = np.unique(table["value"][np.isfinite(table["value"])])
+    width = float(np.ptp(values)) if len(values) else 0.0
+    chance = len(values) * min(2 * tolerance / width, 1.0) if width else 0.0
+    if chance >= 0.5:
+        yield (
+            f"{len(values)} values lie between {values[0]:.6g} and {values[-1]:.6g}: about "
+            f"{chance:.1f} of them would be within {tolerance:g} of any number there by chance"
+        )
+    imitated = [label for ways in axes.values() for label, way in ways.items() if way.imitated]
+    if imitated:
+        yield (
+            "what happens when images are made is only imitated on the finished ones: "
+            f"{'; '.join(imitated)}"
+        )
+
+
+def _number(value: str | float, tolerance: float | None) -> tuple[float, float]:
+    """The number, and half a unit of its last digit where no tolerance is given."""
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        number = Decimal("nan")
+    if number.is_nan():
+        raise BenchError(f"--value {value} is not a number.")
+    if tolerance is None:
+        exponent = number.as_tuple().exponent
+        tolerance = 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
+    return float(number), tolerance

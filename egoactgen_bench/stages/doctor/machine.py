@@ -1,0 +1,131 @@
+"""`bench doctor`: what this machine has and lacks for scoring and running."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.captioning import captioner_choice
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.weights_registry import registry
+
+DISTRIBUTION = "egoactgen-bench"
+# The newest versions with which the reference values are met; only packages that shape numbers.
+TESTED = {
+    "av": "18.1",
+    "clean-fid": "0.1",
+    "diffusers": "0.42",
+    "lpips": "0.1",
+    "numpy": "2.4",
+    "open_clip_torch": "3.3",
+    "pandas": "3.1",
+    "pillow": "13.0",
+    "scipy": "1.17",
+    "torch": "2.15",
+    "torchvision": "0.29",
+    "transformers": "5.23",
+}
+LITTLE_DISK = 20e9  # bytes
+CLIPS = get_args(get_type_hints(Setting)["egovlp"])
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is fine here, or lacks something and says what to do."""
+
+    topic: str
+    fine: bool
+    text: str
+
+
+def check(workspace: Path, weights: Path) -> list[Finding]:
+    """Everything that a user may have to get, without computing anything."""
+    return [
+        *_packages(),
+        _accelerator(),
+        Finding("FFmpeg", True, "not needed: PyAV brings its own libraries."),
+        _disk(workspace),
+        _lavis(workspace),
+        *_weights(workspace, weights),
+    ]
+
+
+def _packages() -> Iterator[Finding]:
+    """Packages that are absent, older than asked for, or newer than tested."""
+    odd = []
+    for requirement in map(Requirement, requires(DISTRIBUTION) or []):
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        name, asked = requirement.name, f"{requirement.name}{requirement.specifier}"
+        try:
+            found = version(name)
+        except PackageNotFoundError:
+            odd.append(f"{name} is not installed: `pip install '{asked}'`.")
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            odd.append(f"{name} {found} is not {requirement.specifier}: `pip install '{asked}'`.")
+        elif name in TESTED and Version(found).release[:2] > Version(TESTED[name]).release:
+            odd.append(
+                f"{name} {found} is newer than {TESTED[name]}, the newest that was tested: the "
+                "signatures of scores name it."
+            )
+    yield from (Finding("packages", False, text) for text in odd)
+    if not odd:
+        yield Finding("packages", True, "all in the tested range.")
+
+
+def _accelerator() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+        return Finding("GPU", True, ", ".join(names))
+    return Finding(
+        "GPU", False, "PyTorch finds no CUDA device: everything runs on the CPU, slowly."
+    )
+
+
+def _disk(workspace: Path) -> Finding:
+    there = next(
+        path for path in [workspace.absolute(), *workspace.absolute().parents] if path.exists()
+    )
+    free = shutil.disk_usage(there).free
+    text = f"{free / 1e9:.0f} GB free at {workspace}"
+    if free >= LITTLE_DISK:
+        return Finding("disk", True, f"{text}.")
+    return Finding("disk", False, f"{text}: little for weights, splits and runs.")
+
+
+def _lavis(workspace: Path) -> Finding:
+    why_not = captioner_choice.obstacle("lavis", workspace)
+    return Finding("LAVIS", why_not is None, why_not or "its environment is there.")
+
+
+def _weights(workspace: Path, folder: Path) -> Iterator[Finding]:
+    """A line for each absent file with the metrics that ask for it."""
+    wanted: dict[str, dict[str, set[str]]] = {}  # file → metric → protocols
+    for name in plugins.registered("metrics"):
+        try:
+            metric: type[Metric] = plugins.find("metrics", name)
+        except BenchError as error:
+            yield Finding("metric", False, str(error))
+            continue
+        for protocol, options in metric.variants().items():
+            for clip in CLIPS:
+                setting = Setting(weights=folder, egovlp=clip, workspace=workspace)
+                for missing in metric(options, setting).missing_weights():
+                    wanted.setdefault(missing, {}).setdefault(name, set()).add(protocol)
+    for missing, metrics in sorted(wanted.items()):
+        users = [f"{name} ({', '.join(sorted(protocols))})" for name, protocols in metrics.items()]
+        known = missing in registry()
+        how = f"`bench models fetch {missing}`" if known else f"put it into {folder}"
+        yield Finding("weights", False, f"{missing} for {', '.join(users)}: {how}.")
+    if not wanted:
+        yield Finding("weights", True, f"{folder} holds those of every metric.")

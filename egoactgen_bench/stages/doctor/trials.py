@@ -1,0 +1,127 @@
+"""A metric measured in other ways than its own, on one run: what `bench doctor` compares."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.api.metric_batch import Batch, Role
+from egoactgen_bench.api.metric_variants import Way
+from egoactgen_bench.api.options import Options, resolve
+from egoactgen_bench.measurement.measuring import Failure, Measurer
+from egoactgen_bench.measurement.protocols import obstacle
+from egoactgen_bench.measurement.sources import Candidate, Samples
+
+Ways = Mapping[str, Way]  # label → way
+Labels = tuple[str, ...]
+
+
+class Variant(Metric[Options]):
+    """A metric with deviations, itself a metric."""
+
+    def __init__(self, metric: Metric, ways: Ways) -> None:
+        super().__init__(metric.options, metric.setting)
+        self.metric = metric
+        self.labels: Labels = tuple(ways)
+        self.name = " + ".join([metric.name, *ways])
+        self.needs = metric.needs
+        self.may_be_infinite = metric.may_be_infinite
+        self._changes = {label: way.change for label, way in ways.items() if way.change}
+
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Equal for variants that compute the same, whatever they are called."""
+        return type(self.metric), self.options, self.setting, tuple(self._changes)
+
+    def measurement(self) -> str:
+        formula = f"{type(self.metric).__module__}.{type(self.metric).__qualname__}"
+        return "|".join([formula, self.metric.measurement(), *self._changes])
+
+    def measure(self, batch: Batch) -> NDArray[np.floating]:
+        for change in self._changes.values():
+            batch = batch.changed(change)
+        return self.metric.measure(batch)
+
+    def summarise(self, rows: NDArray[np.floating]) -> float:
+        return self.metric.summarise(rows)
+
+
+@dataclass
+class Trials:
+    """Variants of one metric on one run, and the values found so far in the paper's unit."""
+
+    plugin: type[Metric]
+    options: Options
+    setting: Setting
+    roles: frozenset[Role]
+    samples: Samples
+    candidate: Candidate
+    cache: Path
+    batch_size: int = 16
+    progress: bool = False
+    values: dict[Labels, float] = field(default_factory=dict)
+    counts: dict[Labels, int] = field(default_factory=dict)
+    failures: dict[tuple[str, str], Failure] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    tried: set[tuple[Any, ...]] = field(default_factory=set)  # identities
+
+    def variant(self, ways: Ways) -> Variant:
+        """The metric in those ways; of two that set the same option the later one holds."""
+        plugin, values, setting = self.plugin, self.options.model_dump(), self.setting
+        for way in ways.values():
+            plugin, values = way.metric or plugin, values | dict(way.options)
+            setting = replace(setting, **way.setting)
+        known = {key: value for key, value in values.items() if key in plugin.Options.model_fields}
+        return Variant(plugin(resolve(plugin.Options, known, plugin.name), setting), ways)
+
+    def obstacle(self, variant: Variant) -> str | None:
+        """Why a variant cannot be measured here, as a sentence, or None."""
+        return obstacle(variant.metric, self.roles)
+
+    def measure(self, variants: Sequence[Variant]) -> None:
+        """Measure those variants that are new on all samples, each image being read once.
+
+        Rows are kept for the next call, but for those of sets: they are wide, so that one variant
+        is measured at a time and its rows are dropped.
+        """
+        new = {each.identity: each for each in variants if each.identity not in self.tried}
+        self.tried |= new.keys()
+        if self.plugin.per_sample:
+            self._measure(list(new.values()), self.cache)
+            return
+        for variant in new.values():
+            with _passing(self.cache) as folder:
+                self._measure([variant], folder)
+
+    def _measure(self, variants: Sequence[Variant], cache: Path) -> None:
+        if not variants:
+            return
+        measurer = Measurer(self.samples, [self.candidate], variants, cache, self.batch_size)
+        text = f"{len(variants)} variants"
+        outcome = measurer.measure(
+            tqdm(range(measurer.batches), text, unit="batch", disable=not self.progress or None)
+        )
+        for failure in outcome.failures:
+            self.failures.setdefault((failure.sample_id, failure.code), failure)
+        self.notices += [f"left out: {name}: {why}" for name, why in outcome.broken.items()]
+        for variant in variants:
+            _, rows = measurer.rows(outcome, 0, variant)
+            if variant.name in outcome.broken or len(rows) < self.plugin.minimum_samples:
+                continue
+            whole: Any = np.asarray(rows) if self.plugin.per_sample else rows
+            self.values[variant.labels] = variant.summarise(whole) * self.plugin.factor
+            self.counts[variant.labels] = len(rows)
+
+
+@contextmanager
+def _passing(cache: Path) -> Iterator[Path]:
+    cache.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=cache) as folder:
+        yield Path(folder)

@@ -1,0 +1,170 @@
+"""`bench pack`: runs with their images, scores and hashes in one archive."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.artifacts.archive_records import FORMAT, is_image_name
+from egoactgen_bench.artifacts.runs import Run, load_run
+from egoactgen_bench.artifacts.scores import Scores, load_scores
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.measurement.candidates import candidates_of
+from egoactgen_bench.measurement.protocols import PROTOCOLS
+from egoactgen_bench.support.files import replacing, sha256_file, write_csv
+from egoactgen_bench.support.provenance import versions
+from egoactgen_bench.support.safe_names import is_safe_id
+
+SPLIT_COLUMNS = ["sample_id", "video_id"]  # no narrations: those come with the data set's licence
+SPLIT_FACTS = ("name", "dataset", "fingerprint", "frames_fingerprint", "egovlp")
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip file knows: the same bytes at any time
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A finished archive, its sha256, and its rows for a leaderboard."""
+
+    path: Path
+    sha256: str
+    rows: pd.DataFrame
+
+
+def pack(
+    workspace: Workspace, split: Split, names: Sequence[str], group: str, path: Path | None = None
+) -> Packed:
+    """Pack runs of a split with their scores into a zip file, and write its rows as CSV beside it.
+
+    Runs that are not scored, or not as they were scored, are a `BenchError`. The same runs give the
+    same bytes. Prompts are left out: they hold the data set's narrations.
+    """
+    if not is_safe_id(group):
+        raise BenchError(f"'{group}' cannot be a group: use letters, digits, '.', '_', '-'.")
+    wanted = list(dict.fromkeys(names)) or workspace.finished_runs(split.name)
+    runs = [load_run(workspace.find_run(split.name, name)) for name in wanted]
+    if not runs:
+        raise BenchError(
+            f"Split '{split.name}' has no finished run to pack: `bench run` makes one."
+        )
+    scores = _scores(workspace, split, runs)
+    path = path or workspace.root / "packs" / f"{split.name}-{group}.zip"
+    with replacing(path) as temporary:
+        _write(temporary, split, runs, scores, group)
+    sha256 = sha256_file(path)
+    rows = _rows(scores, runs, group, path.name, sha256)
+    write_csv(path.with_suffix(".csv"), rows)
+    return Packed(path, sha256, rows)
+
+
+def _scores(workspace: Workspace, split: Split, runs: Sequence[Run]) -> list[Scores]:
+    """The scores of each protocol that all of the runs were scored by, just as they are now."""
+    candidates, _ = candidates_of(split, runs, ())
+    now = {candidate.name: candidate.digest() for candidate in candidates}
+    found = []
+    for protocol in PROTOCOLS:
+        folder = workspace.scores(split.name, protocol)
+        if not (folder / "score.json").is_file():
+            continue
+        scores = load_scores(folder)
+        scored = {run.run: run.images for run in scores.manifest.runs}
+        if scores.manifest.fingerprint == split.fingerprint and now.items() <= scored.items():
+            found.append(scores)
+    if not found:
+        raise BenchError(
+            f"Not all of {', '.join(now)} are scored as they are now: score them with "
+            f"`bench score {' '.join(now)}`, then pack them."
+        )
+    return found
+
+
+def _write(
+    path: Path, split: Split, runs: Sequence[Run], scores: Sequence[Scores], group: str
+) -> None:
+    hashes = {}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in _files(split, runs, scores):
+            hashes[name] = hashlib.sha256(data).hexdigest()
+            _add(archive, name, data)
+        manifest = {
+            "format": FORMAT,
+            "group": group,
+            "split": {key: getattr(split.manifest, key) for key in SPLIT_FACTS},
+            "runs": [run.name for run in runs],
+            "protocols": [each.protocol for each in scores],
+            "files": hashes,
+            "versions": versions(),
+        }
+        _add(archive, "pack.json", _json(manifest))
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    entry = zipfile.ZipInfo(name, _EPOCH)
+    entry.external_attr = 0o644 << 16
+    packed = name.endswith((".json", ".csv"))  # images are compressed already
+    entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    archive.writestr(entry, data)
+
+
+def _files(
+    split: Split, runs: Sequence[Run], scores: Sequence[Scores]
+) -> Iterator[tuple[str, bytes]]:
+    yield "split/samples.csv", _csv(split.samples[SPLIT_COLUMNS])
+    for run in runs:
+        yield f"runs/{run.name}/run.json", _json(run.manifest.model_dump(mode="json"))
+        yield f"runs/{run.name}/samples.csv", _csv(run.samples.assign(prompt=""))
+        for image, sha256 in zip(run.finished["image"], run.finished["sha256"], strict=True):
+            yield f"runs/{run.name}/{image}", _image(run, image, sha256)
+    names = [run.name for run in runs]
+    for each in scores:
+        folder = f"scores/{each.protocol}"
+        kept = [run for run in each.manifest.runs if run.run in names]
+        manifest = each.manifest.model_copy(update={"runs": kept, "files": {}})
+        yield f"{folder}/score.json", _json(manifest.model_dump(mode="json"))
+        yield f"{folder}/scores.csv", _csv(each.values[each.values["run"].isin(names)])
+        yield f"{folder}/errors.csv", _csv(each.errors[each.errors["run"].isin(names)])
+
+
+def _image(run: Run, name: str, sha256: str) -> bytes:
+    data = run.image_path(name).read_bytes() if is_image_name(name) else b""
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BenchError(
+            f"{run.image_path(name)} is no longer the image that run '{run.name}' recorded: "
+            "make the run again."
+        )
+    return data
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _rows(
+    scores: Sequence[Scores], runs: Sequence[Run], group: str, archive: str, sha256: str
+) -> pd.DataFrame:
+    """A row a run and protocol for results/leaderboard/."""
+    names = [run.name for run in runs]
+    tables = []
+    for each in scores:
+        summary = each.summary[each.summary["run"].isin(names)]
+        facts = {"group": group, "split": each.manifest.split, "protocol": each.protocol}
+        proof = {
+            "fingerprint": each.manifest.fingerprint,
+            "frames_fingerprint": each.manifest.frames_fingerprint,
+            "archive": archive,
+            "archive_sha256": sha256,
+            "toolkit": each.manifest.versions.get("egoactgen_bench", ""),
+        }
+        left = pd.DataFrame([facts], index=summary.index)
+        right = pd.DataFrame([proof], index=summary.index)
+        tables.append(pd.concat([left, summary, right], axis=1))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,89 @@
+"""Reading the pictures that frame sources name, each file in one pass."""
+
+import tarfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from egoactgen_bench.api.records import FrameSource
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.support import images
+
+Found = Image.Image | SampleError
+
+
+class PictureReader:
+    """Reads frame sources, and counts the `files` opened and the `bytes` read of them."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.bytes = 0
+
+    def read(self, sources: Iterable[FrameSource]) -> Iterator[tuple[FrameSource, Found]]:
+        """Each distinct source once, with its 8-bit RGB picture or why there is none.
+
+        Sources come file by file, those of one file in the file's own order.
+        """
+        by_file: dict[Path, list[FrameSource]] = defaultdict(list)
+        for source in dict.fromkeys(sources):
+            by_file[source.path].append(source)
+        for path, wanted in by_file.items():
+            self.files += 1
+            if wanted[0].time is not None:
+                yield from self._video(path, wanted)
+            elif wanted[0].member is not None:
+                yield from self._archive(path, wanted)
+            else:
+                yield wanted[0], self._image_file(path)
+
+    def _video(self, path: Path, wanted: list[FrameSource]) -> Iterator[tuple[FrameSource, Found]]:
+        from egoactgen_bench.video.video_reading import VideoReader
+
+        try:
+            reader = VideoReader(path)
+        except SampleError as error:
+            yield from ((source, error) for source in wanted)
+            return
+        by_time = {source.time: source for source in wanted}
+        with reader:
+            for time, found in reader.frames_at([time for time in by_time if time is not None]):
+                yield by_time[time], found
+            self.bytes += reader.bytes_read
+
+    def _archive(
+        self, path: Path, wanted: list[FrameSource]
+    ) -> Iterator[tuple[FrameSource, Found]]:
+        missing = {source.member: source for source in wanted}
+        error = SampleError("missing_image", f"not in {path.name}")
+        try:
+            with tarfile.open(path) as archive:
+                for entry in archive:
+                    source = missing.pop(entry.name, None)
+                    if source is None:
+                        continue
+                    stream = archive.extractfile(entry)
+                    data = stream.read() if stream else b""
+                    yield source, self._decoded(data, f"{path.name}: {entry.name}")
+                    if not missing:
+                        return
+        except FileNotFoundError:
+            error = SampleError("missing_video", path.name)
+        except (tarfile.TarError, EOFError) as broken:
+            error = SampleError("undecodable", f"{path.name}: {broken}")
+        yield from ((source, error) for source in missing.values())
+
+    def _image_file(self, path: Path) -> Found:
+        try:
+            return self._decoded(path.read_bytes(), path.name)
+        except OSError as error:
+            code = "missing_image" if isinstance(error, FileNotFoundError) else "undecodable_image"
+            return SampleError(code, f"{path.name}: {error.strerror}")
+
+    def _decoded(self, data: bytes, name: str) -> Found:
+        self.bytes += len(data)
+        try:
+            return images.decode_rgb(data, name)
+        except SampleError as error:
+            return error

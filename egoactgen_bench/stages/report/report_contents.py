@@ -1,0 +1,159 @@
+"""What a report is made of: a split, its scores, its runs' images, and what people said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.analysis.slices import all_slices
+from egoactgen_bench.artifacts.descriptions import descriptions_of
+from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifests import (
+    AGREEMENT,
+    STUDY,
+    AgreementManifest,
+    RunManifest,
+    StudyManifest,
+)
+from egoactgen_bench.artifacts.runs import Run, load_run
+from egoactgen_bench.artifacts.scores import Scores, load_scores, numeric
+from egoactgen_bench.artifacts.splits import Split, load_split
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.measurement.candidates import candidates_of
+from egoactgen_bench.measurement.protocols import PROTOCOLS
+from egoactgen_bench.measurement.sources import Candidate
+from egoactgen_bench.stages.report.submissions import join
+from egoactgen_bench.support.files import read_csv
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What came of one study with people."""
+
+    name: str
+    manifest: StudyManifest
+    win_rates: pd.DataFrame
+    comparisons: pd.DataFrame
+    agreement: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a report shows; `candidates` are the runs whose images are at hand."""
+
+    split: Split
+    scores: list[Scores]  # one a protocol
+    candidates: list[Candidate]
+    manifests: dict[str, RunManifest]  # run → its run.json
+    slices: list[pd.DataFrame]  # one for each of `scores`
+    descriptions: dict[str, str] = field(default_factory=dict)
+    answers: list[Answers] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+
+def gather(workspace: Workspace, split: Split, descriptions: str | None = None) -> Contents:
+    """Everything of a split in the workspace; `BenchError` where nothing has been scored."""
+    scores = _scores(workspace, split)
+    if not scores:
+        raise BenchError(
+            f"Split '{split.name}' has no scores to report: make them with `bench score`."
+        )
+    named = dict.fromkeys(run for each in scores for run in each.runs if run not in each.references)
+    runs: dict[str, Run] = {}
+    notices = []
+    for name in named:
+        folder = workspace.run(split.name, name)
+        if (folder / "run.json").is_file():
+            runs[name] = load_run(folder)
+        else:
+            notices.append(f"Run '{name}' is not in the workspace: shown without its images.")
+    candidates, remarks = candidates_of(split, list(runs.values()), ()) if runs else ([], [])
+    notices += [*remarks, *_made_again(scores, candidates)]
+    texts = descriptions_of(split, descriptions)
+    return Contents(
+        split,
+        scores,
+        candidates,
+        {name: run.manifest for name, run in runs.items()},
+        [
+            numeric(read_csv(each.folder / "slices.csv", dtype=str), ("by", "part", "run"))
+            for each in scores
+        ],
+        texts.texts if texts else {},
+        _answers(workspace, split, notices),
+        notices,
+    )
+
+
+def gather_submissions(workspace: Workspace, archives: Sequence[Path]) -> Contents:
+    """What several groups packed, side by side; frames and actions from the workspace's split."""
+    joined = join(archives, workspace.root / "submissions", _splits(workspace))
+    known = "verb" in joined.split.samples
+    slices = [
+        all_slices(scores, joined.split) if known else pd.DataFrame(columns=["by", "part", "run"])
+        for scores in joined.scores
+    ]
+    texts = descriptions_of(joined.split, None) if known else None
+    return Contents(
+        joined.split,
+        joined.scores,
+        joined.candidates,
+        joined.manifests,
+        slices,
+        texts.texts if texts else {},
+        notices=joined.notices,
+    )
+
+
+def _splits(workspace: Workspace) -> dict[str, Split]:
+    """The workspace's splits that have frames, by fingerprint."""
+    found = (load_split(path.parent) for path in sorted(workspace.splits.glob("*/split.json")))
+    return {split.fingerprint: split for split in found if split.frames_fingerprint is not None}
+
+
+def _scores(workspace: Workspace, split: Split) -> list[Scores]:
+    folders = [workspace.scores(split.name, protocol) for protocol in PROTOCOLS]
+    found = [load_scores(folder) for folder in folders if (folder / "score.json").is_file()]
+    for each in found:
+        if each.manifest.fingerprint != split.fingerprint:
+            raise BenchError(
+                f"{each.folder} holds scores of another '{split.name}' than the split now is "
+                "(their fingerprints differ): score again with `bench score`."
+            )
+    return found
+
+
+def _made_again(scores: Sequence[Scores], candidates: Sequence[Candidate]) -> list[str]:
+    """A sentence for each run whose images are not those that were scored."""
+    digests = {candidate.name: candidate.digest() for candidate in candidates}
+    return [
+        f"warning: run '{run.run}' was made again after being scored by protocol "
+        f"{each.protocol}: score it again with `bench score`."
+        for each in scores
+        for run in each.manifest.runs
+        if digests.get(run.run, run.images) != run.images
+    ]
+
+
+def _answers(workspace: Workspace, split: Split, notices: list[str]) -> list[Answers]:
+    """The studies of this very split that answers were imported to, by name."""
+    found = []
+    for path in sorted(workspace.root.glob(f"studies/*/{AGREEMENT}")):
+        manifest = read_manifest(path.with_name(STUDY), StudyManifest)
+        if manifest.split != split.name:
+            continue
+        if manifest.fingerprint != split.fingerprint:
+            notices.append(f"Study '{manifest.name}' is of another '{split.name}': left out.")
+            continue
+        found.append(_answers_in(path.parent, manifest))
+    return found
+
+
+def _answers_in(folder: Path, manifest: StudyManifest) -> Answers:
+    rates = numeric(read_csv(folder / "win_rates.csv", dtype=str), ("run",))
+    tests = numeric(read_csv(folder / "comparisons.csv", dtype=str), ("run_a", "run_b"))
+    agreement = read_manifest(folder / AGREEMENT, AgreementManifest)
+    return Answers(manifest.name, manifest, rates, tests, agreement.model_dump())

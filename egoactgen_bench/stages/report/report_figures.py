@@ -1,0 +1,168 @@
+"""The report's figures: bars per metric, agreement of metrics, verbs, win rates."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from egoactgen_bench.artifacts.manifests import MetricRecord
+from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.presentation import charts
+from egoactgen_bench.presentation.score_tables import Table, layout
+from egoactgen_bench.stages.report.metric_correlations import rank_correlations
+from egoactgen_bench.stages.report.report_contents import Answers, Contents
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+MOST_VERBS = 12
+LEGEND_LETTERS, LEGEND_MARK = 84, 8  # that fit beside each other; as wide as a mark is
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing, the name of its files, and its content in words."""
+
+    name: str
+    drawing: "Drawing"
+    words: str
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of the SVG in CSS pixels, of which an inch has 96."""
+        width, height = self.drawing.get_size_inches()
+        return round(96 * width), round(96 * height)
+
+
+def of_scores(scores: Scores, slices: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+    """(`bars`, `agreement` or `verbs`, figure) for one protocol."""
+    table = layout(scores)
+    for number, metric in enumerate(scores.metrics):
+        yield "bars", _bars(scores, metric, table, number)
+    per_sample = [name for name, about in scores.metrics.items() if about.per_sample]
+    if len(per_sample) > 1:
+        yield "agreement", _agreement(scores)
+    primary = [name for name in per_sample if scores.metrics[name].primary]
+    for metric in primary or per_sample[:1]:
+        verbs = slices[slices["by"] == "verb"]
+        if not verbs.empty:
+            yield "verbs", _verbs(scores, metric, verbs)
+
+
+def of_answers(answers: Answers) -> Figure:
+    """The win rates of a study."""
+    from egoactgen_bench.presentation.win_rates import win_rate_figure
+
+    manifest = answers.manifest
+    drawing = win_rate_figure(answers.win_rates, manifest.study, manifest.split)
+    return Figure(f"study-{answers.name}", drawing, f"Win rates of study {answers.name}")
+
+
+def titled(about: MetricRecord) -> str:
+    """`LPIPS ↓`, as tables head a metric's column."""
+    unit = f" ({about.unit})" if about.unit else ""
+    return f"{about.label}{' ★' * about.primary}{unit} {_arrow(about)}"
+
+
+def _arrow(about: MetricRecord) -> str:
+    return "↑" if about.higher_is_better else "↓"
+
+
+def _bars(scores: Scores, metric: str, table: Table, number: int) -> Figure:
+    bars = []
+    for (run, _, cells), row in zip(table.rows, scores.summary.to_dict("records"), strict=True):
+        cell = cells[number]
+        value, low, high = (float(row[f"{metric}{end}"]) for end in ("", "_lo", "_hi"))
+        reference = run in scores.references
+        kind: Any = "reference" if reference else "best" if cell.best else "other"
+        text = cell.text.replace("inf", "∞") + "*" * cell.worse
+        bars.append(charts.Bar(run, value, low, high, text, kind))
+    about = scores.metrics[metric]
+    with charts.drawing():
+        drawing = charts.new_figure(5.2, 0.9 + 0.36 * len(bars))
+        axes = drawing.add_subplot()
+        charts.horizontal_bars(axes, bars)
+        axes.set_title(titled(about), loc="left", color=charts.INK, fontweight="bold")
+    words = ", ".join(f"{bar.name} {bar.text}" for bar in bars)
+    return Figure(f"{scores.protocol}-{metric}", drawing, f"{about.label}: {words}")
+
+
+def _agreement(scores: Scores) -> Figure:
+    table = rank_correlations(scores)
+    labels = [scores.metrics[str(name)].label for name in table]
+    with charts.drawing():
+        side = 1.9 + 0.52 * len(labels)
+        drawing = charts.new_figure(side, side)
+        axes = drawing.add_subplot()
+        axes.imshow(table, cmap="RdBu", vmin=-1, vmax=1)
+        axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
+        axes.set_yticks(range(len(labels)), labels)
+        for row, line in enumerate(table.to_numpy().tolist()):
+            for column, value in enumerate(line):
+                text, colour = (
+                    f"{value:.2f}".replace("-", "−"),
+                    "white" if abs(value) > 0.6 else charts.INK,
+                )
+                axes.text(column, row, text if isfinite(value) else "–", color=colour,
+                          ha="center", va="center", fontsize=9)  # fmt: skip
+        axes.spines[:].set_visible(False)
+        axes.tick_params(length=0, colors=charts.INK)
+    words = "Rank correlation of metrics over samples: " + ", ".join(
+        f"{labels[a]} and {labels[b]} {table.to_numpy()[a, b]:.2f}"
+        for a in range(len(labels))
+        for b in range(a)
+    )
+    return Figure(f"{scores.protocol}-agreement", drawing, words)
+
+
+def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
+    about = scores.metrics[metric]
+    shown = [str(verb) for verb in dict.fromkeys(verbs["part"])][:MOST_VERBS]
+    runs = [run for run in scores.runs if run not in scores.references]
+    with charts.drawing():
+        drawing = charts.new_figure(6.4, 1.6 + len(shown) * (0.2 + 0.07 * len(runs)))
+        axes = drawing.add_subplot()
+        for number, run in enumerate(runs):
+            rows = verbs[verbs["run"] == run].set_index("part").reindex(shown)
+            _dots(axes, rows, metric, run, number, len(runs))
+        counts = verbs.groupby("part")["n"].max()
+        axes.set_yticks(
+            range(len(shown)), [f"{charts.short(verb)} ({counts[verb]})" for verb in shown]
+        )
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.set_title(f"{titled(about)} by verb", loc="left", color=charts.INK, fontweight="bold")
+        widest = max((len(charts.short(run)) for run in runs), default=0)
+        columns = max(1, min(len(runs), LEGEND_LETTERS // (LEGEND_MARK + widest)))
+        drawing.legend(loc="outside lower center", ncols=columns, frameon=False)
+        charts.plain(axes, "both")
+    words = f"{about.label} of {', '.join(runs)} by verb: {', '.join(shown)}"
+    return Figure(f"{scores.protocol}-{metric}-verbs", drawing, words)
+
+
+def _dots(axes: "Axes", rows: pd.DataFrame, metric: str, run: str, number: int, runs: int) -> None:
+    """A run's value for each verb, with its interval, beside those of the other runs."""
+    offset = 0.62 * ((number + 0.5) / runs - 0.5)
+    places = [place + offset for place in range(len(rows))]
+    colour = charts.COLOURS[number % len(charts.COLOURS)]
+    finite = rows[[metric, f"{metric}_lo", f"{metric}_hi"]]
+    finite = finite.where(finite.abs() != float("inf"))
+    axes.hlines(places, finite[f"{metric}_lo"], finite[f"{metric}_hi"], color=colour, linewidth=1)
+    axes.plot(
+        finite[metric],
+        places,
+        charts.MARKERS[number % len(charts.MARKERS)],
+        color=colour,
+        markersize=5,
+        label=charts.short(run),
+    )
+
+
+def every(contents: Contents) -> Iterator[tuple[str, int, Figure]]:
+    """(kind, number of the protocol or study, figure) for all of a report."""
+    for number, (scores, slices) in enumerate(zip(contents.scores, contents.slices, strict=True)):
+        yield from ((kind, number, figure) for kind, figure in of_scores(scores, slices))
+    for number, answers in enumerate(contents.answers):
+        yield "study", number, of_answers(answers)

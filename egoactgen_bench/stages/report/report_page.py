@@ -1,0 +1,227 @@
+"""The page itself, from its template."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import pandas as pd
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunManifest, RunTiming
+from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.presentation.pages import environment
+from egoactgen_bench.presentation.score_tables import SIGNIFICANT, layout
+from egoactgen_bench.stages.report.report_contents import Answers, Contents
+
+LONGEST_LIST = 12  # of one option's values on a run's card
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on the page: its kind, the protocol or study that it belongs to, file, words, and
+    its size in CSS pixels, which keeps its place while it is not loaded.
+    """
+
+    kind: str
+    number: int
+    name: str
+    words: str
+    width: int
+    height: int
+
+
+def render(
+    contents: Contents, figures: Sequence[Shown], gallery: dict[str, Any], height: int
+) -> str:
+    """The page as HTML; equal contents give equal text."""
+    data = {"gallery": gallery, "slices": [_slices(*each) for each in _protocols(contents)]}
+    return (
+        environment("egoactgen_bench.stages.report")
+        .get_template("report.html")
+        .render(
+            split=contents.split,
+            protocols=[_protocol(scores) for scores in contents.scores],
+            cards=[card(name, manifest) for name, manifest in contents.manifests.items()],
+            answers=[_answers(each) for each in contents.answers],
+            figures=figures,
+            notices=contents.notices,
+            videos=contents.split.samples["video_id"].nunique(),
+            height=height,
+            data=_json(data),
+        )
+    )
+
+
+def _json(value: Any) -> Markup:
+    """JSON for a script element: short, and without anything that could end the element."""
+    return htmlsafe_json_dumps(
+        value, dumps=json.dumps, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def _protocols(contents: Contents) -> list[tuple[Scores, pd.DataFrame]]:
+    return list(zip(contents.scores, contents.slices, strict=True))
+
+
+def _protocol(scores: Scores) -> dict[str, Any]:
+    """What the page shows of one protocol in words and numbers."""
+    return {
+        "name": scores.protocol,
+        "table": layout(scores),
+        "intervals": _intervals(scores),
+        "references": scores.references,
+        "comparisons": _comparisons(scores),
+    }
+
+
+def _intervals(scores: Scores) -> list[list[str]]:
+    """The 95 % interval of each cell of the table, or nothing."""
+    rows = []
+    for row in scores.summary.to_dict("records"):
+        bounds = [
+            (row[f"{name}_lo"], row[f"{name}_hi"], about.decimals)
+            for name, about in scores.metrics.items()
+        ]
+        rows.append(
+            [
+                f"{low:.{d}f} to {high:.{d}f}" if isfinite(high - low) else ""
+                for low, high, d in bounds
+            ]
+        )
+    return rows
+
+
+def _comparisons(scores: Scores) -> list[dict[str, Any]]:
+    """The paired tests, metric by metric."""
+    found = []
+    for metric, about in scores.metrics.items():
+        rows = scores.comparisons[scores.comparisons["metric"] == metric]
+        if not rows.empty:
+            found.append({"label": about.label, "tests": _tests(rows, about.decimals)})
+    return found
+
+
+def _answers(answers: Answers) -> dict[str, Any]:
+    """What the page shows of one study, rates in percent."""
+    tests = answers.comparisons.assign(difference=100 * answers.comparisons["difference"])
+    invents = answers.agreement.get("invents", {})
+    rows = [
+        {
+            "run": row["run"],
+            "wins": int(row["wins"]),
+            "votes": int(row["votes"]),
+            "percent": [100 * row[column] for column in ("rate", "lo", "hi")],
+            "invents": invents.get(row["run"], {}),
+        }
+        for row in answers.win_rates.sort_values("rate", ascending=False, kind="stable").to_dict(
+            "records"
+        )
+    ]
+    return {
+        "name": answers.name,
+        "study": answers.manifest.study,
+        "examples": answers.manifest.counts.examples,
+        "agreement": answers.agreement,
+        "rows": rows,
+        "tests": _tests(tests, 1),
+    }
+
+
+def _tests(comparisons: pd.DataFrame, decimals: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "a": row["run_a"],
+            "b": row["run_b"],
+            "difference": _signed(row["difference"], decimals),
+            "p": "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.4f}",
+            "significant": row["p_value"] < SIGNIFICANT,
+        }
+        for row in comparisons.to_dict("records")
+    ]
+
+
+def _signed(value: float, decimals: int) -> str:
+    if pd.isna(value):
+        return "–"
+    return f"{value:+.{decimals}f}".replace("inf", "∞").replace("-", "−")
+
+
+def _slices(scores: Scores, slices: pd.DataFrame) -> dict[str, Any]:
+    """The slices for the page's script: by kind its parts, their sizes, and rows of numbers."""
+    names = [name for name, about in scores.metrics.items() if about.per_sample]
+    kinds: dict[str, Any] = {}
+    for kind, rows in slices.groupby("by", sort=False):
+        parts = list(dict.fromkeys(rows["part"]))
+        by_run = [rows[rows["run"] == run].set_index("part").loc[parts] for run in scores.runs]
+        kinds[str(kind)] = {
+            "parts": parts,
+            "sizes": [int(n) for n in rows.groupby("part", sort=False)["n"].max()],
+            "values": {
+                name: [[_cell(table, name, part, scores) for part in parts] for table in by_run]
+                for name in names
+            },
+        }
+    metrics = [{"name": n} | _look(scores.metrics[n]) for n in names]
+    return {"protocol": scores.protocol, "runs": scores.runs, "metrics": metrics, "kinds": kinds,
+            "references": scores.references}  # fmt: skip
+
+
+def _cell(table: pd.DataFrame, metric: str, part: str, scores: Scores) -> list[Any]:
+    decimals = scores.metrics[metric].decimals
+    found: list[Any] = [table.at[part, f"{metric}{end}"] for end in ("", "_lo", "_hi")]
+    values = map(float, found)
+    return [round(v, decimals) if isfinite(v) else None if v != v else str(v) for v in values]
+
+
+def _look(about: MetricRecord) -> dict[str, Any]:
+    return {"label": about.label, "up": about.higher_is_better, "decimals": about.decimals}
+
+
+def card(name: str, manifest: RunManifest) -> dict[str, Any]:
+    """A run's card: what was run, how, with what, and how long it took."""
+    facts = {
+        "Method": manifest.method,
+        "Images": _images(manifest.counts),
+        "Seed": manifest.seed,
+        "Descriptions": manifest.descriptions,
+        "Time": _time(manifest.timing),
+        "Device": manifest.device,
+        "Precision": manifest.dtype,
+        "Batch size": manifest.batch_size,
+    }
+    return {
+        "name": name,
+        "facts": {label: value for label, value in facts.items() if value not in (None, "")},
+        "passed": sorted(manifest.options.passed),
+        "options": _flat(manifest.options.resolved),
+        "weights": {file: str(sha256)[:16] for file, sha256 in _flat(manifest.weights).items()},
+        "versions": _flat(manifest.versions),
+    }
+
+
+def _images(counts: RunCounts | None) -> str:
+    if counts is None:
+        return ""
+    failed = f", {counts.failed:,} failed" if counts.failed else ""
+    return f"{counts.samples - counts.failed:,} of {counts.samples:,}{failed}"
+
+
+def _time(timing: RunTiming | None) -> str:
+    if timing is None or not timing.seconds:
+        return ""
+    rate = timing.images_per_second
+    return f"{timing.seconds:,.1f} s" + (f" ({rate:.3g} images a second)" if rate else "")
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """`{"a": {"b": 1}}` → `{"a.b": "1"}`; long lists are cut."""
+    if isinstance(value, dict):
+        pairs = (_flat(inner, f"{prefix}{key}.") for key, inner in value.items())
+        return {key: inner for pair in pairs for key, inner in pair.items()}
+    if isinstance(value, list) and len(value) > LONGEST_LIST:
+        value = [*value[:LONGEST_LIST], "…"]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return {prefix.removesuffix("."): text}

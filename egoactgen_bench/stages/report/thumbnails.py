@@ -1,0 +1,77 @@
+"""Small pictures beside the page, named by what they show, so that each is made once."""
+
+import hashlib
+import io
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.measurement.sources import Frame
+from egoactgen_bench.support.files import write_bytes
+from egoactgen_bench.support.images import decode_rgb, resize
+
+FULL_HEIGHT, SMALL_HEIGHT = 256, 144
+MOST_FULL = 4_000  # pictures; more than that are shown small, so that the folder stays handy
+QUALITY = 82
+
+
+def height_for(pictures: int) -> int:
+    """How high the pictures of a report are, in pixels."""
+    return FULL_HEIGHT if pictures <= MOST_FULL else SMALL_HEIGHT
+
+
+def name_of(frame: Frame) -> str:
+    """A picture's name: 16 digits of its source's recorded sha256."""
+    return frame.sha256[:16]
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """The folder `<report>/thumbnails/<height>`: WebP files in subfolders by their first digits."""
+
+    folder: Path
+    height: int
+
+    def path(self, name: str) -> Path:
+        return self.folder / name[:2] / f"{name}.webp"
+
+    def make(self, frames: Iterable[Frame], progress: bool = False) -> dict[str, str]:
+        """Make those that are not there yet; for each that cannot be made, its name and why."""
+        from tqdm import tqdm
+
+        wanted = {name_of(frame): frame for frame in frames}
+        missing = [frame for name, frame in wanted.items() if not self.path(name).is_file()]
+        failed = {}
+        with ThreadPoolExecutor() as pool:
+            done = pool.map(self._make, missing)
+            bar = tqdm(done, "thumbnails", len(missing), disable=not progress or None, unit="image")
+            for frame, why in zip(missing, bar, strict=True):
+                if why is not None:
+                    failed[name_of(frame)] = why
+        return failed
+
+    def _make(self, frame: Frame) -> str | None:
+        try:
+            data = frame.path.read_bytes()
+            if hashlib.sha256(data).hexdigest() != frame.sha256:
+                return "changed_image"
+            image = decode_rgb(data, frame.path.name)
+        except OSError:
+            return "missing_image"
+        except SampleError as error:
+            return error.code
+        width = max(1, round(image.width * self.height / image.height))
+        stream = io.BytesIO()
+        small = resize(image, (width, self.height)) if image.height > self.height else image
+        small.save(stream, format="WEBP", quality=QUALITY, method=2)
+        write_bytes(self.path(name_of(frame)), stream.getvalue())
+        return None
+
+    def remove_others(self, frames: Iterable[Frame]) -> None:
+        """Remove what an earlier report showed and this one does not."""
+        kept = {self.path(name_of(frame)) for frame in frames}
+        for path in self.folder.parent.rglob("*.webp"):
+            if path not in kept:
+                path.unlink()

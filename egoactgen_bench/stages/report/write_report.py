@@ -1,0 +1,83 @@
+"""Write a report: figures, thumbnails, and last of all the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.presentation import charts
+from egoactgen_bench.stages.report import report_figures
+from egoactgen_bench.stages.report import report_page as page
+from egoactgen_bench.stages.report.example_figure import example_figure
+from egoactgen_bench.stages.report.gallery import frames, gallery
+from egoactgen_bench.stages.report.report_contents import Contents, gather, gather_submissions
+from egoactgen_bench.stages.report.thumbnails import Thumbnails, height_for, name_of
+from egoactgen_bench.support.files import write_text
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished report: its page, and what whoever reads it should know."""
+
+    page: Path
+    notices: list[str] = field(default_factory=list)
+
+
+def report(
+    split: Split,
+    workspace: Path,
+    folder: Path | None = None,
+    *,
+    ids: Sequence[str] = (),
+    descriptions: str | None = None,
+    progress: bool = False,
+) -> Report:
+    """Report everything scored of a split in a workspace; `ids` make a figure of those samples.
+
+    Writes index.html, figures/ and thumbnails/ to `folder` (default: reports/<split>).
+    """
+    place = Workspace(workspace)
+    contents = gather(place, split, descriptions)
+    return build(contents, folder or place.report(split.name), ids, progress)
+
+
+def report_submissions(
+    archives: Sequence[Path],
+    workspace: Path,
+    folder: Path | None = None,
+    *,
+    ids: Sequence[str] = (),
+    progress: bool = False,
+) -> Report:
+    """Report what several groups packed, side by side, after checking each archive.
+
+    Writes to `folder` (default: reports/<split>-submissions).
+    """
+    place = Workspace(workspace)
+    contents = gather_submissions(place, archives)
+    folder = folder or place.report(f"{contents.split.name}-submissions")
+    return build(contents, folder, ids, progress)
+
+
+def build(
+    contents: Contents, folder: Path, ids: Sequence[str] = (), progress: bool = False
+) -> Report:
+    """Write the report of what has been gathered."""
+    drawn = [(kind, number, figure) for kind, number, figure in report_figures.every(contents)]
+    if ids:
+        drawn.insert(0, ("examples", 0, example_figure(contents, ids)))
+    for _, _, figure in drawn:
+        charts.save(figure.drawing, folder / "figures" / figure.name)
+    wanted = frames(contents)
+    height = height_for(len({name_of(frame) for frame in wanted}))
+    thumbnails = Thumbnails(folder / "thumbnails" / str(height), height)
+    failed = thumbnails.make(wanted, progress)
+    shown = [
+        page.Shown(kind, number, each.name, each.words, *each.pixels)
+        for kind, number, each in drawn
+    ]
+    text = page.render(contents, shown, gallery(contents, failed), height)
+    write_text(folder / "index.html", text)
+    thumbnails.remove_others(wanted)
+    return Report(folder / "index.html", contents.notices)

@@ -1,0 +1,116 @@
+"""The folder of a run: its plan, its batches, and what is made of them when all are done.
+
+<run>/plan.json                all that shapes the images
+<run>/journal/<batch>.json     the rows of one batch, written after its images
+<run>/samples.csv, run.json    written last, when every batch is there; the others then go
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from egoactgen_bench.artifacts.batch_journal import BatchJournal, Row
+from egoactgen_bench.artifacts.manifests import RUN, RunManifest
+from egoactgen_bench.artifacts.runs import COLUMNS, OK, Run, load_run
+from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
+from egoactgen_bench.support.files import sha256_file, write_csv
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class RunJournal:
+    """The run folder of a plan with `batches` batches. Several processes may write to it."""
+
+    def __init__(self, folder: Path, plan: dict[str, Any], batches: int) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.work = WorkFolder(
+            folder / RUN, RunManifest, plan, folder / PLAN, elsewhere="--name or --out"
+        )
+        self.batches = BatchJournal(folder / "journal", plan, batches, self._is_whole)
+
+    @property
+    def finished(self) -> bool:
+        return self.work.finished
+
+    def begin(self, overwrite: bool, own: Iterable[int]) -> None:
+        """Leave the plan; to `overwrite`, forget the run and this process's `own` batches."""
+        self.work.begin(overwrite, lambda: self._forget(own))
+
+    def partial(self, batches: Iterable[int]) -> Run:
+        """What these batches hold, while others are missing; its manifest has no counts."""
+        try:
+            table = self._table(self.batches.rows(batches))
+        except FileNotFoundError:  # removed by the process that has just completed the run
+            return load_run(self.folder)
+        return Run(self.folder, RunManifest.model_validate(self.plan), table)
+
+    def assemble(self, passed: dict[str, Any], versions: dict[str, str]) -> Run | None:
+        """Write samples.csv, then run.json, and return the run; None while a batch is missing.
+
+        Whoever finishes last does this; two at once write the same bytes.
+        """
+        if not self.finished:
+            if not self.batches.complete:
+                return None
+            try:
+                self._write(passed, versions)
+            except FileNotFoundError:  # removed by a process that completed the run meanwhile
+                if not self.finished:
+                    raise
+        run = load_run(self.folder)
+        self._sweep(run)
+        return run
+
+    def _write(self, passed: dict[str, Any], versions: dict[str, str]) -> None:
+        entries = self.batches.entries(range(self.batches.batches))
+        table = self._table([row for entry in entries for row in entry["rows"]])
+        write_csv(self.folder / "samples.csv", table)
+        options = {"options": {"passed": passed} | self.plan["options"]}
+        self.work.finish(options | _summary(entries, table) | {"versions": versions})
+
+    def _table(self, rows: list[Row]) -> "pd.DataFrame":
+        import pandas as pd
+
+        return pd.DataFrame(rows, columns=list(COLUMNS))
+
+    def _is_whole(self, rows: Sequence[Row]) -> bool:
+        """Whether the images of these rows are as they were written."""
+        return all(
+            sha256_file(self.folder / row["image"]) == row["sha256"]
+            for row in rows
+            if row["status"] == OK
+        )
+
+    def _forget(self, own: Iterable[int]) -> None:
+        """Forget these batches and the table; batches of other shards stay."""
+        (self.folder / "samples.csv").unlink(missing_ok=True)
+        self.batches.forget(own)
+
+    def _sweep(self, run: Run) -> None:
+        """Remove what only an unfinished run needs, and images that no row names."""
+        self.work.plan_file.unlink(missing_ok=True)
+        self.batches.remove()
+        named = {Path(image).name for image in run.finished["image"]}
+        for path in [*self.folder.glob("images/*"), *self.folder.glob(".*.tmp")]:
+            if path.name not in named:
+                path.unlink(missing_ok=True)
+
+
+def _summary(entries: list[dict[str, Any]], table: "pd.DataFrame") -> dict[str, Any]:
+    by_status = {str(status): int(n) for status, n in table["status"].value_counts().items()}
+    made = by_status.get(OK, 0)
+    seconds = sum(entry["seconds"] for entry in entries)
+    return {
+        "counts": {
+            "samples": len(table),
+            "failed": len(table) - made,
+            "by_status": dict(sorted(by_status.items())),
+        },
+        "device": ", ".join(sorted({entry["device"] for entry in entries})),
+        "timing": {
+            "seconds": round(seconds, 3),
+            "images_per_second": round(made / seconds, 4) if seconds else None,
+        },
+    }

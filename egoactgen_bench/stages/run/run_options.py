@@ -1,0 +1,30 @@
+"""What can be chosen for a run."""
+
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import (
+    DescriptionsName,
+    Device,
+    Dtype,
+    Limit,
+    MethodBatchSize,
+    MethodOptions,
+    PlaceOptions,
+    Seed,
+    Shard,
+    WeightsName,
+)
+
+
+class RunOptions(PlaceOptions):
+    """The choices of a run that are not the method's own."""
+
+    weights: WeightsName = None
+    descriptions: DescriptionsName = None
+    options: MethodOptions = Field(default_factory=dict)
+    seed: Seed = 0
+    batch_size: MethodBatchSize = None
+    device: Device = "auto"
+    dtype: Dtype = "float32"
+    limit: Limit = None
+    shard: Shard = "1/1"

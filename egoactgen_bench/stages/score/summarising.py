@@ -1,0 +1,213 @@
+"""From measured rows to the tables of a scoring: values, summaries with bounds, comparisons."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from egoactgen_bench.analysis import statistics
+from egoactgen_bench.analysis.intervals import (
+    PERMUTATION_SEED,
+    Measured,
+    clusters_of,
+    compare,
+)
+from egoactgen_bench.analysis.statistics import Clusters
+from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.artifacts.manifests import MetricRecord
+from egoactgen_bench.artifacts.scores import CAPTION_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
+from egoactgen_bench.measurement.measuring import Failure, Measurer, Outcome
+from egoactgen_bench.support.row_store import StoredRows
+
+
+@dataclass
+class Column:
+    """One metric on all candidates: per-sample values (n, candidates), NaN for none, and rows."""
+
+    metric: Metric
+    signature: str
+    values: NDArray[np.float64]
+    totals: NDArray[np.float64]  # (candidates,)
+    counts: NDArray[np.intp]  # (candidates,)
+    rows: list[tuple[NDArray[np.intp], StoredRows]]
+
+
+@dataclass
+class Tables:
+    """The tables of a scoring, and what the user should know about them."""
+
+    values: pd.DataFrame
+    summary: pd.DataFrame
+    comparisons: pd.DataFrame
+    errors: pd.DataFrame
+    captions: pd.DataFrame
+    notices: list[str] = field(default_factory=list)
+    metrics: dict[str, MetricRecord] = field(default_factory=dict)
+
+
+def tabulate(
+    measurer: Measurer, outcome: Outcome, split: str, draws: int, fid_permutations: int
+) -> Tables:
+    """All tables of what was measured."""
+    notices: list[str] = []
+    metrics = [metric for metric in measurer.metrics if metric.name not in outcome.broken]
+    columns = [_column(measurer, outcome, metric, notices) for metric in metrics]
+    videos = measurer.samples.video_ids
+    clusters = clusters_of(videos)
+    if len(videos) and clusters.max() == 0:
+        notices.append("All samples are of one video: intervals have no width, p-values are 1.")
+    measured = [_measured(column, clusters, fid_permutations) for column in columns]
+    runs = [candidate.name for candidate in measurer.candidates]
+    return Tables(
+        values=_values(measurer, columns, split),
+        summary=_summary(runs, columns, measured, clusters, draws),
+        comparisons=compare(measured, runs, clusters),
+        errors=pd.DataFrame(_ordered(measurer, outcome.failures), columns=list(ERROR_COLUMNS)),
+        captions=_captions(measurer, columns),
+        notices=notices,
+        metrics={column.metric.name: _about(column) for column in columns},
+    )
+
+
+def _column(measurer: Measurer, outcome: Outcome, metric: Metric, notices: list[str]) -> Column:
+    shape = len(measurer.samples), len(measurer.candidates)
+    values, totals = np.full(shape, np.nan), np.full(shape[1], np.nan)
+    every, small = [], []
+    for number, candidate in enumerate(measurer.candidates):
+        positions, rows = measurer.rows(outcome, number, metric)
+        every.append((positions, rows))
+        if len(rows) < metric.minimum_samples:
+            if len(rows):
+                detail = f"{len(rows)} of at least {metric.minimum_samples} samples"
+                outcome.failures.append(
+                    Failure(candidate.name, "", metric.name, "too_few_samples", detail)
+                )
+            continue
+        if len(rows) < metric.advised_samples:
+            small.append(f"{len(rows)} of '{candidate.name}'")
+        if metric.per_sample:
+            values[positions, number] = rows[:, 0]
+        totals[number] = metric.summarise(
+            np.asarray(rows) if metric.per_sample else cast(Any, rows)
+        )
+    if small:
+        notices.append(
+            f"warning: {metric.name} is biased and noisy below {metric.advised_samples} samples, "
+            f"and here are {', '.join(small)}."
+        )
+    counts = np.array([len(positions) for positions, _ in every])
+    return Column(metric, metric.signature(), values, totals, counts, every)
+
+
+def _values(measurer: Measurer, columns: list[Column], split: str) -> pd.DataFrame:
+    """A row a value: by run, metric and sample, in their orders; texts as categories."""
+    ids = [*measurer.samples.ids, ""]
+    runs = [candidate.name for candidate in measurer.candidates]
+    values, samples, counts = [np.empty(0)], [np.empty(0, np.intp)], []
+    labels: list[tuple[str, str, str]] = []  # run, metric, signature of each part
+    for number, run in enumerate(runs):
+        for column in columns:
+            if np.isnan(column.totals[number]):
+                continue
+            positions = column.rows[number][0]
+            one = not column.metric.per_sample
+            values.append(column.totals[[number]] if one else column.values[positions, number])
+            samples.append(np.array([len(ids) - 1]) if one else positions)
+            counts.append(len(values[-1]))
+            signature = f"{column.signature}|n:{len(positions)}"
+            labels.append((run, column.metric.name, signature))
+    parts = {
+        name: pd.Categorical([part[number] for part in labels]).repeat(counts)
+        for number, name in enumerate(("run", "metric", "signature"))
+    }
+    parts["split"] = pd.Categorical.from_codes(np.zeros(sum(counts), np.int8), pd.Index([split]))
+    parts["sample_id"] = pd.Categorical.from_codes(np.concatenate(samples), pd.Index(ids))
+    return pd.DataFrame(parts | {"value": np.concatenate(values)})[list(VALUE_COLUMNS)]
+
+
+def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
+    """A row a captioned output and captioner, however many metrics stand on the caption."""
+    ids = np.array(measurer.samples.ids, dtype=object)
+    parts: list[pd.DataFrame] = []
+    for number, candidate in enumerate(measurer.candidates):
+        for column in columns:
+            positions, rows = column.rows[number]
+            if not len(rows) or not column.metric.per_sample:
+                continue
+            for captioner, captions in column.metric.captions(np.asarray(rows)).items():
+                named = {"sample_id": ids[positions], "captioner": captioner, "caption": captions}
+                parts.append(pd.DataFrame({"run": candidate.name, **named}))
+    table = pd.concat(parts) if parts else pd.DataFrame(columns=list(CAPTION_COLUMNS))
+    return table.drop_duplicates(list(CAPTION_COLUMNS[:3]), ignore_index=True)
+
+
+def _measured(column: Column, clusters: Clusters, swaps: int) -> Measured:
+    """A column's numbers; sets of images are compared by swapping only where it is asked for."""
+    name, factor, totals = column.metric.name, column.metric.factor, column.totals
+    if column.metric.per_sample:
+        return Measured(name, factor, totals * factor, column.values)
+    swap = partial(_swap, column, clusters, swaps) if swaps else None
+    return Measured(name, factor, totals * factor, swap=swap)
+
+
+def _summary(
+    runs: list[str], columns: list[Column], measured: list[Measured], clusters: Clusters, draws: int
+) -> pd.DataFrame:
+    """A row a run in the paper's units; `<metric>_n` where a metric misses some samples."""
+    n = np.max([column.counts for column in columns], axis=0) if columns else [0] * len(runs)
+    table: dict[str, Any] = {"run": runs, "n": n}
+    for column, each in zip(columns, measured, strict=True):
+        table |= each.columns(clusters, draws)
+        if np.any(column.counts != n):
+            table[f"{each.metric}_n"] = column.counts
+    return pd.DataFrame(table)
+
+
+def _swap(column: Column, clusters: Clusters, swaps: int, a: int, b: int) -> tuple[float, float]:
+    """The difference of two sets on their common samples, and its p-value under swapping."""
+    positions, at_a, at_b = np.intersect1d(
+        column.rows[a][0], column.rows[b][0], return_indices=True
+    )
+    if len(positions) < column.metric.minimum_samples:
+        return float("nan"), float("nan")
+    store = column.rows[a][1].store
+    places_a, places_b = column.rows[a][1].places[at_a], column.rows[b][1].places[at_b]
+
+    def difference(swapped: NDArray[np.bool_]) -> float:
+        first = StoredRows(store, np.where(swapped, places_b, places_a))
+        second = StoredRows(store, np.where(swapped, places_a, places_b))
+        summarise: Callable[[Any], float] = column.metric.summarise
+        return summarise(first) - summarise(second)
+
+    groups = np.unique(clusters[positions], return_inverse=True)[1]
+    size = difference(np.zeros(len(positions), bool))
+    return size, statistics.swap_test(difference, groups, swaps, PERMUTATION_SEED)
+
+
+def _ordered(measurer: Measurer, failures: list[Failure]) -> list[Failure]:
+    """Failures by run, sample and metric in the order of the tables, whoever found them."""
+    runs = {candidate.name: number for number, candidate in enumerate(measurer.candidates)}
+    samples = {sample_id: number for number, sample_id in enumerate(measurer.samples.ids)}
+    metrics = {metric.name: number for number, metric in enumerate(measurer.metrics)}
+    return sorted(
+        failures,
+        key=lambda each: (runs[each.run], samples.get(each.sample_id, -1), metrics[each.metric]),
+    )
+
+
+def _about(column: Column) -> MetricRecord:
+    metric = column.metric
+    return MetricRecord(
+        label=metric.label,
+        unit=metric.unit,
+        factor=metric.factor,
+        decimals=metric.decimals,
+        higher_is_better=metric.higher_is_better,
+        primary=metric.primary,
+        per_sample=metric.per_sample,
+        signature=column.signature,
+    )

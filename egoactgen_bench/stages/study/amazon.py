@@ -1,0 +1,170 @@
+"""Mechanical Turk's results files: their columns, their three shapes of answers."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.api.records import Rejection
+from egoactgen_bench.errors import BenchError
+
+# The columns of a batch results file before Input.… and Answer.…, in Amazon's order.
+RESULT_COLUMNS = (
+    "HITId",
+    "HITTypeId",
+    "Title",
+    "Description",
+    "Keywords",
+    "Reward",
+    "CreationTime",
+    "MaxAssignments",
+    "RequesterAnnotation",
+    "AssignmentDurationInSeconds",
+    "AutoApprovalDelayInSeconds",
+    "Expiration",
+    "NumberOfSimilarHITs",
+    "LifetimeInSeconds",
+    "AssignmentId",
+    "WorkerId",
+    "AssignmentStatus",
+    "AcceptTime",
+    "SubmitTime",
+    "AutoApprovalTime",
+    "ApprovalTime",
+    "RejectionTime",
+    "RequesterFeedback",
+    "WorkTimeInSeconds",
+    "LifetimeApprovalRate",
+    "Last30DaysApprovalRate",
+    "Last7DaysApprovalRate",
+)
+NEEDED = ("AssignmentId", "WorkerId", "AssignmentStatus")
+LONGEST_CELL = 1 << 24
+
+
+@dataclass(frozen=True, order=True)
+class Assignment:
+    """One worker's answers to one task; `worker` is a pseudonym, `seconds` None if not given."""
+
+    row: str  # the assignment's id, or where it stands
+    worker: str
+    status: str
+    seconds: float | None
+    inputs: dict[str, str]
+    answers: dict[str, str]
+
+
+def read_results(path: Path, pseudonym: Callable[[str], str]) -> Iterator[Assignment | Rejection]:
+    """Read one results file; a worker's id goes no further than through `pseudonym`.
+
+    A row that cannot be read is a `Rejection` `bad_row`; a file that is no results file at all is a
+    `BenchError`.
+    """
+    csv.field_size_limit(LONGEST_CELL)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            lines = csv.reader(stream)
+            header = next(lines, [])
+            _check_header(path, header)
+            for cells in lines:
+                if cells:
+                    yield _assignment(f"{path.name}:{lines.line_num}", header, cells, pseudonym)
+    except FileNotFoundError:
+        raise BenchError(f"{path} does not exist.") from None
+    except IsADirectoryError:
+        raise BenchError(f"{path} is a folder: name the results files in it.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise BenchError(f"{path} is not a readable results file ({error}).") from None
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    missing = [column for column in NEEDED if column not in header]
+    if missing:
+        raise BenchError(
+            f"{path} is not a Mechanical Turk results file: it has no column "
+            f"{' or '.join(missing)}. Download the batch's results as CSV."
+        )
+    if len(set(header)) < len(header):
+        raise BenchError(f"{path} names a column twice.")
+
+
+def _assignment(
+    place: str, header: list[str], cells: list[str], pseudonym: Callable[[str], str]
+) -> Assignment | Rejection:
+    if len(cells) != len(header):
+        return Rejection(place, "bad_row", f"{len(cells)} cells under {len(header)} columns")
+    row = dict(zip(header, cells, strict=True))
+    name = row["AssignmentId"].strip() or place
+    if not row["WorkerId"].strip():
+        return Rejection(name, "bad_row", "no WorkerId")
+    try:
+        answers = parse_answers(row)
+    except ValueError as error:
+        return Rejection(name, "bad_row", str(error))
+    return Assignment(
+        row=name,
+        worker=pseudonym(row["WorkerId"].strip()),
+        status=row["AssignmentStatus"].strip() or "Submitted",
+        seconds=_seconds(row.get("WorkTimeInSeconds", "")),
+        inputs=_under("Input.", row),
+        answers=answers,
+    )
+
+
+def _under(prefix: str, row: dict[str, str]) -> dict[str, str]:
+    return {name.removeprefix(prefix): row[name] for name in row if name.startswith(prefix)}
+
+
+def _seconds(cell: str) -> float | None:
+    try:
+        return float(cell) if 0 <= float(cell) < float("inf") else None
+    except ValueError:
+        return None
+
+
+def parse_answers(row: dict[str, str]) -> dict[str, str]:
+    """Question → answer, from any of the three shapes; unanswered questions are left out.
+
+    A plain form gives `Answer.fits` = yes; `flatten-objects` gives `Answer.fits.yes` = true and
+    `Answer.fits.no` = false; a crowd-form gives `Answer.taskAnswers`, a JSON list of one object
+    whose radio groups are objects of true and false. Raises `ValueError`, which says why.
+    """
+    cells = _under("Answer.", row)
+    nested: dict[str, Any] = {}
+    if packed := cells.pop("taskAnswers", ""):
+        nested = _unpack(packed)
+    for name, cell in cells.items():
+        question, dot, option = name.partition(".")
+        if not dot:
+            nested[question] = cell
+        elif cell.strip().lower() in ("true", "false"):
+            group = nested.setdefault(question, {})
+            if isinstance(group, dict):
+                group[option] = cell.strip().lower() == "true"
+    answers = {question: _flat(question, value) for question, value in nested.items()}
+    return {question: answer for question, answer in answers.items() if answer}
+
+
+def _unpack(packed: str) -> dict[str, Any]:
+    try:
+        unpacked = json.loads(packed)
+    except (ValueError, RecursionError):
+        raise ValueError("Answer.taskAnswers is not JSON") from None
+    if isinstance(unpacked, list) and len(unpacked) == 1:
+        unpacked = unpacked[0]
+    if not isinstance(unpacked, dict):
+        raise ValueError("Answer.taskAnswers is not a list of one object")
+    return unpacked
+
+
+def _flat(question: str, value: Any) -> str:
+    if isinstance(value, dict):
+        chosen = [option for option, is_chosen in value.items() if is_chosen is True]
+        if len(chosen) > 1:
+            raise ValueError(f"{len(chosen)} answers to '{question}'")
+        return chosen[0] if chosen else ""
+    if isinstance(value, bool) or value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,156 @@
+"""The study of Figure 4: which of K runs' frames shows the action best?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import pandas as pd
+from PIL import Image
+
+from egoactgen_bench.artifacts.runs import Run, load_run
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.stages.study.example_sampling import balanced_orders, choose_examples, shuffled
+from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.stages.study.study_plan import (
+    Plan,
+    Task,
+    frame,
+    numbered,
+    row_of,
+    secret_key,
+    unchanged_image,
+)
+from egoactgen_bench.support.images import resize
+
+COPY_INPUT = "copy-input"
+TARGET = "target"  # the true target frame among a check's candidates
+MOST_CANDIDATES = 9  # as many as one glance holds, and one digit key each
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The runs that are compared; a name without a run is `copy-input` and shows the input."""
+
+    split: Split
+    runs: dict[str, Run]
+    names: tuple[str, ...]
+
+    @property
+    def copies_input(self) -> bool:
+        """Whether the input frame was added as a second candidate."""
+        return len(self.runs) < len(self.names)
+
+    def usable(self) -> pd.DataFrame:
+        """The split's samples that every run has an image for."""
+        samples = self.split.samples
+        for run in self.runs.values():
+            samples = samples[samples["sample_id"].isin(set(run.finished["sample_id"]))]
+        return samples
+
+    def picture(self, name: str, sample_id: str) -> Image.Image:
+        """A candidate's frame at the size of the target's: the size must not tell who made it."""
+        target = frame(self.split, sample_id, "target")
+        if name == TARGET:
+            return target
+        if name not in self.runs:
+            return resize(frame(self.split, sample_id, "input"), target.size)
+        run = self.runs[name]
+        row = row_of(run.finished, sample_id)
+        image = unchanged_image(run.image_path(row["image"]), row["sha256"], f"run '{name}'")
+        return resize(image, target.size)
+
+
+def plan_best_of(
+    workspace: Workspace, split: Split, run_names: Sequence[str], options: StudyOptions
+) -> Plan:
+    """Plan a study over the named runs, or over all finished runs of the split."""
+    candidates = find_candidates(workspace, split, run_names)
+    samples = candidates.usable()
+    if samples.empty:
+        raise BenchError(
+            f"No sample of split '{split.name}' has an image in each of "
+            f"{', '.join(candidates.names)}: finish the runs, or name fewer."
+        )
+    examples = choose_examples(samples, options.examples, options.seed)
+    spare = [sample_id for sample_id in samples["sample_id"] if sample_id not in set(examples)]
+    made = [
+        run.samples[["sample_id", "sha256"]].assign(run=name)
+        for name, run in candidates.runs.items()
+    ]
+    key = secret_key(split, made, options.seed)
+    tasks = best_of_tasks(examples, spare, candidates.names, options.checks, key)
+    show = partial(_show, candidates)
+    remarks = ("with one run only, copy-input stands against it.",) * candidates.copies_input
+    return Plan(split, options, candidates.names, examples, spare, key, tasks, show, remarks)
+
+
+def find_candidates(workspace: Workspace, split: Split, names: Sequence[str]) -> Candidates:
+    """The named runs, or all finished ones; a single one gets `copy-input` as its rival."""
+    wanted = list(dict.fromkeys(names)) or workspace.finished_runs(split.name)
+    if not wanted:
+        raise BenchError(
+            f"There is no finished run of split '{split.name}': make one with "
+            "`bench run --method NAME`."
+        )
+    runs = {name: load_run(workspace.find_run(split.name, name)) for name in wanted}
+    for name, run in runs.items():
+        if run.fingerprint != split.fingerprint:
+            raise BenchError(
+                f"Run '{name}' was made on another '{split.name}' than the split now is (their "
+                "fingerprints differ): run it again."
+            )
+    if wanted == [COPY_INPUT]:
+        raise BenchError(
+            "The only run is copy-input, and there is nothing to compare it with: "
+            "run a method with `bench run --method NAME`."
+        )
+    if TARGET in runs:
+        raise BenchError(f"A run cannot be called '{TARGET}' in a study: rename its folder.")
+    if len(wanted) > MOST_CANDIDATES:
+        raise BenchError(
+            f"{len(wanted)} runs are more than a rater can compare: "
+            f"name at most {MOST_CANDIDATES} of {', '.join(wanted)}."
+        )
+    return Candidates(split, runs, tuple(wanted if len(wanted) > 1 else [*wanted, COPY_INPUT]))
+
+
+def best_of_tasks(
+    examples: Sequence[str], spare: Sequence[str], runs: Sequence[str], checks: int, key: bytes
+) -> list[Task]:
+    """One vote an example, with `checks` further tasks hidden among them.
+
+    Every second check, from the first, shows the true target in one run's place: of a `spare`
+    sample while there is one, else of an example. The others ask a vote again in another order.
+    """
+    orders = balanced_orders(runs, len(examples), key)
+    votes = [
+        Task(f"vote {sample_id}", sample_id, "vote", tuple(order))
+        for sample_id, order in zip(shuffled(examples, key, "examples"), orders, strict=True)
+    ]
+    pool = shuffled(spare, key, "spare") + shuffled(examples, key, "checks")
+    planned = []
+    for index in range(checks):
+        order = shuffled(runs, key, f"check {index}")
+        if index % 2:
+            vote = votes[index // 2 % len(votes)]
+            if tuple(order) == vote.candidates:
+                order = order[1:] + order[:1]
+            planned.append(replace(vote, kind="check", candidates=tuple(order), repeats=vote.name))
+        else:
+            sample_id = pool[index // 2 % len(pool)]
+            order = shuffled([TARGET, *order[1:]], key, f"target of check {index}")
+            expected = str(order.index(TARGET) + 1)
+            planned.append(Task("", sample_id, "check", tuple(order), expected=expected))
+    return numbered(votes, planned, key)
+
+
+def _show(candidates: Candidates, task: Task) -> dict[str, str | Image.Image]:
+    columns: dict[str, str | Image.Image] = {
+        "action": row_of(candidates.split.samples, task.sample_id)["action"],
+        "input": frame(candidates.split, task.sample_id, "input"),
+    }
+    for position, name in enumerate(task.candidates, start=1):
+        columns[f"image_{position}"] = candidates.picture(name, task.sample_id)
+    return columns

@@ -1,0 +1,198 @@
+"""Stage export-amt: write a study's folder, its manifest last."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from egoactgen_bench.artifacts.manifests import STUDY, StudyManifest, tasks_digest
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.stages.study import study_pages
+from egoactgen_bench.stages.study.best_of_study import plan_best_of
+from egoactgen_bench.stages.study.description_study import plan_description
+from egoactgen_bench.stages.study.example_sampling import shuffled
+from egoactgen_bench.stages.study.safe_text import html_cell
+from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.stages.study.study_plan import (
+    Plan,
+    frame,
+    picture_name,
+)
+from egoactgen_bench.support.files import (
+    sha256_file,
+    write_csv,
+    write_text,
+)
+from egoactgen_bench.support.images import write_png
+from egoactgen_bench.support.provenance import versions
+from egoactgen_bench.support.safe_names import is_safe_id
+
+IMAGES = "images"
+
+
+def export(
+    workspace: Workspace,
+    split_name: str | None,
+    options: StudyOptions,
+    runs: Sequence[str] = (),
+    descriptions: Sequence[str] = (),
+    name: str | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> tuple[Path, Plan]:
+    """Plan a study and write it to `out`, or to the workspace under its name."""
+    _check(options, runs, descriptions)
+    split = load_split(workspace.find_split(split_name))
+    split.require_frames()
+    if options.study == "best-of":
+        plan = plan_best_of(workspace, split, runs, options)
+    else:
+        plan = plan_description(split, descriptions, options)
+    name = name or f"{split.name}-{options.study}"
+    if not is_safe_id(name):
+        raise BenchError(f"'{name}' cannot be a study's name: use letters, digits, '.', '_', '-'.")
+    folder = out or workspace.study(name)
+    write_study(plan, folder, name, overwrite)
+    return folder, plan
+
+
+def _check(options: StudyOptions, runs: Sequence[str], descriptions: Sequence[str]) -> None:
+    if options.study == "best-of" and descriptions:
+        raise BenchError("--descriptions belongs to --study description; best-of compares runs.")
+    if options.study == "description" and runs:
+        raise BenchError(
+            "--study description shows no runs: name description sets with --descriptions NAME."
+        )
+    url = options.image_base_url
+    if url is not None and not re.fullmatch(r"https?://[^\s\"'<>$,?#]+", url):
+        raise BenchError(f"--image-base-url '{url}' is not an address like https://host/folder.")
+
+
+def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) -> None:
+    """Write study.json, batch.csv, key.csv, hit.html, preview.html and images/.
+
+    Raises `BenchError` where a study with other tasks lies there: answers to it may be on their way.
+    """
+    work = WorkFolder(
+        folder / STUDY, StudyManifest, _recipe(plan), folder / PLAN, elsewhere="--name or --out"
+    )
+    work.check(overwrite)
+    work.reopen()
+    work.manifest.unlink(missing_ok=True)
+    pictures = _Pictures(folder / IMAGES, plan.key)
+    shown = [_place(task.name, plan.show(task), pictures) for task in plan.tasks]
+    rows = [
+        study_pages.Row(task.name, columns) for task, columns in zip(plan.tasks, shown, strict=True)
+    ]
+    example = _instruction_example(plan, pictures)
+    base = (plan.options.image_base_url or IMAGES).rstrip("/")
+    batch = [
+        {"task": row.task} | {c: _cell(value, base) for c, value in row.columns.items()}
+        for row in rows
+    ]
+    key_rows = [row for task in plan.tasks for row in task.key_rows()]
+    write_csv(folder / "batch.csv", pd.DataFrame(batch))
+    write_csv(folder / "key.csv", pd.DataFrame(key_rows))
+    look = study_pages.Look(plan.options.study, len(plan.candidates), example, plan.options.consent)
+    write_text(folder / "hit.html", study_pages.hit(look, base))
+    write_text(folder / "preview.html", study_pages.preview(look, name, rows, batch, plan.key))
+    files = ["batch.csv", "key.csv", "hit.html", "preview.html", *pictures.relative_names()]
+    work.finish(
+        {
+            "name": name,
+            "frames_fingerprint": plan.split.frames_fingerprint,
+            "options": plan.options.model_dump(include=set(StudyOptions.model_fields)),
+            "counts": {
+                "examples": len(plan.examples),
+                "votes": sum(task.kind == "vote" for task in plan.tasks),
+                "checks": sum(task.kind == "check" for task in plan.tasks),
+            },
+            "secret": plan.key.hex(),
+            "tasks": [
+                task.as_json() | {"text": _texts(row.columns)}
+                for task, row in zip(plan.tasks, rows, strict=True)
+            ],
+            "files": {name: sha256_file(folder / name) for name in files},
+            "versions": versions(),
+        }
+    )
+    pictures.remove_others()
+
+
+def _recipe(plan: Plan) -> dict[str, Any]:
+    """What two calls must share for the second to write the same study again."""
+    return {
+        "study": plan.options.study,
+        "split": plan.split.name,
+        "fingerprint": plan.split.fingerprint,
+        "candidates": list(plan.candidates),
+        "tasks_sha256": tasks_digest(plan.key.hex(), [task.as_json() for task in plan.tasks]),
+    }
+
+
+class _Pictures:
+    """The study's image folder: names say nothing, files hold nothing but pixels."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self.folder = folder
+        self.key = key
+        self.names: list[str] = []
+
+    def add(self, image: Image.Image, task: str, column: str) -> study_pages.Picture:
+        name = picture_name(self.key, task, column)
+        write_png(self.folder / name, image)
+        self.names.append(name)
+        return study_pages.Picture(name)
+
+    def relative_names(self) -> list[str]:
+        return [f"{IMAGES}/{name}" for name in self.names]
+
+    def remove_others(self) -> None:
+        """Remove pictures of an earlier study, which nobody should upload."""
+        for path in self.folder.glob("*.png"):
+            if path.name not in set(self.names):
+                path.unlink()
+
+
+def _place(
+    task: str, columns: dict[str, str | Image.Image], pictures: _Pictures
+) -> dict[str, str | study_pages.Picture]:
+    return {
+        column: value if isinstance(value, str) else pictures.add(value, task, column)
+        for column, value in columns.items()
+    }
+
+
+def _cell(value: str | study_pages.Picture, base: str) -> str:
+    return html_cell(value) if isinstance(value, str) else f"{base}/{value.name}"
+
+
+def _texts(columns: dict[str, str | study_pages.Picture]) -> dict[str, str]:
+    return {column: value for column, value in columns.items() if isinstance(value, str)}
+
+
+def _instruction_example(plan: Plan, pictures: _Pictures) -> study_pages.Example | None:
+    """Real frames of two samples outside the study that share neither verb nor noun, or None."""
+    spare = plan.split.samples[plan.split.samples["sample_id"].isin(plan.spare)]
+    checked = {task.sample_id for task in plan.tasks}
+    rows = spare[~spare["sample_id"].isin(checked)].set_index("sample_id")
+    for good in shuffled(rows.index.tolist(), plan.key, "instructions"):
+        this = rows.loc[good]
+        others = rows[(rows["verb"] != this["verb"]) & (rows["noun"] != this["noun"])]
+        if not others.empty:
+            bad = shuffled(others.index.tolist(), plan.key, "instructions")[0]
+            before, after = frame(plan.split, good, "input"), frame(plan.split, good, "target")
+            return study_pages.Example(
+                action=str(this["action"]),
+                other_action=str(others.loc[bad, "action"]),
+                input=pictures.add(before, "instructions", "input"),
+                good=pictures.add(after, "instructions", "good"),
+                bad=pictures.add(frame(plan.split, bad, "target"), "instructions", "bad"),
+            )
+    return None

@@ -1,0 +1,292 @@
+"""Stage import-amt: from results files to win rates, ratings, agreement and a figure."""
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.api.records import Rejection
+from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifests import (
+    AGREEMENT,
+    STUDY,
+    AgreementManifest,
+    StudyManifest,
+    StudyTask,
+)
+from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.presentation import charts
+from egoactgen_bench.presentation.win_rates import win_rate_figure
+from egoactgen_bench.stages.study import ratings_analysis
+from egoactgen_bench.stages.study.amazon import Assignment, read_results
+from egoactgen_bench.stages.study.ratings import Rating, rate
+from egoactgen_bench.stages.study.safe_text import csv_cell, keyed_hash
+from egoactgen_bench.stages.study.study_plan import Task, picture_name
+from egoactgen_bench.support.files import (
+    write_bytes,
+    write_csv,
+    write_json,
+)
+
+WORKER_KEY = "worker.key"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of an import, for the command to print."""
+
+    win_rates: pd.DataFrame
+    rejected: pd.DataFrame
+    agreement: dict[str, Any]
+
+    def sentences(self) -> list[str]:
+        """The win rates, the agreement, what was not counted, and what excluding would change."""
+        return [
+            *self._rates(),
+            *self._agreed(),
+            *(
+                f"{_counted(count, 'row')} not counted: {reason}."
+                for reason, count in self.rejected["reason"].value_counts().sort_index().items()
+            ),
+            *self._excluded(),
+        ]
+
+    def _rates(self) -> Iterator[str]:
+        for row in self.win_rates.to_dict(orient="records"):
+            if not row["votes"]:
+                yield f"{row['run']}: no votes."
+                continue
+            rate, lo, hi = (f"{100 * row[column]:.1f}" for column in ("rate", "lo", "hi"))
+            votes = _counted(row["votes"], "vote")
+            yield f"{row['run']}: {rate} % of {votes} (95 % interval {lo} to {hi})"
+        if self.agreement["examples"] == 1:
+            yield "All votes are on one example: intervals have no width, p-values are 1."
+
+    def _agreed(self) -> Iterator[str]:
+        for question, alpha in self.agreement["krippendorff_alpha"].items():
+            shown = "not defined (too few answers or only one)" if alpha is None else f"{alpha:.3f}"
+            yield f"Krippendorff's alpha of '{question}': {shown}."
+        for name, counts in self.agreement.get("invents", {}).items():
+            if unfit := counts["not_fitting"]:
+                yield (
+                    f"Of {_counted(unfit, 'answer')} that '{name}' does not fit, "
+                    f"{counts['not_fitting_and_invents']} say that it mentions what is not there."
+                )
+        checks = self.agreement["checks"]
+        if answered := checks["known_answer"]["answered"]:
+            yield f"Checks: {checks['known_answer']['right']} of {answered} known answers right."
+        if answered := checks["repeated"]["answered"]:
+            yield f"Checks: {checks['repeated']['same']} of {answered} repeated answers the same."
+
+    def _excluded(self) -> Iterator[str]:
+        for name, effect in self.agreement["excluding"].items():
+            if effect["workers"]:
+                rates = ", ".join(
+                    f"{row['run']} {100 * row['rate']:.1f} %"
+                    for row in effect["win_rates"]
+                    if row["rate"] is not None
+                )
+                workers = _counted(len(effect["workers"]), "worker")
+                yield f"Without {workers} ({name}): {rates or 'no votes are left'}."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def import_results(paths: Sequence[Path], folder: Path) -> Imported:
+    """Read results files into the study's folder.
+
+    Writes win_rates.csv, comparisons.csv, ratings.csv, comments.json, rejected.csv, win_rates.png
+    and, last, agreement.json. Raises `BenchError` where no answer counts.
+    """
+    study = read_manifest(folder / STUDY, StudyManifest)
+    kind: Study = study.study
+    tasks = [_task(entry) for entry in study.tasks]
+    assignments, unread = _read(paths, folder)
+    own, foreign = _of_this_study(assignments, bytes.fromhex(study.secret))
+    ratings, unusable = rate(own, tasks, kind)
+    rejected = _rejected_table([*unread, *foreign, *unusable])
+    write_csv(folder / "rejected.csv", rejected.map(csv_cell))
+    votes = ratings_analysis.votes_of(ratings)
+    if not votes:
+        reasons = ", ".join(sorted(set(rejected["reason"]))) or "no rows"
+        raise BenchError(
+            f"None of the {len(rejected)} rows is a vote in study '{study.name}' ({reasons}): "
+            f"see {folder / 'rejected.csv'}, and whether the results belong to this study."
+        )
+    candidates, seed = study.candidates, study.options.seed
+    rates = ratings_analysis.win_rates(votes, candidates, kind, seed)
+    agreement = _agreement(ratings, candidates, kind, seed)
+    write_csv(folder / "win_rates.csv", rates)
+    write_csv(
+        folder / "comparisons.csv", ratings_analysis.comparisons(votes, candidates, kind, seed)
+    )
+    write_csv(folder / "ratings.csv", _ratings_table(ratings, kind))
+    write_json(folder / "comments.json", _comments(ratings))
+    figure = win_rate_figure(rates, kind, study.split)
+    charts.save(figure, folder / "win_rates", ("png",))
+    AgreementManifest.model_validate(agreement).save(folder / AGREEMENT)
+    return Imported(rates, rejected, agreement)
+
+
+def _task(entry: StudyTask) -> Task:
+    return Task(
+        name=entry.name,
+        sample_id=entry.sample_id,
+        kind=entry.kind,
+        candidates=tuple(entry.candidates),
+        expected=entry.expected,
+        repeats=entry.repeats,
+        text_from=entry.text_from,
+    )
+
+
+def _read(paths: Sequence[Path], folder: Path) -> tuple[list[Assignment], list[Rejection]]:
+    key = _worker_key(folder)
+    rows = [
+        row
+        for path in paths
+        for row in read_results(path, lambda worker: f"w{keyed_hash(key, 'worker', worker)[:12]}")
+    ]
+    assignments = [row for row in rows if isinstance(row, Assignment)]
+    strangers = [row for row in assignments if "task" not in row.inputs]
+    if assignments and len(strangers) == len(assignments):
+        raise BenchError(
+            f"{', '.join(map(str, paths))}: no column Input.task, so this is not an answer to a "
+            "study of `bench export-amt`."
+        )
+    return assignments, [row for row in rows if isinstance(row, Rejection)]
+
+
+def _of_this_study(
+    assignments: Sequence[Assignment], key: bytes
+) -> tuple[list[Assignment], list[Rejection]]:
+    """Tell this study's assignments from those of others, whose tasks have the same names, by the
+    input picture that was shown.
+    """
+    own, foreign = [], []
+    for assignment in assignments:
+        task, shown = (assignment.inputs.get(column, "") for column in ("task", "input"))
+        if not shown or shown.endswith(picture_name(key, task.strip(), "input")):
+            own.append(assignment)
+        else:
+            foreign.append(Rejection(assignment.row, "other_study", f"task {task} shows {shown}"))
+    return own, foreign
+
+
+def _worker_key(folder: Path) -> bytes:
+    """The study's random key to its pseudonyms, made on the first import; only its owner reads it.
+
+    Worker ids are public, so a key that others could recompute would hide nobody.
+    """
+    path = folder / WORKER_KEY
+    if not path.is_file():
+        path.touch(mode=0o600)
+        write_bytes(path, secrets.token_hex(32).encode())
+        path.chmod(0o600)
+    return path.read_bytes()
+
+
+def _rejected_table(rejected: Sequence[Rejection]) -> pd.DataFrame:
+    rows = sorted((row.row, row.reason, row.detail) for row in rejected)
+    return pd.DataFrame(rows, columns=["row", "reason", "detail"], dtype=str)
+
+
+def _ratings_table(ratings: Sequence[Rating], study: Study) -> pd.DataFrame:
+    rows = []
+    for rating in ratings:
+        row: dict[str, Any] = {
+            "task": rating.task.name,
+            "sample_id": rating.task.sample_id,
+            "worker": rating.worker,
+        }
+        if study == "best-of":
+            row["run"] = rating.answer
+        else:
+            row |= {"description": rating.task.candidates[0], "fits": rating.answer}
+            row["invents"] = rating.invents
+        row |= {"status": rating.status, "kind": rating.task.kind, "seconds": rating.seconds}
+        rows.append(row | {"comment": csv_cell(rating.comment)})
+    return pd.DataFrame(rows)
+
+
+def _comments(ratings: Sequence[Rating]) -> list[dict[str, str]]:
+    return [
+        {"task": rating.task.name, "worker": rating.worker, "comment": rating.comment}
+        for rating in ratings
+        if rating.comment
+    ]
+
+
+def _agreement(
+    ratings: Sequence[Rating], candidates: list[str], study: Study, seed: int
+) -> dict[str, Any]:
+    votes = ratings_analysis.votes_of(ratings)
+    known = [
+        right for answers in ratings_analysis.known_answers(ratings).values() for right in answers
+    ]
+    repeated = ratings_analysis.repeats(ratings)
+    question = "choice" if study == "best-of" else "fits"
+    alphas = {question: ratings_analysis.alpha({(v.worker, v.task.name): v.answer for v in votes})}
+    if study == "description":
+        alphas["invents"] = ratings_analysis.alpha(
+            {(v.worker, v.task.name): v.invents for v in votes if v.invents}
+        )
+    suspects = {
+        "speeders": ratings_analysis.speeders(ratings),
+        "failed_checks": ratings_analysis.failed_checks(ratings),
+    }
+    return {
+        "votes": len(votes),
+        "examples": len({vote.task.sample_id for vote in votes}),
+        "workers": len({vote.worker for vote in votes}),
+        "krippendorff_alpha": alphas,
+        **({"invents": _invents(votes, candidates)} if study == "description" else {}),
+        "checks": {
+            "known_answer": {"answered": len(known), "right": sum(known)},
+            "repeated": {"answered": len(repeated), "same": sum(repeated)},
+        },
+        "excluding": {
+            name: _without(workers, votes, candidates, study, seed)
+            for name, workers in (suspects | {"both": set.union(*suspects.values())}).items()
+        },
+    }
+
+
+def _without(
+    workers: set[str], votes: list[Rating], candidates: list[str], study: Study, seed: int
+) -> dict[str, Any]:
+    left = [vote for vote in votes if vote.worker not in workers]
+    rates = ratings_analysis.win_rates(left, candidates, study, seed) if left else pd.DataFrame()
+    return {
+        "workers": sorted(workers),
+        "votes_left": len(left),
+        "win_rates": json.loads(rates.to_json(orient="records")),
+    }
+
+
+def _invents(votes: Sequence[Rating], candidates: Sequence[str]) -> dict[str, Any]:
+    """Per description set: how many answers say that it mentions what is not there, and how many
+    of those that say it does not fit.
+    """
+    table = pd.DataFrame(
+        [(v.task.candidates[0], v.answer, v.invents) for v in votes if v.invents],
+        columns=["description", "fits", "invents"],
+    )
+    counted = {}
+    for name in candidates:
+        rows = table[table["description"] == name]
+        unfit = rows[rows["fits"] == "no"]
+        counted[name] = {
+            "answers": len(rows),
+            "invents": int((rows["invents"] == "yes").sum()),
+            "not_fitting": len(unfit),
+            "not_fitting_and_invents": int((unfit["invents"] == "yes").sum()),
+        }
+    return counted

@@ -1,0 +1,103 @@
+"""From assignments to ratings: what counts, what does not and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from egoactgen_bench.api.records import Rejection
+from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.stages.study.amazon import Assignment
+from egoactgen_bench.stages.study.study_plan import Task
+
+STATUSES = ("Rejected", "Approved", "Submitted")  # the most decided first
+
+
+@dataclass(frozen=True)
+class Rating:
+    """One worker's valid answer to one task.
+
+    `answer` is the chosen run in a best-of study, yes or no in a description study; `invents` is
+    yes, no or empty.
+    """
+
+    task: Task
+    worker: str
+    answer: str
+    invents: str
+    status: str
+    seconds: float | None
+    comment: str
+    row: str
+
+
+def rate(
+    assignments: Sequence[Assignment], tasks: Sequence[Task], study: Study
+) -> tuple[list[Rating], list[Rejection]]:
+    """The ratings by task and worker, and the assignments that give none, with reason codes.
+
+    `duplicate`: an assignment met again, of which the most decided status counts; `second_answer`:
+    a worker's further assignment of a task. The order of the assignments changes nothing.
+    """
+    by_name = {task.name: task for task in tasks}
+    seen: set[str] = set()
+    ratings: dict[tuple[str, str], Rating] = {}
+    rejected: list[Rejection] = []
+    for assignment in sorted(assignments, key=_precedence):
+        try:
+            if assignment.row in seen:
+                raise SampleError("duplicate", "met before")
+            seen.add(assignment.row)
+            rating = _rating(assignment, by_name, study)
+            if (rating.task.name, rating.worker) in ratings:
+                raise SampleError("second_answer", f"to task {rating.task.name}")
+            ratings[rating.task.name, rating.worker] = rating
+        except SampleError as why:
+            rejected.append(Rejection(assignment.row, why.code, why.detail))
+    return [ratings[place] for place in sorted(ratings)], rejected
+
+
+def _precedence(assignment: Assignment) -> tuple[int, str]:
+    known = assignment.status in STATUSES
+    return (STATUSES.index(assignment.status) if known else len(STATUSES), repr(assignment))
+
+
+def _rating(assignment: Assignment, by_name: dict[str, Task], study: Study) -> Rating:
+    name = assignment.inputs.get("task", "").strip()
+    if name not in by_name:
+        raise SampleError("unknown_task", name or "no Input.task")
+    if assignment.status == "Rejected":
+        raise SampleError("rejected_assignment", f"task {name}")
+    if assignment.status not in STATUSES:
+        raise SampleError("unknown_status", assignment.status)
+    task = by_name[name]
+    answers = {question: answer.strip() for question, answer in assignment.answers.items()}
+    invents = answers.get("invents", "").lower()
+    return Rating(
+        task=task,
+        worker=assignment.worker,
+        answer=_chosen_run(task, answers) if study == "best-of" else _yes_or_no("fits", answers),
+        invents=invents if invents in ("yes", "no") else "",
+        status=assignment.status,
+        seconds=assignment.seconds,
+        comment=assignment.answers.get("comment", ""),
+        row=assignment.row,
+    )
+
+
+def _chosen_run(task: Task, answers: dict[str, str]) -> str:
+    choice = answers.get("choice", "")
+    if not choice:
+        raise SampleError("missing_answer", f"no choice in task {task.name}")
+    positions = {str(position): run for position, run in enumerate(task.candidates, start=1)}
+    if choice not in positions:
+        raise SampleError("invalid_answer", f"choice '{choice}' is none of {', '.join(positions)}")
+    return positions[choice]
+
+
+def _yes_or_no(question: str, answers: dict[str, str]) -> str:
+    answer = answers.get(question, "").lower()
+    if not answer:
+        raise SampleError("missing_answer", f"no '{question}'")
+    if answer not in ("yes", "no"):
+        raise SampleError("invalid_answer", f"{question} '{answer}' is neither yes nor no")
+    return answer

@@ -1,0 +1,109 @@
+"""The pages that raters see: hit.html for Mechanical Turk, preview.html for a browser offline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+from typing import Any
+
+from markupsafe import Markup
+
+from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.presentation.pages import environment
+from egoactgen_bench.stages.study.amazon import RESULT_COLUMNS
+from egoactgen_bench.stages.study.safe_text import html_cell, keyed_hash
+
+CONSENT = (
+    "Taking part is voluntary and you may stop at any time. By submitting you agree that your "
+    "answers, without your name or worker id, are used and published for research."
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the study by its file name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One task's columns as raters see them: genuine text and pictures."""
+
+    task: str
+    columns: dict[str, str | Picture]
+
+
+@dataclass(frozen=True)
+class Example:
+    """Real frames for the instructions: `good` shows the action after `input`, `bad` another."""
+
+    action: str
+    other_action: str
+    input: Picture
+    good: Picture
+    bad: Picture
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all tasks of a study share; without an example the instructions are words alone."""
+
+    study: Study
+    candidates: int
+    example: Example | None
+    consent: str | None
+
+    @property
+    def letters(self) -> str:
+        """What raters call the candidates at positions 1…K: numbers would look like ranks."""
+        return ascii_uppercase[: self.candidates]
+
+
+def hit(look: Look, image_base: str) -> str:
+    """The template for Mechanical Turk, with its `${column}` placeholders."""
+    columns = ["action", "description", "input", "target"]
+    columns += [f"image_{position}" for position, _ in enumerate(look.letters, start=1)]
+    fields = {column: f"${{{column}}}" for column in columns}
+    return _render("hit.html", look, image_base, fields=fields)
+
+
+def preview(
+    look: Look, study: str, rows: Sequence[Row], batch: Sequence[dict[str, str]], key: bytes
+) -> str:
+    """All tasks on one page, with their answers saved in the browser and as a results file."""
+    tasks = [
+        {"name": row.task, "fields": {c: _address(v) for c, v in row.columns.items()}}
+        for row in rows
+    ]
+    columns = list(batch[0])
+    return _render(
+        "preview.html",
+        look,
+        "images",
+        study=study,
+        tasks=tasks,
+        batch=[[row[column] for column in columns] for row in batch],
+        header=[*RESULT_COLUMNS, *(f"Input.{column}" for column in columns)],
+        store=keyed_hash(key, "answers kept in the browser"),
+    )
+
+
+def _address(value: str | Picture) -> str:
+    return value if isinstance(value, str) else f"images/{value.name}"
+
+
+def _render(template: str, look: Look, image_base: str, **variables: Any) -> str:
+    # Mechanical Turk reads placeholders everywhere, in text that we put in as well.
+    safe = {name: Markup(html_cell(text)) for name, text in _fixed_texts(look).items()}
+    return (
+        environment("egoactgen_bench.stages.study")
+        .get_template(template)
+        .render(look=look, image_base=image_base, text=safe, **variables)
+    )
+
+
+def _fixed_texts(look: Look) -> dict[str, str]:
+    texts = {"consent": look.consent or CONSENT}
+    if look.example:
+        texts |= {"action": look.example.action, "other_action": look.example.other_action}
+    return texts

@@ -1,0 +1,141 @@
+"""What a study is: its options, its tasks, the pictures behind them, and the secret over all."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from PIL import Image
+
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.stages.study.example_sampling import shuffled
+from egoactgen_bench.stages.study.safe_text import keyed_hash
+from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support.images import read_rgb
+
+
+@dataclass(frozen=True)
+class Task:
+    """One question. `candidates` are the runs at positions 1…K, or the one description set.
+
+    A check is never counted as a vote: `expected` is its known answer, or `repeats` names the task
+    that it asks again. `text_from` is the sample whose description is shown.
+    """
+
+    name: str
+    sample_id: str
+    kind: Literal["vote", "check"]
+    candidates: tuple[str, ...]
+    expected: str = ""
+    repeats: str = ""
+    text_from: str = ""
+
+    def key_rows(self) -> list[dict[str, Any]]:
+        """The task's rows of key.csv."""
+        shared = {"sample_id": self.sample_id, "kind": self.kind}
+        known = {"expected": self.expected, "repeats": self.repeats}
+        return [
+            {"task": self.name, "position": position, "run": run} | shared | known
+            for position, run in enumerate(self.candidates, start=1)
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields that say something, for study.json."""
+        filled = {name: value for name, value in asdict(self).items() if value != ""}
+        return filled | {"candidates": list(self.candidates)}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study ready to be written.
+
+    `candidates` are the runs or description sets compared; `spare` the usable samples outside the
+    study; `show` gives a task's columns of batch.csv after `task`, in order, as text or picture.
+    """
+
+    split: Split
+    options: StudyOptions
+    candidates: tuple[str, ...]
+    examples: list[str]
+    spare: list[str]
+    key: bytes
+    tasks: list[Task]
+    show: Callable[[Task], dict[str, str | Image.Image]]
+    remarks: tuple[str, ...] = ()
+
+    def notices(self) -> list[str]:
+        """Sentences that whoever runs the study should read."""
+        found = list(self.remarks)
+        if len(self.examples) < self.options.examples:
+            found.append(
+                f"only {len(self.examples)} of the {self.options.examples} examples asked for can "
+                "be shown."
+            )
+        url = self.options.image_base_url
+        if url is None:
+            found.append(
+                "without --image-base-url the images' addresses are relative: "
+                "this batch is for preview only."
+            )
+        elif not url.startswith("https://"):
+            found.append("Mechanical Turk shows only images from https:// addresses.")
+        return found
+
+
+def numbered(votes: Sequence[Task], checks: Sequence[Task], key: bytes) -> list[Task]:
+    """Votes and checks in one secret order, named t001, t002, …; votes come with unique names."""
+    drafts = {task.name: task for task in votes}
+    drafts |= {f"check {index}": task for index, task in enumerate(checks)}
+    order = shuffled(list(drafts), key, "tasks")
+    digits = max(3, len(str(len(order))))
+    names = {draft: f"t{number:0{digits}d}" for number, draft in enumerate(order, start=1)}
+    return [
+        replace(drafts[draft], name=names[draft], repeats=names.get(drafts[draft].repeats, ""))
+        for draft in order
+    ]
+
+
+def secret_key(split: Split, tables: Sequence[pd.DataFrame], seed: int) -> bytes:
+    """The key to all that raters must not be able to recompute: orders and file names.
+
+    It rests on the hashes of every true target frame and on `tables`, which say who made which of
+    the whole split's images: the very thing that a rater does not know. So the same command gives
+    the same batch, and the public code and the seed give nothing away.
+    """
+    digest = hashlib.sha256(f"{seed}\x1f{split.fingerprint}\n".encode())
+    for table in (split.samples[["sample_id", "target_sha256"]], *tables):
+        digest.update(table.to_csv(index=False).encode())
+    return digest.digest()
+
+
+def picture_name(key: bytes, task: str, column: str) -> str:
+    """A picture's file name: tied to its place in this very study, not to who made it."""
+    return f"{keyed_hash(key, 'image', task, column)}.png"
+
+
+def row_of(table: pd.DataFrame, sample_id: str) -> dict[str, Any]:
+    """A sample's row in a table that has one row a sample."""
+    row = table[table["sample_id"] == sample_id].iloc[0]
+    return {str(column): value for column, value in row.items()}
+
+
+def frame(split: Split, sample_id: str, role: Literal["input", "target"]) -> Image.Image:
+    """The input or target frame of a sample."""
+    sample = row_of(split.samples, sample_id)
+    path = split.frame_path(sample[f"{role}_frame"])
+    return unchanged_image(path, sample[f"{role}_sha256"], f"split '{split.name}'")
+
+
+def unchanged_image(path: Path, sha256: str, owner: str) -> Image.Image:
+    """Read an image; one that is not what its owner recorded is a `BenchError`."""
+    try:
+        image = read_rgb(path)
+    except SampleError as error:
+        raise BenchError(f"An image of {owner} cannot be shown ({error}).") from None
+    if sha256_file(path) != sha256:
+        raise BenchError(f"{path} is no longer the image that {owner} recorded: make it again.")
+    return image

@@ -1,0 +1,1 @@
+"""The stage `train`: the weights of a method."""

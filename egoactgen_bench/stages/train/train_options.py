@@ -1,0 +1,24 @@
+"""What can be chosen for a training."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import DescriptionsName, Device, PlaceOptions, Preset
+from egoactgen_bench.api.options import Cli, Pairs
+
+
+class TrainOptions(PlaceOptions):
+    """The choices of a training that are not the trainer's own."""
+
+    preset: Preset = "toy"
+    options: Annotated[
+        Pairs, Field(description="The trainer's own options; see `bench trainers METHOD`.")
+    ] = Field(default_factory=dict)
+    descriptions: DescriptionsName = None
+    seed: Annotated[int, Field(description="Random seed.")] = 0
+    device: Device = "auto"
+    cache: Annotated[Path, Field(description="Keeps latents."), Cli(hidden=True)] = Path(
+        "workspace/cache"
+    )

@@ -1,0 +1,160 @@
+"""The stage `train`: the weights of a method.
+
+<models>/<trainer>-<split>/plan.json     all that shapes the weights, while they are made
+<models>/<trainer>-<split>/train.json    the plan and what came of it, written last
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.options import chosen, resolve
+from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Task, Trainer
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.manifests import TRAIN, TrainManifest
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.stages.train.train_options import TrainOptions
+from egoactgen_bench.support import provenance
+from egoactgen_bench.support.devices import resolve_device
+from egoactgen_bench.support.sharding import Share
+
+Report = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training with everything settled."""
+
+    trainer: Trainer[Any]
+    work: WorkFolder[TrainManifest]
+    passed: dict[str, Any]
+    rank: int
+    asked: TrainOptions
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        """All that shapes the weights, as train.json names it."""
+        return self.work.plan
+
+    @property
+    def folder(self) -> Path:
+        return self.trainer.task.folder
+
+    @property
+    def finished(self) -> bool:
+        return self.work.finished
+
+
+def prepare(
+    name: str,
+    split: Split,
+    folder: Path,
+    settings: TrainOptions | None = None,
+    *,
+    progress: bool = False,
+    **choices: Any,
+) -> Job:
+    """Settle a training; invalid choices are a `BenchError`.
+
+    `settings` and `choices` are fields of `TrainOptions`; `choices` go before.
+    """
+    split.require_frames()
+    asked = chosen(TrainOptions, settings, choices, "train")
+    found = plugins.find("trainers", name)
+    if asked.preset not in found.presets:
+        raise BenchError(
+            f"{name} has no preset '{asked.preset}'.{did_you_mean(asked.preset, found.presets)}"
+        )
+    share = Share.of_process()
+    texts = load_descriptions(split.folder, asked.descriptions) if asked.descriptions else None
+    own = _resolve(found, {**found.presets[asked.preset], **asked.options}, name)
+    device = resolve_device(asked.device, share.local_rank)
+    shown = progress and share.rank == 0
+    task = Task(split, folder, asked.models, asked.cache, texts, asked.seed, device, shown)
+    trainer = found(own, task)
+    plan = {
+        "trainer": name,
+        "preset": asked.preset,
+        "options": {"resolved": own.model_dump(mode="json", exclude=set(found.mechanics))},
+        "seed": asked.seed,
+        "split": split.name,
+        "subset": split.manifest.subset,
+        "fingerprint": split.fingerprint,
+        "frames_fingerprint": split.frames_fingerprint,
+        "descriptions": texts and texts.name,
+        "descriptions_sha256": texts and texts.sha256,
+        "sources": trainer.sources(),
+    }
+    work = WorkFolder(
+        folder / TRAIN, TrainManifest, plan, folder / PLAN, not_compared=found.mechanics
+    )
+    return Job(trainer, work, dict(asked.options), share.rank, asked)
+
+
+def _resolve(found: type[Trainer[OptionsT]], values: dict[str, Any], name: str) -> OptionsT:
+    return resolve(found.Options, values, f"train {name}")
+
+
+def execute(
+    job: Job, overwrite: bool = False, report: Report = lambda sentence: None
+) -> TrainManifest:
+    """Train to the end, from the last checkpoint on, and return train.json's content.
+
+    Trainings that this one requires come first; `report` gets a sentence about each.
+    """
+    if not overwrite:
+        job.work.check()
+        if job.finished:
+            return job.work.read()
+    for required in job.trainer.prerequisites():
+        if not (required.folder / TRAIN).is_file():
+            report(f"Training {required.trainer} first: {required.folder} contains none yet.")
+            execute(_prepare_required(job, required))
+    if job.rank == 0:
+        job.work.begin(overwrite, lambda: shutil.rmtree(job.folder))
+    outcome = job.trainer.train()
+    resolved = job.trainer.options.model_dump(mode="json")
+    content = {
+        "options": {"passed": job.passed, "resolved": resolved},
+        **outcome,
+        "device": provenance.device_name(job.trainer.task.device),
+        "versions": provenance.versions(job.trainer.packages),
+    }
+    if job.rank == 0:
+        return job.work.finish(content)
+    return TrainManifest.model_validate({**job.plan, **content})
+
+
+def _prepare_required(job: Job, required: Prerequisite) -> Job:
+    """A training that another one requires: on the same split, by the same seed."""
+    task = job.trainer.task
+    settings = TrainOptions(
+        models=task.models,
+        cache=task.cache,
+        options=dict(required.options),
+        seed=task.seed,
+        device=task.device,
+    )
+    return prepare(required.trainer, task.split, required.folder, settings, progress=task.progress)
+
+
+def train(
+    name: str,
+    split: Split,
+    folder: Path,
+    settings: TrainOptions | None = None,
+    *,
+    overwrite: bool = False,
+    progress: bool = False,
+    **choices: Any,
+) -> TrainManifest:
+    """Train `name` on a split into `folder`, and return train.json's content.
+
+    `settings` and `choices` are fields of `TrainOptions`; `choices` go before.
+    """
+    return execute(prepare(name, split, folder, settings, progress=progress, **choices), overwrite)

@@ -1,0 +1,1 @@
+"""Helpers that know nothing of the benchmark: files, images, seeds, devices, row store."""

@@ -1,0 +1,7 @@
+"""The toy kitchen: its world, its judge, and the small weights that are trained on it."""
+
+from pathlib import Path
+
+NAME = "toy"  # what stands for the weights that come with the package, wherever weights are named
+# The autoencoder and the tokenizer that the toy weights of all denoisers share.
+DENOISER_WEIGHTS = Path(__file__).parent / "denoiser_weights"

@@ -1,0 +1,39 @@
+"""Where things are in a drawn frame: what a transformer is told at every patch."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from egoactgen_bench.toy.networks.drawn_clips import Drawn
+from egoactgen_bench.toy.world.drawn_boxes import things
+from egoactgen_bench.toy.world.motion import PNR, Clip
+from egoactgen_bench.toy.world.scene import HANDS, MOVABLE
+
+SIDE = 8  # patches of a side
+KINDS = (
+    *(f"{hand} hand" for hand in HANDS),
+    *MOVABLE,
+    *("hob", "sink", "onion", "slices", "drawer", "water"),
+)
+
+
+def maps(drawn: Drawn) -> Tensor:
+    """(n, 2, 13, 8, 8) float16: the share of each patch that each kind of thing covers."""
+    found = [[_map(clip, frame) for frame in (clip.pre15, PNR)] for clip in drawn.clips]
+    return torch.from_numpy(np.array(found, np.float16))
+
+
+def _map(clip: Clip, frame: int) -> NDArray[np.float64]:
+    covered = np.zeros((len(KINDS), SIDE, SIDE))
+    for kind, (left, top, right, bottom) in things(clip.moment(frame), clip.camera(frame), SIDE):
+        rows, columns = _overlap(top, bottom), _overlap(left, right)
+        layer = KINDS.index(kind)
+        covered[layer] = np.maximum(covered[layer], np.outer(rows, columns))
+    return covered
+
+
+def _overlap(start: float, stop: float) -> NDArray[np.float64]:
+    """The share of each unit cell that lies between start and stop."""
+    cells = np.arange(SIDE)
+    return np.clip(np.minimum(cells + 1, stop) - np.maximum(cells, start), 0, 1)

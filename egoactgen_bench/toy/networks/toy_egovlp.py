@@ -1,0 +1,184 @@
+"""EgoVLP's recipe: clips of frames before and after, told from others by their texts.
+
+Both towers are of EgoVLP's own classes; the video tower's blocks start from the toy's DINOv2, its
+attention across time from nothing. A clip shows one frame throughout, or one and then the other, as
+the metrics show them: it learns from clips of two frames, and is stored for four. Clips and texts
+also have to name the action by one classifier, without which so small a contrast teaches nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
+from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normalise
+from egoactgen_bench.support.files import write_json
+from egoactgen_bench.toy.networks import toy_texts
+from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
+from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision, Visit
+from egoactgen_bench.toy.networks.object_maps import SIDE
+from egoactgen_bench.toy.networks.toy_clip import Told, contrast
+from egoactgen_bench.toy.networks.toy_dino import DEPTH, WIDTH
+from egoactgen_bench.toy.networks.toy_fitting import (
+    Course,
+    Fitted,
+    disturbed,
+    fit,
+    share,
+)
+from egoactgen_bench.weights.stored_tensors import read_tensors, write_tensors
+
+COURSE = Course(steps=650, rate=1.5e-3, batch=48)
+FILE, DISTILBERT = "egovlp.safetensors", "distilbert"
+FRAMES, EMBEDDING = 2, 128
+STORED = 4  # frames of a clip, each of the two for half of them
+STILL = 0.55  # share of clips that show one frame throughout
+BEFORE = 0.15  # share of those that show the frame before
+
+
+class _Towers(nn.Module):
+    def __init__(self, video: VideoTower, text: TextTower) -> None:
+        super().__init__()
+        self.video, self.text = video, text
+        self.scale = nn.Parameter(torch.tensor(2.5))
+        self.naming = Naming(EMBEDDING)
+
+    def forward(self, clips: Tensor, tokens: Tensor, alike: Tensor, visit: Visit) -> Tensor:
+        seen, read = self.video(clips), self.text(tokens, (tokens > 0).long())
+        alikeness = F.normalize(seen, dim=1) @ F.normalize(read, dim=1).T
+        told = contrast(alikeness * self.scale.exp().clamp(max=50), alike)
+        said = F.cross_entropy(self.naming.names[0](read), visit.names[:, 0])
+        return told + said + self.naming(seen, visit)
+
+
+def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
+    """Write `egovlp.safetensors`, and `distilbert/` with its vocabulary and sizes."""
+    towers = _Towers(_video_tower(folder / "dinov2"), _text_tower(folder / DISTILBERT))
+    told, truth = Told(drawn, _tokenizer(folder / DISTILBERT)), Supervision(drawn)
+
+    def step(number: int) -> Tensor:
+        chosen = torch.randint(len(drawn), (course.batch,))
+        clips, done = _held(drawn, chosen)
+        tokens, alike = told.of(chosen, done)
+        visit = truth.of(chosen, done)
+        loss: Tensor = towers(normalise(clips, IMAGENET_MEAN, IMAGENET_STD), tokens, alike, visit)
+        return loss
+
+    fitted = fit(towers, step, course)
+    state = towers.video.state_dict() | towers.text.state_dict()
+    temporal = state["video_model.temporal_embed"].repeat_interleave(STORED // FRAMES, dim=1)
+    write_tensors(folder / FILE, state | {"video_model.temporal_embed": temporal})
+    return fitted
+
+
+def _held(drawn: Drawn, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, 2, 3, 64, 64) the two frames that clips hold, and whether the action is in them."""
+    pairs = torch.from_numpy(drawn.frames[chosen.numpy()]).permute(0, 1, 4, 2, 3) / 255
+    spoilt = torch.rand(len(pairs), 1, 1, 1) < 0.3
+    pairs[:, 1] = torch.where(spoilt, disturbed(pairs[:, 1]), pairs[:, 1])
+    still, before = torch.rand(2, len(pairs))
+    first, last = still < STILL, (still < STILL) & (before < BEFORE)
+    pairs[first, 0] = pairs[first, 1]
+    pairs[last] = (
+        torch.from_numpy(drawn.frames[chosen[last].numpy(), :1]).permute(0, 1, 4, 2, 3) / 255
+    )
+    return pairs, ~last
+
+
+def _video_tower(dino: Path) -> VideoTower:
+    """A tower whose blocks are those of a DINOv2, and whose attention across time is silent."""
+    transformer = SpaceTimeTransformer(
+        width=WIDTH,
+        hidden=2 * WIDTH,
+        depth=DEPTH,
+        patch=SIZE // SIDE,
+        places=SIDE**2,
+        frames=FRAMES,
+    )
+    state = transformer.state_dict() | space_blocks(read_tensors(dino / "model.safetensors"))
+    silent = {name: torch.zeros_like(state[name]) for name in state if ".timeattn.proj." in name}
+    transformer.load_state_dict(state | silent)
+    return VideoTower(transformer, EMBEDDING)
+
+
+def space_blocks(dino: dict[str, Tensor]) -> dict[str, Tensor]:
+    """DINOv2's parameters under the names of EgoVLP's tower, its layer scales taken in."""
+    state = {
+        "cls_token": dino["embeddings.cls_token"],
+        "pos_embed": dino["embeddings.position_embeddings"],
+        "patch_embed.proj.weight": dino["embeddings.patch_embeddings.projection.weight"],
+        "patch_embed.proj.bias": dino["embeddings.patch_embeddings.projection.bias"],
+        "norm.weight": dino["layernorm.weight"],
+        "norm.bias": dino["layernorm.bias"],
+    }
+    for number in range(DEPTH):
+        old, new = f"encoder.layer.{number}", f"blocks.{number}"
+        scales = [dino[f"{old}.layer_scale{part}.lambda1"] for part in (1, 2)]
+        for kind in ("weight", "bias"):
+            asked = (
+                dino[f"{old}.attention.attention.{part}.{kind}"]
+                for part in ("query", "key", "value")
+            )
+            scale = [each[:, None] if kind == "weight" else each for each in scales]
+            state |= {
+                f"{new}.norm1.{kind}": dino[f"{old}.norm1.{kind}"],
+                f"{new}.norm2.{kind}": dino[f"{old}.norm2.{kind}"],
+                f"{new}.attn.qkv.{kind}": torch.cat(list(asked)),
+                f"{new}.attn.proj.{kind}": dino[f"{old}.attention.output.dense.{kind}"] * scale[0],
+                f"{new}.mlp.fc1.{kind}": dino[f"{old}.mlp.fc1.{kind}"],
+                f"{new}.mlp.fc2.{kind}": dino[f"{old}.mlp.fc2.{kind}"] * scale[1],
+            }
+    return state
+
+
+def _text_tower(folder: Path) -> TextTower:
+    from transformers import DistilBertConfig
+
+    sizes = DistilBertConfig(
+        vocab_size=toy_texts.write_vocabulary(folder),
+        max_position_embeddings=48,
+        dim=WIDTH,
+        hidden_dim=2 * WIDTH,
+        n_layers=1,
+        n_heads=3,
+        initializer_range=0.1,  # BERT's 0.02 is for widths of 768
+        dropout=0.0,
+        attention_dropout=0.0,
+    )
+    write_json(folder / "config.json", sizes.to_diff_dict())
+    return TextTower(sizes, EMBEDDING)
+
+
+def _tokenizer(folder: Path) -> Any:
+    from egoactgen_bench.metrics.egovlp_text import SentenceEncoder
+
+    tokenizer = SentenceEncoder.load_tokenizer(folder)
+    return lambda said: tokenizer(said, padding=True, return_tensors="pt")["input_ids"]
+
+
+def check(drawn: Drawn, folder: Path) -> dict[str, float]:
+    """How often, of all labels, one an action, a clip's is nearest."""
+    from egoactgen_bench.metrics.egovlp_features import EgovlpClips, EgovlpSentences
+
+    sentences = EgovlpSentences(folder / FILE, folder / DISTILBERT, "cpu")
+    clips = EgovlpClips(folder / FILE, STORED, True, "lanczos", "zeros", "cpu")
+    own = [toy_texts.label(action) for action in drawn.actions]
+    choices = sorted(set(own))
+    read = torch.from_numpy(sentences.extract([(text,) for text in choices]))
+    read = F.normalize(read, dim=1)
+    after = [Image.fromarray(frame) for frame in drawn.frames[:, 1]]
+    before = [Image.fromarray(frame) for frame in drawn.frames[:, 0]]
+
+    def named(items: list[tuple[Image.Image, ...]]) -> float:
+        nearest = (torch.from_numpy(clips.extract(items)) @ read.T).argmax(1).tolist()
+        return share(choices[n] == label for n, label in zip(nearest, own, strict=True))
+
+    return {
+        "action_of_still": named([(frame,) for frame in after]),
+        "action_of_before_and_after": named(list(zip(before, after, strict=True))),
+        "action_of_still_before": named([(frame,) for frame in before]),
+    }

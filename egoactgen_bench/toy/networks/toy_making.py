@@ -1,0 +1,44 @@
+"""Making one toy model: train it, try it on clips that it has not seen, write its card."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.support.files import write_json
+from egoactgen_bench.support.provenance import versions
+from egoactgen_bench.support.seeds import derive_seed, seeded
+from egoactgen_bench.toy.networks.drawn_clips import draw
+
+# In the order of making: a recipe may stand on the weights of those before it.
+RECIPES = ("judge", "squeezenet", "clip", "dino", "egovlp", "blip")
+TRAIN_VIDEOS, HELD_OUT_VIDEOS = 1500, 100  # four clips each, of "train" and of "val"
+
+
+def make(
+    name: str,
+    folder: Path,
+    cache: Path,
+    seed: int = 0,
+    steps: int | None = None,
+    videos: tuple[int, int] = (TRAIN_VIDEOS, HELD_OUT_VIDEOS),
+) -> dict[str, Any]:
+    """Write a model's weights and `<name>.json`, its card, into `folder`; return the card."""
+    recipe = import_module(f"egoactgen_bench.toy.networks.{name}")
+    drawn, held_out = draw("train", videos[0], cache), draw("val", videos[1], cache)
+    course = recipe.COURSE if steps is None else recipe.COURSE.shortened(steps)
+    with seeded(derive_seed(seed, name)):
+        fitted = recipe.train(drawn, folder, course)
+    card = {
+        "model": name,
+        "about": (recipe.__doc__ or "").strip(),
+        "data": f"toy kitchen: {len(drawn):,} clips of train, {len(held_out):,} of val held out",
+        "course": vars(course) | {"seed": seed},
+        "cpu_seconds": fitted.seconds,
+        "loss": fitted.loss,
+        "scores": recipe.check(held_out, folder),
+        "versions": versions(["torch", "transformers", "open_clip_torch"]),
+    }
+    write_json(folder / f"{name}.json", card)
+    print(json.dumps({"model": name, "seconds": fitted.seconds} | card["scores"]))
+    return card

@@ -1,0 +1,91 @@
+"""What can be chosen for an ablation."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import (
+    CaptionerName,
+    Device,
+    MethodBatchSize,
+    Metrics,
+    Preset,
+    Protocol,
+    WeightsDir,
+)
+from egoactgen_bench.api.options import Cli, Options, Pairs, Words
+
+
+class AblateOptions(Options):
+    """Which rows of which tables are made, and how."""
+
+    tables: Annotated[
+        Words,
+        Field(description="Of methods, conditioning, tuning and controls."),
+        Cli(metavar="A,B", kind=str),
+    ] = ("conditioning",)
+    rows: Annotated[
+        Words | None,
+        Field(description="Only these rows of the tables; --dry-run names them."),
+        Cli(metavar="A,B", kind=str),
+    ] = None
+    preset: Preset = "toy"
+    seeds: Annotated[
+        Words,
+        Field(description="A training and a run of each row for each."),
+        Cli(metavar="0,1,2", kind=str),
+    ] = ("0",)
+    options: Annotated[
+        Pairs,
+        Field(
+            description="train.iterations=100 or run.steps=20 for all that know it; "
+            "train.TRAINER.KEY or run.METHOD.KEY for one."
+        ),
+    ] = Field(default_factory=dict)
+    metrics: Metrics = None
+    protocol: Protocol = "standard"
+    weights: WeightsDir = None
+    captioner: CaptionerName = "transformers"
+    batch_size: MethodBatchSize = None
+    device: Device = "auto"
+    dtype: Annotated[str, Field(description="Of sampling: float32, float16, bfloat16.")] = "float32"
+
+
+class MaterialOptions(Options):
+    """What the VLLM left: sets of descriptions by name, and its features."""
+
+    descriptions: Annotated[
+        str | None,
+        Field(description="Of both splits' descriptions/: the tuned VLLM's."),
+        Cli(metavar="NAME"),
+    ] = None
+    train_descriptions: Annotated[
+        str | None,
+        Field(description="Of the training split, where they are others."),
+        Cli(metavar="NAME"),
+    ] = None
+    untuned: Annotated[
+        str | None,
+        Field(description="Descriptions of the VLLM before tuning."),
+        Cli(metavar="NAME"),
+    ] = None
+    oracle: Annotated[
+        str | None, Field(description="True descriptions of the test split."), Cli(metavar="NAME")
+    ] = None
+    features: Annotated[
+        Path | None,
+        Field(
+            description="Contains DESCRIPTIONS/SPLIT/image and text (default: the workspace's "
+            "features/)."
+        ),
+        Cli(metavar="DIR"),
+    ] = None
+    vllm: Annotated[
+        str | None,
+        Field(description="Makes the features as they are needed, without files."),
+        Cli(metavar="NAME"),
+    ] = None
+    untuned_vllm: Annotated[
+        str | None, Field(description="The same for the VLLM before tuning."), Cli(metavar="NAME")
+    ] = None

@@ -1,0 +1,110 @@
+"""Descriptions and features that say nothing, written as files beside the real ones.
+
+So method and trainer read them as any others, and what they gain from the real ones can be told
+from what they gain from having more to read.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.manifests import DescriptionsManifest
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.support.files import (
+    read_json,
+    sha256_file,
+    write_csv,
+)
+from egoactgen_bench.support.seeds import derive_seed, torch_generator
+from egoactgen_lego.feature_files import FeatureWriter
+from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.lego_manifests import ControlManifest
+from egoactgen_lego.lego_trainer import TEXT_TOKENS
+
+KINDS = ("image", "text")
+MEASURED = 1000  # samples on which the statistics of features stand
+
+
+def partners(sample_ids: list[str], seed: int) -> dict[str, str]:
+    """Another sample for each one, all different: the next in an order drawn from `seed`."""
+    order = sorted(sample_ids, key=lambda sample_id: derive_seed(seed, sample_id, "shuffle"))
+    return dict(zip(order, order[1:] + order[:1], strict=True))
+
+
+def shuffle_descriptions(split: Split, name: str, seed: int = 0) -> str:
+    """Write the split's descriptions `<name>-shuffled` and return their name.
+
+    Each sample has another one's.
+    """
+    real = load_descriptions(split.folder, name)
+    made = f"{name}-shuffled"
+    path = split.folder / "descriptions" / f"{made}.csv"
+    told = {"name": made, "shuffled": name, "source_sha256": real.sha256, "seed": seed}
+    if not _holds(path.with_suffix(".json"), told):
+        others = partners(list(real.texts), seed)
+        rows = [(sample_id, real.texts[others[sample_id]]) for sample_id in real.texts]
+        write_csv(path, pd.DataFrame(rows, columns=["sample_id", "description"]))
+        files = {path.name: sha256_file(path)}
+        manifest = DescriptionsManifest.model_validate(told | {"files": files})
+        manifest.save(path.with_suffix(".json"))
+    return made
+
+
+def randomise_features(real: Path, folder: Path, seed: int = 0) -> Path:
+    """Write noise with the statistics of the features in `real` to `folder`, and return it.
+
+    Each of their dimensions keeps its mean and its spread over tokens and samples; a text is as
+    long as another sample's. A sample's numbers are drawn from `seed` and its id.
+    """
+    found = FeatureFolder(real, KINDS)
+    told = {"randomised": real.name, "source": found.digest(), "seed": seed}
+    if _holds(folder / "random.json", told):
+        return folder
+    sizes = {"text_tokens": TEXT_TOKENS, **found.sizes()}
+    ids = [sample_id for sample_id in found.sample_ids() if not found.lacks(sample_id)]
+    others = partners(ids, seed)
+    moments = _moments(found, sizes, list(others)[:MEASURED])
+    writer = FeatureWriter(folder, dtype="bfloat16")
+    for sample_id in ids:
+        draw = torch_generator(derive_seed(seed, sample_id, "random features"))
+        length = len(_written(found.of(others[sample_id], sizes)["text"]))
+        lengths = {"image": sizes["image_tokens"], "text": length}
+        made = {
+            kind: mean + spread * torch.randn(lengths[kind], len(mean), generator=draw)
+            for kind, (mean, spread) in moments.items()
+        }
+        writer.write(sample_id, made)
+    ControlManifest.model_validate(told).save(folder / "random.json")
+    return folder
+
+
+def _moments(
+    found: FeatureFolder, sizes: dict[str, int], ids: list[str]
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """By kind the mean and the spread, each (width,), over all tokens of these samples."""
+    sums = {kind: np.zeros((3, sizes["vllm_width"])) for kind in KINDS}
+    for sample_id in ids:
+        for kind, states in found.of(sample_id, sizes).items():
+            values = _written(states).numpy().astype(np.float64)
+            sums[kind] += [np.full(values.shape[1], len(values)), values.sum(0), (values**2).sum(0)]
+    moments = {}
+    for kind, (count, total, squares) in sums.items():
+        mean = total / count
+        spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
+        moments[kind] = torch.tensor(mean).float(), torch.tensor(spread).float()
+    return moments
+
+
+def _written(states: Tensor) -> Tensor:
+    """The states without the zeros that fill a text up."""
+    rows = states.abs().sum(dim=1).nonzero()
+    return states[: int(rows.max()) + 1 if len(rows) else 0]
+
+
+def _holds(manifest: Path, told: dict[str, object]) -> bool:
+    """Whether what is there was made of the same in the same way."""
+    return manifest.is_file() and told.items() <= read_json(manifest).items()

@@ -1,0 +1,270 @@
+"""An ablation: each row of its tables trained, run and scored, by the stages' own functions.
+
+Every stage leaves files and goes on from them, so a stopped ablation does too; and what one call
+has trained for a table, the next does not train again for another.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from accelerate import PartialState
+from torch import distributed
+
+from egoactgen_bench.artifacts.manifests import RUN, TRAIN
+from egoactgen_bench.artifacts.runs import Run, load_run
+from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.measurement.candidates import REFERENCES
+from egoactgen_bench.stages.run import run_method as running
+from egoactgen_bench.stages.score import score_runs as scoring
+from egoactgen_bench.stages.train import train_weights as training
+from egoactgen_bench.support.devices import check_dtype, resolve_device
+from egoactgen_bench.support.sharding import Share
+from egoactgen_lego.ablate_options import AblateOptions
+from egoactgen_lego.ablation.ablation_rows import (
+    ROWS,
+    TABLES,
+    TRAININGS,
+    Row,
+)
+from egoactgen_lego.ablation.materials import Materials
+from egoactgen_lego.ablation.option_choices import Choices
+from egoactgen_lego.vllm_conditioning import FEATURES
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What is compared, on what, and how; `name` begins the names of its weights and runs."""
+
+    name: str
+    place: Workspace
+    train: Split
+    test: Split
+    materials: Materials
+    options: AblateOptions = field(default_factory=AblateOptions)
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of the trainings, each of which also is a run's."""
+        if not all(seed.isdecimal() for seed in self.options.seeds):
+            given = ",".join(self.options.seeds)
+            raise BenchError(f"--seeds {given} is not a list of numbers such as 0,1,2.")
+        return [int(seed) for seed in self.options.seeds]
+
+    @property
+    def choices(self) -> Choices:
+        """Options of the trainers and methods."""
+        return Choices(self.options.options)
+
+    @property
+    def chosen(self) -> dict[str, Row]:
+        """The rows of the tables, each once."""
+        of_tables = {row for table in self.options.tables for row in TABLES[table].rows.values()}
+        return {
+            name: row
+            for name, row in ROWS.items()
+            if name in of_tables and (self.options.rows is None or name in self.options.rows)
+        }
+
+    @property
+    def trainings(self) -> list[str]:
+        """What has to be trained for them, in an order in which it can be."""
+        wanted = {row.training for row in self.chosen.values()}
+        wanted |= {TRAININGS[name].stands_on for name in wanted if name}
+        return [name for name in TRAININGS if name in wanted]
+
+    def weights(self, name: str, seed: int) -> Path:
+        """The folder of a training's weights."""
+        return self.place.models / f"{self.name}-{name}-{self.train.name}-s{seed}"
+
+    def run(self, row: str, seed: int) -> Path:
+        """The folder of a row's run."""
+        return self.place.run(self.test.name, f"{self.name}-{row}-s{seed}")
+
+    def runs_of(self, row: str) -> list[str]:
+        """The names under which a row is scored: a run for each seed, or the reference's."""
+        if ROWS[row].method is None:
+            return [row]
+        return [self.run(row, seed).name for seed in self.seeds]
+
+
+@dataclass
+class Outcome:
+    """The scores of all runs, one row a run, and what could not be learnt from or run."""
+
+    scores: Scores | None  # None in all processes but the first
+    failures: list[str]
+
+
+def check(ablation: Ablation, folder: Path) -> None:
+    """Refuse what cannot be served to the end, before anything is trained."""
+    _check_names(ablation)
+    for name, row in ablation.chosen.items():
+        if row.conditioning:
+            kinds = FEATURES[row.conditioning]
+            source = TRAININGS[row.training or ""].source
+            ablation.materials.check(source, ablation.train, True, kinds, name)
+            ablation.materials.check(row.told, ablation.test, False, kinds, name)
+    ablation.choices.check(
+        {
+            "train": {TRAININGS[name].trainer for name in ablation.trainings},
+            "run": {row.method for row in ablation.chosen.values() if row.method},
+        }
+    )
+    scores = _scoring(ablation, folder, [], list(REFERENCES))
+    if nothing := scoring.nothing_to_measure(scores):
+        raise BenchError(nothing)
+
+
+def _check_names(ablation: Ablation) -> None:
+    for named, known in ((ablation.options.tables, TABLES), (ablation.options.rows or (), ROWS)):
+        for name in named:
+            if name not in known:
+                raise BenchError(f"Unknown table or row '{name}'.{did_you_mean(name, known)}")
+    if not ablation.chosen:
+        raise BenchError("None of the tables holds one of the rows: name others.")
+    if not ablation.seeds or len(set(ablation.seeds)) != len(ablation.seeds):
+        raise BenchError("The seeds must be different numbers, at least one.")
+    if Share.of_process().ranks > 1 and any(TRAININGS[n].stands_on for n in ablation.trainings):
+        raise BenchError(
+            "SDEdit's sweep is one process's: leave the row out with --rows under a launcher, and "
+            "call again without the launcher for it and the table."
+        )
+    check_dtype(ablation.options.dtype)
+
+
+def steps(ablation: Ablation) -> dict[str, bool]:
+    """Each training and run in order, and whether it is finished."""
+    found = {}
+    for seed in ablation.seeds:
+        for name in ablation.trainings:
+            folder = ablation.weights(name, seed)
+            found[f"train {folder.name}"] = (folder / TRAIN).is_file()
+        for name, row in ablation.chosen.items():
+            if row.method:
+                folder = ablation.run(name, seed)
+                found[f"run {folder.name}"] = (folder / RUN).is_file()
+    return found
+
+
+def ablate(
+    ablation: Ablation, folder: Path, overwrite: bool = False, tell: Tell = lambda line: None
+) -> Outcome:
+    """Train, run and score all that is not there yet; the scores of all runs go to `folder`."""
+    check(ablation, folder)
+    failures: list[str] = []
+    for seed in ablation.seeds:
+        for name in ablation.trainings:
+            tell(f"train {name}, seed {seed}")
+            failures += _train(ablation, name, seed, overwrite)
+        for name, row in ablation.chosen.items():
+            if row.method:
+                tell(f"run {name}, seed {seed}")
+                failures += _run(ablation, name, row, seed, overwrite)
+    tell("score")
+    return Outcome(_score(ablation, folder), failures)
+
+
+def _train(ablation: Ablation, name: str, seed: int, overwrite: bool) -> list[str]:
+    """Train one, and return what it could not learn from."""
+    about = TRAININGS[name]
+    options = ablation.choices.of("train", about.trainer)
+    descriptions = None
+    if about.stands_on:
+        options["weights"] = ablation.weights(about.stands_on, seed).name
+    if about.conditioning:
+        kinds = FEATURES[about.conditioning]
+        told = ablation.materials.of(about.source, ablation.train, True, kinds)
+        descriptions = told.descriptions
+        options |= {"conditioning": about.conditioning, **told.options}
+    folder = ablation.weights(name, seed)
+    manifest = training.train(
+        about.trainer,
+        ablation.train,
+        folder,
+        models=ablation.place.models,
+        cache=ablation.place.cache,
+        preset=ablation.options.preset,
+        descriptions=descriptions,
+        options=options,
+        seed=seed,
+        device=ablation.options.device,
+        progress=True,
+        overwrite=overwrite,
+    )
+    _meet(ablation.options.device)
+    left_out = manifest.left_out
+    return [f"{folder.name}: {sample_id}: {code}" for sample_id, code in left_out.items()]
+
+
+def _run(ablation: Ablation, name: str, row: Row, seed: int, overwrite: bool) -> list[str]:
+    """Run one, and return the samples that have no image."""
+    assert row.method is not None
+    options = ablation.choices.of("run", row.method)
+    descriptions = None
+    if row.conditioning:
+        kinds = FEATURES[row.conditioning]
+        told = ablation.materials.of(row.told, ablation.test, False, kinds)
+        descriptions = told.descriptions
+        options |= told.options
+    folder = ablation.run(name, seed)
+    made = running.run(
+        row.method,
+        ablation.test,
+        folder,
+        models=ablation.place.models,
+        weights=ablation.weights(row.training, seed).name if row.training else None,
+        descriptions=descriptions,
+        options=options,
+        cache=ablation.place.cache,
+        seed=seed,
+        batch_size=ablation.options.batch_size,
+        device=ablation.options.device,
+        dtype=ablation.options.dtype,
+        progress=True,
+        overwrite=overwrite,
+    )
+    _meet(ablation.options.device)
+    failed = made.failed.to_dict("records")
+    return [f"{folder.name}: {each['sample_id']}: {each['status']}" for each in failed]
+
+
+def _score(ablation: Ablation, folder: Path) -> Scores | None:
+    if distributed.is_initialized():  # scoring meets in a group of its own
+        distributed.destroy_process_group()
+    runs = [
+        load_run(ablation.run(name, seed))
+        for name, row in ablation.chosen.items()
+        if row.method
+        for seed in ablation.seeds
+    ]
+    references = [name for name in ablation.chosen if name in REFERENCES]
+    return scoring.execute(_scoring(ablation, folder, runs, references), progress=True)
+
+
+def _scoring(
+    ablation: Ablation, folder: Path, runs: Sequence[Run], references: Sequence[str]
+) -> scoring.Job:
+    return scoring.prepare(
+        ablation.test,
+        runs,
+        folder,
+        workspace=ablation.place.root,
+        references=references,
+        device=ablation.options.device,
+        metrics=ablation.options.metrics,
+        protocol=ablation.options.protocol,
+        weights=ablation.options.weights,
+        captioner=ablation.options.captioner,
+        descriptions=ablation.materials.tuned,
+    )
+
+
+def _meet(device: str) -> None:
+    """Under a launcher, wait until the first process has written what all read next."""
+    PartialState(cpu=resolve_device(device) == "cpu").wait_for_everyone()

@@ -1,0 +1,88 @@
+"""Which descriptions and features a training or a run is told, by whose they are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.errors import BenchError
+from egoactgen_lego.ablation.ablation_rows import Source
+from egoactgen_lego.ablation.control_files import randomise_features, shuffle_descriptions
+from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.vllm.engine import find_weights
+
+OPTIONS = {"tuned": "--descriptions", "untuned": "--untuned", "oracle": "--oracle"}
+
+
+@dataclass(frozen=True)
+class Told:
+    """The name of a split's descriptions, and the option by which features come."""
+
+    descriptions: str
+    options: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What the VLLM left, by name: the sets of descriptions of both splits.
+
+    Where there is a `train`, the training split has it in the place of `tuned`. Features lie in
+    `features`/<descriptions>/<split>/, unless `vllms` names the one of `models` that makes them as
+    they are needed.
+    """
+
+    features: Path
+    models: Path
+    tuned: str | None = None
+    untuned: str | None = None
+    oracle: str | None = None
+    train: str | None = None
+    vllms: Mapping[Source, str | None] = field(default_factory=dict)
+
+    def check(
+        self, source: Source, split: Split, training: bool, kinds: tuple[str, ...], who: str
+    ) -> None:
+        """Refuse what is not there, before hours go into what is."""
+        name = self._name(source, training)
+        if name is None:
+            option = OPTIONS.get(source, OPTIONS["tuned"])
+            raise BenchError(f"Row '{who}' reads descriptions: name them with {option} NAME.")
+        load_descriptions(split.folder, name)
+        vllm = self.vllms.get(source)
+        if vllm and kinds:
+            find_weights(vllm, self.models)
+            return
+        folder = self.features / name / split.name
+        if not all(_holds(folder, kind) for kind in kinds):
+            raise BenchError(
+                f"Row '{who}' reads the VLLM's {' and '.join(kinds)} features of split "
+                f"'{split.name}', and {folder} holds none: `bench lego embed --split {split.name} "
+                f"--descriptions {name} --out {folder} --weights VLLM` writes them."
+            )
+
+    def of(self, source: Source, split: Split, training: bool, kinds: tuple[str, ...]) -> Told:
+        """What is told of a split; a control's files are made where they are not there."""
+        name = self._name(source, training)
+        assert name is not None  # `check` has refused it
+        folder = self.features / name / split.name
+        if source == "shuffled":
+            return Told(shuffle_descriptions(split, name), {})
+        if source == "random":
+            folder = randomise_features(folder, self.features / f"{name}-random" / split.name)
+        vllm = self.vllms.get(source)
+        if not kinds:
+            return Told(name, {})
+        return Told(name, {"vllm": vllm} if vllm else {"features": str(folder)})
+
+    def _name(self, source: Source, training: bool) -> str | None:
+        if source in ("untuned", "oracle"):
+            return self.untuned if source == "untuned" else self.oracle
+        return (training and self.train) or self.tuned
+
+
+def _holds(folder: Path, kind: str) -> bool:
+    try:
+        return bool(FeatureFolder(folder, (kind,)).sample_ids())
+    except BenchError:
+        return False

@@ -1,0 +1,42 @@
+"""`bench lego embed`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from egoactgen_bench.api.options import Cli
+from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_lego.cli.vllm_options import VllmArguments, checked_question, make_engine, report
+
+
+class EmbedArguments(VllmArguments):
+    """Which descriptions are embedded, and where the features go."""
+
+    descriptions: Annotated[
+        str, Field(description="Of the split's descriptions/."), Cli(metavar="NAME")
+    ]
+    out: Annotated[
+        Path,
+        Field(description="Where `bench run -o features=DIR` finds them."),
+        Cli(metavar="DIR"),
+    ]
+
+
+def embed(asked: EmbedArguments) -> int:
+    """Save a VLLM's features of each sample: of its frame, and of a description that is there."""
+    from egoactgen_bench.artifacts.descriptions import load_descriptions
+    from egoactgen_lego.feature_files import FeatureWriter
+    from egoactgen_lego.stages.embed import embed as embed_split
+
+    engine = make_engine(asked)
+    done = embed_split(
+        engine,
+        load_descriptions(engine.split.folder, asked.descriptions),
+        FeatureWriter(asked.out, asked.features_layout, asked.features_dtype),
+        question=checked_question(asked.question),
+        cache=current_workspace().cache,
+        overwrite=asked.overwrite,
+        progress=True,
+    )
+    return report(done, engine, "embedded", asked.out)

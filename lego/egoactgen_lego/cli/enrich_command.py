@@ -1,0 +1,48 @@
+"""`bench lego enrich`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import Seed
+from egoactgen_bench.api.options import Cli
+from egoactgen_bench.cli.shared_options import check_name
+from egoactgen_lego.cli.vllm_options import VllmArguments, checked_question, make_engine, report
+from egoactgen_lego.vllm.sampling import Sampling
+
+
+class EnrichArguments(VllmArguments, Sampling):
+    """How descriptions are written, and where they go."""
+
+    name: Annotated[str, Field(description="Of the descriptions."), Cli(metavar="NAME")] = "vllm"
+    seed: Seed = 0
+    features: Annotated[
+        Path | None,
+        Field(description="Save H_i and H_t too, for `bench run -o features=DIR`."),
+        Cli(metavar="DIR"),
+    ] = None
+
+
+def enrich(asked: EnrichArguments) -> int:
+    """Describe how the action of each sample is done, from its frame and its label."""
+    from egoactgen_lego.feature_files import FeatureWriter
+    from egoactgen_lego.stages.enrich import enrich as enrich_split
+
+    check_name(asked.name)
+    engine = make_engine(asked)
+    writer = None
+    if asked.features:
+        writer = FeatureWriter(asked.features, asked.features_layout, asked.features_dtype)
+    done = enrich_split(
+        engine,
+        asked.name,
+        sampling=Sampling(**asked.model_dump(include=set(Sampling.model_fields))),
+        question=checked_question(asked.question),
+        seed=asked.seed,
+        features=writer,
+        overwrite=asked.overwrite,
+        progress=True,
+    )
+    table = engine.split.folder / "descriptions" / f"{asked.name}.csv"
+    return report(done, engine, "described", table)

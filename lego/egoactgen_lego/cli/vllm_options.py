@@ -1,0 +1,94 @@
+"""Options and outcomes that the commands of `bench lego` share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import Field
+
+from egoactgen_bench.api.common_options import (
+    BatchSize,
+    Device,
+    Dtype,
+    Limit,
+    Overwrite,
+    Shard,
+    SplitName,
+)
+from egoactgen_bench.api.options import Cli, Options
+from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+
+if TYPE_CHECKING:
+    from egoactgen_lego.vllm.engine import Engine
+    from egoactgen_lego.vllm.vllm_result import Outcome
+
+
+class VllmArguments(Options):
+    """A VLLM, the split that it works through, and how its features are written."""
+
+    weights: Annotated[
+        str,
+        Field(
+            description="A LLaVA in transformers' form: a path, or a name in the workspace's "
+            "models/."
+        ),
+        Cli(metavar="PATH|NAME"),
+    ]
+    split: SplitName = None
+    question: Annotated[
+        str | None,
+        Field(
+            description="What the VLLM is asked; {} stands for the label. Default: the authors'."
+        ),
+    ] = None
+    features_layout: Annotated[
+        str, Field(description="safetensors, npy, or released: the authors' folders.")
+    ] = "safetensors"
+    features_dtype: Annotated[
+        str, Field(description="Of the files: float16, or bfloat16 (safetensors only).")
+    ] = "float16"
+    batch_size: BatchSize = 4
+    device: Device = "auto"
+    dtype: Dtype = "float32"
+    limit: Limit = None
+    shard: Shard = "1/1"
+    overwrite: Overwrite = False
+
+
+def make_engine(asked: VllmArguments) -> "Engine":
+    """The VLLM and the split that the options name."""
+    from egoactgen_bench.artifacts.splits import load_split
+    from egoactgen_lego.vllm.engine import Engine, EngineOptions, find_weights
+
+    place = current_workspace()
+    split = load_split(place.find_split(asked.split))
+    options = EngineOptions(**asked.model_dump(include=set(EngineOptions.model_fields)))
+    return Engine(split, find_weights(asked.weights, place.models), options)
+
+
+def checked_question(question: str | None) -> str:
+    """The question, where it has a place for the label."""
+    from egoactgen_lego.vllm.prompting import QUESTION
+
+    if question is not None and question.count("{}") != 1:
+        raise BenchError("--question needs one {}, where the action's label goes.")
+    return question or QUESTION
+
+
+def report(done: "Outcome", engine: "Engine", what: str, place: Path) -> int:
+    """Print what a call came to; returns its exit status."""
+    if engine.share.rank != 0:  # only rank 0 reports, and its status is the launcher's
+        return EXIT_DONE
+    for row in done.failed:
+        typer.echo(f"failed: {row['sample_id']}: {row['status']} ({row['detail']})")
+    if done.manifest is None:
+        typer.echo(
+            f"Shard {engine.options.shard} is done; the last one to finish completes {place}"
+        )
+    else:
+        counts = done.manifest.counts
+        if counts.get("cut_off"):
+            typer.echo(f"note: {counts['cut_off']} descriptions do not end within the length.")
+        typer.echo(f"{counts[what]} of {counts['samples']} samples {what} in {place}")
+    return EXIT_PARTIAL if done.failed else EXIT_DONE

@@ -1,0 +1,109 @@
+"""What the language model is asked of an action, and what counts as an answer."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import read_json
+from egoactgen_lego.curation.named_boxes import Box, Boxes, boxes_of
+
+WORDS = (8, 300)  # fewer or more than so many are no description
+
+INSTRUCTION = (
+    "You are told an action that a person is about to do, seen through the person's own eyes, and "
+    "where hands and objects are in the picture just before the action and during it. Boxes are "
+    "[left, top, right, bottom] as fractions of the picture's width and height. "
+    "Describe in two or three sentences of the present tense how the person does this action: "
+    "which hand does what, how it holds and moves the objects, and in which direction. "
+    'Call the person "the person". Name no number of a box and nothing that is not told. '
+    'Answer with one JSON object {"description": "..."} and nothing else.'
+)
+
+Message = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Query:
+    """An action's label, and its boxes before and during it, where they are known."""
+
+    action: str
+    boxes: Boxes
+
+    def text(self) -> str:
+        """The query as the language model reads it."""
+        lines = [f"Action: {self.action}"]
+        for moment, boxes in (("Before", self.boxes.before), ("During", self.boxes.during)):
+            if boxes:
+                lines += [f"{moment}:", *(_line(box) for box in boxes)]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A worked example: a query and its description."""
+
+    query: Query
+    description: str
+
+
+def read_examples(path: Path) -> list[Example]:
+    """Worked examples from a JSON list of {action, before, during, description}."""
+    found = read_json(path)
+    try:
+        return [
+            Example(Query(entry["action"], boxes_of(entry)), _checked(entry["description"]))
+            for entry in found
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BenchError(
+            f"{path} holds no worked examples (action, before, during, description): {error}."
+        ) from None
+
+
+def messages(examples: Sequence[Example], query: Query) -> list[Message]:
+    """The conversation that asks for a query's description after the examples."""
+    asked = [{"role": "system", "content": INSTRUCTION}]
+    for example in examples:
+        answer = json.dumps({"description": example.description}, ensure_ascii=False)
+        asked += [
+            {"role": "user", "content": example.query.text()},
+            {"role": "assistant", "content": answer},
+        ]
+    return [*asked, {"role": "user", "content": query.text()}]
+
+
+def description_in(reply: str) -> str:
+    """The description that a reply holds, on one line.
+
+    Raises `ValueError` for a reply that is not what was asked for: whoever writes something else
+    has not understood, and its text must not become data.
+    """
+    fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", reply, re.DOTALL)
+    try:
+        found: Any = json.loads(fenced[1] if fenced else reply)
+    except json.JSONDecodeError:
+        raise ValueError("no JSON object") from None
+    if not isinstance(found, dict) or found.keys() != {"description"}:
+        raise ValueError('not {"description": "..."}')
+    return _checked(found["description"])
+
+
+def _checked(text: Any) -> str:
+    if not isinstance(text, str):
+        raise ValueError("the description is no text")
+    line = " ".join(text.split())
+    if not WORDS[0] <= len(line.split()) <= WORDS[1]:
+        raise ValueError(f"{len(line.split())} words, wanted {WORDS[0]} to {WORDS[1]}")
+    if not line.isprintable():
+        raise ValueError("unprintable characters")
+    if re.search(r"\[\s*[01]?\.\d", line):
+        raise ValueError("it repeats the boxes")
+    return line
+
+
+def _line(box: Box) -> str:
+    return f"- {box.name}: [{', '.join(f'{edge:.2f}' for edge in box.edges)}]"

@@ -1,0 +1,157 @@
+"""Who answers: any endpoint that speaks OpenAI's chat protocol, or a model on this machine."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.devices import resolve_device
+from egoactgen_lego.curation.asking import Message
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The text of a reply, whether it came to its end, and the tokens that it took."""
+
+    text: str
+    ended: bool
+    tokens_in: int
+    tokens_out: int
+
+
+class NoReply(Exception):  # noqa: N818
+    """The model gave no reply to this request, whatever was tried; others may fare better."""
+
+
+class Chat(ABC):
+    """Something that answers conversations; several threads may ask at once."""
+
+    name: str
+
+    @abstractmethod
+    def ask(self, messages: Sequence[Message]) -> Reply:
+        """Raises `NoReply`, and `BenchError` where no request can ever be served."""
+
+
+@dataclass(frozen=True)
+class Endpoint(Chat):
+    """An OpenAI-compatible endpoint, asked through the official client.
+
+    The client waits and asks again after time-outs, broken connections, 408, 409, 429 and 5xx,
+    longer each time or as long as the server's Retry-After says.
+    """
+
+    name: str
+    base_url: str | None
+    key: str
+    retries: int = 6
+    timeout: float = 60.0  # seconds that one request may take
+    temperature: float | None = None  # None: the endpoint's own
+    max_tokens: int | None = None
+
+    @cached_property
+    def _client(self) -> Any:
+        try:
+            from openai import OpenAI
+        except ModuleNotFoundError:
+            raise BenchError(
+                "Chat endpoints need the package openai: pip install 'egoactgen-bench[curate]'."
+            ) from None
+        return OpenAI(
+            base_url=self.base_url,
+            api_key=self.key,
+            max_retries=self.retries,
+            timeout=self.timeout,
+        )
+
+    def ask(self, messages: Sequence[Message]) -> Reply:
+        client = self._client
+        import openai
+
+        chosen = {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        told = {key: value for key, value in chosen.items() if value is not None}
+        try:
+            answer = client.chat.completions.create(
+                model=self.name, messages=list(messages), **told
+            )
+            return _reply(answer)
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise BenchError(
+                f"{self._place} refuses the key ({error.status_code}): "
+                "set OPENAI_API_KEY or pass --key."
+            ) from None
+        except openai.NotFoundError:
+            raise BenchError(
+                f"{self._place} knows no model '{self.name}' or no chat there (404): "
+                "mend --model or --base-url."
+            ) from None
+        except (openai.OpenAIError, ValueError, TypeError, AttributeError, IndexError) as error:
+            raise NoReply(f"{type(error).__name__}: {_first_line(error)}") from None
+
+    @property
+    def _place(self) -> str:
+        return self.base_url or "The OpenAI API"
+
+
+def _reply(answer: Any) -> Reply:
+    choice, usage = answer.choices[0], answer.usage
+    return Reply(
+        choice.message.content or "",
+        choice.finish_reason == "stop",
+        usage.prompt_tokens if usage else 0,
+        usage.completion_tokens if usage else 0,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]
+
+
+@dataclass(frozen=True)
+class Local(Chat):
+    """A language model in a transformers folder, asked greedily, one conversation at a time."""
+
+    folder: Path
+    device: str = "auto"
+    max_tokens: int = 512
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.folder.name
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        if not (self.folder / "config.json").is_file():
+            raise BenchError(f"{self.folder} is no transformers folder: it has no config.json.")
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+            model = AutoModelForCausalLM.from_pretrained(
+                self.folder, local_files_only=True, use_safetensors=True, dtype="auto"
+            )
+        except (OSError, ValueError) as error:
+            raise BenchError(f"{self.folder} cannot be loaded ({_first_line(error)}).") from None
+        if not tokenizer.chat_template:
+            raise BenchError(
+                f"{self.folder} has no chat template: take an instruction-tuned model."
+            )
+        return model.to(resolve_device(self.device)).eval(), tokenizer
+
+    def ask(self, messages: Sequence[Message]) -> Reply:
+        model, tokenizer = self._loaded
+        inputs = tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
+        ).to(model.device)
+        asked = inputs["input_ids"].shape[1]
+        made = model.generate(**inputs, do_sample=False, max_new_tokens=self.max_tokens)
+        new = made[0, asked:]
+        return Reply(
+            tokenizer.decode(new, skip_special_tokens=True),
+            len(new) < self.max_tokens,
+            asked,
+            len(new),
+        )

@@ -1,0 +1,83 @@
+"""The toy kitchen's stand-in for a language model: it turns label and boxes into a sentence.
+
+Like the model it stands for it is told nothing else; it needs no network and no weights.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from math import hypot
+
+from egoactgen_bench.support.seeds import derive_seed
+from egoactgen_lego.curation.asking import Message
+from egoactgen_lego.curation.chat import Chat, NoReply, Reply
+
+Edges = tuple[float, ...]
+
+# What a label asks for, and ways to say how it is done; {} stands for the place.
+WAYS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"(open|pull).*drawer", ("pulls out the drawer {}", "draws the drawer {} open by its grip")),
+    (r"(close|push).*drawer", ("pushes the drawer {} shut", "slides the drawer {} back in")),
+    (r"(turn on|open).*tap", ("turns on the tap {}", "lifts the lever of the tap {}")),
+    (r"(turn off|close).*tap", ("turns off the tap {}", "lowers the lever of the tap {}")),
+    (r"(put|place).*pan", ("sets the pan down on the hob {}", "lowers the pan onto the hob {}")),
+    (r"(put down|place|drop)", ("sets the {thing} down {}", "lowers the {thing} to a place {}")),
+    (r"(take|pick)", ("lifts the {thing} {}", "grasps the {thing} {} and raises it")),
+    (r"(cut|slice)", ("holds the onion {} and cuts it", "steadies the onion {} for the knife")),
+    (r"pour", ("pours water into the mug {}", "tilts the jug over the mug {}")),
+    (r"(wash|rinse)", ("holds the plate under the tap {}", "rinses the plate at the tap {}")),
+)
+PLACES = ("at the far left", "on the left", "in the middle", "on the right", "at the far right")
+OPENINGS = (
+    "With the {hand} hand the person {way}.",
+    "The person uses the {hand} hand and {way}.",
+    "The person's {hand} hand reaches out and {way}.",
+)
+
+
+class Templates(Chat):
+    """Answers with templates; a conversation always gets the same answer."""
+
+    name = "templates"
+
+    def ask(self, messages: Sequence[Message]) -> Reply:
+        """The description that the boxes of the last message give.
+
+        Raises `NoReply` for an action that is none of the toy kitchen's, and for boxes that lack
+        a hand or the thing that changes.
+        """
+        query = messages[-1]["content"]
+        try:
+            text = describe(query)
+        except ValueError as error:
+            raise NoReply(str(error)) from None
+        return Reply(json.dumps({"description": text}), True, len(query.split()), len(text.split()))
+
+
+def describe(query: str) -> str:
+    """The sentence for a query's text: the hand that moves most, and where the thing is."""
+    action = query.partition("\n")[0].removeprefix("Action: ")
+    ways = next((ways for pattern, ways in WAYS if re.match(pattern, action)), None)
+    if ways is None:
+        raise ValueError(f"there is no template for '{action}'")
+    before, during = (_boxes(part) for part in query.partition("During:")[::2])
+    moved = {
+        hand: hypot(*(a - b for a, b in zip(before[hand], during[hand], strict=True)))
+        for hand in ("left hand", "right hand")
+        if hand in before and hand in during
+    }
+    things = [name for name in during if not name.endswith(" hand")]
+    if not moved or not things:
+        raise ValueError("the boxes lack a hand or the thing")
+    left, _, right, _ = during[things[0]]
+    place = PLACES[min(int((left + right) / 2 * len(PLACES)), len(PLACES) - 1)]
+    draw = derive_seed(0, query)
+    way = ways[draw % len(ways)].format(place, thing=things[0])
+    opening = OPENINGS[draw // len(ways) % len(OPENINGS)]
+    return opening.format(hand=max(moved, key=lambda hand: moved[hand]).split()[0], way=way)
+
+
+def _boxes(text: str) -> dict[str, Edges]:
+    """Name → edges of the boxes that lines of a query tell."""
+    found = re.findall(r"^- (.+): \[([\d., ]+)\]$", text, re.MULTILINE)
+    return {name: tuple(map(float, edges.split(","))) for name, edges in found}

@@ -1,0 +1,113 @@
+"""The files in which the VLLM's features lie, and writing them."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.support.files import replacing
+
+# By sample id, and as in the released data, by the path of the sample's input frame.
+OWN = {"image": "image", "text": "text"}
+RELEASED = {"image": "vllm_image_feature", "text": "vllm_text_feature"}
+LAYOUTS = ("safetensors", "npy", "released")
+SUFFIXES = (".safetensors", ".npy")
+DTYPES = ("float16", "bfloat16")
+TENSOR = "states"  # the name of the one tensor in a .safetensors file
+
+
+@dataclass(frozen=True)
+class FeatureWriter:
+    """Writes what `FeatureFolder` reads, 16 bit wide.
+
+    `safetensors`, `npy`: `DIR/image/<sample_id>` and `DIR/text/<sample_id>` with that suffix;
+    `released`: `DIR/vllm_image_feature/<clip>/<action>/input.npy` for the sample `<clip>_<action>`.
+    """
+
+    folder: Path
+    layout: str = "safetensors"
+    dtype: str = "float16"
+
+    def __post_init__(self) -> None:
+        if self.layout not in LAYOUTS:
+            raise BenchError(
+                f"There is no layout '{self.layout}'.{did_you_mean(self.layout, LAYOUTS)}"
+            )
+        if self.dtype not in DTYPES:
+            raise BenchError(f"Features are saved as float16 or bfloat16, not {self.dtype}.")
+        if self.layout != "safetensors" and self.dtype == "bfloat16":
+            raise BenchError("NumPy's files know no bfloat16: save float16, or as safetensors.")
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What a manifest says of the files."""
+        return {"layout": self.layout, "dtype": self.dtype}
+
+    def write(
+        self, sample_id: str, states: Mapping[str, Tensor], kept: Mapping[str, Path] | None = None
+    ) -> None:
+        """Write H_i, (P, D), as `image` and H_t, (n, D), as `text` of one sample, each atomically.
+
+        A file in `kept` that holds the same states already is linked where it can be, and so takes
+        no space twice. Raises `BenchError` where a value does not fit.
+        """
+        for kind, values in states.items():
+            path, source = self._path(kind, sample_id), (kept or {}).get(kind)
+            if source is not None and self.layout == "safetensors":
+                with replacing(path) as temporary:
+                    _link(source, temporary)
+            else:
+                write_states(path, narrowed(values, self.dtype, sample_id))
+
+    def _path(self, kind: str, sample_id: str) -> Path:
+        if self.layout != "released":
+            return self.folder / OWN[kind] / f"{sample_id}.{self.layout}"
+        clip, parted, action = sample_id.rpartition("_")
+        if not (clip and parted and action):
+            raise BenchError(
+                f"The released layout needs ids <clip>_<action>, which '{sample_id}' is not: "
+                "take --features-layout npy or safetensors."
+            )
+        return self.folder / RELEASED[kind] / clip / action / "input.npy"
+
+
+def narrowed(states: Tensor, dtype: str, of: str) -> Tensor:
+    """States on the CPU in 16 bits; float16 ends at 65504, and `of` names what does not fit."""
+    narrow = states.detach().cpu().to(getattr(torch, dtype)).contiguous()
+    if not narrow.isfinite().all():
+        raise BenchError(f"H of {of} does not fit into {dtype}: take bfloat16.")
+    return narrow
+
+
+def write_states(path: Path, states: Tensor, content: str | None = None) -> None:
+    """Write one tensor atomically, in the form that the suffix names.
+
+    `content` says in a .safetensors file what the states were computed from.
+    """
+    with replacing(path) as temporary:
+        if path.suffix == ".safetensors":
+            save_file({TENSOR: states}, temporary, {"content": content} if content else None)
+        else:
+            with temporary.open("wb") as stream:
+                np.save(stream, states.numpy())
+
+
+def read_states(path: Path) -> NDArray[np.generic]:
+    """What such a file holds; bfloat16, which NumPy does not know, as float32."""
+    if path.suffix == ".npy":
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    return load_file(path)[TENSOR].float().numpy()
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)

@@ -1,0 +1,140 @@
+"""LEGO's released checkpoints, and any of latent diffusion's family → a weights folder."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from egoactgen_bench.api.converter import Converter
+from egoactgen_bench.diffusion.denoiser import compvis_names
+from egoactgen_bench.diffusion.denoiser.clip_tokenizer import clip_tokenizer
+from egoactgen_bench.diffusion.denoiser.latent_model import quiet
+from egoactgen_bench.diffusion.denoiser.noise_schedule import alphas_cumprod, save_scheduler
+from egoactgen_bench.diffusion.denoiser.strict_loading import refuse
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_lego.vllm_conditioning import (
+    FEATURES,
+    Conditioning,
+    conditioner_of,
+    save_conditioner,
+)
+
+UNET, EMA = "model.diffusion_model.", "model_ema."
+VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer.text_model."
+CONDITIONER = ("projection_img.", "projection_txt.", "self_attn_mix.")
+# Constants of the noise schedule, and parts that no frame passes through.
+UNUSED = (
+    "alphas_cumprod",
+    "betas",
+    "first_stage_model.loss.",
+    "log_one_minus_alphas_cumprod",
+    "logvar",
+    "posterior_",
+    "sqrt_",
+)
+
+
+class LatentDiffusion(Converter):
+    """A checkpoint of Stable Diffusion 1, InstructPix2Pix or LEGO under CompVis' names."""
+
+    packages = ("torch", "diffusers", "transformers", "safetensors")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        if not path.is_file() or path.suffix not in (".ckpt", ".safetensors"):
+            return False
+        return any(name.startswith(UNET) for name in _tensors(path))
+
+    @classmethod
+    def convert(
+        cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any], models: Path
+    ) -> dict[str, Any]:
+        quiet()
+        tensors = _tensors(path)
+        _check_schedule(tensors)
+        tensors = {name: t for name, t in tensors.items() if not name.startswith(UNUSED)}
+        known = (UNET, EMA, VAE, TEXT, *CONDITIONER)
+        unknown = [name for name in tensors if not name.startswith(known)]
+        refuse("The checkpoint", "has unknown tensors", unknown)
+        parts = {name: t for name, t in tensors.items() if name.startswith(CONDITIONER)}
+        conditioner = conditioner_of(parts, _conditioning(config))
+        unet = compvis_names.convert_unet(unet_weights(tensors, raw), _heads(config, "unet") or 8)
+        text = compvis_names.convert_text_encoder(
+            _under(TEXT, tensors), _heads(config, "clip_text")
+        )
+        unet.save_pretrained(out / "unet")
+        compvis_names.convert_vae(_under(VAE, tensors)).save_pretrained(out / "vae")
+        text.save_pretrained(out / "text_encoder")
+        clip_tokenizer().save_pretrained(out / "tokenizer")
+        save_scheduler(out / "scheduler")
+        save_conditioner(conditioner, out / "conditioner")
+        heads = {
+            "unet": unet.config.attention_head_dim,
+            "clip_text": text.config.num_attention_heads,
+        }
+        return {"conditioning": conditioner.conditioning, "heads": heads}
+
+
+def unet_weights(tensors: dict[str, Tensor], raw: bool) -> dict[str, Tensor]:
+    """The UNet's weights under CompVis' names: their moving average, or the trained ones.
+
+    LitEma keeps the average under names without dots; σ, μ and π of released files have none.
+    """
+    trained = _under(UNET, tensors)
+    if raw:
+        return trained
+    if not any(name.startswith(EMA) for name in tensors):
+        raise BenchError("The checkpoint holds no moving average of its weights: pass --raw.")
+    averaged = {name: f"{EMA}diffusion_model{name.replace('.', '')}" for name in trained}
+    missing = [key for key in averaged.values() if key not in tensors]
+    refuse("The checkpoint", "lacks averaged tensors (--raw takes the trained ones)", missing)
+    known = {EMA + "decay", EMA + "num_updates", *averaged.values()}
+    unknown = [name for name in tensors if name.startswith(EMA) and name not in known]
+    refuse("The checkpoint", "has unknown averaged tensors", unknown)
+    return {name: tensors[key] for name, key in averaged.items()}
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name, mapped from disk."""
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return dict(load_file(path))
+    found = read_checkpoint(path)
+    state = found.get("state_dict", found)
+    if not isinstance(state, dict):
+        raise BenchError(f"{path}: state_dict is a {type(state).__name__}, wanted a dictionary.")
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    found = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+    if not found:
+        raise BenchError(f"The checkpoint lacks {prefix}*: it is no whole latent diffusion model.")
+    return found
+
+
+def _check_schedule(tensors: dict[str, Tensor]) -> None:
+    """Refuse a model that was trained on another noise schedule than Stable Diffusion's."""
+    found, wanted = tensors.get("alphas_cumprod"), alphas_cumprod()
+    if found is None:
+        return
+    if found.shape != wanted.shape or (found.double() - wanted).abs().max() > 1e-5:
+        raise BenchError("The checkpoint's noise schedule is not Stable Diffusion's.")
+
+
+def _conditioning(config: dict[str, Any]) -> Conditioning | None:
+    stated = config.get("conditioning")
+    if stated is not None and stated not in FEATURES:
+        raise BenchError(f"conditioning is {stated!r}, wanted one of {', '.join(FEATURES)}.")
+    return stated
+
+
+def _heads(config: dict[str, Any], part: str) -> int | None:
+    """The number of attention heads that `config` states, in the words of CompVis' own files."""
+    key = {"unet": "num_heads", "clip_text": "num_attention_heads"}[part]
+    count = config.get(part, {}).get(key)
+    if count is not None and (not isinstance(count, int) or count < 1):
+        raise BenchError(f"{part}.{key} is {count!r}, wanted a number of heads.")
+    return count

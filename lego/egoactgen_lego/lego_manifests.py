@@ -1,0 +1,131 @@
+"""The manifests of LEGO's stages."""
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from egoactgen_bench.artifacts.batch_journal import Row
+from egoactgen_bench.artifacts.manifest_base import Manifest, Record
+from egoactgen_bench.artifacts.manifests import DescriptionsManifest, PassedAndResolved
+
+CURATION, ABLATION = "curation.json", "ablation.json"
+
+
+class VllmTiming(Record):
+    """How long a VLLM worked."""
+
+    seconds: float
+
+
+class EnrichManifest(DescriptionsManifest):
+    """descriptions/<name>.json of `enrich`; enrich.json where it saves features as well."""
+
+    name: str
+    split: str
+    fingerprint: str
+    frames_fingerprint: str | None = None
+    vllm: str
+    weights: dict[str, str]
+    counts: dict[str, int]
+    failed: list[Row]
+    timing: VllmTiming | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class EmbedManifest(Manifest):
+    """embed.json: a VLLM's features of a split."""
+
+    noun: ClassVar[str] = "set of features"
+    made_by: ClassVar[str] = "bench lego embed"
+    split: str
+    fingerprint: str
+    vllm: str
+    weights: dict[str, str]
+    counts: dict[str, int]
+    failed: list[Row]
+    timing: VllmTiming | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class InstructionData(Record):
+    """The instructions that a VLLM was tuned on."""
+
+    name: str
+    sha256: str
+    count: int
+
+
+class BaseWeights(Record):
+    """The VLLM that a tuning started from."""
+
+    name: str
+    weights: dict[str, str]
+
+
+class TuneManifest(Manifest):
+    """train.json of a tuned VLLM."""
+
+    noun: ClassVar[str] = "tuning"
+    made_by: ClassVar[str] = "bench lego tune"
+    method: str
+    options: PassedAndResolved
+    seed: int
+    data: InstructionData
+    base: BaseWeights
+    weights: dict[str, str]
+    steps: int
+    loss: list[list[float]]
+    device: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class CurationCounts(Record):
+    """How many samples have a description."""
+
+    samples: int
+    described: int
+    lacking: int
+
+
+class CurationManifest(Manifest):
+    """curation.json: instruction data made by a language model."""
+
+    noun: ClassVar[str] = "curation"
+    made_by: ClassVar[str] = "bench lego curate"
+    split: str
+    fingerprint: str
+    model: str
+    conversations_sha256: str
+    examples: int
+    seed: int
+    limit: int | None = None
+    counts: CurationCounts
+    replies: dict[str, int]
+    tokens: dict[str, int]
+    images: str = ""
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class AblationManifest(Manifest):
+    """ablation.json: which runs the tables of an ablation rest on."""
+
+    noun: ClassVar[str] = "ablation"
+    made_by: ClassVar[str] = "bench lego ablate"
+    name: str
+    train: str
+    split: str
+    fingerprint: str
+    preset: str
+    seeds: list[int]
+    descriptions: dict[str, str | None]
+    options: dict[str, Any]
+    tables: list[str]
+    rows: dict[str, list[str]]
+    weights: list[str]
+
+
+class ControlManifest(Manifest):
+    """random.json: features of noise, with the statistics of real ones."""
+
+    noun: ClassVar[str] = "set of control features"
+    made_by: ClassVar[str] = "bench lego ablate"

@@ -1,0 +1,141 @@
+"""Training LEGO's denoiser: equation (1)'s σ, μ and π learn together with the UNet.
+
+The LEGO paper (arXiv 2312.03849) finetunes all but the text encoder. Its released code leaves σ, μ
+and π as they were drawn, in training and in the average: `train_conditioner=false` does so too.
+"""
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from pydantic import Field
+from torch import nn
+
+from egoactgen_bench.api.trainer import Task
+from egoactgen_bench.diffusion.denoiser.latent_model import LatentModel
+from egoactgen_bench.diffusion.finetuning.denoiser_trainer import DenoiserTrainer
+from egoactgen_bench.diffusion.finetuning.denoising_loss import Features
+from egoactgen_bench.diffusion.finetuning.frame_latents import Pair
+from egoactgen_bench.diffusion.finetuning.training_options import MECHANICS, TOY, FinetuningOptions
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.support.images import read_rgb
+from egoactgen_bench.support.seeds import derive_seed, torch_generator
+from egoactgen_lego import toy
+from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.live_features import FeatureOptions, open_features
+from egoactgen_lego.vllm_conditioning import (
+    FEATURES,
+    Conditioner,
+    Conditioning,
+    load_conditioner,
+    read_conditioning,
+    save_conditioner,
+)
+
+TEXT_TOKENS = 77  # the paper's N
+
+
+class LEGOTrainingOptions(FinetuningOptions, FeatureOptions):
+    """How LEGO's denoiser is trained."""
+
+    conditioning: Conditioning = Field(
+        "joint", description="what C holds: a row of the paper's Table 3"
+    )
+    keep_features: bool = Field(
+        True, description="of a VLLM: compute each sample's once, and keep it in the cache"
+    )
+    train_conditioner: bool = Field(
+        True, description="train and average σ, μ, π (paper); false: leave them drawn (released)"
+    )
+    dropout: float = Field(0.1, ge=0, lt=1, description="in π, as in the released code")
+
+
+class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
+    """LEGO: the UNet learns from the input frame, the description and the VLLM's features."""
+
+    Options = LEGOTrainingOptions
+    presets: ClassVar[Any] = {"toy": TOY | {"dropout": 0.0}, "sd15": {}}
+    mechanics = MECHANICS | {"keep_features"}
+    toy_weights = toy.WEIGHTS / "lego"
+
+    def __init__(self, options: LEGOTrainingOptions, task: Task) -> None:
+        super().__init__(options, task)
+        takes = FEATURES[options.conditioning]
+        if options.conditioning != "labels" and task.descriptions is None:
+            raise BenchError(
+                f"conditioning={options.conditioning} reads enriched descriptions: give "
+                "--descriptions NAME (or -o conditioning=labels to learn from the action's label)."
+            )
+        places = task.models, task.cache, task.device
+        self.features = open_features(options, takes, *places) if takes else None
+        found = self.features.sizes() if self.features else {}
+        self.sizes = {"text_tokens": TEXT_TOKENS, **found}
+
+    def sources(self) -> dict[str, str]:
+        found = self.features.sources(self._rows) if self.features else {}
+        return super().sources() | found
+
+    def prompts(self) -> list[str]:
+        if self.options.conditioning == "labels":
+            return super().prompts()
+        assert self.task.descriptions is not None
+        texts = self.task.descriptions.texts
+        return [texts.get(sample_id, "") for sample_id in self.task.split.samples["sample_id"]]
+
+    def lacks(self, pair: Pair) -> str | None:
+        files = self.features if isinstance(self.features, FeatureFolder) else None
+        return (files and files.lacks(pair.sample_id)) or super().lacks(pair)
+
+    def conditioner(self, width: int) -> Conditioner:
+        """σ, μ and π of the weights to start from, where these have them for the same features.
+
+        Else by Xavier's initialisation; π is 8/3 as wide inside as Stable Diffusion's text encoder.
+        """
+        found = self._known() or self._drawn(width)
+        return found.requires_grad_(self.options.train_conditioner).train()
+
+    def _known(self) -> Conditioner | None:
+        folder = self.init / "conditioner" if self.init else None
+        if folder is None or not folder.is_dir():
+            return None
+        conditioning, sizes = read_conditioning(folder)
+        if conditioning != self.options.conditioning or not self.sizes.items() <= sizes.items():
+            return None
+        return load_conditioner(folder, self.options.dropout)
+
+    def _drawn(self, width: int) -> Conditioner:
+        conditioner = Conditioner(
+            self.options.conditioning,
+            width=width,
+            feed_forward=width * 8 // 3,
+            dropout=self.options.dropout,
+            **self.sizes,
+        )
+        draw = torch_generator(derive_seed(self.task.seed, "conditioner"))
+        for name, parameter in conditioner.named_parameters():
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter, generator=draw)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+        return conditioner
+
+    def features_of(self, sample_id: str) -> Features:
+        if self.features is None:
+            return {}
+        try:
+            if isinstance(self.features, FeatureFolder):
+                return self.features.of(sample_id, self.sizes)
+            assert self.task.descriptions is not None
+            row, text = self._rows[sample_id], self.task.descriptions.texts[sample_id]
+            frame = read_rgb(self.task.split.frame_path(row["input_frame"]))
+            return self.features.of(frame, row["action"], text, self.sizes)
+        except SampleError as error:
+            raise BenchError(f"Sample {sample_id} cannot be learnt from: {error}.") from None
+
+    @cached_property
+    def _rows(self) -> dict[Any, dict[Any, Any]]:
+        """The split's samples by id."""
+        return self.task.split.samples.set_index("sample_id").to_dict("index")
+
+    def save(self, model: LatentModel, conditioner: Any) -> None:
+        super().save(model, conditioner)
+        save_conditioner(conditioner, self.task.folder / "conditioner")

@@ -1,0 +1,125 @@
+"""The VLLM's features where no files hold them: computed, and described, when they are needed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+from pydantic import Field, field_validator
+from torch import Tensor
+
+from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_lego.feature_folder import FeatureFolder, fit
+from egoactgen_lego.vllm.embedding import Embedder
+from egoactgen_lego.vllm.engine import find_weights
+from egoactgen_lego.vllm.prompting import QUESTION
+from egoactgen_lego.vllm.text_generation import Sampling, generator_of, one_line
+from egoactgen_lego.vllm.vllm_model import sizes_of
+
+
+class FeatureOptions(Options):
+    """Where the VLLM's features come from: from files, or from the VLLM itself."""
+
+    features: Path | None = Field(
+        None, description="folder of the VLLM's features: image/ and text/<sample_id>.npy"
+    )
+    vllm: str | None = Field(
+        None, description="a VLLM (path, or name in models/) that makes them as they are needed"
+    )
+    vllm_dtype: Literal["float32", "float16", "bfloat16"] = Field(
+        "float32", description="that it computes in; as --dtype of `bench lego embed`"
+    )
+    features_dtype: Literal["float16", "bfloat16"] = Field(
+        "float16", description="that its features are rounded to, as in files"
+    )
+    question: str = Field(QUESTION, description="what it is asked; {} stands for the label")
+    keep_features: bool = Field(
+        False, description="keep what it makes in the workspace's cache (3.4 MB a sample of 13 B)"
+    )
+
+    @field_validator("question")
+    @classmethod
+    def _has_a_place(cls, value: str) -> str:
+        if value.count("{}") != 1:
+            raise ValueError("wanted one {}, where the action's label goes")
+        return value
+
+
+class LiveFeatures:
+    """What `bench lego enrich` and `embed` would have written of a sample, to the bit.
+
+    `kinds` are those that the conditioning takes.
+    """
+
+    def __init__(self, embedder: Embedder, kinds: tuple[str, ...]) -> None:
+        self.embedder = embedder
+        self.kinds = kinds
+        self.written: dict[tuple[str, str, int], str] = {}
+
+    def of(
+        self, frame: Image.Image, action: str, description: str, sizes: dict[str, int]
+    ) -> dict[str, Tensor]:
+        """All that is wanted of one sample, by kind, in a conditioner's `sizes`."""
+        if not self.kinds:
+            return {}
+        found = self.embedder.of(frame, action, description, self.kinds)
+        return fit({kind: states.float().numpy() for kind, states in found.items()}, sizes)
+
+    def describe(self, request: Request) -> str:
+        """How the request's action is done: what `enrich` writes with its defaults."""
+        asked = (request.sample_id, request.action, request.seed)
+        if asked not in self.written:
+            self.written[asked] = self._describe(request)
+        if not self.written[asked]:
+            raise SampleError("empty_description", "the VLLM ended at once")
+        return self.written[asked]
+
+    def _describe(self, request: Request) -> str:
+        vllm = self.embedder.vllm
+        images = vllm.image_features([request.input])
+        question = self.embedder.question.format(request.action)
+        draw = generator_of(request.seed)
+        (writing,) = vllm.describe([question], images, Sampling(), [draw])
+        return one_line(vllm.text(writing))
+
+    def sources(self, sample_ids: Iterable[str] | None = None) -> dict[str, str]:
+        """What a manifest records of them: the content of the VLLM's files."""
+        return {"vllm": self.embedder.digest}
+
+    def sizes(self) -> dict[str, int]:
+        """The sizes that a conditioner for these features has."""
+        found = sizes_of(self.embedder.weights)
+        return {name: found[name] for name in ("vllm_width", "image_tokens") if self._has(name)}
+
+    def _has(self, size: str) -> bool:
+        return "image" in self.kinds if size == "image_tokens" else bool(self.kinds)
+
+
+def open_features(
+    options: FeatureOptions,
+    kinds: tuple[str, ...],
+    models: Path,
+    cache: Path | None,
+    device: str,
+) -> FeatureFolder | LiveFeatures | None:
+    """Where features of these `kinds` come from, as the options say; None where none are taken."""
+    if options.features and options.vllm:
+        raise BenchError("Give -o features=DIR or -o vllm=NAME, not both.")
+    if options.vllm:
+        weights = find_weights(options.vllm, models)
+        dtypes = options.vllm_dtype, options.features_dtype
+        embedder = Embedder(
+            weights, device, *dtypes, options.question, cache, options.keep_features
+        )
+        return LiveFeatures(embedder, kinds)
+    if not kinds:
+        return None
+    if options.features is None:
+        wanted = " and ".join(f"DIR/{kind}/<sample_id>.npy" for kind in kinds)
+        raise BenchError(
+            f"The conditioning reads the VLLM's features: give -o features=DIR with {wanted}, "
+            "or the released layout, or -o vllm=NAME to have them made as they are needed."
+        )
+    return FeatureFolder(options.features, kinds)

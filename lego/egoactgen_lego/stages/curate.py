@@ -1,0 +1,238 @@
+"""The stage `curate`: instruction data for tuning the VLLM (section 3.1 of the paper)."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from egoactgen_bench.api.options import chosen
+from egoactgen_bench.artifacts.manifests import DescriptionsManifest
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
+from egoactgen_bench.support import provenance
+from egoactgen_bench.support.files import read_json, sha256_file, write_csv, write_json
+from egoactgen_bench.support.seeds import derive_seed
+from egoactgen_lego.curate_options import CurateOptions
+from egoactgen_lego.curation.asking import (
+    Example,
+    Query,
+    description_in,
+    messages,
+    read_examples,
+)
+from egoactgen_lego.curation.box_sources import read_boxes
+from egoactgen_lego.curation.chat import Chat, NoReply, Reply
+from egoactgen_lego.curation.named_boxes import Boxes, Sample
+from egoactgen_lego.curation.replies import OK, Replies, Row
+from egoactgen_lego.lego_manifests import CURATION, CurationManifest
+from egoactgen_lego.vllm.prompting import IMAGE, QUESTIONS
+
+DATA, REPLIES = "instructions.json", "replies.jsonl"
+
+Progress = Callable[[Replies, int], None]
+
+
+@dataclass(frozen=True)
+class Curated:
+    """What a curation came to: rows of samples that have no description, and its manifest."""
+
+    folder: Path
+    manifest: CurationManifest
+    lacking: list[Row]
+
+
+def curate(
+    split: Split,
+    folder: Path,
+    chat: Chat,
+    settings: CurateOptions | None = None,
+    *,
+    progress: Progress = lambda replies, left: None,
+    **choices: Any,
+) -> Curated:
+    """Ask `chat` for a description of each sample, and write LLaVA's instruction data to `folder`.
+
+    Samples whose description is there are not asked again. A reply that cannot be used is asked for
+    again, `attempts` times in all; samples that still lack one are left out of the data and named
+    in the result. Images are named from the split's folder on. `settings` and `choices` are fields
+    of `CurateOptions`; `choices` go before.
+    """
+    asked = chosen(CurateOptions, settings, choices, "curate")
+    samples: list[Sample] = split.samples[: asked.limit].to_dict("records")  # type: ignore[assignment]
+    worked = read_examples(asked.examples)
+    known = dict(read_boxes(asked.boxes, samples)) if asked.boxes else {}
+    queries = {
+        sample["sample_id"]: Query(sample["action"], known.get(sample["sample_id"], Boxes()))
+        for sample in samples
+        if not asked.boxes or sample["sample_id"] in known
+    }
+    work = WorkFolder(
+        folder / CURATION,
+        CurationManifest,
+        _plan(split, chat, worked, queries, asked),
+        folder / PLAN,
+        elsewhere="--name or --out",
+    )
+    work.check(asked.overwrite)
+    if asked.overwrite:
+        _forget(folder)
+    work.reopen()
+    replies = Replies(folder / REPLIES)
+    done = {key for key, row in replies.latest().items() if row["status"] == OK}
+    missing = {key: query for key, query in queries.items() if key not in done}
+    _ask_all(chat, worked, missing, replies, asked, progress)
+    return _finish(split, work, samples, queries, replies)
+
+
+def _forget(folder: Path) -> None:
+    for name in (CURATION, DATA, PLAN, REPLIES):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _plan(
+    split: Split,
+    chat: Chat,
+    worked: Sequence[Example],
+    queries: Mapping[str, Query],
+    options: CurateOptions,
+) -> dict[str, Any]:
+    """All that shapes the data; the conversations by their digest, so that nothing is missed."""
+    conversations = [[key, messages(worked, query)] for key, query in queries.items()]
+    return {
+        "split": split.name,
+        "fingerprint": split.fingerprint,
+        "model": chat.name,
+        "conversations_sha256": hashlib.sha256(json.dumps(conversations).encode()).hexdigest(),
+        "examples": len(worked),
+        "seed": options.seed,
+        "limit": options.limit,
+    }
+
+
+def _ask_all(
+    chat: Chat,
+    worked: Sequence[Example],
+    queries: Mapping[str, Query],
+    replies: Replies,
+    options: CurateOptions,
+    progress: Progress,
+) -> None:
+    """Ask for each description, some at a time, noting replies as they come."""
+    tried = dict.fromkeys(queries, 0)
+    waiting = iter(queries)
+    left = len(queries)
+    with ThreadPoolExecutor(options.concurrency) as threads:
+        running: dict[Future[Row], str] = {}
+
+        def send(keys: Iterator[str]) -> None:
+            for key in keys:
+                tried[key] += 1
+                asked = messages(worked, queries[key])
+                running[threads.submit(_ask, chat, key, asked)] = key
+
+        send(islice(waiting, options.concurrency))
+        while running:
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                key = running.pop(future)
+                row = future.result()
+                replies.add(row)
+                again = row["status"] not in (OK, "no_reply") and tried[key] < options.attempts
+                left -= not again
+                progress(replies, left)
+                send(iter([key]) if again else islice(waiting, 1))
+
+
+def _ask(chat: Chat, sample_id: str, asked: Sequence[dict[str, str]]) -> Row:
+    """One reply as a row; no reply at all is one, too."""
+    try:
+        reply = chat.ask(asked)
+    except NoReply as error:
+        return _row(sample_id, "no_reply", str(error), Reply("", False, 0, 0))
+    if not reply.ended:
+        return _row(sample_id, "cut_off", "the reply does not come to its end", reply)
+    try:
+        description_in(reply.text)
+    except ValueError as error:
+        return _row(sample_id, "malformed", str(error), reply)
+    return _row(sample_id, OK, "", reply)
+
+
+def _row(sample_id: str, status: str, detail: str, reply: Reply) -> Row:
+    return {
+        "sample_id": sample_id,
+        "status": status,
+        "detail": detail,
+        "reply": reply.text,
+        "tokens_in": reply.tokens_in,
+        "tokens_out": reply.tokens_out,
+    }
+
+
+def _finish(
+    split: Split,
+    work: WorkFolder[CurationManifest],
+    samples: Sequence[Sample],
+    queries: Mapping[str, Query],
+    replies: Replies,
+) -> Curated:
+    """Write the data, then the manifest."""
+    latest = replies.latest()
+    without_boxes = {"status": "no_boxes", "detail": "the boxes tell nothing of it"}
+    data, lacking = [], []
+    for sample in samples:
+        key = sample["sample_id"]
+        row = latest[key] if key in queries else {"sample_id": key, **without_boxes}
+        if row["status"] == OK:
+            text = description_in(row["reply"])
+            data.append(instruction(sample, text, work.plan["seed"]))
+        else:
+            lacking.append(row)
+    write_json(work.folder / DATA, data)
+    tokens_in, tokens_out = replies.tokens()
+    manifest = work.finish(
+        {
+            "counts": {"samples": len(samples), "described": len(data), "lacking": len(lacking)},
+            "replies": replies.counts(),
+            "tokens": {"in": tokens_in, "out": tokens_out},
+            "images": f"relative to the folder of the split {split.name}",
+            "versions": provenance.versions(("openai", "transformers")),
+        }
+    )
+    return Curated(work.folder, manifest, lacking)
+
+
+def write_descriptions(split: Split, name: str, done: Curated) -> None:
+    """Write the sentences of a curation as the split's descriptions `name`, too."""
+    path = split.folder / "descriptions" / f"{name}.csv"
+    data = read_json(done.folder / DATA)
+    rows = [(entry["id"], entry["conversations"][1]["value"]) for entry in data]
+    write_csv(path, pd.DataFrame(rows, columns=["sample_id", "description"]))
+    DescriptionsManifest.model_validate(
+        {
+            "name": name,
+            "curation": done.manifest.model_dump(mode="json"),
+            "files": {path.name: sha256_file(path)},
+        }
+    ).save(path.with_suffix(".json"))
+
+
+def instruction(sample: Sample, description: str, seed: int) -> dict[str, Any]:
+    """One entry of LLaVA's instruction data, with one of the question templates."""
+    sample_id = sample["sample_id"]
+    template = QUESTIONS[derive_seed(seed, sample_id, "question") % len(QUESTIONS)]
+    return {
+        "id": sample_id,
+        "image": sample["input_frame"],
+        "action": sample["action"],
+        "conversations": [
+            {"from": "human", "value": f"{IMAGE}\n{template.format(sample['action'])}"},
+            {"from": "gpt", "value": description},
+        ],
+    }

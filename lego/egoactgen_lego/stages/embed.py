@@ -1,0 +1,78 @@
+"""The stage `embed`: H_i and H_t of descriptions that are there, wherever they come from."""
+
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from egoactgen_bench.artifacts.batch_journal import OK, Row
+from egoactgen_bench.artifacts.descriptions import Descriptions
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.support import provenance
+from egoactgen_lego.feature_files import FeatureWriter
+from egoactgen_lego.lego_manifests import EmbedManifest
+from egoactgen_lego.vllm.embedding import Embedder
+from egoactgen_lego.vllm.engine import Engine, Sample
+from egoactgen_lego.vllm.prompting import QUESTION
+from egoactgen_lego.vllm.vllm_model import PACKAGES
+from egoactgen_lego.vllm.vllm_result import Outcome, VllmResult
+
+
+def embed(
+    engine: Engine,
+    descriptions: Descriptions,
+    features: FeatureWriter,
+    *,
+    question: str = QUESTION,
+    cache: Path | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Outcome:
+    """Save each sample's features, as the VLLM would have had them while it wrote the description.
+
+    Its tokens are those of the text, which a sampled one may in rare cases have been written
+    otherwise with; `enrich` saves the features of the tokens that it wrote. What the folder `cache`
+    holds of the same content is not computed again.
+    """
+    plan = {**engine.plan(), "question": question, "features": features.told}
+    plan |= {"descriptions": descriptions.name, "descriptions_sha256": descriptions.sha256}
+    result = VllmResult(features.folder / "embed.json", EmbedManifest, plan, engine.batches)
+    result.begin(overwrite, engine.own)
+    dtypes = engine.options.dtype, features.dtype
+    embedder = Embedder(engine.weights, engine.place, *dtypes, question, cache)
+
+    def save(samples: list[Sample]) -> list[Row]:
+        frames = engine.frames(samples)
+        return [
+            _save(embedder, sample, frame, descriptions.texts, features)
+            for sample, frame in zip(samples, frames, strict=True)
+        ]
+
+    def tell(rows: list[Row]) -> dict[str, Any]:
+        embedded = sum(row["status"] == OK for row in rows)
+        counts = {"samples": len(rows), "embedded": embedded}
+        return {"counts": counts, "versions": provenance.versions(PACKAGES)}
+
+    engine.work([result], save, progress)
+    return result.finish(engine.reported, tell)
+
+
+def _save(
+    embedder: Embedder,
+    sample: Sample,
+    frame: Image.Image | SampleError,
+    texts: dict[str, str],
+    features: FeatureWriter,
+) -> Row:
+    sample_id, action = sample["sample_id"], sample["action"]
+    if isinstance(frame, SampleError):
+        return _row(sample, frame.code, frame.detail)
+    if sample_id not in texts:
+        return _row(sample, "missing_description", "the descriptions have none")
+    states = embedder.of(frame, action, texts[sample_id])
+    features.write(sample_id, states, embedder.places(frame, action, texts[sample_id]))
+    return _row(sample, OK, "")
+
+
+def _row(sample: Sample, status: str, detail: str) -> Row:
+    return {"sample_id": sample["sample_id"], "status": status, "detail": detail}

@@ -1,0 +1,160 @@
+"""The stage `enrich`: a description of every sample of a split, from its frame and its label."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from egoactgen_bench.artifacts.batch_journal import OK, Row
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.support import provenance
+from egoactgen_bench.support.files import sha256_file, write_csv
+from egoactgen_bench.support.seeds import derive_seed
+from egoactgen_lego.feature_files import FeatureWriter
+from egoactgen_lego.lego_manifests import EnrichManifest
+from egoactgen_lego.vllm.engine import Engine, Sample
+from egoactgen_lego.vllm.prompting import QUESTION
+from egoactgen_lego.vllm.text_generation import (
+    Sampling,
+    Writing,
+    generator_of,
+    one_line,
+)
+from egoactgen_lego.vllm.vllm_model import PACKAGES
+from egoactgen_lego.vllm.vllm_result import Outcome, VllmResult
+
+
+def enrich(
+    engine: Engine,
+    name: str,
+    *,
+    sampling: Sampling | None = None,
+    question: str = QUESTION,
+    seed: int = 0,
+    features: FeatureWriter | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Outcome:
+    """Write the split's descriptions `name`, going on where an earlier call was stopped.
+
+    Each sample's words are drawn from its own stream of `seed`. With `features`, H_i and H_t of
+    what is written are saved on the way; where descriptions are there and features are not, the
+    words are drawn once more. Of several shards the last to finish writes the table.
+    """
+    stage = Enriching(engine, name, sampling or Sampling(), question, seed, features)
+    results = [stage.descriptions, *([stage.saved] if stage.saved else [])]
+    for result in results:
+        result.begin(overwrite, engine.own)
+    engine.work(results, stage.describe, progress)
+    done = stage.descriptions.finish(engine.reported, stage.write)
+    if stage.saved:
+        stage.saved.finish(engine.reported, stage.tell)
+    return done
+
+
+@dataclass(frozen=True)
+class Enriching:
+    """What one call does with a batch, and with all of them."""
+
+    engine: Engine
+    name: str
+    sampling: Sampling
+    question: str
+    seed: int
+    features: FeatureWriter | None
+
+    @cached_property
+    def plan(self) -> dict[str, Any]:
+        """All that shapes the descriptions."""
+        return {
+            "name": self.name,
+            **self.engine.plan(),
+            "question": self.question,
+            "sampling": self.sampling.model_dump(),
+            "seed": self.seed,
+        }
+
+    @property
+    def table(self) -> Path:
+        return self.engine.split.folder / "descriptions" / f"{self.name}.csv"
+
+    @cached_property
+    def descriptions(self) -> VllmResult[EnrichManifest]:
+        """The journal of the descriptions."""
+        path = self.table.with_suffix(".json")
+        return VllmResult(path, EnrichManifest, self.plan, self.engine.batches)
+
+    @cached_property
+    def saved(self) -> VllmResult[EnrichManifest] | None:
+        """The journal of the features, which may lie anywhere."""
+        if self.features is None:
+            return None
+        plan = self.plan | {"features": self.features.told}
+        path = self.features.folder / "enrich.json"
+        return VllmResult(path, EnrichManifest, plan, self.engine.batches)
+
+    @cached_property
+    def known(self) -> dict[str, str]:
+        """The descriptions that an earlier call finished."""
+        finished = self.descriptions.work.finished
+        return load_descriptions(self.engine.split.folder, self.name).texts if finished else {}
+
+    def describe(self, samples: list[Sample]) -> list[Row]:
+        """The rows of one batch; a sample whose frame cannot be read costs itself only."""
+        engine, frames = self.engine, self.engine.frames(samples)
+        rows: dict[str, Row] = {
+            sample["sample_id"]: _row(sample, frame.code, frame.detail)
+            for sample, frame in zip(samples, frames, strict=True)
+            if isinstance(frame, SampleError)
+        }
+        whole = [sample for sample in samples if sample["sample_id"] not in rows]
+        if whole:
+            images = engine.vllm.image_features(
+                [frame for frame in frames if not isinstance(frame, SampleError)]
+            )
+            questions = [self.question.format(sample["action"]) for sample in whole]
+            draws = [generator_of(derive_seed(self.seed, s["sample_id"])) for s in whole]
+            writings = engine.vllm.describe(questions, images, self.sampling, draws)
+            for sample, image, writing in zip(whole, images, writings, strict=True):
+                rows[sample["sample_id"]] = self._described(sample, image, writing)
+        return [rows[sample["sample_id"]] for sample in samples]
+
+    def _described(self, sample: Sample, image: Tensor, writing: Writing) -> Row:
+        sample_id, text = sample["sample_id"], one_line(self.engine.vllm.text(writing))
+        if self.known and text != self.known.get(sample_id, ""):
+            raise BenchError(
+                f"{self.table.name} holds another description of {sample_id} than is drawn here: "
+                "give its features with `bench lego embed`, or draw all of them again with --overwrite."
+            )
+        if self.features:
+            self.features.write(sample_id, {"image": image, "text": writing.states})
+        status = (OK, "") if text else ("empty_description", "the VLLM ended at once")
+        return _row(sample, *status, text, writing.ended)
+
+    def write(self, rows: list[Row]) -> dict[str, Any]:
+        """Write the table of all rows; returns what the manifest says of it."""
+        good = [row for row in rows if row["status"] == OK]
+        write_csv(self.table, pd.DataFrame(good, columns=["sample_id", "description"]))
+        told = self.tell(rows)
+        told["counts"]["cut_off"] = sum(not row["ended"] for row in rows)
+        return told | {"files": {self.table.name: sha256_file(self.table)}}
+
+    def tell(self, rows: list[Row]) -> dict[str, Any]:
+        """What each manifest says of the rows."""
+        described = sum(row["status"] == OK for row in rows)
+        counts = {"samples": len(rows), "described": described}
+        return {"counts": counts, "versions": provenance.versions(PACKAGES)}
+
+
+def _row(sample: Sample, status: str, detail: str, text: str = "", ended: bool = True) -> Row:
+    return {
+        "sample_id": sample["sample_id"],
+        "status": status,
+        "detail": detail,
+        "description": text,
+        "ended": ended,
+    }

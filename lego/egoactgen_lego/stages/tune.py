@@ -1,0 +1,120 @@
+"""The stage `tune`: visual instruction tuning (section 3.1 of the paper)."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.api.options import chosen, resolve
+from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifests import CONVERSION, TRAIN
+from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
+from egoactgen_bench.support import provenance
+from egoactgen_bench.support.files import replacing_folder, sha256_file
+from egoactgen_lego.lego_manifests import TuneManifest
+from egoactgen_lego.tune_options import TuneOptions
+from egoactgen_lego.vllm.instructions import read_instructions
+from egoactgen_lego.vllm.tuning_loop import Tuning, TuningOptions
+from egoactgen_lego.vllm.vllm_model import check_folder
+
+# Options that do not shape the result; a tuning may go on with others.
+NOT_COMPARED = frozenset({"checkpoint_every", "gradient_checkpointing", "micro_batch"})
+PACKAGES = ("accelerate", "deepspeed", "peft", "tokenizers", "torch", "transformers")
+
+
+def tune(
+    weights: Path,
+    data: Path,
+    images: Path,
+    out: Path,
+    asked: TuneOptions | None = None,
+    *,
+    about: Mapping[str, Any] | None = None,
+    progress: bool = False,
+    **choices: Any,
+) -> TuneManifest:
+    """Tune the LLaVA in `weights` on the instructions of `data`; returns the manifest of `out`.
+
+    `out` appears when it is whole, a folder that `enrich` and `embed` take. Until then, checkpoints
+    stand in `<out>.parts/`, from which the same call resumes. `about` is kept in the manifest.
+    `asked` and `choices` are fields of `TuneOptions`; `choices` go before.
+    """
+    settled = chosen(TuneOptions, asked, choices, "tune")
+    own = resolve(TuningOptions, settled.options, "tune")
+    check_folder(weights)
+    instructions = read_instructions(data, images)
+    parts = out.with_name(f"{out.name}.parts")
+    tuning = Tuning(weights, instructions, own, parts, settled.seed, settled.device)
+    main = tuning.accelerator.is_main_process
+    finished = (out / TRAIN).is_file() and not settled.overwrite
+    if main:
+        base = {"name": weights.resolve().name, "weights": _hashes(weights)}
+        launch = f"{tuning.accelerator.num_processes} × {tuning.accelerator.distributed_type.value}"
+        work = WorkFolder(
+            out / TRAIN,
+            TuneManifest,
+            {
+                "method": "vllm",
+                "options": {"resolved": own.model_dump(exclude=set(NOT_COMPARED))},
+                "seed": settled.seed,
+                "data": {
+                    "name": data.name,
+                    "sha256": sha256_file(data),
+                    "count": len(instructions),
+                },
+                "base": base,
+                **(about or {}),
+            },
+            parts / PLAN,
+            while_unfinished={"launch": launch},
+            not_compared=NOT_COMPARED,
+        )
+        work.check(settled.overwrite)
+        if settled.overwrite:
+            shutil.rmtree(parts, ignore_errors=True)
+        if not finished and not work.plan_file.is_file():
+            work.reopen()
+    tuning.accelerator.wait_for_everyone()
+    if not finished:
+        tuning.prepare()
+        tuning.run(progress and main)
+        values = tuning.result()
+        if main:
+            passed = {"passed": dict(settled.options), "resolved": own.model_dump()}
+            _finish(tuning, values, work, {"options": passed})
+            shutil.rmtree(parts)
+        tuning.accelerator.wait_for_everyone()
+    return read_manifest(out / TRAIN, TuneManifest)
+
+
+def _finish(
+    tuning: Tuning,
+    values: dict[str, Any],
+    work: WorkFolder[TuneManifest],
+    options: dict[str, Any],
+) -> None:
+    """Write the whole folder under another name, the manifest last, and give it its own."""
+    with replacing_folder(work.folder) as new:
+        for path in tuning.weights.iterdir():
+            if path.is_file() and not _replaced(path.name):
+                shutil.copyfile(path, new / path.name)
+        tuning.save(values, new)
+        device = provenance.device_name(str(tuning.accelerator.device))
+        content = options | {
+            "weights": provenance.hashes(sorted(new.glob("*.safetensors"))),
+            "steps": tuning.steps,
+            **tuning.curve.summary(),
+            "device": f"{tuning.accelerator.num_processes} × {device}",
+            "versions": provenance.versions(PACKAGES),
+        }
+        work.finish(content, new / TRAIN)
+
+
+def _replaced(name: str) -> bool:
+    """Whether a file of the model begun with says nothing about the tuned one."""
+    weights = (".safetensors", ".bin", ".index.json")
+    return name.endswith(weights) or name in (TRAIN, CONVERSION)
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return provenance.hashes(sorted(path for path in folder.iterdir() if path.is_file()))

@@ -1,0 +1,25 @@
+"""`python -m egoactgen_lego.toy`: make a LLaVA to tune on the toy kitchen."""
+
+import argparse
+from pathlib import Path
+
+from egoactgen_lego.toy import make_llava
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m egoactgen_lego.toy", description=__doc__)
+    parser.add_argument("split", type=Path, help="folder of a training split of the toy kitchen")
+    parser.add_argument("instructions", type=Path, help="curated instructions: tell the words")
+    parser.add_argument("out", type=Path, help="folder to write, in transformers' form")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=None)
+    chosen = parser.parse_args()
+    print(
+        make_llava.make(
+            chosen.split, chosen.instructions, chosen.out, chosen.seed, chosen.steps
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

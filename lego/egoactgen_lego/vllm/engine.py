@@ -1,0 +1,138 @@
+"""What the stages `enrich` and `embed` share: a split, a VLLM, batches and their shares."""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from PIL import Image
+
+from egoactgen_bench.api.common_options import BatchSize, Device, Dtype, Limit, Shard
+from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.weights_folder import locate
+from egoactgen_bench.artifacts.batch_journal import BatchWork, Row
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.errors import SampleError
+from egoactgen_bench.support.devices import check_dtype, resolve_device
+from egoactgen_bench.support.images import read_rgb
+from egoactgen_bench.support.provenance import hashes
+from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.toy import NAME
+from egoactgen_lego import toy
+from egoactgen_lego.vllm.vllm_model import VLLM, check_folder, load
+from egoactgen_lego.vllm.vllm_result import VllmResult
+
+Sample = dict[str, Any]  # a row of a split's samples.csv
+
+
+class EngineOptions(Options):
+    """How a VLLM works through a split."""
+
+    batch_size: BatchSize = 4
+    device: Device = "auto"
+    dtype: Dtype = "float32"
+    limit: Limit = None
+    shard: Shard = "1/1"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Which VLLM works on which samples, and how; nothing is loaded before it is asked for."""
+
+    split: Split
+    weights: Path
+    options: EngineOptions = field(default_factory=EngineOptions)
+
+    def __post_init__(self) -> None:
+        check_folder(self.weights)
+        check_dtype(self.options.dtype)
+        self.split.require_frames()
+
+    @cached_property
+    def samples(self) -> list[Sample]:
+        chosen = self.split.samples[: self.options.limit]
+        return cast("list[Sample]", chosen.to_dict("records"))
+
+    @property
+    def batches(self) -> int:
+        return -(-len(self.samples) // self.options.batch_size)
+
+    @cached_property
+    def share(self) -> Share:
+        return Share.of_process(self.options.shard)
+
+    @cached_property
+    def place(self) -> str:
+        """The device of this process."""
+        return resolve_device(self.options.device, self.share.local_rank)
+
+    @cached_property
+    def vllm(self) -> VLLM:
+        return load(self.weights, self.place, getattr(torch, self.options.dtype))
+
+    def plan(self) -> dict[str, Any]:
+        """What of this shapes the results, for a manifest."""
+        files = sorted(path for path in self.weights.iterdir() if path.is_file())
+        return {
+            "split": self.split.name,
+            "fingerprint": self.split.fingerprint,
+            "frames_fingerprint": self.split.frames_fingerprint,
+            "vllm": self.weights.resolve().name,
+            "weights": hashes(files),
+            "dtype": self.options.dtype,
+            "batch_size": self.options.batch_size,
+            "limit": self.options.limit,
+        }
+
+    @property
+    def own(self) -> range:
+        """The numbers of this process's batches."""
+        return self.share.of_rank(self.batches)
+
+    @property
+    def reported(self) -> range:
+        """Those that this process reports: the first one all of its shard."""
+        return self.own if self.share.rank else self.share.of_shard(self.batches)
+
+    def work(
+        self, results: Sequence[VllmResult], do: Callable[[list[Sample]], list[Row]], progress: bool
+    ) -> None:
+        """Do those of this process's batches that one of the results lacks."""
+        work = BatchWork(
+            self.share,
+            self.batches,
+            lambda batch: all(result.holds(batch) for result in results),
+            lambda: all(result.work.finished for result in results),
+        )
+
+        def make(batch: int) -> None:
+            start = time.perf_counter()
+            first = batch * self.options.batch_size
+            rows = do(self.samples[first : first + self.options.batch_size])
+            for result in results:
+                if not result.holds(batch):
+                    result.journal.record(batch, rows, seconds=time.perf_counter() - start)
+
+        work.run(make, progress)
+
+    def frames(self, samples: Sequence[Sample]) -> list[Image.Image | SampleError]:
+        """The input frame of each sample, or why it cannot be read."""
+        with ThreadPoolExecutor() as threads:
+            return list(threads.map(self._frame, samples))
+
+    def _frame(self, sample: Sample) -> Image.Image | SampleError:
+        try:
+            return read_rgb(self.split.frame_path(sample["input_frame"]))
+        except SampleError as error:
+            return SampleError(error.code, f"input frame {sample['input_frame']}")
+
+
+def find_weights(name: str, models: Path) -> Path:
+    """The folder of a VLLM that `name` means: a path, a name in `models`, or `toy`, shipped."""
+    if name == NAME and not Path(name).exists() and not (models / name).exists():
+        return toy.WEIGHTS / "vllm"
+    return locate(name, models, "VLLM")

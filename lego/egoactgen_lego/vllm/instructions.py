@@ -1,0 +1,78 @@
+"""LLaVA's instruction data: pictures, questions about them, and answers to learn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import read_json
+from egoactgen_bench.support.seeds import derive_seed
+from egoactgen_lego.vllm.prompting import IMAGE, QUESTIONS
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One question about an image, with its answer; `action` is None where the data lack it."""
+
+    name: str  # its id, else its place in the data
+    image: Path
+    question: str
+    answer: str
+    action: str | None
+
+    def drawn_question(self, seed: int, step: int) -> str:
+        """The action in one of the templates, drawn anew at each step (section 3.1)."""
+        number = derive_seed(seed, "template", str(step), self.name) % len(QUESTIONS)
+        return QUESTIONS[number].format(self.action)
+
+
+def read_instructions(path: Path, images: Path) -> list[Instruction]:
+    """The instructions of a JSON list as LLaVA has it; images are named from `images` on."""
+    found = read_json(path)
+    if not isinstance(found, list) or not found:
+        raise BenchError(f"{path} holds no JSON list of instructions.")
+    instructions = [_instruction(entry, place, path, images) for place, entry in enumerate(found)]
+    missing = [one.image for one in instructions if not one.image.is_file()]
+    if missing:
+        raise BenchError(
+            f"{len(missing)} of {len(instructions)} images of {path.name} are missing, the first "
+            f"is {missing[0]}: name their folder with --images DIR."
+        )
+    return instructions
+
+
+def check_actions(instructions: Sequence[Instruction]) -> None:
+    """Refuse data whose actions are not told apart from their questions."""
+    without = [one.name for one in instructions if one.action is None]
+    if without:
+        raise BenchError(
+            f"{len(without)} instructions have no 'action' for the templates, the first is "
+            f"'{without[0]}': keep their own questions with -o templates=stored."
+        )
+
+
+def visited(instructions: Sequence[Instruction], seed: int, epoch: int) -> list[Instruction]:
+    """The instructions in the order of an epoch."""
+    return sorted(instructions, key=lambda one: derive_seed(seed, "epoch", str(epoch), one.name))
+
+
+def _instruction(entry: Any, place: int, path: Path, images: Path) -> Instruction:
+    try:
+        human, gpt = entry["conversations"]
+        if (human["from"], gpt["from"]) != ("human", "gpt"):
+            raise ValueError("wanted one turn of human, one of gpt")
+        if human["value"].count(IMAGE) != 1 or IMAGE in gpt["value"]:
+            raise ValueError(f"wanted one {IMAGE}, in the question")
+        if not gpt["value"].strip():
+            raise ValueError("the answer is empty")
+        return Instruction(
+            str(entry.get("id", place)),
+            images / entry["image"],
+            human["value"].replace(IMAGE, "").strip(),
+            gpt["value"],
+            entry.get("action"),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise BenchError(f"{path}: entry {place} is no instruction ({reason}).") from None

@@ -1,0 +1,162 @@
+"""A loaded VLLM: frames and questions → embeddings, descriptions and the states behind them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from egoactgen_bench.diffusion.denoiser.latent_model import load_network, quiet
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import read_json
+from egoactgen_lego.vllm.llava_converter import ARCHITECTURE
+from egoactgen_lego.vllm.prompting import (
+    PLACEHOLDER,
+    conversation,
+    token_ids,
+    word_ids,
+)
+from egoactgen_lego.vllm.text_generation import (
+    Sampling,
+    Writing,
+    read,
+    write,
+)
+
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "pillow")  # shape its results
+
+
+@dataclass(frozen=True)
+class VLLM:
+    """A `LlavaForConditionalGeneration` with its tokenizer and image processor."""
+
+    model: Any
+    tokenizer: Any
+    image_processor: Any
+
+    @cached_property
+    def words(self) -> int:
+        """How many tokens can be written: the image's token and what follows it cannot."""
+        return int(self.model.config.image_token_id)
+
+    @property
+    def patches(self) -> int:
+        """How many tokens an image takes."""
+        return _patches(self.model.config)
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end a description. The begin token does too, as in the authors' code."""
+        return frozenset([self.tokenizer.eos_token_id, self.tokenizer.bos_token_id])
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device(self.model.device)
+
+    def prompt(self, question: str) -> str:
+        """The whole text sent for a question, with `<image>` where the image's tokens go."""
+        chat = conversation(question)
+        text: str = self.tokenizer.apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=True
+        )
+        return text
+
+    def pixels(self, frames: Sequence[Image.Image]) -> Tensor:
+        """(B, 3, S, S), normalised as CLIP's: short side to S, the middle square kept."""
+        found: Tensor = self.image_processor(list(frames), return_tensors="pt").pixel_values
+        return found
+
+    @torch.inference_mode()
+    def image_features(self, frames: Sequence[Image.Image]) -> Tensor:
+        """H_i, (B, P, D): the image tokens after the projector."""
+        pixels = self.pixels(frames).to(self.device, self.model.dtype)
+        found = self.model.get_image_features(pixels, return_dict=True).pooler_output
+        return torch.stack(list(found))
+
+    def embed(self, prompt: str, image: Tensor) -> Tensor:
+        """(N, D): the embeddings of a prompt's tokens, with `image` (P, D) in its place."""
+        ids = torch.tensor(token_ids(self.tokenizer, prompt))
+        (place,) = (ids == PLACEHOLDER).nonzero().flatten().tolist()
+        table = self.model.get_input_embeddings()
+        before, after = (table(part.to(self.device)) for part in (ids[:place], ids[place + 1 :]))
+        return torch.cat([before, image.to(before), after])
+
+    @torch.inference_mode()
+    def describe(
+        self,
+        questions: Sequence[str],
+        images: Tensor,
+        sampling: Sampling,
+        generators: Sequence[torch.Generator],
+    ) -> list[Writing]:
+        """The answers to questions, each about the image whose features (P, D) are in `images`."""
+        prompts = [
+            self.embed(self.prompt(question), image)
+            for question, image in zip(questions, images, strict=True)
+        ]
+        return write(self.model, prompts, sampling, generators, self.words, self.ends)
+
+    @torch.inference_mode()
+    def states(
+        self, questions: Sequence[str], images: Tensor, answers: Sequence[str]
+    ) -> list[Tensor]:
+        """H_t, (n, D) each: the states that predict an answer's tokens and its end."""
+        prompts, tokens = [], []
+        for question, image, answer in zip(questions, images, answers, strict=True):
+            ids = word_ids(self.tokenizer, answer)
+            tokens.append([*ids, self.tokenizer.eos_token_id])
+            prompts.append(self.embed(self.prompt(question), image))
+        return read(self.model, prompts, tokens)
+
+    def text(self, writing: Writing) -> str:
+        """The words of an answer, without its end token."""
+        decoded: str = self.tokenizer.decode(writing.ids, skip_special_tokens=True)
+        return decoded.strip()
+
+
+def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
+    """Load a transformers folder of a LLaVA strictly; an old LLaVA folder is to be converted."""
+    from transformers import AutoTokenizer, CLIPImageProcessorPil, LlavaForConditionalGeneration
+
+    check_folder(folder)
+    quiet()
+    model = load_network(LlavaForConditionalGeneration, folder, dtype=dtype)
+    return VLLM(
+        model.to(device),
+        AutoTokenizer.from_pretrained(folder, local_files_only=True),
+        CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True),
+    )
+
+
+def sizes_of(folder: Path) -> dict[str, int]:
+    """How wide a LLaVA's features are, and how many tokens an image has, without loading it."""
+    from transformers import LlavaConfig
+
+    check_folder(folder)
+    config = LlavaConfig.from_pretrained(folder, local_files_only=True)
+    return {"vllm_width": int(config.text_config.hidden_size), "image_tokens": _patches(config)}
+
+
+def _patches(config: Any) -> int:
+    tower = config.vision_config
+    whole = config.vision_feature_select_strategy == "full"
+    return int((tower.image_size // tower.patch_size) ** 2) + whole
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that holds no LLaVA in transformers' form."""
+    found = read_json(folder / "config.json").get("architectures") or []
+    if ARCHITECTURE in found:
+        raise BenchError(
+            f"{folder} is of LLaVA's old format: "
+            f"convert it once with `bench models convert {folder} --out DIR`."
+        )
+    if "LlavaForConditionalGeneration" not in found:
+        raise BenchError(
+            f"{folder} holds {', '.join(found) or 'no model'}, "
+            "wanted LlavaForConditionalGeneration."
+        )
