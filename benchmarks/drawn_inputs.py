@@ -7,12 +7,7 @@ import pandas as pd
 from PIL import Image
 
 from egoactgen_bench.artifacts.runs import Run, load_run
-from egoactgen_bench.artifacts.splits import (
-    Split,
-    fingerprint,
-    frames_fingerprint,
-    load_split,
-)
+from egoactgen_bench.artifacts.splits import Split, fingerprint, frames_fingerprint, load_split
 from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
 from egoactgen_bench.support.images import write_png
 

@@ -12,7 +12,7 @@ from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import sha256_file, write_csv, write_json
 
 COLUMNS = ["sample_id", "video_id", "t_start", "t_end", "t_input", "t_target"]
-KEYS = ("name", "dataset", "subset", "recipe", "counts", "fingerprint", "egovlp")
+KEYS = ("format", "name", "dataset", "subset", "recipe", "counts", "fingerprint", "egovlp")
 FRAME_KEYS = ("frames_fingerprint", "versions")
 FEW = 1000  # samples, of which the frames' hashes are small enough to be kept one by one
 HASHES = ["input_sha256", "target_sha256"]
@@ -26,7 +26,8 @@ def publish(prepared: Path, standard: Path) -> None:
     write_csv(standard / "samples.csv", split.samples[COLUMNS + hashes])
     rejected = (prepared / "rejected.csv").read_bytes()
     (standard / "rejected.csv").write_bytes(rejected)
-    manifest = {key: split.manifest[key] for key in (*KEYS, *FRAME_KEYS * with_frames)}
+    known = split.manifest.model_dump(mode="json")
+    manifest = {key: known[key] for key in (*KEYS, *FRAME_KEYS * with_frames)}
     manifest["files"] = {
         name: sha256_file(standard / name) for name in ("samples.csv", "rejected.csv")
     }

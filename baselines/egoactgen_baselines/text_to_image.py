@@ -13,9 +13,9 @@ from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
+from egoactgen_baselines import toy
 from egoactgen_bench.api.method import Setting
 from egoactgen_bench.api.records import Request
-from egoactgen_baselines import toy
 from egoactgen_bench.diffusion.denoiser.latent_method import LatentMethod, LatentOptions
 from egoactgen_bench.errors import BenchError, SampleError
 

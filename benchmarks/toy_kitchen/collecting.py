@@ -10,12 +10,7 @@ from benchmarks.toy_kitchen import drawing, gaps, trust
 from benchmarks.toy_kitchen.plan import CUES, Plan, World
 from egoactgen_bench.artifacts.scores import load_scores
 from egoactgen_bench.artifacts.splits import load_split
-from egoactgen_bench.support.files import (
-    read_json,
-    write_csv,
-    write_json,
-    write_text,
-)
+from egoactgen_bench.support.files import read_json, write_csv, write_json, write_text
 from egoactgen_lego.ablation.ablation_rows import TABLES
 
 FILES = {"table.md": ".md", "summary.csv": ".csv", "comparisons.csv": "-tests.csv"}

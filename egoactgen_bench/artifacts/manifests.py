@@ -59,8 +59,8 @@ class PassedAndResolved(Record):
 class RunCounts(Record):
     """How many of a run's samples have an image."""
 
-    samples: int
-    failed: int
+    samples: int | None = None
+    failed: int = 0
     by_status: dict[str, int] = Field(default_factory=dict)
 
 

@@ -11,12 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
-from egoactgen_bench.artifacts.manifest_base import (
-    FORMAT,
-    ManifestT,
-    read_manifest,
-    read_versioned,
-)
+from egoactgen_bench.artifacts.manifest_base import FORMAT, ManifestT, read_manifest, read_versioned
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import write_json
 

@@ -12,12 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from egoactgen_bench.support.row_store import (
-    ABSENT,
-    BLOCK_BITS,
-    KeyIndex,
-    short_keys,
-)
+from egoactgen_bench.support.row_store import ABSENT, BLOCK_BITS, KeyIndex, short_keys
 
 
 class CaptionStore:

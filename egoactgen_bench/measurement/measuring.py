@@ -30,12 +30,7 @@ from egoactgen_bench.measurement.sources import (
     Source,
     content,
 )
-from egoactgen_bench.support.row_store import (
-    ABSENT,
-    FeatureCache,
-    StoredRows,
-    short_keys,
-)
+from egoactgen_bench.support.row_store import ABSENT, FeatureCache, StoredRows, short_keys
 from egoactgen_bench.support.sharding import Share
 
 Rows = NDArray[np.floating]

@@ -14,12 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from egoactgen_bench.api.metric_batch import Size
-from egoactgen_bench.metrics.tensors import (
-    evaluating,
-    placed,
-    resize_bilinear,
-    unit_tensor,
-)
+from egoactgen_bench.metrics.tensors import evaluating, placed, resize_bilinear, unit_tensor
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
 from egoactgen_bench.weights.stored_tensors import must_fit
 

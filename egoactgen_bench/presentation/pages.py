@@ -9,7 +9,9 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 def environment(package: str) -> Environment:
     """The templates of a package, which may include base.css, the look that all pages share."""
     return Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("egoactgen_bench.presentation")]),
+        loader=ChoiceLoader(
+            [PackageLoader(package), PackageLoader("egoactgen_bench.presentation")]
+        ),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

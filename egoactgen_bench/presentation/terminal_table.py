@@ -3,12 +3,7 @@
 from collections.abc import Sequence
 
 from egoactgen_bench.artifacts.scores import Scores
-from egoactgen_bench.presentation.score_tables import (
-    MARKS,
-    WORSE,
-    Cell,
-    layout,
-)
+from egoactgen_bench.presentation.score_tables import MARKS, WORSE, Cell, layout
 
 GAP = "  "
 LEGEND = f"• best, * {WORSE}"

@@ -20,13 +20,7 @@ from egoactgen_bench.generation import answers
 from egoactgen_bench.presentation.grid import Card, draw_grid
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_bytes
-from egoactgen_bench.support.images import (
-    frame_size,
-    png_bytes,
-    read_rgb,
-    resize,
-    write_png,
-)
+from egoactgen_bench.support.images import frame_size, png_bytes, read_rgb, resize, write_png
 from egoactgen_bench.support.seeds import derive_seed
 
 GRID, INPUT = "grid.png", "input.png"

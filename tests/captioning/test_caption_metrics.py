@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from drawn_runs import write_drawn_run
-from small_blip import write_small_blip
 
+from drawn_runs import write_drawn_run
 from egoactgen_bench.captioning import transformers_blip
+from small_blip import write_small_blip
 
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
 

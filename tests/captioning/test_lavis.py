@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from small_blip import drawn_frames, write_small_blip
 
 from egoactgen_bench.captioning.captioner import Decoding
 from egoactgen_bench.captioning.lavis_blip import LavisCaptioner
 from egoactgen_bench.captioning.lavis_environment import Environment, setup
 from egoactgen_bench.captioning.transformers_blip import TransformersCaptioner
 from egoactgen_bench.errors import BenchError
+from small_blip import drawn_frames, write_small_blip
 
 pytestmark = pytest.mark.lavis
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_blip import drawn_frames, write_small_blip
 
 from egoactgen_bench.captioning.captioner import Decoding
 from egoactgen_bench.captioning.transformers_blip import TransformersCaptioner, load_blip
 from egoactgen_bench.errors import BenchError
+from small_blip import drawn_frames, write_small_blip
 
 
 @pytest.fixture(scope="module")

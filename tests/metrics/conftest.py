@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-import reference_weights
 import torch
 from PIL import Image
+
+import reference_weights
 
 State = dict[str, torch.Tensor]
 

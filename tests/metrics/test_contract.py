@@ -6,13 +6,13 @@ import re
 import numpy as np
 import pytest
 import scipy.ndimage
-from metric_contract import check_contract, drawn_items
 from PIL import Image
 
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.metric import Metric, Setting
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.measurement.protocols import PROTOCOLS
+from metric_contract import check_contract, drawn_items
 
 NAMES = list(plugins.registered("metrics"))
 

@@ -12,12 +12,7 @@ import torchvision
 from numpy.testing import assert_allclose
 from PIL import Image
 
-from egoactgen_bench.metrics import (
-    clip_network,
-    egovlp_features,
-    inception_network,
-    lpips_network,
-)
+from egoactgen_bench.metrics import clip_network, egovlp_features, inception_network, lpips_network
 from egoactgen_bench.metrics.cosine import cosine
 from egoactgen_bench.metrics.egovlp_network import VideoTower
 from egoactgen_bench.metrics.egovlp_weights import build_video_tower

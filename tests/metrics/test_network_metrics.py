@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from metric_contract import check_contract
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 from PIL import Image
-from small_networks import ScriptedInception, small_clip_state, small_dino, small_egovlp
 from torch import nn
 
 from egoactgen_bench.api import plugins
@@ -21,6 +19,8 @@ from egoactgen_bench.api.metric import Metric, Setting
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics import clip_network
+from metric_contract import check_contract
+from small_networks import ScriptedInception, small_clip_state, small_dino, small_egovlp
 
 NAMES = ("clip", "clip_text", "dino", "egovlp", "egovlp_plus", "fid", "kid", "lpips")
 PAIRED = ("clip", "dino", "egovlp", "egovlp_plus", "lpips")

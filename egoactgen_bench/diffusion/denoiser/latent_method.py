@@ -13,14 +13,8 @@ from torch import Tensor
 from egoactgen_bench.api import options
 from egoactgen_bench.api.method import Method, Setting
 from egoactgen_bench.api.records import Request
-from egoactgen_bench.diffusion.denoiser import (
-    latent_model as weights,
-)
-from egoactgen_bench.diffusion.denoiser import (
-    postprocess,
-    shipped_weights,
-    untrained_weights,
-)
+from egoactgen_bench.diffusion.denoiser import latent_model as weights
+from egoactgen_bench.diffusion.denoiser import postprocess, shipped_weights, untrained_weights
 from egoactgen_bench.diffusion.denoiser.prediction import say_noise
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import read_json

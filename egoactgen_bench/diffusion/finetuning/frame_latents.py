@@ -15,12 +15,7 @@ from torch import Tensor
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.images import read_rgb, resize
-from egoactgen_bench.support.row_store import (
-    ABSENT,
-    FeatureCache,
-    RowStore,
-    short_keys,
-)
+from egoactgen_bench.support.row_store import ABSENT, FeatureCache, RowStore, short_keys
 
 AT_ONCE = 16  # frames in the encoder
 

@@ -29,12 +29,7 @@ from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.measuring import Failure
 from egoactgen_bench.measurement.sources import Samples
 from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions
-from egoactgen_bench.stages.doctor.trials import (
-    Labels,
-    Trials,
-    Variant,
-    Ways,
-)
+from egoactgen_bench.stages.doctor.trials import Labels, Trials, Variant, Ways
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.toy import stand_ins
 

@@ -34,11 +34,7 @@ from egoactgen_bench.stages.prepare.extraction import (
     read_journals,
 )
 from egoactgen_bench.stages.prepare.split_plan import Plan, by_reason
-from egoactgen_bench.support.files import (
-    sha256_file,
-    write_csv,
-    write_json,
-)
+from egoactgen_bench.support.files import sha256_file, write_csv, write_json
 from egoactgen_bench.support.provenance import versions
 
 JOURNAL = ".partial"

@@ -203,7 +203,7 @@ def card(name: str, manifest: RunManifest) -> dict[str, Any]:
 
 
 def _images(counts: RunCounts | None) -> str:
-    if counts is None:
+    if counts is None or counts.samples is None:
         return ""
     failed = f", {counts.failed:,} failed" if counts.failed else ""
     return f"{counts.samples - counts.failed:,} of {counts.samples:,}{failed}"

@@ -27,12 +27,7 @@ from egoactgen_bench.artifacts.manifests import (
     ScoreManifest,
     SplitManifest,
 )
-from egoactgen_bench.artifacts.runs import (
-    COLUMNS,
-    OK,
-    TEXT_COLUMNS,
-    Run,
-)
+from egoactgen_bench.artifacts.runs import COLUMNS, OK, TEXT_COLUMNS, Run
 from egoactgen_bench.artifacts.scores import ERROR_COLUMNS, VALUE_COLUMNS, Scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError

@@ -19,23 +19,14 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.measuring import Measurer, Outcome, gather
-from egoactgen_bench.measurement.protocols import (
-    PUBLISHED_PROTOCOL,
-    Selection,
-    left_out,
-    select,
-)
+from egoactgen_bench.measurement.protocols import PUBLISHED_PROTOCOL, Selection, left_out, select
 from egoactgen_bench.measurement.sources import Candidate, Frame, Samples
 from egoactgen_bench.presentation.score_tables import latex, markdown, plain
 from egoactgen_bench.stages.score.score_options import ScoreOptions
 from egoactgen_bench.stages.score.summarising import Tables, tabulate
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.devices import resolve_device
-from egoactgen_bench.support.files import (
-    sha256_file,
-    write_csv,
-    write_text,
-)
+from egoactgen_bench.support.files import sha256_file, write_csv, write_text
 from egoactgen_bench.support.sharding import Share
 from egoactgen_bench.toy import stand_ins
 

@@ -10,12 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoactgen_bench.analysis import statistics
-from egoactgen_bench.analysis.intervals import (
-    PERMUTATION_SEED,
-    Measured,
-    clusters_of,
-    compare,
-)
+from egoactgen_bench.analysis.intervals import PERMUTATION_SEED, Measured, clusters_of, compare
 from egoactgen_bench.analysis.statistics import Clusters
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.artifacts.manifests import MetricRecord

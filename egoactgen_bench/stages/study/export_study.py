@@ -19,16 +19,8 @@ from egoactgen_bench.stages.study.description_study import plan_description
 from egoactgen_bench.stages.study.example_sampling import shuffled
 from egoactgen_bench.stages.study.safe_text import html_cell
 from egoactgen_bench.stages.study.study_options import StudyOptions
-from egoactgen_bench.stages.study.study_plan import (
-    Plan,
-    frame,
-    picture_name,
-)
-from egoactgen_bench.support.files import (
-    sha256_file,
-    write_csv,
-    write_text,
-)
+from egoactgen_bench.stages.study.study_plan import Plan, frame, picture_name
+from egoactgen_bench.support.files import sha256_file, write_csv, write_text
 from egoactgen_bench.support.images import write_png
 from egoactgen_bench.support.provenance import versions
 from egoactgen_bench.support.safe_names import is_safe_id

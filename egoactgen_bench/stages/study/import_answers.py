@@ -27,11 +27,7 @@ from egoactgen_bench.stages.study.amazon import Assignment, read_results
 from egoactgen_bench.stages.study.ratings import Rating, rate
 from egoactgen_bench.stages.study.safe_text import csv_cell, keyed_hash
 from egoactgen_bench.stages.study.study_plan import Task, picture_name
-from egoactgen_bench.support.files import (
-    write_bytes,
-    write_csv,
-    write_json,
-)
+from egoactgen_bench.support.files import write_bytes, write_csv, write_json
 
 WORKER_KEY = "worker.key"
 

@@ -16,13 +16,7 @@ from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision
 from egoactgen_bench.toy.networks.object_maps import SIDE
 from egoactgen_bench.toy.networks.toy_dino import DEPTH, WIDTH
 from egoactgen_bench.toy.networks.toy_egovlp import space_blocks
-from egoactgen_bench.toy.networks.toy_fitting import (
-    Course,
-    Fitted,
-    disturbed,
-    fit,
-    share,
-)
+from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit, share
 from egoactgen_bench.weights.stored_tensors import read_tensors, write_folder
 
 COURSE = Course(steps=550, batch=48)

@@ -15,13 +15,7 @@ from egoactgen_bench.support.files import write_json
 from egoactgen_bench.toy.networks import toy_texts
 from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
 from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision
-from egoactgen_bench.toy.networks.toy_fitting import (
-    Course,
-    Fitted,
-    disturbed,
-    fit,
-    share,
-)
+from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit, share
 from egoactgen_bench.weights.stored_tensors import write_tensors
 
 COURSE = Course(steps=700)

@@ -17,12 +17,7 @@ from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
 from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision, Visit
 from egoactgen_bench.toy.networks.neighbours import nearest_has_same_action
 from egoactgen_bench.toy.networks.object_maps import KINDS, SIDE, maps
-from egoactgen_bench.toy.networks.toy_fitting import (
-    Course,
-    Fitted,
-    disturbed,
-    fit,
-)
+from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit
 from egoactgen_bench.weights.stored_tensors import write_folder
 
 COURSE = Course(steps=700, rate=1.5e-3)

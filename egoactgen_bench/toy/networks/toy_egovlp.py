@@ -23,13 +23,7 @@ from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision, 
 from egoactgen_bench.toy.networks.object_maps import SIDE
 from egoactgen_bench.toy.networks.toy_clip import Told, contrast
 from egoactgen_bench.toy.networks.toy_dino import DEPTH, WIDTH
-from egoactgen_bench.toy.networks.toy_fitting import (
-    Course,
-    Fitted,
-    disturbed,
-    fit,
-    share,
-)
+from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit, share
 from egoactgen_bench.weights.stored_tensors import read_tensors, write_tensors
 
 COURSE = Course(steps=650, rate=1.5e-3, batch=48)

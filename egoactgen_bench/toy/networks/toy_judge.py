@@ -9,12 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from egoactgen_bench.toy.judge_metrics import NEAR
-from egoactgen_bench.toy.judge_network import (
-    SIZE,
-    VERDICTS,
-    JudgeNetwork,
-    load_judge,
-)
+from egoactgen_bench.toy.judge_network import SIZE, VERDICTS, JudgeNetwork, load_judge
 from egoactgen_bench.toy.networks.drawn_clips import Drawn
 from egoactgen_bench.toy.networks.toy_fitting import (
     Course,

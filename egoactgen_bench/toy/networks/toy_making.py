@@ -24,7 +24,7 @@ def make(
     videos: tuple[int, int] = (TRAIN_VIDEOS, HELD_OUT_VIDEOS),
 ) -> dict[str, Any]:
     """Write a model's weights and `<name>.json`, its card, into `folder`; return the card."""
-    recipe = import_module(f"egoactgen_bench.toy.networks.{name}")
+    recipe = import_module(f"egoactgen_bench.toy.networks.toy_{name}")
     drawn, held_out = draw("train", videos[0], cache), draw("val", videos[1], cache)
     course = recipe.COURSE if steps is None else recipe.COURSE.shortened(steps)
     with seeded(derive_seed(seed, name)):

@@ -16,12 +16,7 @@ from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normali
 from egoactgen_bench.toy.networks.drawn_clips import Drawn
 from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision, unit_frames
 from egoactgen_bench.toy.networks.neighbours import nearest_has_same_action
-from egoactgen_bench.toy.networks.toy_fitting import (
-    Course,
-    Fitted,
-    disturbed,
-    fit,
-)
+from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit
 from egoactgen_bench.weights.stored_tensors import write_tensors
 
 COURSE = Course(steps=640)

@@ -9,30 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
-from egoactgen_bench.toy.world.furniture import (
-    COUNTER_END,
-    DRAWER_SLIDE,
-    spout_end,
-    tap_lever,
-)
+from egoactgen_bench.toy.world.furniture import COUNTER_END, DRAWER_SLIDE, spout_end, tap_lever
 from egoactgen_bench.toy.world.hands import HandPose, fingertip_at
-from egoactgen_bench.toy.world.moments import (
-    Moment,
-    Plan,
-    at_rest,
-    carried,
-    carry_turn,
-    grip,
-    mix,
-)
-from egoactgen_bench.toy.world.scene import (
-    CARRY,
-    REST,
-    Hand,
-    Point,
-    Scene,
-    drawer_centre,
-)
+from egoactgen_bench.toy.world.moments import Moment, Plan, at_rest, carried, carry_turn, grip, mix
+from egoactgen_bench.toy.world.scene import CARRY, REST, Hand, Point, Scene, drawer_centre
 
 Options = Callable[[Scene, Random], list[Plan]]
 Motion = Callable[[Scene, Plan, float, float], Moment]

@@ -4,13 +4,7 @@ from typing import Any
 
 from egoactgen_bench.toy.world.actions import ACTIONS
 from egoactgen_bench.toy.world.drawn_boxes import boxes
-from egoactgen_bench.toy.world.motion import (
-    CONTACT,
-    FPS,
-    LENGTH,
-    PNR,
-    Clip,
-)
+from egoactgen_bench.toy.world.motion import CONTACT, FPS, LENGTH, PNR, Clip
 from egoactgen_bench.toy.world.scene import Scene
 
 EPIC_COLUMNS = (

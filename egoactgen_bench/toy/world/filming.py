@@ -12,24 +12,18 @@ from random import Random
 
 from tqdm import tqdm
 
-from egoactgen_bench.support.files import replacing, write_bytes, write_json
+from egoactgen_bench.support.files import read_json, replacing, write_bytes, write_csv, write_json
 from egoactgen_bench.support.images import png_bytes
 from egoactgen_bench.toy.world.annotations import epic_rows, fho_video, truth
-from egoactgen_bench.toy.world.motion import (
-    FPS,
-    LENGTH,
-    PNR,
-    TWOS,
-    Clip,
-    Cue,
-    sample_clip,
-)
+from egoactgen_bench.toy.world.motion import FPS, LENGTH, PNR, TWOS, Clip, Cue, sample_clip
 from egoactgen_bench.toy.world.photograph import photograph
 from egoactgen_bench.toy.world.scene import sample_kitchen
 
 SIZE = 256  # pixels of a side
 CLIPS_PER_VIDEO = 4
 EDITION = 1  # raised whenever the same seed gives other pictures
+# Without `cpu-independent` the pictures would depend on the processor's instruction set.
+ENCODING = {"crf": "17", "preset": "veryfast", "g": "48", "x264-params": "cpu-independent=1"}
 
 
 def video_uid(subset: str, number: int) -> str:
@@ -53,8 +47,9 @@ def video_clips(subset: str, number: int, cue: Cue = "weak") -> list[Clip]:
 def film(folder: Path, subset: str, videos: int, workers: int = 1, progress: bool = False) -> None:
     """Film what is not there yet of the first `videos` videos: `full_scale/<uid>.mp4`.
 
-    A cue's films are every cue's.
+    A cue's films are every cue's. Films of another encoding are made again.
     """
+    _discard_other_encodings(folder)
     missing = [n for n in range(videos) if not _video_path(folder, subset, n).is_file()]
     _each(_film, folder, subset, missing, workers, progress)
 
@@ -114,6 +109,16 @@ def _each(
                 bar.update()
 
 
+def _discard_other_encodings(folder: Path) -> None:
+    """Remove videos that an earlier version encoded otherwise."""
+    marker = folder / "encoding.json"
+    if marker.is_file() and read_json(marker) == ENCODING:
+        return
+    for video in [*folder.glob("full_scale/*.mp4"), *folder.glob("epic/*/videos/*.MP4")]:
+        video.unlink()
+    write_json(marker, ENCODING)
+
+
 def _video_path(folder: Path, subset: str, number: int) -> Path:
     return folder / "full_scale" / f"{video_uid(subset, number)}.mp4"
 
@@ -130,7 +135,7 @@ def _film(folder: Path, subset: str, number: int) -> None:
         stream.width = stream.height = SIZE
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
-        stream.options = {"crf": "17", "preset": "veryfast", "g": "48"}
+        stream.options = dict(ENCODING)
         for clip in video_clips(subset, number):
             for frame in range(0, LENGTH, TWOS):
                 image = photograph(clip.moment(frame), clip.camera(frame), SIZE)
@@ -169,8 +174,6 @@ def _write_ego4d(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> No
 
 def _write_epic(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> None:
     import pandas as pd
-
-    from egoactgen_bench.support.files import write_csv
 
     rows, info = [], []
     for number, clips in videos.items():

@@ -1,12 +1,7 @@
 """Wall, counter, hob, sink with tap, and drawers, drawn beyond the frame for a moving camera."""
 
 from egoactgen_bench.toy.world.palette import shade
-from egoactgen_bench.toy.world.scene import (
-    Kitchen,
-    Point,
-    Scene,
-    drawer_centre,
-)
+from egoactgen_bench.toy.world.scene import Kitchen, Point, Scene, drawer_centre
 
 DRAWER_SLIDE = 15.0  # how far an open drawer's front comes down
 WALL_END, COUNTER_END = 30.0, 68.0

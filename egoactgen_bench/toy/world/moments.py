@@ -4,15 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from egoactgen_bench.toy.world.hands import HandPose
-from egoactgen_bench.toy.world.scene import (
-    CARRY,
-    HANDS,
-    REST,
-    Hand,
-    Item,
-    Point,
-    Scene,
-)
+from egoactgen_bench.toy.world.scene import CARRY, HANDS, REST, Hand, Item, Point, Scene
 
 
 @dataclass(frozen=True, slots=True)

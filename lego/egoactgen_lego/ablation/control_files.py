@@ -14,11 +14,7 @@ from torch import Tensor
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
-from egoactgen_bench.support.files import (
-    read_json,
-    sha256_file,
-    write_csv,
-)
+from egoactgen_bench.support.files import read_json, sha256_file, write_csv
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
 from egoactgen_lego.feature_files import FeatureWriter
 from egoactgen_lego.feature_folder import FeatureFolder

@@ -4,19 +4,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from egoactgen_bench.datasets.ego4d_actions import (
-    FPS,
-    INPUT_ROLE,
-    TARGET_ROLE,
-    narrated_actions,
-)
+from egoactgen_bench.datasets.ego4d_actions import FPS, INPUT_ROLE, TARGET_ROLE, narrated_actions
 from egoactgen_bench.datasets.json_streaming import stream_items
-from egoactgen_lego.curation.named_boxes import (
-    Box,
-    Boxes,
-    Sample,
-    normalised,
-)
+from egoactgen_lego.curation.named_boxes import Box, Boxes, Sample, normalised
 
 Key = tuple[str, int, float]  # video, PNR frame, start of the action: one video may share a PNR
 

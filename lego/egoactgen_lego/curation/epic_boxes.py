@@ -24,12 +24,7 @@ from typing import Any
 from egoactgen_bench.datasets.epic_frames import EXTRACTED_AT_60
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
-from egoactgen_lego.curation.named_boxes import (
-    Box,
-    Boxes,
-    Sample,
-    normalised,
-)
+from egoactgen_lego.curation.named_boxes import Box, Boxes, Sample, normalised
 
 SCORE = 0.5  # what the detections' makers found good for hands and for objects
 NEAR = 0.5  # seconds that a frame may lie from the moment that it stands for

@@ -18,12 +18,7 @@ from egoactgen_lego.feature_files import FeatureWriter
 from egoactgen_lego.lego_manifests import EnrichManifest
 from egoactgen_lego.vllm.engine import Engine, Sample
 from egoactgen_lego.vllm.prompting import QUESTION
-from egoactgen_lego.vllm.text_generation import (
-    Sampling,
-    Writing,
-    generator_of,
-    one_line,
-)
+from egoactgen_lego.vllm.text_generation import Sampling, Writing, generator_of, one_line
 from egoactgen_lego.vllm.vllm_model import PACKAGES
 from egoactgen_lego.vllm.vllm_result import Outcome, VllmResult
 

@@ -14,11 +14,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=None)
     chosen = parser.parse_args()
-    print(
-        make_llava.make(
-            chosen.split, chosen.instructions, chosen.out, chosen.seed, chosen.steps
-        )
-    )
+    print(make_llava.make(chosen.split, chosen.instructions, chosen.out, chosen.seed, chosen.steps))
 
 
 if __name__ == "__main__":

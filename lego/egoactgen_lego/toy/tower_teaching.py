@@ -11,12 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from egoactgen_bench.support.seeds import derive_seed, seeded
-from egoactgen_bench.toy.networks.toy_fitting import (
-    Course,
-    Fitted,
-    drawn_batch,
-    fit,
-)
+from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, drawn_batch, fit
 from egoactgen_lego.toy.frame_facts import Facts, Reader
 
 STEPS = 2000

@@ -17,12 +17,7 @@ from egoactgen_bench.diffusion.finetuning.training_loop import micro_batch
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.files import read_json, write_json
-from egoactgen_lego.vllm.answer_supervision import (
-    Batch,
-    answer_loss,
-    batch_of,
-    supervised,
-)
+from egoactgen_lego.vllm.answer_supervision import Batch, answer_loss, batch_of, supervised
 from egoactgen_lego.vllm.instructions import Instruction, check_actions, visited
 from egoactgen_lego.vllm.trainable_weights import learnt, open_weights, save
 from egoactgen_lego.vllm.vllm_model import load

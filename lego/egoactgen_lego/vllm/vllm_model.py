@@ -14,18 +14,8 @@ from egoactgen_bench.diffusion.denoiser.latent_model import load_network, quiet
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_lego.vllm.llava_converter import ARCHITECTURE
-from egoactgen_lego.vllm.prompting import (
-    PLACEHOLDER,
-    conversation,
-    token_ids,
-    word_ids,
-)
-from egoactgen_lego.vllm.text_generation import (
-    Sampling,
-    Writing,
-    read,
-    write,
-)
+from egoactgen_lego.vllm.prompting import PLACEHOLDER, conversation, token_ids, word_ids
+from egoactgen_lego.vllm.text_generation import Sampling, Writing, read, write
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "pillow")  # shape its results
 

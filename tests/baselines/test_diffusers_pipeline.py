@@ -1,0 +1,169 @@
+"""`diffusers:PATH` on tiny random pipelines saved to disk."""
+
+import json
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionInstructPix2PixPipeline
+from PIL import Image
+
+from egoactgen_baselines.diffusers_pipeline import DiffusersPipeline, PipelineOptions
+from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.records import Request
+from egoactgen_bench.errors import BenchError, SampleError
+from tiny_pipelines import KINDS, write_pipeline
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def saved(request, tmp_path_factory):
+    return write_pipeline(tmp_path_factory.mktemp("saved") / request.param, request.param)
+
+
+@pytest.fixture(scope="module")
+def editing(tmp_path_factory):
+    return write_pipeline(tmp_path_factory.mktemp("saved") / "edit", "edit")
+
+
+def request(number=0, description="a hand opens the drawer"):
+    drawn = np.random.default_rng(number).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    frame = Image.fromarray(drawn).resize((96, 64), Image.Resampling.BICUBIC)
+    return Request(f"s_{number}", frame, "open drawer", description, number)
+
+
+def method(folder, **options):
+    chosen = PipelineOptions(**({"steps": 2} | options))
+    return DiffusersPipeline(chosen, Setting(argument=str(folder), described=True))
+
+
+def pixels(method, *requests):
+    return np.stack([np.asarray(image).astype(int) for image in method.generate(requests)])
+
+
+def test_every_kind_takes_image_and_prompt_and_repeats(saved):
+    built = method(saved)
+    one, two = request(0), request(1)
+    together = pixels(built, one, two)
+    assert together.shape == (2, 256, 256, 3)
+    assert np.abs(pixels(built, two) - together[1:]).max() <= 1
+    assert (pixels(built, one, two) == together).all()
+    frames = [Request("s_0", two.input, one.action, None, one.seed)]
+    assert np.abs(pixels(built, *frames) - together[:1]).max() > 1
+
+
+def test_the_pipeline_gets_what_a_user_would_pass(editing):
+    built, asked = method(editing, guidance=5.0, image_guidance=1.2), request()
+    pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(editing, safety_checker=None)
+    pipeline.set_progress_bar_config(disable=True)
+    expected = pipeline(
+        "open drawer",
+        asked.input.resize((128, 128), Image.Resampling.LANCZOS),
+        num_inference_steps=2,
+        guidance_scale=5.0,
+        image_guidance_scale=1.2,
+        generator=torch.Generator().manual_seed(asked.seed),
+    ).images[0]
+    expected = expected.resize((256, 256), Image.Resampling.LANCZOS)
+    assert np.abs(pixels(built, asked)[0] - np.asarray(expected)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"steps": 3},
+        {"guidance": 2.0},
+        {"image_guidance": 4.0},
+        {"negative_prompt": "a hand"},
+        {"prompt": "description"},
+        {"size": 64},
+    ],
+    ids=str,
+)
+def test_each_option_changes_the_picture(editing, change):
+    before, after = method(editing), method(editing, **change)
+    assert np.abs(pixels(before, request()) - pixels(after, request())).max() > 1
+
+
+def test_strength_is_for_image_to_image(editing, tmp_path):
+    folder = write_pipeline(tmp_path / "image-to-image", "image-to-image")
+    images = [pixels(method(folder, strength=share), request()) for share in (0.5, 1.0)]
+    assert np.abs(images[0] - images[1]).max() > 1
+    with pytest.raises(BenchError, match=r"takes no strength \(-o strength\); it takes: steps"):
+        method(editing, strength=0.5)
+    with pytest.raises(BenchError, match="takes no true_cfg_scale"):
+        method(editing, true_guidance=4.0)
+
+
+def test_what_could_run_code_is_refused(editing, tmp_path):
+    with pytest.raises(BenchError, match=r"no model_index\.json"):
+        method(tmp_path)
+
+    def variant(name, **entries):
+        folder = tmp_path / name
+        folder.mkdir()
+        index = json.loads((editing / "model_index.json").read_text())
+        (folder / "model_index.json").write_text(json.dumps(index | entries))
+        return folder
+
+    for name, entries in (
+        ("component", {"unet": ["my_code", "UNet"]}),
+        ("pipeline", {"_class_name": ["my_pipeline", "Mine"]}),
+    ):
+        with pytest.raises(BenchError, match="asks for code of its own"):
+            method(variant(name, **entries))
+    with pytest.raises(BenchError, match="has no pipeline 'Nowhere'"):
+        method(variant("unknown", _class_name="Nowhere"))
+    pickled = variant("pickled")
+    (pickled / "unet").mkdir()
+    (pickled / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(BenchError, match=r"unet/diffusion_pytorch_model\.bin may hold code"):
+        method(pickled)
+    with pytest.raises(BenchError, match="cannot be loaded"):
+        method(variant("empty")).load()
+
+
+def test_other_families_are_called_one_by_one_with_their_own_arguments(monkeypatch, tmp_path):
+    """A list of images is one multi-image call to some of them."""
+    calls = []
+
+    class QwenLikePipeline(diffusers.DiffusionPipeline):
+        def __call__(self, image, prompt, true_cfg_scale=1.0, generator=None):
+            calls.append((image.size, prompt, true_cfg_scale, generator.initial_seed()))
+            return type("Made", (), {"images": [image]})()
+
+    monkeypatch.setattr(diffusers, "QwenLikePipeline", QwenLikePipeline, raising=False)
+    (tmp_path / "model_index.json").write_text('{"_class_name": "QwenLikePipeline"}')
+    chosen = PipelineOptions(true_guidance=4.0, size=40)
+    built = DiffusersPipeline(chosen, Setting(argument=str(tmp_path)))
+    built.pipeline = QwenLikePipeline()
+    built.generate([request(0), request(1)])
+    assert calls == [((40, 40), "open drawer", 4.0, seed) for seed in (0, 1)]
+
+
+def test_a_blacked_out_picture_is_an_error(editing):
+    built = method(editing)
+    black = Image.new("RGB", (128, 128))
+
+    class Flagging:
+        vae_scale_factor = 8
+        unet = built.pipeline.unet
+
+        def __call__(self, **arguments):
+            return type("Made", (), {"images": [black], "nsfw_content_detected": [True]})()
+
+    built.pipeline = Flagging()
+    (answer,) = built.generate([request()])
+    assert isinstance(answer, SampleError)
+    assert answer.code == "flagged"
+
+
+def test_the_command(bench, drawn_split, editing):
+    call = ("run", "--method", f"diffusers:{editing}", "-o", "steps=2", "--limit", 2)
+    result = bench(*call)
+    assert result.status == 0, result.err
+    manifest = json.loads(
+        (drawn_split.parents[1] / "runs/drawn-val/diffusers-edit/run.json").read_text()
+    )
+    assert manifest["method"] == "diffusers:edit"
+    assert "unet/diffusion_pytorch_model.safetensors" in manifest["weights"]

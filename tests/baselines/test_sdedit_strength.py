@@ -1,0 +1,72 @@
+"""`bench train sdedit`: the sweep over strengths, on training splits only."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from drawn_split import write_drawn_split
+
+FEW = ("-o", "steps=4", "-o", "samples=2", "-o", "metric=psnr", "-o", "strengths=0.9,0,0.5")
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    write_drawn_split(tmp_path / "workspace/splits/drawn-val", 3)
+    write_drawn_split(tmp_path / "workspace/splits/drawn-train", 3, subset="train")
+    return tmp_path / "workspace"
+
+
+def test_the_best_strength_is_written_down_and_taken(bench, workspace):
+    done = bench("train", "sdedit", *FEW)
+    assert done.status == 0, done.err
+    folder = workspace / "models/sdedit-drawn-train"
+    train = json.loads((folder / "train.json").read_text())
+    summary = pd.read_csv(folder / "scores/summary.csv")
+    assert train["means"] == dict(zip(("0.0", "0.5", "0.9"), summary.psnr, strict=True))
+    best = max(train["means"], key=train["means"].get)
+    assert train["strength"] == float(best)
+    assert json.loads((folder / "strength.json").read_text()) == {
+        "strength": float(best),
+        "weights": "toy-sd",
+    }
+
+    call = ("run", "--method", "sdedit", "-o", "steps=4", "--limit", 1)
+    done = bench(*call, "--weights", "sdedit-drawn-train", "--name", "tuned")
+    assert done.status == 0, done.err
+    assert bench(*call, "-o", f"strength={best}", "--name", "plain").status == 0
+    runs = [workspace / "runs/drawn-val" / name for name in ("tuned", "plain")]
+    manifests = [json.loads((run / "run.json").read_text()) for run in runs]
+    assert manifests[0]["options"]["resolved"] == manifests[1]["options"]["resolved"]
+    assert manifests[0]["weights"] == manifests[1]["weights"]
+    images = [next((run / "images").iterdir()).read_bytes() for run in runs]
+    assert images[0] == images[1]
+
+
+def test_a_test_split_is_refused(bench, workspace):
+    done = bench("train", "sdedit", *FEW, "--split", "drawn-val")
+    assert (done.status, done.out) == (2, "")
+    assert "'drawn-val' is no training split" in done.err
+    assert not (workspace / "models/sdedit-drawn-val").exists()
+
+
+def test_a_metric_without_weights_is_refused_before_anything_is_run(bench, workspace):
+    done = bench("train", "sdedit", *FEW[:4], "-o", "metric=lpips", "-o", "strengths=0.5")
+    assert done.status == 2
+    assert "squeezenet1_1-b8a52dc0.pth" in done.err
+    assert not (workspace / "models/sdedit-drawn-train/runs").exists()
+
+
+def test_the_toy_kitchen_is_swept_with_its_own_weights(bench, workspace):
+    manifest = workspace / "splits/drawn-train/split.json"
+    manifest.write_text(manifest.read_text().replace('"drawn"', '"toy-kitchen"'))
+    done = bench("train", "sdedit", *FEW[:4], "-o", "metric=lpips", "-o", "strengths=0.5")
+    assert done.status == 0, done.err
+    score = json.loads((workspace / "models/sdedit-drawn-train/scores/score.json").read_text())
+    assert "toy/" in json.dumps(score["metrics"]["lpips"])
+
+
+def test_strengths_out_of_range_are_refused(bench, workspace):
+    done = bench("train", "sdedit", "-o", "strengths=0.5,1.5")
+    assert done.status == 2
+    assert "strengths lie in 0 … 1" in done.err

@@ -1,0 +1,223 @@
+"""The parts of a training, beside their formulas and their sources."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+from drawn_split import write_drawn_split
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.diffusion.denoiser import latent_model, noise_schedule, untrained_weights
+from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
+from egoactgen_bench.diffusion.finetuning import starting_networks, training_loop
+from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
+from egoactgen_bench.diffusion.finetuning.frame_latents import (
+    Frame,
+    Latents,
+    Pair,
+    frames_of,
+    pixels,
+)
+from egoactgen_bench.diffusion.finetuning.sample_draws import Visit, visits
+from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
+from egoactgen_bench.diffusion.finetuning.weight_average import Average
+from egoactgen_bench.errors import BenchError
+from egoactgen_lego.vllm_conditioning import Conditioner
+
+VISITS = 4000
+INPUT, TARGET = Frame(Path("input"), "a"), Frame(Path("target"), "b")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="module")
+def model(models):
+    return latent_model.load(untrained_weights.folder(models), "cpu", torch.float32)
+
+
+class Known:
+    """Latents that say whose they are: 2 of an input, 5 of a target, negative where mirrored."""
+
+    def read(self, frame, mirrored):
+        value = (2.0 if frame is INPUT else 5.0) * (-1 if mirrored else 1)
+        return torch.full((4, 2, 2), value), torch.full((4, 2, 2), 0.25)
+
+
+def lesson(model, **options):
+    pair = Pair("s_0", INPUT, TARGET, "open drawer")
+    chosen = FinetuningOptions(**options)
+    return Denoising(model, TextConditioner(), [pair], Known(), lambda _: {}, chosen, seed=0)
+
+
+def seen(model, **options):
+    """`VISITS` visits of one sample, each in a step of its own."""
+    learnt = lesson(model, **options)
+    return [learnt._visit(Visit(0, step, step)) for step in range(VISITS)]
+
+
+def shares(visited):
+    """How often (prompt dropped, image dropped) came."""
+    counts = Counter((bool(v["drop_text"]), not v["seen"][4:].any()) for v in visited)
+    return {key: count / VISITS for key, count in counts.items()}
+
+
+def test_conditioning_is_dropped_in_the_published_shares(model):
+    """u < 0.10 drops the prompt, 0.05 ≤ u < 0.15 the image: 5 % each alone, 5 % both."""
+    found = shares(seen(model))
+    for key in ((True, False), (True, True), (False, True)):
+        assert found[key] == pytest.approx(0.05, abs=0.012)
+    found = shares(seen(model, conditioning_dropout=0.2))
+    assert found[(True, True)] == pytest.approx(0.2, abs=0.025)
+    assert shares(seen(model, conditioning_dropout=0)) == {(False, False): 1.0}
+
+
+def test_both_frames_of_a_pair_are_mirrored_or_neither(model):
+    signs = Counter()
+    for visit in seen(model, conditioning_dropout=0):
+        clean = (visit["seen"][:4] - noise_part(visit)) / schedule_part(visit)
+        signs[float(visit["seen"][4:].sign().mean()), float(clean.mean().sign())] += 1
+    assert set(signs) == {(1.0, 1.0), (-1.0, -1.0)}
+    assert signs[1.0, 1.0] / VISITS == pytest.approx(0.5, abs=0.03)
+
+
+def noise_part(visit):
+    return (1 - noise_schedule.alphas_cumprod()[visit["time"]]).sqrt() * visit["wanted"]
+
+
+def schedule_part(visit):
+    return noise_schedule.alphas_cumprod()[visit["time"]].sqrt()
+
+
+def test_the_target_is_drawn_scaled_and_noised_and_the_input_is_neither(model):
+    clean = []
+    for visit in seen(model, conditioning_dropout=0, flip=0):
+        assert torch.equal(visit["seen"][4:], torch.full((4, 2, 2), 2.0))
+        if visit["time"] < 500:
+            clean.append((visit["seen"][:4] - noise_part(visit)) / schedule_part(visit))
+    latents = torch.stack(clean) / model.vae.config.scaling_factor
+    assert latents.mean() == pytest.approx(5, abs=0.01)
+    assert latents.std() == pytest.approx(0.25, rel=0.05)
+    times = torch.stack([visit["time"] for visit in seen(model)]).float()
+    assert (times.min(), times.max()) >= (0, 990)
+    assert times.mean() == pytest.approx(499.5, abs=20)
+
+
+def test_a_dropped_prompt_is_the_empty_one(model):
+    learnt = lesson(model, conditioning_dropout=1 / 3)
+    asked = [Visit(0, step, step) for step in range(20)]
+    batch = learnt.batch(asked)
+    empty, full = model.tokens(["", "open drawer"])
+    for dropped, tokens in zip(batch["drop_text"], batch["tokens"], strict=True):
+        assert torch.equal(tokens, empty if dropped else full)
+
+
+def test_where_the_prompt_is_dropped_the_features_are_nought(model):
+    """The noise that is said is then the same whatever the features are."""
+    torch.manual_seed(0)
+    conditioner = Conditioner(
+        "joint",
+        width=untrained_weights.WIDTH,
+        vllm_width=6,
+        heads=2,
+        feed_forward=8,
+        image_tokens=3,
+    )
+    learnt = lesson(model)
+    learnt.conditioner = conditioner.eval()
+    batch = learnt.batch([Visit(0, 0, 0)])
+    losses = {}
+    for dropped in (True, False):
+        batch["drop_text"] = torch.tensor([dropped])
+        for number in (1, 2):
+            batch["image"] = torch.full((1, 3, 6), float(number))
+            batch["text"] = torch.full((1, 77, 6), float(number))
+            losses[dropped, number] = learnt(batch).item()
+    assert losses[True, 1] == losses[True, 2]
+    assert losses[False, 1] != losses[False, 2]
+
+
+def test_dropout_in_pi_depends_on_the_sample_s_seed_alone():
+    sizes = {"width": 8, "vllm_width": 6, "heads": 2, "feed_forward": 8}
+    conditioner = Conditioner("text", **sizes, dropout=0.5).train()
+    prompt, text = torch.zeros(3, 77, 8), torch.ones(3, 77, 6)
+    seeds = torch.tensor([1, 2, 1])
+    state = torch.get_rng_state()
+    first, second, third = conditioner(prompt, seeds=seeds, text=text)
+    assert torch.equal(first, third)
+    assert not torch.equal(first, second)
+    (alone,) = conditioner(prompt[:1], seeds=seeds[1:2], text=text[:1])
+    assert torch.allclose(alone, second, atol=1e-6)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_each_pass_visits_every_sample_once_in_another_order():
+    turns = [[v.sample for v in visits(7, 0, range(i * 10, i * 10 + 10), 10)] for i in range(3)]
+    assert [sorted(turn) for turn in turns] == [list(range(10))] * 3
+    assert len({tuple(turn) for turn in turns}) == 3
+    across = list(visits(7, 2, range(8, 12), 10))
+    assert [v.sample for v in across] == turns[0][8:] + turns[1][:2]
+    assert [v.turn for v in across] == [0, 0, 1, 1]
+    streams = [torch.rand(1, generator=v.generator(7, "s")).item() for v in across[1:3]]
+    assert streams[0] != streams[1]
+
+
+def test_a_widened_network_says_what_it_said(models):
+    unet = latent_model.load(
+        untrained_weights.folder(models, untrained_weights.TEXT_TO_IMAGE), "cpu", torch.float32
+    ).unet
+    with torch.no_grad():
+        unet.conv_in.bias.normal_(generator=torch.Generator().manual_seed(1))
+    latent, image = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    context = torch.ones(1, 77, untrained_weights.WIDTH)
+    with torch.inference_mode():
+        before = unet(latent, 500, encoder_hidden_states=context).sample
+        starting_networks.widen(unet, 8)
+        for shown in (torch.zeros_like(image), image):
+            after = unet(torch.cat([latent, shown], 1), 500, encoder_hidden_states=context).sample
+            assert (after - before).abs().max() < 1e-6
+    assert unet.config.in_channels == 8
+
+
+def test_the_average_follows_its_formula():
+    weight = torch.tensor([0.0])
+    average, expected = Average({"w": weight}, decay=0.3), 0.0
+    for count in range(1, 8):
+        weight += count
+        average.update(count)
+        decay = min(0.3, (1 + count) / (10 + count))
+        expected -= (1 - decay) * (expected - float(weight))
+        assert float(average.values["w"]) == pytest.approx(expected, rel=1e-6)
+    average.apply()
+    assert float(weight) == pytest.approx(expected, rel=1e-6)
+
+
+def test_latents_on_disk_are_the_encoder_s(model, tmp_path):
+    split = load_split(write_drawn_split(tmp_path / "split", 3))
+    frames = frames_of(split, "input")
+    latents = Latents(tmp_path / "cache", model.vae, "digest", 32)
+    asked = [(frame, mirrored) for frame in frames for mirrored in (False, True)]
+    latents.encode(asked, "cpu", slice(0, None, 2), progress=False)
+    assert all(latents.holds(*one) for one in asked)
+    for frame, mirrored in asked:
+        image = pixels(frame, 32, mirrored)
+        assert torch.equal(image.flip(2), pixels(frame, 32, not mirrored))
+        with torch.inference_mode():
+            posterior = model.vae.encode(image[None]).latent_dist
+        mean, deviation = latents.read(frame, mirrored)
+        assert torch.allclose(mean, posterior.mode()[0], rtol=1e-3, atol=1e-4)
+        assert torch.allclose(deviation, posterior.std[0], rtol=1e-3, atol=1e-4)
+    model.vae.encode = None  # a second call finds all of them on disk
+    Latents(tmp_path / "cache", model.vae, "digest", 32).encode(asked, "cpu", slice(None), False)
+    del model.vae.encode
+
+
+def test_micro_batches_part_a_batch_evenly():
+    assert training_loop.micro_batch(1024, 32, 8) == 32
+    assert training_loop.micro_batch(1024, 5, 8) == 4
+    assert training_loop.micro_batch(6, 4, 1) == 3
+    with pytest.raises(BenchError, match="cannot be shared evenly by 4 processes"):
+        training_loop.micro_batch(6, 4, 4)

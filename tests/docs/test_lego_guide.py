@@ -1,0 +1,100 @@
+"""docs/lego.md: bash expands its scripts, and the program's own parser reads each command."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.options import parse_pairs
+from egoactgen_bench.cli.app import build
+from egoactgen_bench.weights.weights_registry import find
+from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
+from egoactgen_lego.ablation.option_choices import Choices
+from guide_blocks import read
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "lego.md").read_text(encoding="utf-8")
+# In place of the programs: the words of a call, each ended by a null, the call by two.
+SAID = """
+say() { printf '%s\\0' "$@"; printf '\\0'; }
+for program in bench torchrun accelerate cat; do
+    eval "$program() { say $program \\"\\$@\\"; }"
+done
+"""
+
+
+def calls(data):
+    """The words of each call in the guide's scripts, one after the other, for one data set."""
+    blocks = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    script = SAID + "\n".join(blocks).replace("D=ego4d ", f"D={data} ")
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return [call.split("\0") for call in done.stdout.removesuffix("\0\0").split("\0\0")]
+
+
+@pytest.fixture(scope="module", params=["ego4d", "epic-kitchens"])
+def commands(request):
+    """Each `bench` call, launched or not: its path and its values as the program reads them."""
+    found = []
+    program = typer.main.get_command(build())
+    for name, *words in calls(request.param):
+        if name == "torchrun":
+            assert words[:3] == ["--nproc-per-node", "8", "--no-python"]
+        if name == "accelerate":
+            assert Path(words[2]).is_file()
+        if name != "cat":
+            found.append(
+                read(program, words if name == "bench" else words[words.index("bench") + 1 :])
+            )
+    return found
+
+
+def test_every_command_is_one_of_the_programs_own(commands):
+    named = {name for name, _ in commands}
+    assert {"lego curate", "lego tune", "lego enrich", "lego ablate", "score"} <= named
+    assert len(commands) > 20
+
+
+def test_a_wrong_option_would_be_found():
+    program = typer.main.get_command(build())
+    with pytest.raises(Exception, match="--tabels"):
+        read(program, ["lego", "ablate", "--tabels", "tuning"])
+
+
+def test_weights_metrics_data_sets_and_runs_are_known(commands):
+    runs = {f"ablation-{row}-s0" for row in ROWS}
+    for name, given in commands:
+        if name == "models fetch":
+            assert all(find(weight) for weight in given["names"])
+        if name == "prepare-splits":
+            assert given["dataset"] in plugins.registered("datasets")
+        if name in ("score", "export-amt"):
+            assert set(given.get("run") or given.get("runs") or []) <= runs
+        if given.get("metrics"):
+            assert set(given["metrics"].split(",")) <= plugins.registered("metrics").keys()
+
+
+def test_the_tables_options_and_rows_are_known(commands):
+    made = {}
+    for name, given in commands:
+        if name == "lego ablate":
+            table = TABLES[given["table"]]
+            rows = set(table.rows.values())
+            assert set((given["rows"] or "").split(",")) - {""} <= rows
+            trainings = {ROWS[row].training for row in rows} - {None}
+            trainers = {TRAININGS[training].trainer for training in trainings}
+            methods = {ROWS[row].method for row in rows} - {None}
+            Choices(parse_pairs(given["option"])).check({"train": trainers, "run": methods})
+            made[given["table"]] = given
+    assert made.keys() == {"methods", "conditioning", "tuning"}
+    assert made["tuning"]["untuned"] == "off-the-shelf"
+    described = {given["name"] for name, given in commands if name == "lego enrich"}
+    assert described == {"tuned", "off-the-shelf"}
+
+
+def test_the_guide_lists_the_rows_of_each_table():
+    listed = re.findall(r"^\| `(\w+)`(?: \(default\))? \| (`.*?`) \|", GUIDE, re.MULTILINE)
+    told = {name: re.findall(r"`([\w-]+)`", rows) for name, rows in listed if name in TABLES}
+    assert told == {name: list(table.rows.values()) for name, table in TABLES.items()}

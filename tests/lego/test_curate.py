@@ -1,0 +1,306 @@
+"""`bench lego curate` against a chat server on loopback, good and bad."""
+
+import json
+import time
+
+import pandas as pd
+import pytest
+
+from chat_server import GOOD, completion, good, serving
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.stages.verify import verify
+from egoactgen_lego.curation.asking import EXAMPLES, Query, description_in, messages, read_examples
+from egoactgen_lego.curation.named_boxes import Boxes
+
+FOLDER = "instructions/curated"
+
+
+@pytest.fixture(autouse=True)
+def _no_key(monkeypatch):
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def curate(bench, server, *arguments):
+    return bench("lego", "curate", "--model", "m", "--base-url", server.url, *arguments)
+
+
+def test_sentences_become_descriptions_too(bench, drawn_split):
+    with serving(answer) as server:
+        result = curate(bench, server, "--descriptions", "true")
+    assert result.status == 0, result.err
+    samples = pd.read_csv(drawn_split / "samples.csv")
+    found = load_descriptions(drawn_split, "true")
+    assert found.texts == dict.fromkeys(samples["sample_id"], GOOD)
+    assert verify(drawn_split) == []
+
+
+def answer(handler, query, before):
+    handler.say(good())
+
+
+def rows_of(folder):
+    return [json.loads(line) for line in (folder / "replies.jsonl").read_text().splitlines()]
+
+
+def test_descriptions_become_instruction_data(bench, drawn_split):
+    with serving(answer) as server:
+        result = curate(bench, server, "--price-in", "1.5", "--price-out", "2")
+        again = curate(bench, server)
+    assert (result.status, again.status) == (0, 0), result.err
+    assert "6 of 6 samples described" in result.out
+    assert "600 tokens in, 60 out, cost 0.0010" in result.out
+    assert len(server.requests) == 6  # nobody pays twice
+    folder = drawn_split / FOLDER
+    data = json.loads((folder / "instructions.json").read_text())
+    samples = pd.read_csv(drawn_split / "samples.csv")
+    assert [entry["id"] for entry in data] == list(samples["sample_id"])
+    for entry, sample in zip(data, samples.to_dict("records"), strict=True):
+        assert entry.keys() == {"id", "image", "action", "conversations"}
+        assert (drawn_split / entry["image"]).is_file()
+        human, gpt = entry["conversations"]
+        assert human["from"] == "human"
+        assert human["value"].startswith("<image>\n")
+        assert sample["action"] in human["value"]
+        assert gpt == {"from": "gpt", "value": GOOD}
+    manifest = json.loads((folder / "curation.json").read_text())
+    assert manifest["counts"] == {"samples": 6, "described": 6, "lacking": 0}
+    assert manifest["tokens"] == {"in": 600, "out": 60}
+    assert manifest["model"] == "m"
+    raw = rows_of(folder)
+    assert {row["reply"] for row in raw} == {json.dumps({"description": GOOD})}
+
+
+def test_the_conversation_holds_examples_and_boxes(bench, drawn_split, tmp_path):
+    boxes = {
+        "V00_0": {
+            "before": [{"name": "left hand", "box": [0, 0.25, 0.5, 1]}],
+            "during": [{"name": "drawer", "box": [0.125, 0.2, 0.4, 0.6]}],
+        }
+    }
+    path = tmp_path / "boxes.json"
+    path.write_text(json.dumps(boxes))
+    with serving(answer) as server:
+        result = curate(bench, server, "--boxes", path, "--limit", 2, "--temperature", "0.2")
+    assert result.status == 1
+    assert "failed: V01_1: no_boxes" in result.out
+    (request,) = server.requests
+    assert (request["model"], request["temperature"]) == ("m", 0.2)
+    assert "max_tokens" not in request
+    assert [message["role"] for message in request["messages"]] == [
+        "system",
+        *["user", "assistant"] * 8,
+        "user",
+    ]
+    assert request["messages"][-1]["content"] == (
+        "Action: open drawer\nBefore:\n- left hand: [0.00, 0.25, 0.50, 1.00]\n"
+        "During:\n- drawer: [0.12, 0.20, 0.40, 0.60]"
+    )
+    for example in request["messages"][2:-1:2]:
+        assert description_in(example["content"])
+
+
+def test_a_rate_limit_is_waited_for(bench, drawn_split):
+    def limited(handler, query, before):
+        if before == 0:
+            handler.say({"error": {"message": "slow down"}}, 429, Retry_After="1")
+        else:
+            handler.say(good())
+
+    with serving(limited) as server:
+        result = curate(bench, server, "--limit", 1)
+    assert result.status == 0, result.out
+    first, second = server.times
+    assert second - first >= 1
+    assert [row["status"] for row in rows_of(drawn_split / FOLDER)] == ["ok"]
+
+
+def test_stalls_breaks_and_failures_are_asked_again(bench, drawn_split):
+    def bad(handler, query, before):
+        if before:
+            handler.say(good())
+        elif "open" in query:
+            time.sleep(2)
+        elif "take" in query:  # half of what was promised, then the end
+            handler.say(b'{"choices": [', Content_Length="4000")
+            handler.close_connection = True
+        else:
+            handler.say({"error": {"message": "overloaded"}}, 503)
+
+    with serving(bad) as server:
+        result = curate(bench, server, "--limit", 3, "--timeout", "0.7")
+    assert result.status == 0, result.out
+    assert len(server.requests) == 6
+
+
+def test_nonsense_is_counted_kept_and_never_data(bench, drawn_split):
+    def nonsense(handler, query, before):
+        if "open" in query:
+            handler.say(completion("I am a language model and cannot see boxes."))
+        elif "take" in query:
+            handler.say(completion('{"description": "It takes the', "length"))
+        elif before < 2:
+            handler.say(good("too short"))
+        else:
+            handler.say(good())
+
+    with serving(nonsense) as server:
+        result = curate(bench, server, "--limit", 3, "--attempts", "3")
+    assert result.status == 1
+    assert "failed: V00_0: malformed (no JSON object)" in result.out
+    assert "failed: V01_1: cut_off" in result.out
+    assert "Replies: 3 cut_off, 5 malformed, 1 ok; 900 tokens in, 90 out" in result.out
+    folder = drawn_split / FOLDER
+    data = json.loads((folder / "instructions.json").read_text())
+    assert [entry["id"] for entry in data] == ["V02_2"]
+    assert "cannot see boxes" not in (folder / "instructions.json").read_text()
+    assert sum("cannot see boxes" in row["reply"] for row in rows_of(folder)) == 3
+
+    with serving(answer) as server:  # only what is lacking is asked again
+        result = curate(bench, server, "--limit", 3)
+    assert result.status == 0
+    assert len(server.requests) == 2
+
+
+def test_an_endpoint_that_answers_no_protocol_fails_samples_not_the_call(bench, drawn_split):
+    bodies = iter([b"<html>", b"[]", b"{}", b'{"choices": []}'])
+
+    def strange(handler, query, before):
+        handler.say(next(bodies))
+
+    with serving(strange) as server:
+        result = curate(bench, server, "--limit", 4, "--retries", "0", "--concurrency", "1")
+    assert result.status == 1, result.err
+    assert result.out.count("no_reply") == 5  # four samples and the count
+    assert "0 of 4 samples described" in result.out
+
+
+@pytest.mark.parametrize(("status", "named"), [(401, "refuses the key"), (404, "no model 'm'")])
+def test_a_call_that_can_never_be_served_ends_at_once(bench, drawn_split, status, named):
+    def refuse(handler, query, before):
+        handler.say({"error": {"message": "no"}}, status)
+
+    with serving(refuse) as server:
+        result = curate(bench, server, "--concurrency", "1")
+    assert result.status == 2
+    assert named in result.err
+    assert len(server.requests) <= 2
+
+
+def test_key_and_model_come_from_the_environment_and_are_not_written(
+    bench, drawn_split, monkeypatch
+):
+    with serving(answer) as server:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_MODEL", "other")
+        result = bench("lego", "curate", "--limit", 2)
+    assert result.status == 0, result.err
+    assert server.headers[0]["Authorization"] == "Bearer sk-secret"
+    assert server.requests[0]["model"] == "other"
+    written = [path for path in drawn_split.rglob("*") if path.is_file()]
+    assert not any(b"sk-secret" in path.read_bytes() for path in written)
+
+
+def test_no_more_requests_at_a_time_than_allowed(bench, drawn_split):
+    def slow(handler, query, before):
+        time.sleep(0.1)
+        handler.say(good())
+
+    with serving(slow) as server:
+        curate(bench, server, "--concurrency", "2")
+    assert server.most == 2
+
+
+def test_a_torn_line_is_forgotten_and_another_plan_refused(bench, drawn_split):
+    with serving(answer) as server:
+        curate(bench, server, "--limit", 3)
+        path = drawn_split / FOLDER / "replies.jsonl"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-20])  # killed while it wrote
+        assert curate(bench, server, "--limit", 3).status == 0
+        assert len(server.requests) == 4
+        assert len(path.read_bytes().splitlines()) == 3
+        other = curate(bench, server, "--limit", 3, "--seed", "1")
+        assert other.status == 2
+        assert "differs in seed" in other.err
+        assert curate(bench, server, "--limit", 3, "--seed", "1", "--overwrite").status == 0
+
+
+def test_a_model_of_ones_own_is_asked(bench, drawn_split, tmp_path):
+    tiny_chat_model(tmp_path / "chat")
+    result = bench(
+        *("lego", "curate", "--local", tmp_path / "chat"),
+        *("--limit", 1, "--max-tokens", 4, "--attempts", 1),
+    )
+    assert result.status == 1, result.err
+    (row, *_) = rows_of(drawn_split / FOLDER)
+    assert row["status"] in ("malformed", "cut_off")  # it has learnt nothing
+    assert row["tokens_in"] > 100
+    neither = bench("lego", "curate")
+    assert (neither.status, "--model" in neither.err) == (2, True)
+
+
+def tiny_chat_model(folder):
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = {word: number for number, word in enumerate([*alphabet, "</s>"])}
+    tokenizer = Tokenizer(models.BPE(vocab=words, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>")
+    fast.chat_template = "{% for m in messages %}{{ m['role'] + ':' + m['content'] }}{% endfor %}"
+    fast.save_pretrained(folder)
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=8,
+        intermediate_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        max_position_embeddings=8192,
+        eos_token_id=len(words) - 1,
+        bos_token_id=None,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("", "no JSON"),
+        ("The person opens it with the right hand and pulls.", "no JSON"),
+        ('{"description": 3}', "no text"),
+        ('{"text": "The person opens it with the right hand."}', "not {"),
+        ('["The person opens it with the right hand and pulls."]', "not {"),
+        ('{"description": "The person opens it."}', "words, wanted 8 to 300"),
+        (json.dumps({"description": "word " * 400}), "400 words"),
+        ('{"description": "The hand at [0.55, 0.62, 0.71, 0.94] opens the drawer."}', "boxes"),
+        (
+            '{"description": "The person opens \\u0000 it with the right hand and pulls."}',
+            "unprint",
+        ),
+    ],
+)
+def test_what_is_no_description(reply, reason):
+    with pytest.raises(ValueError, match=reason):
+        description_in(reply)
+
+
+def test_fences_and_line_breaks_are_forgiven():
+    text = f'```json\n{{"description": "{GOOD[:20]}\\n{GOOD[20:].strip()}"}}\n```'
+    assert description_in(text).split() == GOOD[:20].split() + GOOD[20:].split()
+
+
+def test_examples_ship_and_broken_ones_are_named(tmp_path):
+    examples = read_examples(EXAMPLES)
+    assert len(examples) == 8
+    assert all(example.query.boxes.before and example.query.boxes.during for example in examples)
+    asked = messages(examples, Query("wash", Boxes()))
+    assert asked[-1]["content"] == "Action: wash"
+    broken = tmp_path / "broken.json"
+    broken.write_text('[{"action": "wash", "before": [{"name": "hand", "box": [0, 0, 2, 1]}]}]')
+    with pytest.raises(BenchError, match=r"within \[0, 1\]"):
+        read_examples(broken)

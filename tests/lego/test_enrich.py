@@ -1,0 +1,304 @@
+"""`bench lego enrich`, `embed`: batches, shards and kills change nothing; bad samples are named."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_lego.feature_files import FeatureWriter
+from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.stages.embed import embed
+from egoactgen_lego.stages.enrich import enrich
+from egoactgen_lego.vllm.engine import Engine
+from egoactgen_lego.vllm.prompting import QUESTION, word_ids
+from egoactgen_lego.vllm.text_generation import Sampling, one_line, read
+from egoactgen_lego.vllm.vllm_model import VLLM, load
+from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
+
+FILES = [
+    ("safetensors", "float16"),
+    ("safetensors", "bfloat16"),
+    ("npy", "float16"),
+    ("released", "float16"),
+]
+SAMPLING = Sampling(temperature=1.0, max_new_tokens=20)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return write_tiny_vllm(tmp_path_factory.mktemp("vllm") / "tiny-vllm")
+
+
+@pytest.fixture
+def engine(weights, drawn_split):
+    def made(**choices):
+        return Engine(load_split(drawn_split), weights, device="cpu", **choices)
+
+    return made
+
+
+def files_of(split, name):
+    folder = split / "descriptions"
+    manifest = json.loads((folder / f"{name}.json").read_text())
+    return (folder / f"{name}.csv").read_bytes(), manifest
+
+
+def test_descriptions_from_the_command_line(bench, drawn_split, weights):
+    arguments = (
+        *("lego", "enrich", "--weights", weights, "--name", "tuned", "--temperature", "1"),
+        *("--max-new-tokens", "20", "--seed", "3"),
+    )
+    result = bench(*arguments)
+    assert result.status == 0, result.err
+    assert "6 of 6 samples described" in result.out
+    assert "do not end within the length" in result.out
+    texts = load_descriptions(drawn_split, "tuned").texts
+    assert list(texts) == list(load_split(drawn_split).samples["sample_id"])
+    assert len(set(texts.values())) == 6
+    table, manifest = files_of(drawn_split, "tuned")
+    assert manifest["sampling"] == {"temperature": 1.0, "top_k": 50, "max_new_tokens": 20}
+    assert (manifest["seed"], manifest["question"]) == (3, QUESTION)
+    assert manifest["vllm"] == "tiny-vllm"
+    assert len(manifest["weights"]["model.safetensors"]) == 64
+    assert manifest["fingerprint"] == load_split(drawn_split).fingerprint
+    assert bench("verify", drawn_split).status == 0
+    (drawn_split / "descriptions" / "tuned.csv").write_bytes(table + b"x,y\n")
+    assert bench("verify", drawn_split).status == 1
+    assert sorted(path.name for path in (drawn_split / "descriptions").iterdir()) == [
+        "tuned.csv",
+        "tuned.json",
+    ]
+
+    other = bench(*arguments, "--max-new-tokens", "21")
+    assert other.status == 2
+    assert "sampling" in other.err
+    assert "--overwrite" in other.err
+    assert bench(*arguments, "--max-new-tokens", "21", "--overwrite").status == 0
+    assert files_of(drawn_split, "tuned")[0] != table
+    assert bench(*arguments, "--name", "off-the-shelf").status == 0  # sets stand side by side
+    assert files_of(drawn_split, "off-the-shelf")[0] == table
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_batches_shards_and_ranks_change_nothing(engine, drawn_split, temperature, monkeypatch):
+    sampling = Sampling(temperature, max_new_tokens=20)
+    enrich(engine(batch_size=2), "whole", sampling=sampling)
+    enrich(engine(batch_size=5), "other-batches", sampling=sampling)
+    for part in ("2/2", "1/2"):
+        done = enrich(engine(batch_size=2, shard=part), "sharded", sampling=sampling)
+        assert (done.manifest is not None) == (part == "1/2")
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        enrich(engine(batch_size=2), "ranks", sampling=sampling)
+    tables = {
+        name: files_of(drawn_split, name)[0]
+        for name in ("whole", "other-batches", "sharded", "ranks")
+    }
+    assert len(set(tables.values())) == 1, tables
+
+
+def test_a_stopped_call_goes_on_where_it_was(engine, drawn_split, monkeypatch):
+    asked = []
+    describe = VLLM.describe
+
+    def counted(self, questions, *others):
+        asked.append(len(questions))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return describe(self, questions, *others)
+
+    monkeypatch.setattr(VLLM, "describe", counted)
+    with pytest.raises(KeyboardInterrupt):
+        enrich(engine(batch_size=2), "stopped", sampling=SAMPLING)
+    assert not (drawn_split / "descriptions" / "stopped.csv").exists()
+    with pytest.raises(BenchError, match=r"made otherwise \(seed\)"):
+        enrich(engine(batch_size=2), "stopped", sampling=SAMPLING, seed=1)
+    enrich(engine(batch_size=2), "stopped", sampling=SAMPLING)
+    assert asked == [2, 2, 2, 2]
+    enrich(engine(batch_size=2), "stopped", sampling=SAMPLING)
+    assert len(asked) == 4
+    enrich(engine(batch_size=2), "through", sampling=SAMPLING)
+    assert files_of(drawn_split, "stopped")[0] == files_of(drawn_split, "through")[0]
+
+
+def test_the_seed_decides(engine, drawn_split):
+    for name, seed in (("first", 0), ("second", 1)):
+        enrich(engine(), name, sampling=SAMPLING, seed=seed)
+    first, second = (load_descriptions(drawn_split, name).texts for name in ("first", "second"))
+    assert all(first[key] != second[key] for key in first)
+
+
+def test_an_unreadable_frame_costs_itself_only(bench, drawn_split, weights):
+    frame = drawn_split / "frames" / "V01_1" / "input.png"
+    frame.write_bytes(frame.read_bytes()[:100])
+    arguments = ("lego", "enrich", "--weights", weights, "--max-new-tokens", "5")
+    for _ in range(2):  # the second call knows it from the manifest
+        result = bench(*arguments)
+        assert result.status == 1
+        assert "failed: V01_1: undecodable_image (input frame frames/V01_1/input.png)" in result.out
+    texts = load_descriptions(drawn_split, "vllm").texts
+    assert len(texts) == 5
+    out = drawn_split / "features"
+    result = bench(*("lego", "embed", "--weights", weights, "--descriptions", "vllm", "--out", out))
+    assert result.status == 1
+    assert "5 of 6 samples embedded" in result.out
+
+
+@pytest.mark.parametrize(("layout", "dtype"), FILES)
+def test_features_are_those_of_the_words(engine, weights, drawn_split, tmp_path, layout, dtype):
+    writer = FeatureWriter(tmp_path / "features", layout, dtype)
+    sampling = Sampling(temperature=0, max_new_tokens=20)  # no broken bytes, which come back other
+    enrich(engine(batch_size=3), "seen", sampling=sampling, features=writer)
+    vllm = load(weights, "cpu", torch.float32)
+    texts = load_descriptions(drawn_split, "seen").texts
+    found = FeatureFolder(writer.folder, ("image", "text"))
+    tolerance = 0.05 if dtype == "bfloat16" else 0.005
+    for sample in load_split(drawn_split).samples.to_dict("records"):
+        key = sample["sample_id"]
+        frame = Image.open(drawn_split / sample["input_frame"])
+        images = vllm.image_features([frame])
+        image = found.image(key, PATCHES, WIDTH)
+        assert np.abs(image - images[0].numpy()).max() < tolerance * np.abs(image).max()
+        prompt = vllm.embed(vllm.prompt(QUESTION.format(sample["action"])), images[0])
+        ids = [*word_ids(vllm.tokenizer, texts[key]), 2]
+        with torch.inference_mode():
+            (states,) = read(vllm.model, [prompt], [ids])
+        padded = found.text(key, 77, WIDTH)
+        count = int(np.abs(padded).sum(1).astype(bool).sum())
+        assert count in (len(ids), len(ids) - 1)  # without an end where the length ran out
+        assert np.abs(padded[:count] - states[:count].numpy()).max() < tolerance * 4
+
+
+def test_embedding_a_description_is_what_writing_it_would_have_given(engine, drawn_split, tmp_path):
+    sampling = Sampling(temperature=0, max_new_tokens=200)
+    written = FeatureWriter(tmp_path / "written")
+    done = enrich(engine(), "greedy", sampling=sampling, features=written)
+    texts = load_descriptions(drawn_split, "greedy")
+    embedded = FeatureWriter(tmp_path / "embedded", "npy")
+    for part in ("1/2", "2/2"):
+        outcome = embed(engine(shard=part, batch_size=2), texts, embedded)
+    assert outcome.manifest.counts == {"samples": 6, "embedded": 6}
+    assert (outcome.manifest.descriptions, done.failed) == ("greedy", [])
+    pair = [FeatureFolder(writer.folder, ("image", "text")) for writer in (written, embedded)]
+    assert pair[0].digest() != pair[1].digest()
+    for key in texts.texts:
+        for kind, tokens in (("image", PATCHES), ("text", 77)):
+            first, second = (getattr(folder, kind)(key, tokens, WIDTH) for folder in pair)
+            assert np.abs(first - second).max() < 0.01
+    stored = load_file(written.folder / "text" / "V00_0.safetensors")["states"]
+    assert stored.dtype == torch.float16
+    assert len(stored) == 200  # all that was written; embedding adds the end that it lacks
+    assert len(np.load(embedded.folder / "text" / "V00_0.npy")) == 201
+
+
+def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path):
+    folder = drawn_split / "descriptions"
+    folder.mkdir()
+    (folder / "mine.csv").write_text("sample_id,description\nV00_0,The person opens the drawer.\n")
+    out = tmp_path / "features"
+    arguments = ("lego", "embed", "--weights", weights, "--descriptions", "mine", "--out", out)
+    result = bench(*arguments, "--features-layout", "npy", "--limit", "2")
+    assert result.status == 1
+    assert "failed: V01_1: missing_description" in result.out
+    assert np.load(out / "image" / "V00_0.npy").shape == (PATCHES, WIDTH)
+    with pytest.raises(SampleError, match="missing_features"):
+        FeatureFolder(out, ("image",)).image("V01_1", PATCHES, WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--weights", "absent"), "There is no VLLM 'absent'"),
+        (("--dtype", "float8"), "There is no dtype 'float8'"),
+        (("--question", "How?"), "needs one {}"),
+        (("--name", "../x"), "no safe file name"),
+        (("--shard", "3/2"), "--shard 3/2 is not of the form"),
+        (("--features", "f", "--features-layout", "zip"), "There is no layout 'zip'"),
+        (("--features", "f", "--features-dtype", "float32"), "not float32"),
+        (
+            ("--features", "f", "--features-layout", "npy", "--features-dtype", "bfloat16"),
+            "NumPy's files know no bfloat16",
+        ),
+        (
+            ("--features", "f", "--features-layout", "relased"),
+            "There is no layout 'relased'. Did you mean 'released'?",
+        ),
+    ],
+)
+def test_calls_that_cannot_be_served(bench, drawn_split, weights, arguments, sentence):
+    result = bench("lego", "enrich", "--weights", weights, *arguments)
+    assert (result.status, sentence in result.err) == (2, True), result.err
+    assert not (drawn_split / "descriptions").exists()
+
+
+@pytest.mark.parametrize(("layout", "dtype"), FILES)
+def test_features_come_back_as_they_were_written(tmp_path, layout, dtype):
+    states = {"image": torch.randn(5, WIDTH), "text": torch.randn(1, WIDTH)}
+    for sample_id in ("P01_11_0", "clip_7"):
+        FeatureWriter(tmp_path, layout, dtype).write(sample_id, states)
+        found = FeatureFolder(tmp_path, ("image", "text"))
+        narrow = {kind: values.to(getattr(torch, dtype)).float() for kind, values in states.items()}
+        assert np.array_equal(found.image(sample_id, 5, WIDTH), narrow["image"])
+        assert np.array_equal(found.text(sample_id, 2, WIDTH)[:1], narrow["text"])
+    if layout == "released":
+        path = tmp_path / "vllm_text_feature" / "P01_11" / "0" / "input.npy"
+        assert np.load(path).dtype == np.float16
+        with pytest.raises(BenchError, match="needs ids <clip>_<action>, which 'kitchen' is not"):
+            FeatureWriter(tmp_path, layout).write("kitchen", states)
+
+
+def test_what_does_not_fit_16_bits_is_refused(tmp_path):
+    with pytest.raises(BenchError, match="take bfloat16"):
+        FeatureWriter(tmp_path).write("a", {"image": torch.full((2, 3), 1e6)})
+
+
+def test_one_line():
+    assert one_line(" The person\n takes\tit.\x00 ") == "The person takes it."
+
+
+def test_a_repeated_call_with_features_ends_with_all_of_them(
+    engine, drawn_split, tmp_path, monkeypatch
+):
+    asked = []
+    describe = VLLM.describe
+
+    def counted(self, questions, *others):
+        asked.append(len(questions))
+        if len(asked) == 5:
+            raise KeyboardInterrupt
+        return describe(self, questions, *others)
+
+    def enriched(place=None, name="seen"):
+        features = place and FeatureWriter(tmp_path / place)
+        return enrich(engine(batch_size=2), name, sampling=SAMPLING, features=features)
+
+    monkeypatch.setattr(VLLM, "describe", counted)
+    enriched()  # descriptions alone
+    table = files_of(drawn_split, "seen")
+    with pytest.raises(KeyboardInterrupt):
+        enriched("late")
+    assert len(asked) == 5
+    enriched("late")
+    assert len(asked) == 7  # the batch that was saved before is not drawn again
+    enriched("late")
+    assert len(asked) == 7
+    assert files_of(drawn_split, "seen") == table
+    enriched("early", "other")  # both at once
+    assert len(asked) == 10
+    late, early = (FeatureFolder(tmp_path / name, ("image", "text")) for name in ("late", "early"))
+    assert len(list((tmp_path / "late").rglob("*.safetensors"))) == 12
+    assert late.digest() == early.digest()
+    manifest = json.loads((tmp_path / "late" / "enrich.json").read_text())
+    assert manifest["counts"] == {"samples": 6, "described": 6}
+
+    path = drawn_split / "descriptions" / "seen.csv"
+    path.write_text(path.read_text().replace("V00_0,", "V00_0,Not "))
+    with pytest.raises(BenchError, match="another description of V00_0 than is drawn here"):
+        enriched("third")

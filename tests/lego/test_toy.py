@@ -1,0 +1,108 @@
+"""The toy kitchen's stand-in for a language model, and its LLaVA before tuning."""
+
+import json
+
+import pytest
+import torch
+
+from egoactgen_bench.toy.world.actions import ACTIONS
+from egoactgen_bench.toy.world.filming import video_clips
+from egoactgen_bench.toy.world.motion import PNR
+from egoactgen_lego.curation.asking import Query, description_in
+from egoactgen_lego.curation.chat import NoReply
+from egoactgen_lego.curation.named_boxes import Box, Boxes
+from egoactgen_lego.curation.sentence_templates import Templates
+from egoactgen_lego.toy import tower_teaching
+from egoactgen_lego.toy.frame_facts import ABSENT, CHOICES, POSITIONS, facts_of
+from egoactgen_lego.toy.untrained_llava import write_untrained
+from egoactgen_lego.vllm.prompting import QUESTION
+from egoactgen_lego.vllm.vllm_model import load
+
+REST, REACH = (0.2, 0.8, 0.3, 0.9), (0.5, 0.5, 0.6, 0.6)
+
+
+def query(action, thing="mug", right=REACH):
+    before = (Box("left hand", REST), Box("right hand", (0.7, 0.8, 0.8, 0.9)))
+    during = (Box("left hand", REST), Box("right hand", right), Box(thing, (0.5, 0.5, 0.6, 0.6)))
+    return Query(action, Boxes(before, during))
+
+
+def say(asked):
+    return description_in(Templates().ask([{"role": "user", "content": asked.text()}]).text)
+
+
+def test_templates_name_the_hand_that_moves_and_the_place():
+    said = say(query("pick up the mug"))
+    assert "right hand" in said
+    assert "mug in the middle" in said
+    assert said == say(query("pick up the mug"))
+
+
+def test_templates_know_every_narration_of_the_world():
+    for action in ACTIONS.values():
+        for narration in action.narrations:
+            verb, _, rest = narration.partition(" ")
+            label = f"{verb.removesuffix('s')} {rest}" if verb != "washes" else f"wash {rest}"
+            assert "middle" in say(query(label.replace("pushe ", "push "), action.noun)), label
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (query("fly a kite"), "no template for 'fly a kite'"),
+        (Query("take a mug", Boxes()), "lack a hand"),
+    ],
+)
+def test_templates_give_no_reply_to_what_they_do_not_know(asked, reason):
+    with pytest.raises(NoReply, match=reason):
+        Templates().ask([{"role": "user", "content": asked.text()}])
+
+
+def test_curate_fills_in_templates_from_the_worlds_own_boxes(bench, tmp_path):
+    assert bench("prepare-splits", "toy-kitchen", "--subset", "train", "--limit", 8).status == 0
+    world = tmp_path / "workspace/datasets/toy-kitchen-train"
+    boxes = world / "annotations/fho_main.json"
+    result = bench(
+        *("lego", "curate", "--split", "toy-kitchen-train", "--boxes", boxes, "--templates")
+    )
+    assert (result.status, "8 of 8 samples" in result.out) == (0, True), result
+    split = tmp_path / "workspace/splits/toy-kitchen-train"
+    data = json.loads((split / "instructions/curated/instructions.json").read_text())
+    truth = {fact["sample_id"]: fact for fact in json.loads((world / "truth.json").read_text())}
+    right = [
+        f"{truth[entry['id']]['hand']} hand" in entry["conversations"][1]["value"]
+        for entry in data
+        if truth[entry["id"]]["action"] != "cut onion"  # where the other hand moves more
+    ]
+    # A hand that pulls a drawer may end nearer to where it began than the other one sways.
+    assert sum(right) >= len(right) - 1
+
+
+def test_facts_tell_what_stands_where():
+    clips = [clip for number in range(6) for clip in video_clips("val", number)]
+    facts = facts_of([clip.moment(PNR) for clip in clips])
+    assert facts.choices.shape == (len(clips), len(CHOICES))
+    assert facts.positions.shape == (len(clips), POSITIONS)
+    there = facts.positions != ABSENT
+    assert facts.positions[there].min() > -0.5
+    assert facts.positions[there].max() < 1.5
+    opened = [clip.action == "open drawer" for clip in clips]
+    assert (facts.choices[opened, 2] > 0).all()
+
+
+def test_untrained_llava_reads_its_words_and_its_tower_learns(tmp_path):
+    texts = ["The person's left hand lifts the mug.", QUESTION.format("take mug")]
+    write_untrained(tmp_path / "vllm", texts, seed=0)
+    vllm = load(tmp_path / "vllm", "cpu", torch.float32)
+    ids = vllm.tokenizer(texts[0], add_special_tokens=False).input_ids
+    assert vllm.tokenizer.decode(ids) == texts[0]
+    assert vllm.tokenizer.unk_token_id not in ids
+    clips = [clip for number in range(4) for clip in video_clips("val", number)]
+    facts = facts_of([clip.moment(PNR) for clip in clips])
+    frames = torch.randn(len(clips), 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    model = vllm.model.model.vision_tower
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    tower_teaching.teach(model, frames, facts, seed=0, steps=2)
+    changed = [name for name, weight in model.named_parameters() if (weight != before[name]).any()]
+    assert any("layers.0" in name for name in changed)
+    assert not model.training

@@ -1,0 +1,376 @@
+"""`bench lego tune`: kills, ranks and rounds change nothing; what is frozen; what is refused."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.conversion import convert
+from egoactgen_lego.stages.curate import instruction
+from egoactgen_lego.stages.tune import tune
+from egoactgen_lego.vllm import tuning_loop
+from egoactgen_lego.vllm.instructions import read_instructions
+from egoactgen_lego.vllm.prompting import QUESTION, QUESTIONS
+from egoactgen_lego.vllm.tuning_loop import Tuning
+from egoactgen_lego.vllm.vllm_model import load
+from tiny_vllm import write_tiny_vllm
+from vllm_loss import batch_and_loss
+
+# Prefixes of names as transformers writes them.
+TOWER, PROJECTOR, LANGUAGE = "vision_tower.", "multi_modal_projector.", "language_model."
+
+
+HEAD = "language_model.lm_head.weight"
+
+
+# 6 instructions, 4 a step, 12 epochs: 18 steps, whose batches cross the borders of epochs.
+SMALL = {
+    "precision": "float32",
+    "batch_size": 4,
+    "epochs": 12,
+    "learning_rate": 3e-2,
+    "checkpoint_every": 5,
+}
+
+
+ANSWERS = (
+    "The person pulls the handle with the left hand.",
+    "The person grips the mug with the right hand.",
+    "The person presses the knife down on the onion.",
+)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return write_tiny_vllm(tmp_path_factory.mktemp("vllm") / "tiny-vllm")
+
+
+@pytest.fixture
+def data(drawn_split):
+    """Curated instructions of the drawn split."""
+    rows = load_split(drawn_split).samples.to_dict("records")
+    entries = [instruction(row, ANSWERS[number % 3], seed=0) for number, row in enumerate(rows)]
+    path = drawn_split / "instructions" / "curated" / "instructions.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(entries))
+    return path
+
+
+@pytest.fixture
+def tuned(weights, data, drawn_split, tmp_path):
+    def call(name="tuned", weights=weights, **options):
+        out = tmp_path / name
+        return out, tune(weights, data, drawn_split, out, options=SMALL | options, device="cpu")
+
+    return call
+
+
+def weights_of(folder):
+    return load_file(folder / "model.safetensors")
+
+
+def test_one_of_ten_questions_is_drawn_at_each_step(data, drawn_split):
+    one, other = read_instructions(data, drawn_split)[:2]
+    drawn = [one.drawn_question(0, step) for step in range(200)]
+    assert set(drawn) == {question.format("open drawer") for question in QUESTIONS}
+    assert len(QUESTIONS) == 10
+    assert QUESTION.format("open drawer") in drawn
+    assert drawn == [one.drawn_question(0, step) for step in range(200)]
+    assert drawn != [one.drawn_question(1, step) for step in range(200)]
+    places = [drawn.index(QUESTION.format("open drawer"))]
+    assert places != [
+        [other.drawn_question(0, step) for step in range(200)].index(QUESTION.format("take mug"))
+    ]
+
+
+def test_from_the_command_line_to_descriptions(bench, data, weights):
+    options = [part for key, value in SMALL.items() for part in ("-o", f"{key}={value}")]
+    result = bench("lego", "tune", "--weights", weights, *options, "--device", "cpu")
+    assert result.status == 0, result.err
+    assert "Tuned on 6 instructions in 18 steps" in result.out
+    folder = data.parents[4] / "models" / "vllm-drawn-val"
+    assert str(folder) in result.out
+    manifest = json.loads((folder / "train.json").read_text())
+    losses = [loss for _, loss in manifest["loss"]]
+    assert [step for step, _ in manifest["loss"]] == list(range(1, 19))
+    assert losses[-1] < losses[0] / 1.5
+    assert manifest["options"]["resolved"]["templates"] == "drawn"
+    assert manifest["options"]["passed"] == {key: str(value) for key, value in SMALL.items()}
+    assert manifest["split"] == "drawn-val"
+    before, after = weights_of(weights), weights_of(folder)
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        assert torch.equal(tensor, after[name]) == name.startswith(TOWER), name
+    assert not list(folder.parent.glob("*.parts"))
+
+    again = bench("lego", "tune", "--weights", weights, *options, "--device", "cpu")
+    assert (again.status, again.out) == (0, result.out)
+    other = bench("lego", "tune", "--weights", weights, "--seed", "1", "--device", "cpu", *options)
+    assert other.status == 2
+    assert "was made otherwise (seed): choose another --name" in other.err
+    described = bench(
+        *("lego", "enrich", "--weights", "vllm-drawn-val", "--max-new-tokens", "8"),
+        *("--device", "cpu"),
+    )
+    assert described.status == 0, described.err
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_killed_and_resumed_is_as_uninterrupted(tuned, monkeypatch):
+    whole, manifest = tuned("whole")
+    step = Tuning._step
+
+    def die(self, number):
+        if number == 12:
+            raise Killed
+        return step(self, number)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Tuning, "_step", die)
+        tuned("killed")
+    out = whole.with_name("killed")
+    parts = out.with_name("killed.parts")
+    assert not out.exists()
+    assert [path.name for path in parts.glob("checkpoint-*")] == ["checkpoint-00000010"]
+    # The next checkpoint was under way: it has no state yet, and does not count.
+    (parts / "checkpoint-00000015").mkdir()
+    with pytest.raises(BenchError, match="was made otherwise \\(options\\)"):
+        tuned("killed", learning_rate=1e-3)
+    steps = []
+    monkeypatch.setattr(
+        Tuning, "_step", lambda self, number: (steps.append(number), step(self, number))[1]
+    )
+    _, resumed = tuned("killed")
+    assert steps == list(range(10, 18))
+    assert resumed["loss"] == manifest["loss"]
+    assert resumed["weights"] == manifest["weights"]  # sha256
+    assert not parts.exists()
+
+
+def test_a_checkpoint_stays_until_the_next_is_whole(tuned, tmp_path, monkeypatch):
+    write = tuning_loop.write_json
+
+    def fail(path, value):
+        if path.parent.name == "checkpoint-00000010":
+            raise Killed
+        write(path, value)
+
+    monkeypatch.setattr(tuning_loop, "write_json", fail)
+    with pytest.raises(Killed):
+        tuned()
+    whole = tmp_path / "tuned.parts" / "checkpoint-00000005"
+    assert len(json.loads((whole / tuning_loop.STATE).read_text())["curve"]) == 5
+    # What does not learn is not written again and again.
+    assert not any(TOWER in name for name in weights_of(whole))
+
+
+def test_rounds_of_accumulation_change_nothing(tuned):
+    _, together = tuned("together")
+    _, apart = tuned("apart", micro_batch=1)
+    losses = [[loss for _, loss in manifest["loss"]] for manifest in (together, apart)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_lora_learns_adapters_and_saves_them_merged(tuned, weights, data, drawn_split):
+    pytest.importorskip("peft")
+    out, manifest = tuned("lora", lora_rank=4, lora_alpha=16)
+    losses = [loss for _, loss in manifest["loss"]]
+    assert losses[-1] < losses[0] - 0.2
+    before, after = weights_of(weights), weights_of(out)
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        linear = name.startswith(LANGUAGE) and "proj" in name
+        learnt = linear or name.startswith(PROJECTOR)
+        assert torch.equal(tensor, after[name]) == (not learnt), name
+        if linear:
+            change = (after[name] - tensor).double()
+            assert torch.linalg.matrix_rank(change, rtol=1e-4) <= 4
+    # The merged folder loses as little as the adapters did in the end.
+    vllm = load(out, "cpu", torch.float32)
+    _, loss = batch_and_loss(vllm, read_instructions(data, drawn_split))
+    assert loss < losses[0] - 0.2
+
+
+def test_a_converted_projector_stays_one_layer(tuned, shared, tmp_path):
+    folder = convert(shared / "golden" / "vllm" / "tiny_vllm", tmp_path / "converted")
+    out, _ = tuned("tuned", weights=folder, epochs=2)
+    before, after = weights_of(folder), weights_of(out)
+    changed = {name for name in before if not torch.equal(before[name].float(), after[name])}
+    assert {n for n in changed if n.startswith(PROJECTOR)} == {
+        f"{PROJECTOR}linear_1.{part}" for part in ("weight", "bias")
+    }
+    # The image's token is no word: neither its embedding nor its logit has learnt.
+    assert not after[HEAD][-1].any()
+    assert load(out, "cpu", torch.float32).words == 512
+
+
+def test_bfloat16_with_checkpointed_gradients(tuned):
+    out, manifest = tuned("half", precision="bfloat16", epochs=3)
+    assert {tensor.dtype for tensor in weights_of(out).values()} == {torch.bfloat16}
+    assert all(np.isfinite(loss) for _, loss in manifest["loss"])
+
+
+PROGRAM = "from egoactgen_bench.cli import main; main()"
+
+
+def launched(place, name, weights, data, split, program=PROGRAM, **options):
+    """A tuning in two processes: its folder and its manifest."""
+    pairs = [part for key, value in (SMALL | options).items() for part in ("-o", f"{key}={value}")]
+    command = (
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+        *("--no-python", sys.executable, "-c", program),
+        *("lego", "tune", "--weights", weights, "--data", data, "--images", split),
+        *("--name", name, "--device", "cpu", "-w", place, *pairs),
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("Tuned on 6 instructions") == 1  # one process speaks for both
+    folder = place / "models" / f"vllm-{name}"
+    manifest = json.loads((folder / "train.json").read_text())
+    assert manifest["device"].startswith("2 ×")
+    return folder, manifest
+
+
+def test_two_processes_learn_as_one(tuned, weights, data, drawn_split, tmp_path):
+    _, alone = tuned("alone", epochs=6)
+    both, manifest = launched(tmp_path, "both", weights, data, drawn_split, epochs=6)
+    for (_, one), (_, two) in zip(alone["loss"], manifest["loss"], strict=True):
+        assert one == pytest.approx(two, abs=1e-4)
+    found = weights_of(both)
+    for name, tensor in weights_of(tmp_path / "alone").items():
+        assert (tensor - found[name]).abs().max() < 1e-4, name
+
+
+# accelerate shards on accelerators only: here two gloo processes on CPUs pass for two GPUs.
+# Each tells its rank in a file of its own, since lines on one pipe can mix.
+SHARDED = """
+import os
+from pathlib import Path
+
+import torch.distributed
+from accelerate import state
+from accelerate.utils import DistributedType
+from egoactgen_bench.cli import main
+
+torch.distributed.init_process_group("gloo")
+state.PartialState._prepare_backend = lambda *_: ("gloo", DistributedType.MULTI_GPU)
+try:
+    main()
+finally:
+    shared = state.AcceleratorState()
+    place = Path(os.environ["KINDS"]) / f"kind-{shared.process_index}"
+    place.write_text(shared.distributed_type.value)
+"""
+
+
+def settings(name):
+    """What `accelerate launch` makes of one of our configurations: environment variables."""
+    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+    from accelerate.utils import launch
+
+    path = Path(tuning_loop.__file__).parents[1] / "configs" / f"{name}.yaml"
+    words = ("--config_file", str(path), "--num_processes", "2", "--no_python", "bench")
+    chosen, config, _ = _validate_launch_command(launch_command_parser().parse_args(words))
+    if not chosen.use_deepspeed:
+        return launch.prepare_multi_gpu_env(chosen)
+    chosen.deepspeed_fields_from_accelerate_config = ",".join(config.deepspeed_config)
+    return launch.prepare_deepspeed_cmd_env(chosen)[1]
+
+
+def test_two_processes_share_one_model_by_fsdp(
+    tuned, weights, data, drawn_split, tmp_path, monkeypatch
+):
+    options = {"precision": "bfloat16", "epochs": 3}
+    _, alone = tuned("alone", **options)
+    for key, value in settings("fsdp").items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", "cpu")
+    monkeypatch.setenv("KINDS", str(tmp_path))
+    both, manifest = launched(tmp_path, "both", weights, data, drawn_split, SHARDED, **options)
+    assert [(tmp_path / f"kind-{rank}").read_text() for rank in (0, 1)] == ["FSDP", "FSDP"]
+    for (_, one), (_, two) in zip(alone["loss"], manifest["loss"], strict=True):
+        assert one == pytest.approx(two, abs=2e-3)
+    before, after = weights_of(weights), weights_of(both)
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        rounded = tensor.to(torch.bfloat16)
+        assert torch.equal(rounded, after[name]) == name.startswith(TOWER), name
+
+
+ENTRY = {
+    "id": "a",
+    "image": "frames/V00_0/input.png",
+    "conversations": [
+        {"from": "human", "value": "<image>\nHow?"},
+        {"from": "gpt", "value": "So."},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("entries", "named"),
+    [
+        ({}, "holds no JSON list"),
+        ([{"id": "a"}], r"entry 0 is no instruction \(no 'conversations'\)"),
+        (["a"], "entry 0 is no instruction"),
+        (
+            [ENTRY | {"conversations": ENTRY["conversations"][::-1]}],
+            "one turn of human, one of gpt",
+        ),
+        (
+            [
+                ENTRY
+                | {
+                    "conversations": [
+                        {"from": "human", "value": "How?"},
+                        {"from": "gpt", "value": "So."},
+                    ]
+                }
+            ],
+            "wanted one <image>, in the question",
+        ),
+        ([ENTRY | {"image": "frames/gone.png"}], "1 of 1 images .* are missing.*--images DIR"),
+        ([ENTRY], "have no 'action' for the templates.*-o templates=stored"),
+    ],
+)
+def test_data_that_cannot_be_used_are_refused(weights, drawn_split, tmp_path, entries, named):
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(entries))
+    with pytest.raises(BenchError, match=named):
+        tune(weights, path, drawn_split, tmp_path / "out", device="cpu")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"epoch": 1}, "tune has no option 'epoch'. Did you mean 'epochs'?"),
+        ({"templates": "ten"}, "option templates=ten"),
+        ({"learning_rate": 1e30}, "no number: try a smaller -o learning_rate"),
+        ({"max_length": 2}, "raise -o max_length"),
+    ],
+)
+def test_options_that_cannot_be_served_are_refused(tuned, options, named):
+    with pytest.raises(BenchError, match=named):
+        tuned(**options)
+
+
+def test_the_configurations_are_accelerates():
+    fsdp, zero3 = settings("fsdp"), settings("zero3")
+    assert (fsdp["ACCELERATE_USE_FSDP"], fsdp["FSDP_VERSION"]) == ("true", "2")
+    assert fsdp["FSDP_TRANSFORMER_CLS_TO_WRAP"] == "LlamaDecoderLayer"
+    assert zero3["ACCELERATE_USE_DEEPSPEED"] == "true"
+    assert zero3["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == "3"
+    assert fsdp["ACCELERATE_MIXED_PRECISION"] == zero3["ACCELERATE_MIXED_PRECISION"] == "bf16"

@@ -1,0 +1,197 @@
+"""`bench report`: what the page holds, that it is harmless, and that it comes out the same."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from drawn_runs import write_drawn_run
+from drawn_split import write_drawn_split
+from egoactgen_bench import load_run, load_scores, load_split, report, score
+from egoactgen_bench.stages.report.metric_correlations import rank_correlations, spearman
+from egoactgen_bench.support.files import read_csv, write_csv, write_json
+
+HOSTILE = '"><img src=x onerror=alert(1)> </script><script>alert(2)</script> שלום 🧅 $x^2$'
+
+
+METRICS = ("psnr", "ssim", "change")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Path:
+    """A workspace with two scored runs, of which one lacks an image, and its report."""
+    root = tmp_path_factory.mktemp("workspace")
+    fill(write_drawn_split(root / "splits" / "drawn-val", count=6), METRICS)
+    report(load_split(root / "splits/drawn-val"), root)
+    return root
+
+
+@pytest.fixture
+def scored(drawn_split) -> Path:
+    """A workspace of the test's own, scored and without a report."""
+    return fill(drawn_split)
+
+
+def fill(split: Path, metrics: Sequence[str] = METRICS[:1]) -> Path:
+    runs = [
+        load_run(write_drawn_run(split, name, failed))
+        for name, failed in (("ip2p", ("V00_0",)), ("lego", ()))
+    ]
+    root = split.parents[1]
+    folder = root / "scores" / split.name / "standard"
+    score(load_split(split), runs, folder, metrics=metrics, references=["target"], bootstrap=50)
+    return root
+
+
+def data_of(page: Path) -> dict:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text())
+    return json.loads(found[1])
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_the_page_has_every_value_and_every_picture(workspace):
+    folder = workspace / "reports" / "drawn-val"
+    gallery = data_of(folder / "index.html")["gallery"]
+    assert [run["name"] for run in gallery["runs"]] == ["ip2p", "lego"]
+    values = load_scores(workspace / "scores/drawn-val/standard").values
+    psnr = values[values["metric"] == "psnr"].set_index(["run", "sample_id"])["value"]
+    for run, column in zip(("ip2p", "lego"), gallery["metrics"][0]["values"], strict=True):
+        for sample_id, value in zip(gallery["ids"], column, strict=True):
+            expected = psnr.get((run, sample_id))
+            assert value == (None if expected is None else pytest.approx(expected, abs=5e-4))
+    pictures = [*gallery["pictures"].values(), *(run["pictures"] for run in gallery["runs"])]
+    names = {name for column in pictures for name in column}
+    assert {name for name in names if name[0] == "!"} == {"!out_of_memory"}
+    made = {path.stem for path in folder.glob("thumbnails/256/*/*.webp")}
+    assert made == names - {"!out_of_memory"}
+
+
+def test_everything_that_the_page_names_is_there_and_nothing_comes_from_a_network(workspace):
+    folder = workspace / "reports" / "drawn-val"
+    page = (folder / "index.html").read_text()
+    named = re.findall(r'<(?:img|a) [^>]*?(?:src|href)="([^"#][^"]*)"', page)
+    assert named
+    assert all((folder / name).is_file() for name in named)
+    assert "http" not in page.replace("http-equiv", "")
+    assert {path.suffix for path in (folder / "figures").iterdir()} == {".png", ".svg"}
+
+
+def test_the_same_report_twice_is_the_same_bytes(workspace, tmp_path):
+    split = load_split(workspace / "splits/drawn-val")
+    for out, ids in (("once", ["V00_0"]), ("twice", ["V00_0"])):
+        report(split, workspace, tmp_path / out, ids=ids)
+    once = files_of(tmp_path / "once")
+    assert once == files_of(tmp_path / "twice")
+    assert {"figures/examples.png", "figures/examples.svg"} <= once.keys()
+
+
+def test_untrusted_text_stays_text(bench, drawn_split):
+    samples = read_csv(drawn_split / "samples.csv")
+    samples.loc[0, ["action", "verb"]] = HOSTILE
+    write_csv(drawn_split / "samples.csv", samples)
+    texts = pd.DataFrame({"sample_id": samples["sample_id"], "description": HOSTILE})
+    write_csv(drawn_split / "descriptions" / "made.csv", texts)
+    run = write_drawn_run(drawn_split, "lego")
+    manifest = json.loads((run / "run.json").read_text())
+    write_json(run / "run.json", manifest | {"options": {"resolved": {"prompt": HOSTILE}}})
+    assert bench("score", "--metrics", "psnr").status == 0
+    assert bench("report", "--ids", "V00_0").status == 0
+    page = drawn_split.parents[1] / "reports" / "drawn-val" / "index.html"
+    text = page.read_text()
+    assert "<img src=x" not in text
+    assert text.count("<script") == 2
+    assert "</script><script>alert" not in text
+    gallery = data_of(page)["gallery"]
+    assert gallery["actions"][0] == HOSTILE
+    assert gallery["descriptions"] == [HOSTILE] * 6
+
+
+def test_a_split_without_scores_and_an_unknown_sample_are_refused(bench, drawn_split):
+    result = bench("report")
+    assert result.status == 2
+    assert "has no scores to report: make them with `bench score`" in result.err
+    write_drawn_run(drawn_split, "lego")
+    assert bench("score", "--metrics", "psnr").status == 0
+    result = bench("report", "--ids", "V00_1")
+    assert result.status == 2
+    assert "has no sample 'V00_1'. Did you mean 'V01_1'?" in result.err
+
+
+def test_a_run_made_again_or_taken_away_after_scoring_is_named(bench, scored):
+    (scored / "runs/drawn-val/ip2p").rename(scored / "runs/drawn-val/moved")
+    write_drawn_run(scored / "splits/drawn-val", "lego", failed=("V01_1",))
+    result = bench("report")
+    assert result.status == 0
+    assert "Run 'ip2p' is not in the workspace: shown without its images." in result.out
+    assert "warning: run 'lego' was made again after being scored" in result.out
+
+
+def test_a_changed_image_is_not_shown(bench, scored):
+    (scored / "runs/drawn-val/lego/images/V01_1.png").write_bytes(b"x")
+    assert bench("report").status == 0
+    gallery = data_of(scored / "reports/drawn-val/index.html")["gallery"]
+    assert gallery["runs"][1]["pictures"][1] == "!changed_image"
+
+
+def test_scores_of_another_split_are_refused(bench, scored):
+    path = scored / "scores/drawn-val/standard/score.json"
+    write_json(path, json.loads(path.read_text()) | {"fingerprint": "0" * 64})
+    result = bench("report")
+    assert result.status == 2
+    assert "holds scores of another 'drawn-val'" in result.err
+
+
+def test_imported_answers_stand_on_the_page(bench, scored):
+    assert bench("export-amt").status == 0
+    study = scored / "studies" / "drawn-val-best-of"
+    key = pd.read_csv(study / "key.csv")
+    rows = [
+        {
+            "AssignmentId": f"A{task}",
+            "WorkerId": "W",
+            "AssignmentStatus": "Submitted",
+            "Input.task": task,
+            "Answer.choice": group.set_index("run").loc["lego", "position"],
+        }
+        for task, group in key.groupby("task")
+    ]
+    pd.DataFrame(rows).to_csv(study / "results.csv", index=False)
+    assert bench("import-amt", study / "results.csv").status == 0
+    assert bench("report").status == 0
+    page = (scored / "reports/drawn-val/index.html").read_text()
+    assert "study drawn-val-best-of" in page
+    assert re.search(
+        r'<th scope="row">lego</th><td>5</td><td>5</td>\s*<td class="best">100.0 %', page
+    )
+    assert (scored / "reports/drawn-val/figures/study-drawn-val-best-of.svg").is_file()
+
+
+def test_rank_correlation_is_scipys(workspace):
+    generator = np.random.default_rng(0)
+    a = generator.integers(0, 6, 40).astype(float)
+    b = a + generator.integers(0, 6, 40)
+    assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic)
+    holes = np.where(np.arange(40) % 7 == 0, np.nan, b)
+    expected = spearmanr(a, holes, nan_policy="omit").statistic
+    assert spearman(a, holes) == pytest.approx(expected)
+    assert np.isnan(spearman(np.ones(5), np.arange(5.0)))
+    scores = load_scores(workspace / "scores/drawn-val/standard")
+    table = rank_correlations(scores)
+    values = scores.values.pivot(index=["run", "sample_id"], columns="metric", values="value")
+    by_run = [
+        spearmanr(values.loc[run, "psnr"], values.loc[run, "ssim"]).statistic
+        for run in ("ip2p", "lego")
+    ]
+    assert table.loc["psnr", "ssim"] == pytest.approx(np.mean(by_run))

@@ -1,0 +1,269 @@
+"""`bench pack`, `bench verify X.zip` and `bench report A.zip B.zip`: honest archives and others."""
+
+import hashlib
+import json
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from drawn_runs import write_drawn_run
+from drawn_split import write_drawn_split
+from egoactgen_bench import load_run, load_scores, load_split, score
+from egoactgen_bench.artifacts.archive import unpack
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.stages.pack import pack
+from egoactgen_bench.stages.report.submissions import join
+
+Files = dict[str, bytes]
+
+
+def packed(
+    root: Path, group: str, names: Sequence[str], metrics: Sequence[str] = ("psnr",), **choices
+) -> Path:
+    """An archive of drawn runs on the drawn split, made in a workspace of the group's own."""
+    split = root / group / "splits" / "drawn-val"
+    write_drawn_split(split, count=6)
+    runs = [load_run(write_drawn_run(split, name)) for name in names]
+    folder = root / group / "scores" / "drawn-val" / choices.get("protocol", "standard")
+    score(load_split(split), runs, folder, metrics=metrics, **choices)
+    return pack(Workspace(root / group), load_split(split), names, group).path
+
+
+def rewritten(path: Path, change: Callable[[Files], object], honest: bool = True) -> Path:
+    """The archive with its files changed, and, if `honest`, their hashes in pack.json as well."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    if honest:
+        manifest = json.loads(files["pack.json"])
+        hashes = {n: hashlib.sha256(d).hexdigest() for n, d in files.items() if n != "pack.json"}
+        files["pack.json"] = json.dumps(manifest | {"files": hashes}).encode()
+    out = path.with_name("changed.zip")
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out
+
+
+def edit(name: str, old: str, new: str) -> Callable[[Files], object]:
+    def change(files: Files) -> None:
+        assert old in files[name].decode()
+        files[name] = files[name].decode().replace(old, new).encode()
+
+    return change
+
+
+@pytest.fixture
+def archive(tmp_path) -> Path:
+    return packed(tmp_path, "alpha", ["lego", "ip2p"])
+
+
+def test_packing_twice_gives_the_same_bytes_and_nothing_of_the_data_set(archive, tmp_path):
+    first = archive.read_bytes()
+    split = load_split(tmp_path / "alpha/splits/drawn-val")
+    again = pack(
+        Workspace(tmp_path / "alpha"), split, ["lego", "ip2p"], "alpha", tmp_path / "b.zip"
+    )
+    assert again.path.read_bytes() == first
+    with zipfile.ZipFile(archive) as found:
+        names = found.namelist()
+        texts = b"".join(found.read(name) for name in names if not name.endswith(".png"))
+    assert not any("frames/" in name for name in names)
+    assert b"open drawer" not in texts
+    row = pd.read_csv(archive.with_suffix(".csv")).iloc[0]
+    assert row["archive_sha256"] == hashlib.sha256(first).hexdigest()
+    assert (row["group"], row["run"], row["n"]) == ("alpha", "lego", 6)
+
+
+def test_verify_names_what_differs_in_an_archive(bench, archive):
+    assert bench("verify", archive).status == 0
+
+    def change(files: Files) -> None:
+        files["runs/lego/images/V01_1.png"] += b"x"
+        del files["runs/ip2p/images/V00_0.png"]
+        files["runs/lego/images/other.png"] = b"x"
+
+    result = bench("verify", rewritten(archive, change, honest=False))
+    assert result.status == 1
+    assert sorted(result.out.splitlines()) == [
+        "runs/ip2p/images/V00_0.png: is missing",
+        "runs/lego/images/V01_1.png: differs from its recorded sha256",
+        "runs/lego/images/other.png: in no table",
+    ]
+
+
+def test_a_run_that_is_not_scored_as_it_is_is_not_packed(bench, drawn_split):
+    write_drawn_run(drawn_split, "lego")
+    result = bench("pack")
+    assert result.status == 2
+    assert "score them with `bench score lego`, then pack them" in result.err
+    assert bench("score", "--metrics", "psnr").status == 0
+    write_drawn_run(drawn_split, "lego", failed=("V00_0",))
+    assert bench("pack").status == 2
+
+
+def test_groups_stand_side_by_side_with_the_numbers_of_one_scoring(bench, archive, tmp_path):
+    other = packed(tmp_path, "beta", ["sdedit"])
+    together = packed(tmp_path, "all", ["lego", "ip2p", "sdedit"])
+    write_drawn_split(tmp_path / "workspace" / "splits" / "mine", count=6)
+    result = bench("report", archive, other)
+    assert (result.status, result.err) == (0, "")
+    page = tmp_path / "workspace/reports/mine-submissions/index.html"
+    text = page.read_text()
+    assert re.findall(r'<th scope="row">([^<]*)</th><td>6</td>', text) == [
+        "alpha/lego",
+        "alpha/ip2p",
+        "beta/sdedit",
+    ]
+    assert "open drawer" in text
+    split = load_split(tmp_path / "workspace/splits/mine")
+    joined = join([archive, other], tmp_path / "here", {split.fingerprint: split}).scores[0]
+    expected = load_scores(together.parents[1] / "scores/drawn-val/standard")
+    columns = ["n", "psnr", "psnr_lo", "psnr_hi"]
+    pd.testing.assert_frame_equal(
+        joined.summary[columns], expected.summary[columns], check_dtype=False
+    )
+    columns = ["difference", "p_value"]
+    pd.testing.assert_frame_equal(joined.comparisons[columns], expected.comparisons[columns])
+
+
+def test_without_the_split_the_page_shows_what_there_is(bench, archive, tmp_path):
+    result = bench("report", archive)
+    assert result.status == 0
+    assert "is not in the workspace: shown without its frames and actions" in result.out
+    assert (tmp_path / "workspace/reports/drawn-val-submissions/index.html").is_file()
+
+
+def test_what_does_not_belong_together_is_refused(bench, archive, tmp_path):
+    same = packed(tmp_path / "again", "alpha", ["lego"])
+    assert "Two archives hold 'alpha/lego'" in bench("report", archive, same).err
+    released = packed(tmp_path, "gamma", ["sdedit"], protocol="lego-release")
+    assert "no protocol in common" in bench("report", archive, released).err
+
+    def moved(files: Files) -> None:
+        for name in [name for name in files if name.endswith(".json")]:
+            text = files[name].decode()
+            fingerprint = json.loads(files["pack.json"])["split"]["fingerprint"]
+            files[name] = text.replace(fingerprint, "0" * 64).encode()
+
+    other = rewritten(packed(tmp_path, "delta", ["sdedit"]), moved)
+    result = bench("report", archive, other)
+    assert result.status == 2
+    assert "are of different test sets (drawn-val, " in result.err
+
+
+def test_a_metric_that_was_not_computed_alike_is_left_out(archive, tmp_path):
+    other = packed(tmp_path, "beta", ["sdedit"], metrics=["psnr", "ssim"])
+
+    def change(files: Files) -> None:
+        edit("scores/standard/score.json", "range:255", "range:1")(files)
+
+    scores = join([archive, rewritten(other, change)], tmp_path / "here", {}).scores[0]
+    assert list(scores.metrics) == ["ssim"]
+    assert scores.summary["ssim"].isna().tolist() == [True, True, False]
+    assert any(note.startswith("psnr is left out") for note in scores.manifest.notices)
+
+
+def test_versions_of_packages_may_differ(archive, tmp_path):
+    other = packed(tmp_path, "beta", ["sdedit"])
+    changed = rewritten(other, edit("scores/standard/score.json", "|v:0.1.0", "|v:9.9"))
+    scores = join([archive, changed], tmp_path / "here", {}).scores[0]
+    assert list(scores.metrics) == ["psnr"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../evil.png",
+        "/tmp/evil.png",
+        "runs/lego/images/../../../evil.png",
+        "runs/lego/images/a\\..\\evil.png",
+        "runs/../evil/run.json",
+        "runs/lego/images/.hidden",
+        "C:/evil.png",
+        "notes.txt",
+        "runs/lego/images/",
+    ],
+)
+def test_names_that_lead_elsewhere_are_refused(bench, archive, tmp_path, name):
+    with zipfile.ZipFile(archive, "a") as changed:
+        changed.writestr(name, b"x")
+    before = sorted(path for path in tmp_path.rglob("*") if "workspace" not in path.parts)
+    result = bench("report", archive)
+    assert result.status == 2
+    assert "is refused: " in result.err
+    assert result.err.count("\n") == 1
+    assert sorted(path for path in tmp_path.rglob("*") if "workspace" not in path.parts) == before
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_links_are_refused(bench, archive):
+    link = zipfile.ZipInfo("runs/lego/images/link.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(archive, "a") as changed:
+        changed.writestr(link, "/etc/passwd")
+    assert "is a link or no file" in bench("report", archive).err
+    assert "is a link or no file" in bench("verify", archive).err
+
+
+def test_bombs_are_refused(bench, archive):
+    with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as changed:
+        changed.writestr("runs/lego/images/zeros.png", bytes(150 << 20))
+    result = bench("report", archive)
+    assert result.status == 2
+    assert "would unpack to more than" in result.err
+
+
+def test_a_file_named_twice_and_a_broken_archive_are_refused(bench, archive, tmp_path):
+    with pytest.warns(UserWarning), zipfile.ZipFile(archive, "a") as changed:
+        changed.writestr("pack.json", b"{}")
+    assert "names a file twice" in bench("report", archive).err
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK no zip")
+    assert "is not a zip archive of `bench pack`" in bench("report", broken).err
+    assert "There is no archive" in bench("report", tmp_path / "none.zip").err
+
+
+def test_a_changed_archive_is_refused_and_leaves_nothing(bench, archive, tmp_path):
+    changed = rewritten(archive, edit("scores/standard/scores.csv", "1", "2"), honest=False)
+    result = bench("report", changed)
+    assert result.status == 2
+    assert "scores/standard/scores.csv: differs from its recorded sha256" in result.err
+    assert list((tmp_path / "workspace").rglob("*.csv")) == []
+
+
+def hide(files: Files) -> None:
+    """Let a table name a file outside the archive as a run's image."""
+    edit("runs/lego/samples.csv", "images/V00_0.png", "../../../../etc/passwd")(files)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (hide, "which the archive lacks"),
+        (edit("scores/standard/score.json", '"decimals": 2', '"decimals": "2"'), "decimals"),
+        (edit("scores/standard/scores.csv", ",psnr,", ",psnr,x"), "cannot be read"),
+        (edit("scores/standard/scores.csv", "run,", "ran,"), "cannot be read"),
+        (edit("runs/lego/run.json", '"method": "lego"', '"method": 7'), "method"),
+        (edit("pack.json", '"format": 1', '"format": 2'), "is of format 2"),
+        (edit("pack.json", '"group": "alpha"', '"group": "../alpha"'), "group"),
+    ],
+)
+def test_hostile_tables_and_manifests_are_one_sentence(bench, archive, change, said):
+    result = bench("report", rewritten(archive, change))
+    assert result.status == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_unpacking_again_finds_what_is_there(archive, tmp_path):
+    _, folder = unpack(archive, tmp_path / "here")
+    times = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert unpack(archive, tmp_path / "here")[1] == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == times
+    assert load_run(folder / "runs/lego").finished["sample_id"].size == 6

@@ -1,0 +1,162 @@
+"""The stage run: its images and their record, and the samples that fail."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from egoactgen_bench.artifacts.runs import default_name, load_run
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support.seeds import derive_seed
+
+
+def test_copy_input_gives_the_split_s_own_frames_and_a_full_record(bench, workspace):
+    result = bench("run", "--method", "copy-input")
+    assert (result.status, result.err) == (0, "")
+    run = load_run(workspace / "runs/drawn-val/copy-input")
+    split = load_split(workspace / "splits/drawn-val")
+    assert list(run.samples["sample_id"]) == list(split.samples["sample_id"])
+    # The drawn frames are PNGs of ours, so that equal pixels are equal files.
+    assert list(run.samples["sha256"]) == list(split.samples["input_sha256"])
+    assert list(run.samples["seed"]) == [derive_seed(0, i) for i in run.samples["sample_id"]]
+    assert set(run.samples["status"]) == {"ok"}
+    for row in run.samples.itertuples():
+        assert row.image == f"images/{row.sample_id}.png"
+        assert sha256_file(run.image_path(row.image)) == row.sha256
+    assert sorted(path.name for path in run.folder.iterdir()) == [
+        "images",
+        "run.json",
+        "samples.csv",
+    ]
+    manifest = run.manifest
+    assert manifest["method"] == "copy-input"
+    assert manifest["options"] == {"passed": {}, "resolved": {}}
+    assert (manifest["split"], manifest["fingerprint"]) == ("drawn-val", split.fingerprint)
+    assert manifest["counts"] == {"samples": 6, "failed": 0, "by_status": {"ok": 6}}
+    assert manifest["timing"].keys() == {"seconds", "images_per_second"}
+
+
+def test_a_stranger_s_method_of_the_current_folder_gets_options_seed_and_description(
+    bench, workspace, module
+):
+    folder = workspace / "splits/drawn-val/descriptions"
+    folder.mkdir()
+    (folder / "tuned.csv").write_text("sample_id,description\nV00_0,a hand\nV01_1,\n")
+    call = ["run", "--method", f"{module}:Noise", "--descriptions", "tuned", "-o", "size=5"]
+    result = bench(*call, "--seed", 7, "--run", "mine", "--limit", 2)
+    assert result.status == 0
+    run = load_run(workspace / "runs/drawn-val/mine")
+    assert list(run.samples["prompt"]) == ["open drawer, a hand", "take mug, None"]
+    assert run.manifest.options == {
+        "passed": {"size": "5"},
+        "resolved": {"size": 5, "pause": 0.0},
+    }
+    assert run.manifest.descriptions == "tuned"
+    assert run.manifest.descriptions_sha256 == sha256_file(folder / "tuned.csv")
+    other = bench(*call, "--seed", 8, "--run", "other", "--limit", 2)
+    assert other.status == 0
+    hashes = load_run(workspace / "runs/drawn-val/other").samples["sha256"]
+    assert not set(hashes) & set(run.samples["sha256"])
+    assert "Did you mean 'tuned'?" in bench(*call[:3], "--descriptions", "tunde").err
+
+
+def test_a_bad_sample_costs_itself_only_and_is_named_with_its_code(bench, workspace, module):
+    (workspace / "splits/drawn-val/frames/V02_5/input.png").unlink()
+    bench("run", "--method", f"{module}:Noise", "--run", "clean")
+    result = bench("run", "--method", f"{module}:Faulty", "--run", "faulty", "--batch-size", 6)
+    assert result.status == 1
+    assert result.out.splitlines()[:-1] == [
+        "failed: V00_0: method_error (ValueError: no)",
+        "failed: V01_1: no_features (V01_1.npy)",
+        "failed: V02_2: out_of_memory (OutOfMemoryError: CUDA out of memory)",
+        "failed: V00_3: invalid_output (an array (8, 8, 3) of float32, wanted an 8-bit RGB PIL "
+        "image)",
+        "failed: V01_4: invalid_output (a L image of 8 × 8, wanted an 8-bit RGB PIL image)",
+        "failed: V02_5: missing_image (input frame frames/V02_5/input.png)",
+    ]
+    manifest = json.loads((workspace / "runs/drawn-val/faulty/run.json").read_text())
+    assert manifest["counts"] == {
+        "samples": 6,
+        "failed": 6,
+        "by_status": {
+            "invalid_output": 2,
+            "method_error": 1,
+            "missing_image": 1,
+            "no_features": 1,
+            "out_of_memory": 1,
+        },
+    }
+    again = bench("run", "--method", f"{module}:Faulty", "--run", "faulty", "--batch-size", 6)
+    assert again.status == 1
+    assert "complete already" in again.out
+
+
+def test_the_neighbours_of_a_bad_sample_keep_their_bytes(bench, workspace, module):
+    bench("run", "--method", f"{module}:Noise", "--run", "clean", "--batch-size", 6)
+    bench("run", "--method", f"{module}:Faulty", "--run", "faulty", "--batch-size", 6)
+    clean = load_run(workspace / "runs/drawn-val/clean").samples.set_index("sample_id")
+    faulty = load_run(workspace / "runs/drawn-val/faulty")
+    assert list(faulty.finished["sample_id"]) == ["V02_5"]
+    assert faulty.finished["sha256"].item() == clean.loc["V02_5", "sha256"]
+    result = bench("run", "--method", f"{module}:TooFew", "--run", "few")
+    assert "V00_0: invalid_output (generate returned a sequence of 0, wanted a list of 1" in (
+        result.out
+    )
+
+
+def test_dry_run_counts_and_does_nothing(bench, workspace):
+    first = bench("run", "--method", "copy-input", "--dry-run")
+    assert first.status == 0
+    assert "6 images, 0 of them done, 6 to make" in first.out
+    assert "time unknown" in first.out
+    assert not (workspace / "runs").exists()
+    bench("run", "--method", "copy-input")
+    later = bench("run", "--method", "copy-input", "--limit", 4, "--run", "few", "--dry-run")
+    assert "4 to make" in later.out
+    assert "about 0 s" in later.out
+
+
+def test_finished_images_come_in_unchanged_whatever_their_format(bench, workspace):
+    folder = workspace / "theirs"
+    folder.mkdir()
+    frames = workspace / "splits/drawn-val/frames"
+    for number, name in enumerate(["V00_0.jpg", "V01_1.webp", "V02_2.png", "V00_3.png"]):
+        frame = Image.open(frames / Path(name).stem / "target.png")
+        frame.resize((20 + number, 10)).save(folder / name)
+    Image.new("L", (4, 4)).save(folder / "V01_4.png")
+    result = bench("run", "--method", "images:theirs")
+    assert result.status == 1
+    assert "failed: V01_4: unsupported_image (V01_4.png)" in result.out
+    assert "failed: V02_5: missing_image (no V02_5.png, .jpg or .webp)" in result.out
+    run = load_run(workspace / "runs/drawn-val/images-theirs")
+    assert run.method == "images:theirs"
+    assert len(run.finished) == 4
+    for row in run.finished.itertuples():
+        theirs = Image.open(next(folder.glob(f"{row.sample_id}.*")))
+        ours = Image.open(run.image_path(row.image))
+        assert (ours.format, ours.size) == ("PNG", theirs.size)
+        assert ours.tobytes() == theirs.convert("RGB").tobytes()
+    Image.new("RGB", (4, 4)).save(folder / "V02_5.png")
+    assert "sources.images" in bench("run", "--method", "images:theirs").err
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("lego", "lego"),
+        ("images:/data/mine/", "images-mine"),
+        ("my.package:Mine", "my.package-Mine"),
+        ("images:/data/mit Leerzeichen", "images-mit-Leerzeichen"),
+    ],
+)
+def test_a_run_is_named_after_its_method(method, name):
+    assert default_name(method) == name
+
+
+def test_methods_name_shows_typed_options(bench, workspace, module):
+    result = bench("methods", f"{module}:Noise")
+    assert result.status == 0
+    assert "size   int, ≥ 1, ≤ 64  8    width and height" in result.out
+    assert "Did you mean 'images'?" in bench("methods", "image").err

@@ -1,0 +1,109 @@
+"""`bench verify`: what was changed behind a manifest's back is named."""
+
+import shutil
+from pathlib import Path
+
+from drawn_runs import write_drawn_run
+from egoactgen_bench.artifacts.splits import fingerprint
+from egoactgen_bench.support.files import read_csv, read_json, sha256_bytes, write_csv, write_json
+
+
+def test_a_whole_split_passes(bench, drawn_split):
+    result = bench("verify", drawn_split)
+    assert (result.status, result.err) == (0, "")
+    assert result.out == f"{drawn_split}: everything is as recorded\n"
+
+
+def test_changed_missing_and_added_frames_are_named(bench, drawn_split):
+    frames = drawn_split / "frames"
+    with (frames / "V00_0/input.png").open("ab") as stream:
+        stream.write(b"x")
+    (frames / "V01_1/target.png").unlink()
+    (frames / "V02_2/other.png").write_bytes(b"x")
+    result = bench("verify", drawn_split)
+    assert result.status == 1
+    assert result.out.splitlines() == [
+        "frames/V00_0/input.png: differs from its recorded sha256",
+        "frames/V01_1/target.png: is missing",
+        "frames/V02_2/other.png: in no table",
+    ]
+    assert result.err == f"bench: {drawn_split} is not as recorded (differences: 3).\n"
+
+
+def test_a_changed_table_is_named(bench, drawn_split):
+    path = drawn_split / "samples.csv"
+    path.write_text(path.read_text().replace("open drawer", "shut drawer"))
+    result = bench("verify", drawn_split)
+    assert result.status == 1
+    assert result.out == "split.json: fingerprint is not that of the tables\n"
+
+
+def test_the_images_of_a_run_are_hashed(bench, drawn_split):
+    run = write_drawn_run(drawn_split, "grey", failed=("V00_0",))
+    assert bench("verify", run).status == 0
+    (run / "images/V01_1.png").write_bytes(b"x")
+    result = bench("verify", run)
+    assert result.status == 1
+    assert result.out == "images/V01_1.png: differs from its recorded sha256\n"
+
+
+def test_files_of_any_manifest_are_hashed(bench, tmp_path):
+    for manifest in ("score.json", "study.json"):
+        folder = tmp_path / manifest
+        folder.mkdir()
+        (folder / "table.csv").write_bytes(b"a,b\n")
+        write_json(folder / manifest, {"files": {"table.csv": sha256_bytes(b"a,b\n")}})
+        assert bench("verify", folder).status == 0
+        (folder / "table.csv").write_bytes(b"a,c\n")
+        result = bench("verify", folder)
+        assert result.status == 1
+        assert result.out == "table.csv: differs from its recorded sha256\n"
+
+
+def test_a_folder_without_a_manifest_is_refused(bench, tmp_path):
+    result = bench("verify", tmp_path)
+    assert result.status == 2
+    assert "holds no finished split, run, score or study" in result.err
+
+
+def test_against_names_missing_added_and_moved_samples(bench, drawn_split, tmp_path):
+    _copy_as_standard(drawn_split, tmp_path / "standard")
+    call = ("verify", drawn_split, "--against", tmp_path / "standard/split.json")
+    assert bench(*call).status == 0
+
+    samples = read_csv(drawn_split / "samples.csv", dtype={"sample_id": str})
+    samples.loc[1, "t_input"] += 0.5
+    samples.loc[2, "sample_id"] = "new"
+    write_csv(drawn_split / "samples.csv", samples)
+    manifest = read_json(drawn_split / "split.json")
+    write_json(
+        drawn_split / "split.json",
+        manifest | {"fingerprint": fingerprint(samples), "frames_fingerprint": None},
+    )
+    result = bench(*call)
+    assert result.status == 1
+    assert result.out.splitlines() == [
+        "V02_2 is missing",
+        "new is not in the standard split",
+        "V01_1 has other times than in the standard split",
+    ]
+
+
+def _copy_as_standard(split: Path, standard: Path) -> None:
+    columns = ["sample_id", "video_id", "t_start", "t_end", "t_input", "t_target"]
+    write_csv(standard / "samples.csv", read_csv(split / "samples.csv")[columns])
+    write_json(standard / "split.json", read_json(split / "split.json"))
+
+
+def test_against_names_other_frames_of_the_same_samples(bench, drawn_split, tmp_path):
+    standard = tmp_path / "standard"
+    shutil.copytree(drawn_split, standard)
+    manifest = read_json(standard / "split.json")
+    write_json(drawn_split / "split.json", manifest | {"versions": {"pillow": "2"}})
+    others = {"frames_fingerprint": "0" * 64, "versions": {"pillow": "1"}}
+    write_json(standard / "split.json", manifest | others)
+    result = bench("verify", drawn_split, "--against", standard / "split.json")
+    assert result.status == 1
+    assert result.out == (
+        "the frames differ from the standard split's (pillow 1 there and 2 here)\n"
+    )

@@ -1,0 +1,308 @@
+"""`bench train`: what is learnt, resumed, shared among processes, and refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from drawn_split import write_drawn_split
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.finetuning.training_loop import Fitting
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.stages.train import train_weights as training
+
+VLLM, COUNT = 12, 6
+UNET = Path("unet/diffusion_pytorch_model.safetensors")
+# Two steps' worth of everything: small frames, the untrained weights to start from.
+SMALL = {"init": untrained_weights.NAME, "size": 32, "iterations": 6, "batch_size": 4, "flip": 0.5}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A workspace with a training split, descriptions and features of it."""
+    root = tmp_path_factory.mktemp("workspace")
+    split = write_drawn_split(root / "splits" / "drawn-train", COUNT, subset="train")
+    ids = load_split(split).samples["sample_id"]
+    texts = pd.DataFrame({"sample_id": ids, "description": [f"a hand at {n}" for n in ids]})
+    (split / "descriptions").mkdir()
+    texts.to_csv(split / "descriptions" / "own.csv", index=False)
+    for kind, tokens in (("image", 5), ("text", 3)):
+        (root / "features" / kind).mkdir(parents=True)
+        for number, sample_id in enumerate(ids):
+            drawn = np.random.default_rng([number, tokens]).standard_normal((tokens, VLLM))
+            np.save(root / "features" / kind / f"{sample_id}.npy", drawn.astype(np.float16))
+    return root
+
+
+def train(root, folder, method="ip2p", descriptions=None, seed=0, overwrite=False, **options):
+    return training.train(
+        method,
+        load_split(root / "splits" / "drawn-train"),
+        folder,
+        models=root / "models",
+        cache=root / "cache",
+        descriptions=descriptions,
+        options=SMALL | options,
+        seed=seed,
+        device="cpu",
+        overwrite=overwrite,
+    )
+
+
+def lego(root, folder, conditioning="joint", **options):
+    options |= {"conditioning": conditioning, "features": str(root / "features")}
+    return train(root, folder, "lego", descriptions="own", **options)
+
+
+def weights(folder):
+    files = sorted(folder.rglob("*.safetensors"))
+    return {f"{path.parent.name}:{k}": t for path in files for k, t in load_file(path).items()}
+
+
+def apart(one, other):
+    """The largest difference between two folders' weights."""
+    one, other = weights(one), weights(other)
+    assert one.keys() == other.keys()
+    return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+def test_a_killed_training_resumes_to_the_same_bytes(root, tmp_path, monkeypatch):
+    """With all that is drawn: order, flips, noise, conditioning dropout, dropout in π."""
+    lego(root, tmp_path / "whole", checkpoint_every=2, train_text=True)
+    step = Fitting._step
+
+    def killed(self, number, batches):
+        if number == 5:
+            raise KeyboardInterrupt
+        return step(self, number, batches)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Fitting, "_step", killed)
+        lego(root, tmp_path / "parts", checkpoint_every=2, train_text=True)
+    assert [path.name for path in tmp_path.glob("parts/checkpoint-*")] == ["checkpoint-00000004"]
+    assert not (tmp_path / "parts" / "train.json").exists()
+    with pytest.raises(BenchError, match=r"unfinished training of another plan \(seed 0 → 1\)"):
+        lego(root, tmp_path / "parts", seed=1, train_text=True)
+    lego(root, tmp_path / "parts", checkpoint_every=3, micro_batch=32, train_text=True)
+    for path in (tmp_path / "whole").rglob("*.safetensors"):
+        other = tmp_path / "parts" / path.relative_to(tmp_path / "whole")
+        assert path.read_bytes() == other.read_bytes(), path
+    curves = [pd.read_csv(tmp_path / name / "loss.csv") for name in ("whole", "parts")]
+    assert curves[0]["loss"].equals(curves[1]["loss"])
+    assert not list(tmp_path.glob("parts/checkpoint-*"))
+
+
+def test_two_processes_learn_as_one(root, tmp_path):
+    """Four samples a step: in one process at once or one by one, or in two processes.
+
+    Where the true gradient is nought, Adam turns rounding into steps: a trained text encoder's key
+    biases and the corners of convolutions on a single cell are left out of the comparison.
+    """
+    options = {"size": 64, "train_text": False, "iterations": 3}
+    one = lego(root, tmp_path / "one", **options)
+    lego(root, tmp_path / "rounds", micro_batch=1, **options)
+    options |= SMALL | {"conditioning": "joint", "features": root / "features"} | options
+    words = ["train", "lego", "-w", root, "--descriptions", "own", "--device", "cpu"]
+    words += [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    program = Path(sys.executable).with_name("bench")
+    launched = subprocess.run(
+        [*torchrun, "--no-python", program, *words, "--out", tmp_path / "two"],
+        capture_output=True,
+        text=True,
+    )
+    assert launched.returncode == 0, launched.stderr
+    assert launched.stdout.count("Weights in") == 1
+    two = json.loads((tmp_path / "two" / "train.json").read_text())
+    assert two["counts"] == one["counts"]
+    assert np.allclose(one["loss"], two["loss"], atol=1e-4)
+    assert apart(tmp_path / "one", tmp_path / "two") < 1e-4
+    assert apart(tmp_path / "one", tmp_path / "rounds") < 1e-4
+
+
+def test_a_few_steps_bring_the_loss_down(root, tmp_path):
+    """To below 0.6 of where it began, in 60 steps; the best guess at first is no noise: 1."""
+    options = {"iterations": 60, "batch_size": 8, "learning_rate": 3e-3, "flip": 0}
+    told = train(root, tmp_path, **options)
+    losses = pd.read_csv(tmp_path / "loss.csv")["loss"]
+    assert len(losses) == 60
+    assert losses[:5].mean() == pytest.approx(1, abs=0.3)
+    assert losses[-10:].mean() < 0.6 * losses[:5].mean()
+    steps, means = zip(*told["loss"], strict=True)
+    assert steps[-1] == 60
+    assert means[-1] == pytest.approx(losses[-3:].mean(), abs=1e-6)
+
+
+def test_the_toy_stands_on_an_autoencoder_that_is_trained_first(bench, tmp_path):
+    workspace = tmp_path / "workspace"
+    write_drawn_split(workspace / "splits" / "drawn-train", COUNT, subset="train")
+    write_drawn_split(workspace / "splits" / "drawn-val", 2)
+    small = ["-o", "size=16", "-o", "batch_size=4", "-o", "iterations=3"]
+    assert bench("train", "autoencoder", *small).status == 0
+    for method in ("ip2p", "sd"):
+        result = bench("train", method, *small[:4], "-o", "iterations=2")
+        assert result.status == 0, result.err
+        assert f"{method}: 2 steps on 6 samples" in result.out
+    weights = ["--weights", "ip2p-drawn-train"]
+    result = bench("run", "--method", "ip2p", *weights, "-o", "steps=2", "--limit", 1)
+    assert result.status == 0, result.err
+    manifest = json.loads((workspace / "models/ip2p-drawn-train/train.json").read_text())
+    assert manifest["options"]["passed"]["iterations"] == "2"
+    assert manifest["options"]["resolved"]["learning_rate"] == 2e-3
+    assert (manifest["subset"], manifest["seed"]) == ("train", 0)
+    assert (workspace / "models/ip2p-drawn-train/loss.png").read_bytes()[:4] == b"\x89PNG"
+    assert "complete already" in bench("train", "ip2p", *small[:4], "-o", "iterations=2").out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"iterations": 1},
+        {"batch_size": 2},
+        {"learning_rate": 1e-2},
+        {"weight_decay": 0.5},
+        {"ema_decay": 0.0},
+        {"precision": "bfloat16"},
+        {"flip": 0.0},
+        {"size": 16},
+        {"conditioning_dropout": 0.3},
+        {"train_text": False},
+        {"lora": 2},
+    ],
+    ids=str,
+)
+def test_each_option_changes_the_weights(root, two_steps, tmp_path, change):
+    train(root, tmp_path, **({"iterations": 2} | change))
+    assert apart(two_steps, tmp_path) > 1e-6
+
+
+@pytest.fixture(scope="module")
+def two_steps(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two-steps")
+    train(root, folder, iterations=2)
+    return folder
+
+
+def test_less_memory_changes_no_weights(root, two_steps, tmp_path):
+    train(root, tmp_path, iterations=2, gradient_checkpointing=True)
+    assert apart(two_steps, tmp_path) < 1e-6
+
+
+def test_low_rank_updates_leave_the_rest_as_it_was(root, tmp_path):
+    options = {"lora": 2, "train_text": False, "ema_decay": 0, "learning_rate": 1e-2}
+    train(root, tmp_path, iterations=2, **options)
+    before, after = weights(root / "models" / untrained_weights.NAME), weights(tmp_path)
+    changed = {name for name in before if not before[name].equal(after[name])}
+    parts = ("conv_in.", "to_q.", "to_k.", "to_v.", "to_out.0.")
+    assert before.keys() == after.keys()
+    assert all(any(part in name for part in parts) for name in changed)
+    assert all(any(part in name for name in changed) for part in parts)
+
+
+def test_the_conditioner_learns_with_the_unet_or_stays_as_it_was_drawn(root, tmp_path):
+    for name, options in {
+        "start": {"iterations": 1, "learning_rate": 1e-12},
+        "paper": {"iterations": 2, "dropout": 0.1},
+        "released": {"iterations": 2, "train_conditioner": False},
+        "no dropout": {"iterations": 2, "dropout": 0.0},
+    }.items():
+        lego(root, tmp_path / name, ema_decay=0.5, **options)
+    drawn, paper, released = (
+        {k: t for k, t in weights(tmp_path / name).items() if k.startswith("conditioner:")}
+        for name in ("start", "paper", "released")
+    )
+    for name, tensor in drawn.items():
+        assert torch.equal(released[name], tensor) or (released[name] - tensor).abs().max() < 1e-9
+        assert not torch.equal(paper[name], tensor), name
+    sigma = drawn["conditioner:projection_img.weight"]
+    bound = (6 / sum(sigma.shape)) ** 0.5  # Xavier's
+    assert 0.9 * bound < sigma.abs().max() <= bound
+    assert apart(tmp_path / "paper", tmp_path / "no dropout") > 1e-6
+    config = json.loads((tmp_path / "paper" / "conditioner" / "config.json").read_text())
+    assert (config["image_tokens"], config["text_tokens"], config["vllm_width"]) == (5, 77, VLLM)
+
+
+def test_stable_diffusion_sees_no_input_frame_and_opens_in_diffusers(root, tmp_path):
+    from diffusers import DiffusionPipeline
+
+    train(root, tmp_path / "sd", "sd", init=untrained_weights.TEXT_TO_IMAGE, iterations=1)
+    train(root, tmp_path / "ip2p", init=untrained_weights.TEXT_TO_IMAGE, iterations=1)
+    for name, channels in (("sd", 4), ("ip2p", 8)):
+        pipeline = DiffusionPipeline.from_pretrained(tmp_path / name, local_files_only=True)
+        assert pipeline.unet.config.in_channels == channels
+    with pytest.raises(BenchError, match=r"takes 8 channels, 4 are wanted"):
+        train(root, tmp_path / "wide", "sd")
+
+
+def test_frames_and_texts_that_lack_are_left_out_and_named(bench, tmp_path):
+    workspace = tmp_path / "workspace"
+    split = write_drawn_split(workspace / "splits" / "drawn-train", 3, subset="train")
+    (split / "frames" / "V00_0" / "target.png").write_bytes(b"no image")
+    (split / "descriptions").mkdir()
+    (split / "descriptions" / "own.csv").write_text("sample_id,description\nV00_0,a\nV02_2,b\n")
+    options = ["-o", f"init={untrained_weights.NAME}", "-o", "size=16", "-o", "iterations=1"]
+    options += ["-o", "conditioning=descriptions", "--descriptions", "own"]
+    result = bench("train", "lego", *options)
+    assert result.status == 1
+    assert "left out: V00_0: unreadable_frame\nleft out: V01_1: missing_prompt" in result.err
+    assert "1 steps on 1 samples" in result.out
+    for frame in split.glob("frames/*/*.png"):
+        frame.unlink()
+    result = bench("train", "lego", *options, "--name", "none", "-o", "size=24")
+    assert result.status == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["ip2p", "--preset", "sd15"], "give -o init=PATH, a diffusers folder"),
+        (["ip2p", "--preset", "sd16"], "has no preset 'sd16'. Did you mean 'sd15'?"),
+        (["ip2q"], "There is no trainer 'ip2q'. Did you mean 'ip2p'?"),
+        (["ip2p", "-o", "iteration=3"], "Did you mean 'iterations'?"),
+        (["lego"], "reads enriched descriptions: give --descriptions NAME"),
+        (["lego", "--descriptions", "own"], "give -o features=DIR with DIR/image/<sample_id>.npy"),
+        (["ip2p", "-o", "init=toy-untraind"], "There are no weights 'toy-untraind'"),
+        (["ip2p", "--split", "none"], "There is no finished split 'none'"),
+    ],
+    ids=lambda value: "-".join(value[:3]) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_served_is_one_sentence(bench, tmp_path, words, sentence):
+    splits = tmp_path / "workspace" / "splits"
+    split = write_drawn_split(splits / "drawn-train", 1, subset="train")
+    (split / "descriptions").mkdir()
+    (split / "descriptions" / "own.csv").write_text("sample_id,description\nV00_0,a hand\n")
+    result = bench("train", *words)
+    assert result.status == 2
+    assert sentence in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_an_optimiser_that_is_not_installed_is_named(root, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(BenchError, match="pip install bitsandbytes"):
+        train(root, tmp_path, optimizer="adamw8bit")
+
+
+def test_a_loss_that_is_no_number_ends_the_training(root, tmp_path):
+    with pytest.raises(BenchError, match="is no number: try a smaller -o learning_rate"):
+        train(root, tmp_path, learning_rate=1e30)
+
+
+def test_the_default_split_is_one_to_train_on(bench, tmp_path):
+    splits = tmp_path / "workspace" / "splits"
+    write_drawn_split(splits / "drawn-val", 2)
+    options = ["-o", f"init={untrained_weights.NAME}", "-o", "size=16", "-o", "iterations=1"]
+    result = bench("train", "ip2p", *options)
+    assert result.status == 2
+    assert "There is no finished training split" in result.err
+    result = bench("train", "ip2p", *options, "--split", "drawn-val")
+    assert result.status == 0
+    assert "note: 'drawn-val' is no training split" in result.err

@@ -1,0 +1,188 @@
+"""The toy's metric models: recipes that learn, weights that are shipped and do what they say."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.metric import Setting
+from egoactgen_bench.api.metric_batch import Batch
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.support.files import read_json
+from egoactgen_bench.toy import stand_ins
+from egoactgen_bench.toy.judge_network import NOTHING, load_judge
+from egoactgen_bench.toy.networks import toy_texts
+from egoactgen_bench.toy.networks.drawn_clips import Drawn, draw
+from egoactgen_bench.toy.networks.toy_making import RECIPES, make
+from egoactgen_bench.weights.stored_tensors import read_tensors, write_tensors
+
+LARGEST = 6.6e6  # bytes of all shipped weights of metrics
+NETWORK_METRICS = (
+    *("egovlp", "egovlp_plus", "clip", "clip_text", "lpips", "fid", "kid", "dino"),
+    *("blip_b", "blip_b_description", "blip_b_egovlp"),
+)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("frames")
+
+
+@pytest.fixture(scope="module")
+def held_out(cache: Path) -> Drawn:
+    return draw("val", 12, cache)
+
+
+def frames(drawn: Drawn, moment: int) -> list[Image.Image]:
+    return [Image.fromarray(pixels) for pixels in drawn.frames[:, moment]]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Every recipe, in their order, for two steps on eight clips."""
+    folder = tmp_path_factory.mktemp("toy")
+    for name in RECIPES:
+        make(name, folder, cache, steps=2, videos=(2, 1))
+    return folder
+
+
+def test_every_recipe_trains_loads_and_scores(made):
+    for name in RECIPES:
+        card = read_json(made / f"{name}.json")
+        assert card["course"]["steps"] == 2
+        assert card["loss"] > 0
+        assert all(0 <= score <= 1 for score in card["scores"].values())
+
+
+def test_a_seed_makes_the_same_weights(made, cache, tmp_path):
+    make("judge", tmp_path, cache, steps=2, videos=(2, 1))
+    first, again = (read_tensors(each / "judge.safetensors") for each in (made, tmp_path))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_frames_are_drawn_once_and_of_other_videos_than_those_held_out(cache, held_out):
+    again = draw("val", 12, cache)
+    assert (again.frames == held_out.frames).all()
+    trained = draw("train", 2, cache)
+    assert {clip.scene.kitchen for clip in trained.clips}.isdisjoint(
+        clip.scene.kitchen for clip in held_out.clips
+    )
+
+
+def test_captions_and_labels_are_whole_words_of_the_vocabulary(held_out):
+    known = set(toy_texts.vocabulary())
+    for clip, label in zip(held_out.clips, held_out.labels, strict=True):
+        sentence = toy_texts.sentence(clip).lower().replace(".", " .")
+        said = f"{toy_texts.caption(clip)} {label} {sentence}"
+        assert set(said.split()) <= known
+        assert clip.plan.hand in toy_texts.caption(clip)
+
+
+def test_shipped_weights_are_small_and_each_has_its_card():
+    assert sum(path.stat().st_size for path in stand_ins.FOLDER.rglob("*")) <= LARGEST
+    for name in RECIPES:
+        card = read_json(stand_ins.FOLDER / f"{name}.json")
+        assert {"about", "data", "course", "cpu_seconds", "scores"} <= card.keys()
+    assert all((stand_ins.FOLDER / stand_in).exists() for stand_in in stand_ins.STAND_INS.values())
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_shipped_weights_do_on_other_clips_what_their_card_says(name, held_out):
+    """The card's clips hold these, so that a share may differ by chance alone."""
+    from importlib import import_module
+
+    card = read_json(stand_ins.FOLDER / f"{name}.json")
+    recipe = import_module(f"egoactgen_bench.toy.networks.toy_{name}")
+    found = recipe.check(held_out, stand_ins.FOLDER)
+    assert found.keys() == card["scores"].keys()
+    for score, share in found.items():
+        if score.startswith("nearest"):  # there are fewer clips to be near to
+            assert share > 0.2
+        else:
+            assert share == pytest.approx(card["scores"][score], abs=0.2)
+
+
+def test_the_judge_names_true_changes_and_nothing_else(held_out):
+    judge = load_judge()
+    before, after = frames(held_out, 0), frames(held_out, 1)
+    right = [
+        v.action == a for v, a in zip(judge.read(before, after), held_out.actions, strict=True)
+    ]
+    assert sum(right) >= 0.9 * len(right)
+    assert {verdict.action for verdict in judge.read(before, before)} == {NOTHING}
+    large = [frame.resize((256, 256), Image.Resampling.BICUBIC) for frame in after]
+    same = [v.action == a for v, a in zip(judge.read(before, large), held_out.actions, strict=True)]
+    assert sum(same) >= 0.9 * len(same)
+
+
+def test_the_judge_as_metrics(held_out):
+    truths = [
+        json.dumps({"action": a, "hand": h, "x": float(x), "y": float(y)})
+        for a, h, (x, y) in zip(held_out.actions, held_out.hands, held_out.places, strict=True)
+    ]
+    before, after = frames(held_out, 0), frames(held_out, 1)
+    for name in ("judge", "judge_side", "judge_target"):
+        metric = plugins.find("metrics", name)
+        built = metric(metric.Options(), Setting())
+        true = built.measure(Batch({"input": before, "output": after, "truth": truths}))
+        copies = built.measure(Batch({"input": before, "output": before, "truth": truths}))
+        assert built.summarise(true) >= 0.75
+        assert built.summarise(copies) == 0
+        assert "toy/judge.safetensors:" in built.signature()
+
+
+@pytest.mark.parametrize("name", NETWORK_METRICS)
+def test_toy_metrics_prefer_the_true_frame_to_the_one_before(name, held_out, tmp_path):
+    metric = plugins.find("metrics", name)
+    built = metric(metric.variants()["standard"], Setting(stand_ins.FOLDER, workspace=tmp_path))
+    items = {
+        "target": frames(held_out, 1),
+        "input": frames(held_out, 0),
+        "action": held_out.labels,
+        "description": [toy_texts.sentence(clip) for clip in held_out.clips],
+    }
+    true, copied = (
+        built.summarise(built.measure(Batch({"output": frames(held_out, moment), **items})))
+        for moment in (1, 0)
+    )
+    assert true > copied if built.higher_is_better else true < copied
+    assert "|toy/" in built.signature()
+    assert not built.missing_weights()
+
+
+def test_a_toy_split_is_scored_with_toy_weights_unless_others_are_named(bench, tmp_path):
+    bench("prepare-splits", "--limit", 4)
+    assert bench("run", "--method", "copy-input").status == 0
+    result = bench("score", "--reference", "target", "--bootstrap", 0)
+    assert result.status == 0, result.err
+    table = read_json(tmp_path / "workspace/scores/toy-kitchen/standard/score.json")
+    assert {"judge", "egovlp", "egovlp_plus", "clip", "fid", "lpips", "blip_b"} <= set(
+        table["metrics"]
+    )
+    assert "|toy/egovlp.safetensors:" in table["metrics"]["egovlp"]["signature"]
+    assert "blip_l" in result.err and "no toy weights" in result.err
+    released = bench("score", "--protocol", "lego-release", "--bootstrap", 0)
+    assert "(published)" not in released.out
+    others = bench("score", "--weights-dir", tmp_path, "--metrics", "egovlp")
+    assert others.status == 1
+    assert "bench models fetch egovlp.pth" in others.err
+
+
+def test_a_toy_split_keeps_what_its_world_knows(bench, tmp_path):
+    bench("prepare-splits", "--limit", 4)
+    split = load_split(tmp_path / "workspace/splits/toy-kitchen")
+    assert list(split.truth()) == list(split.samples["sample_id"])
+    assert set(next(iter(split.truth().values()))) == {"action", "hand", "x", "y"}
+    assert bench("verify", split.folder).status == 0
+
+
+def test_stored_tensors_come_back_as_float32(tmp_path):
+    tensors = {"half": torch.tensor([0.5, 0.1]), "count": torch.tensor(3)}
+    write_tensors(tmp_path / "some.safetensors", tensors)
+    read = read_tensors(tmp_path / "some.safetensors")
+    assert read["half"].dtype == torch.float32
+    assert read["half"].tolist() == pytest.approx([0.5, 0.1], abs=1e-3)
+    assert read["count"].dtype == torch.int64
