@@ -151,7 +151,10 @@ class Metric(ABC, Generic[OptionsT]):
 
     def measurement(self) -> str:
         """What `measure` computes: metrics for which this is equal share one set of rows."""
-        return self.signature()
+        signature = self.signature()
+        if not signature.endswith("|r:1"):
+            return signature
+        return signature.removesuffix("|r:1") + "|v:0.1.0"  # so that its rows are found, too
 
     def missing_weights(self) -> list[str]:
         """The first name of each needed file of which no alternative is there."""

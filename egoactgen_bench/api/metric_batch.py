@@ -3,14 +3,14 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from egoactgen_bench.support import images
-from egoactgen_bench.support.row_store import FeatureCache
+from egoactgen_bench.support.row_store import FeatureCache, with_revision
 
 ImageRole = Literal["output", "target", "input"]
 TextRole = Literal["action", "description", "truth"]  # the truth as JSON
@@ -28,9 +28,16 @@ class Extractor(ABC):
     cached function, so that they share it as well.
     """
 
+    # Raise it with every change of code that changes a feature, and that of the metrics on it.
+    revision: ClassVar[int] = 1
+
     @abstractmethod
     def signature(self) -> str:
         """Everything that shapes a feature: network, weights, preprocessing."""
+
+    def kept_as(self) -> str:
+        """The name under which features are kept."""
+        return with_revision(self.signature(), self.revision)
 
     @abstractmethod
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
@@ -103,7 +110,7 @@ class Batch:
             columns = [self._column(role, extractor.fit) for role in roles]
             return self.encode(extractor, list(zip(*columns, strict=True)), "output" not in roles)
 
-        key = "\x1f".join([extractor.signature(), *roles])
+        key = "\x1f".join([extractor.kept_as(), *roles])
         return self.once(key, compute) if "output" in roles else self.across_runs(key, compute)
 
     def _column(self, role: Role, fit: Fit) -> Sequence[Item]:
@@ -114,7 +121,7 @@ class Batch:
     ) -> NDArray[np.float32]:
         """(n, d) features of items of the metric's own making, such as captions."""
         return self._cache.get(
-            extractor.signature(),
+            extractor.kept_as(),
             [content_key(item) for item in items],
             lambda wanted: extractor.extract([items[index] for index in wanted]),
             keep,

@@ -3,8 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import ClassVar
 
 from PIL import Image
+
+from egoactgen_bench.support.row_store import with_revision
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,16 @@ class Decoding:
 class Captioner(ABC):
     """Captions frames; build its network in a cached function, so that equal ones share it."""
 
+    # Raise it with every change of code that changes a caption, and that of the metrics on it.
+    revision: ClassVar[int] = 1
+
     @abstractmethod
     def signature(self) -> str:
         """Everything that shapes a caption: network, weights, preprocessing, decoding."""
+
+    def kept_as(self) -> str:
+        """The name under which captions are kept."""
+        return with_revision(self.signature(), self.revision)
 
     @abstractmethod
     def caption(self, frames: Sequence[Image.Image]) -> list[str]:

@@ -113,11 +113,11 @@ class CaptionSimilarity(Metric[CaptionOptions]):
                 keys, lambda wanted: captioner.caption([frames[index] for index in wanted])
             )
 
-        return batch.once(f"{captioner.signature()}|{self.options.resize}", compute)
+        return batch.once(f"{captioner.kept_as()}|{self.options.resize}", compute)
 
     def _captions_kept(self) -> CaptionStore:
         if self._store is None:
-            name = sha256_bytes(self._captioner().signature().encode())[:24]
+            name = sha256_bytes(self._captioner().kept_as().encode())[:24]
             folder = self.setting.workspace / "cache" / "captions" / name
             self._store = CaptionStore(folder, fresh=self.setting.fresh)
         return self._store

@@ -12,6 +12,7 @@ from egoactgen_bench.api.metric_batch import Batch, Extractor
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.feature_sides import sides
 from egoactgen_bench.metrics.frechet import Moments, frechet_distance
+from egoactgen_bench.support.row_store import with_revision
 
 WEIGHTS = {
     "clean": "inception-2015-12-05.pt",
@@ -51,7 +52,7 @@ class InceptionDistance(Metric[InceptionOptions]):
 
     def measurement(self) -> str:
         """Features of the same network are the same rows, whichever distance is taken."""
-        return self.extractor().signature()
+        return with_revision(self.extractor().kept_as(), self.revision)
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 4096), of the toy (n, 128): the output's features, then the target's."""

@@ -20,6 +20,11 @@ BLOCK_BITS = 40  # a place is block << BLOCK_BITS | row
 ABSENT = -1
 
 
+def with_revision(signature: str, revision: int) -> str:
+    """The name under which results of a revision of code are kept; the first adds nothing to it."""
+    return signature if revision == 1 else f"{signature}|r:{revision}"
+
+
 def short_keys(keys: bytes | Sequence[bytes]) -> NDArray[np.uint64]:
     """(n,) the first 8 bytes of each sha256: what the index holds of it."""
     joined = keys if isinstance(keys, bytes) else b"".join(keys)

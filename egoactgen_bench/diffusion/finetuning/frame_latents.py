@@ -15,9 +15,16 @@ from torch import Tensor
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.images import read_rgb, resize
-from egoactgen_bench.support.row_store import ABSENT, FeatureCache, RowStore, short_keys
+from egoactgen_bench.support.row_store import (
+    ABSENT,
+    FeatureCache,
+    RowStore,
+    short_keys,
+    with_revision,
+)
 
 AT_ONCE = 16  # frames in the encoder
+REVISION = 1  # raise it with every change of code that changes a posterior
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,9 @@ class Latents:
         self.vae, self.size = vae, size
         side = size // 2 ** (len(vae.config.block_out_channels) - 1)
         self.shape = (int(vae.config.latent_channels), side, side)
-        self.store: RowStore = FeatureCache(folder / "latents").store(f"{vae_digest} {size}")
+        self.store: RowStore = FeatureCache(folder / "latents").store(
+            with_revision(f"{vae_digest} {size}", REVISION)
+        )
 
     def read(self, frame: Frame, mirrored: bool) -> tuple[Tensor, Tensor]:
         """Mean (the mode) and standard deviation of a frame's posterior, each (C, h, w) float32."""
