@@ -13,10 +13,10 @@ from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_lego.feature_folder import FeatureFolder, fit
 from egoactgen_lego.vllm.embedding import Embedder
-from egoactgen_lego.vllm.engine import find_weights
 from egoactgen_lego.vllm.prompting import QUESTION
 from egoactgen_lego.vllm.text_generation import Sampling, generator_of, one_line
 from egoactgen_lego.vllm.vllm_model import sizes_of
+from egoactgen_lego.vllm_weights import find_weights
 
 
 class FeatureOptions(Options):

@@ -1,6 +1,6 @@
 """What the denoiser is told: C = [ψ(R) ‖ σ(H_i) ‖ π(μ(H_t))], equation (1) of the paper."""
 
-import inspect
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,44 +25,47 @@ FEATURES: dict[Conditioning, tuple[str, ...]] = {
 }
 
 
+@dataclass(frozen=True)
+class ConditionerSizes:
+    """The sizes of a conditioner; those of the paper by default."""
+
+    width: int = 768
+    vllm_width: int = 5120
+    heads: int = 8
+    feed_forward: int = 2048
+    layers: int = 2
+    image_tokens: int = 256
+    text_tokens: int = 77
+
+
 class Conditioner(TextConditioner):
     """σ, μ and π under their released names; a part that `conditioning` leaves out is absent.
 
     σ: `projection_img`, μ: `projection_txt`, linear; π: `self_attn_mix`, two pre-norm transformer
-    encoder layers without mask or positions, so that padding takes part.
+    encoder layers without mask or positions, so that padding takes part. `sizes` are those of
+    `ConditionerSizes`.
     """
 
-    def __init__(
-        self,
-        conditioning: Conditioning,
-        width: int = 768,
-        vllm_width: int = 5120,
-        heads: int = 8,
-        feed_forward: int = 2048,
-        layers: int = 2,
-        image_tokens: int = 256,
-        text_tokens: int = 77,
-        dropout: float = 0.1,
-    ) -> None:
+    def __init__(self, conditioning: Conditioning, *, dropout: float = 0.1, **sizes: int) -> None:
         super().__init__()
         self.conditioning, self.dropout = conditioning, dropout
-        self.sizes = {
-            "width": width,
-            "vllm_width": vllm_width,
-            "heads": heads,
-            "feed_forward": feed_forward,
-            "layers": layers,
-            "image_tokens": image_tokens,
-            "text_tokens": text_tokens,
-        }
+        chosen = ConditionerSizes(**sizes)
+        self.sizes = asdict(chosen)
         if "image" in self.takes:
-            self.projection_img = nn.Linear(vllm_width, width)
+            self.projection_img = nn.Linear(chosen.vllm_width, chosen.width)
         if "text" in self.takes:
-            self.projection_txt = nn.Linear(vllm_width, width)
+            self.projection_txt = nn.Linear(chosen.vllm_width, chosen.width)
             layer = nn.TransformerEncoderLayer(
-                width, heads, feed_forward, dropout, norm_first=True, batch_first=True
+                chosen.width,
+                chosen.heads,
+                chosen.feed_forward,
+                dropout,
+                norm_first=True,
+                batch_first=True,
             )
-            self.self_attn_mix = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+            self.self_attn_mix = nn.TransformerEncoder(
+                layer, chosen.layers, enable_nested_tensor=False
+            )
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -141,9 +144,9 @@ def read_conditioning(folder: Path) -> tuple[Conditioning, dict[str, int]]:
         raise BenchError(
             f"{path}: conditioning is {conditioning!r}, wanted one of {', '.join(FEATURES)}."
         )
-    unknown = config.keys() - inspect.signature(Conditioner).parameters.keys()
+    unknown = config.keys() - asdict(ConditionerSizes()).keys()
     if unknown:
-        raise BenchError(f"{path}: '{min(unknown)}' is no size of a conditioner.")
+        raise BenchError(f"{path}: '{min(unknown)}' is not a size of a conditioner.")
     return conditioning, config
 
 

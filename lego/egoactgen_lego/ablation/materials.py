@@ -10,7 +10,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_lego.ablation.ablation_rows import Source
 from egoactgen_lego.ablation.control_files import randomise_features, shuffle_descriptions
 from egoactgen_lego.feature_folder import FeatureFolder
-from egoactgen_lego.vllm.engine import find_weights
+from egoactgen_lego.vllm_weights import find_weights
 
 OPTIONS = {"tuned": "--descriptions", "untuned": "--untuned", "oracle": "--oracle"}
 

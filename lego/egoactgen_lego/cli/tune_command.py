@@ -47,7 +47,7 @@ def tune(asked: TuneArguments) -> int:
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.support.sharding import Share
     from egoactgen_lego.stages.tune import tune as tune_vllm
-    from egoactgen_lego.vllm.engine import find_weights
+    from egoactgen_lego.vllm_weights import find_weights
 
     place = current_workspace()
     about: dict[str, str | None] = {}

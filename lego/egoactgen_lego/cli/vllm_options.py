@@ -59,7 +59,8 @@ class VllmArguments(Options):
 def make_engine(asked: VllmArguments) -> "Engine":
     """The VLLM and the split that the options name."""
     from egoactgen_bench.artifacts.splits import load_split
-    from egoactgen_lego.vllm.engine import Engine, EngineOptions, find_weights
+    from egoactgen_lego.vllm.engine import Engine, EngineOptions
+    from egoactgen_lego.vllm_weights import find_weights
 
     place = current_workspace()
     split = load_split(place.find_split(asked.split))

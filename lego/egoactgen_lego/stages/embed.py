@@ -36,7 +36,9 @@ def embed(
     """
     plan = {**engine.plan(), "question": question, "features": features.told}
     plan |= {"descriptions": descriptions.name, "descriptions_sha256": descriptions.sha256}
-    result = VllmResult(features.folder / "embed.json", EmbedManifest, plan, engine.batches)
+    result = VllmResult(
+        features.folder / "embed.json", EmbedManifest, plan, engine.batches, elsewhere="--out"
+    )
     result.begin(overwrite, engine.own)
     dtypes = engine.options.dtype, features.dtype
     embedder = Embedder(engine.weights, engine.place, *dtypes, question, cache)

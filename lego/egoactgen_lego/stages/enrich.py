@@ -81,7 +81,7 @@ class Enriching:
     def descriptions(self) -> VllmResult[EnrichManifest]:
         """The journal of the descriptions."""
         path = self.table.with_suffix(".json")
-        return VllmResult(path, EnrichManifest, self.plan, self.engine.batches)
+        return VllmResult(path, EnrichManifest, self.plan, self.engine.batches, elsewhere="--name")
 
     @cached_property
     def saved(self) -> VllmResult[EnrichManifest] | None:
@@ -90,7 +90,7 @@ class Enriching:
             return None
         plan = self.plan | {"features": self.features.told}
         path = self.features.folder / "enrich.json"
-        return VllmResult(path, EnrichManifest, plan, self.engine.batches)
+        return VllmResult(path, EnrichManifest, plan, self.engine.batches, elsewhere="--features")
 
     @cached_property
     def known(self) -> dict[str, str]:
@@ -122,8 +122,9 @@ class Enriching:
         sample_id, text = sample["sample_id"], one_line(self.engine.vllm.text(writing))
         if self.known and text != self.known.get(sample_id, ""):
             raise BenchError(
-                f"{self.table.name} holds another description of {sample_id} than is drawn here: "
-                "give its features with `bench lego embed`, or draw all of them again with --overwrite."
+                f"{self.table.name} contains another description of {sample_id} than is drawn "
+                "here: give its features with `bench lego embed`, or draw all of them again with "
+                "--overwrite."
             )
         if self.features:
             self.features.write(sample_id, {"image": image, "text": writing.states})

@@ -13,7 +13,6 @@ from PIL import Image
 
 from egoactgen_bench.api.common_options import BatchSize, Device, Dtype, Limit, Shard
 from egoactgen_bench.api.options import Options
-from egoactgen_bench.api.weights_folder import locate
 from egoactgen_bench.artifacts.batch_journal import BatchWork, Row
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
@@ -21,8 +20,6 @@ from egoactgen_bench.support.devices import check_dtype, resolve_device
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.provenance import hashes
 from egoactgen_bench.support.sharding import Share
-from egoactgen_bench.toy import NAME
-from egoactgen_lego import toy
 from egoactgen_lego.vllm.vllm_model import VLLM, check_folder, load
 from egoactgen_lego.vllm.vllm_result import VllmResult
 
@@ -129,10 +126,3 @@ class Engine:
             return read_rgb(self.split.frame_path(sample["input_frame"]))
         except SampleError as error:
             return SampleError(error.code, f"input frame {sample['input_frame']}")
-
-
-def find_weights(name: str, models: Path) -> Path:
-    """The folder of a VLLM that `name` means: a path, a name in `models`, or `toy`, shipped."""
-    if name == NAME and not Path(name).exists() and not (models / name).exists():
-        return toy.WEIGHTS / "vllm"
-    return locate(name, models, "VLLM")

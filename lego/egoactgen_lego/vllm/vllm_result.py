@@ -24,11 +24,17 @@ class VllmResult(Generic[ResultT]):
     """A manifest to be, next to its journal `<manifest>.parts/`; other results lie beside them."""
 
     def __init__(
-        self, manifest: Path, kind: type[ResultT], plan: Mapping[str, Any], batches: int
+        self,
+        manifest: Path,
+        kind: type[ResultT],
+        plan: Mapping[str, Any],
+        batches: int,
+        *,
+        elsewhere: str,
     ) -> None:
         parts = manifest.with_name(f"{manifest.stem}.parts")
         self.work: WorkFolder[ResultT] = WorkFolder(
-            manifest, kind, plan, parts / PLAN, elsewhere="--name", shared=True
+            manifest, kind, plan, parts / PLAN, elsewhere=elsewhere, shared=True
         )
         self.journal = BatchJournal(parts, plan, batches)
 

@@ -1,0 +1,58 @@
+"""The layout: few modules at the top, names that need no folder, short parameter lists."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "egoactgen_bench": ROOT / "egoactgen_bench",
+    "egoactgen_baselines": ROOT / "baselines" / "egoactgen_baselines",
+    "egoactgen_lego": ROOT / "lego" / "egoactgen_lego",
+}
+MOST_PARAMETERS = 8
+
+
+def modules() -> list[Path]:
+    return [path for folder in PACKAGES.values() for path in folder.rglob("*.py")]
+
+
+def test_few_modules_lie_at_the_top():
+    names = {path.stem for path in PACKAGES["egoactgen_bench"].glob("*.py")}
+    assert names == {"__init__", "demo", "errors"}
+    for name, folder in PACKAGES.items():
+        assert (folder / "py.typed").is_file(), name
+
+
+def test_a_module_s_name_says_what_it_is_without_its_folder():
+    names = Counter(path.stem for path in modules() if not path.stem.startswith("__"))
+    assert [name for name, times in names.items() if times > 1] == []
+    assert names.keys().isdisjoint({"base", "common", "core", "helpers", "misc", "stage", "utils"})
+
+
+def test_every_folder_with_modules_is_a_package():
+    assert [path for path in modules() if not (path.parent / "__init__.py").is_file()] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_function_takes_many_parameters(package):
+    many = {}
+    for path in PACKAGES[package].rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                names = [argument.arg for argument in every if argument.arg not in ("self", "cls")]
+                if len(names) > MOST_PARAMETERS:
+                    many[f"{path.relative_to(ROOT)}:{node.name}"] = names
+    assert many == {}
+
+
+def test_tests_lie_where_what_they_test_lies():
+    beside = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
+    packages = {path.parent.name for path in PACKAGES["egoactgen_bench"].glob("*/__init__.py")}
+    others = {"architecture", "baselines", "benchmarks", "docs", "helpers", "lego", "splits"}
+    assert beside - {"__pycache__"} <= packages | others
+    loose = {path.name for path in (ROOT / "tests").glob("*.py")}
+    assert loose == {"conftest.py"}
