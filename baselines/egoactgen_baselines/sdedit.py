@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 from torch import Tensor
@@ -11,16 +11,25 @@ from torch import Tensor
 from egoactgen_baselines.text_to_image import TextToImageMethod, TextToImageOptions
 from egoactgen_bench.api.method import Setting
 from egoactgen_bench.api.records import Request
+from egoactgen_bench.artifacts.manifest_base import Manifest, read_manifest
 from egoactgen_bench.diffusion.denoiser.ancestral_sampler import (
     ancestral_sample,
     drawing,
     text_guided,
 )
-from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.seeds import torch_generator
 
 CHOICE = "strength.json"  # in a folder of `bench train sdedit`: the strength, and whose it is
 STRENGTH = 0.75  # of CompVis' img2img.py, which brought SDEdit to Stable Diffusion
+
+
+class StrengthManifest(Manifest):
+    """strength.json: the strength that was chosen, and the weights that it was chosen for."""
+
+    noun: ClassVar[str] = "choice of a strength"
+    made_by: ClassVar[str] = "bench train sdedit"
+    strength: float = Field(ge=0, le=1)
+    weights: str  # a folder beside this one, or a path
 
 
 class SDEditOptions(TextToImageOptions):
@@ -74,5 +83,5 @@ def _chosen(folder: Path | None) -> tuple[float, Path | None]:
     """The strength that was chosen for a weights folder, if any, and the weights themselves."""
     if folder is None or not (folder / CHOICE).is_file():
         return STRENGTH, folder
-    choice = read_json(folder / CHOICE)
-    return float(choice["strength"]), folder.parent / choice["weights"]
+    choice = read_manifest(folder / CHOICE, StrengthManifest)
+    return choice.strength, folder.parent / choice.weights

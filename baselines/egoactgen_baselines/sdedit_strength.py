@@ -5,12 +5,11 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from egoactgen_baselines.sdedit import CHOICE, SDEdit
+from egoactgen_baselines.sdedit import CHOICE, SDEdit, StrengthManifest
 from egoactgen_bench.api import options
 from egoactgen_bench.api.trainer import Task, Trainer
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
-from egoactgen_bench.support.files import write_json
 from egoactgen_bench.toy import NAME
 from egoactgen_bench.toy.stand_ins import folder_for
 
@@ -48,8 +47,9 @@ class StrengthTrainer(Trainer[StrengthOptions]):
         super().__init__(options, task)
         if task.split.manifest.subset != "train":
             raise BenchError(
-                f"'{task.split.name}' is not a training split, and a strength chosen on a test split "
-                "would be fitted to it: name one made with `bench prepare-splits --subset train`."
+                f"'{task.split.name}' is not a training split, and a strength chosen on a test "
+                "split would be fitted to it: name one made with "
+                "`bench prepare-splits --subset train`."
             )
         found = SDEdit.find_weights(options.weights, task.models)
         assert found is not None  # a name is always given
@@ -96,7 +96,7 @@ class StrengthTrainer(Trainer[StrengthOptions]):
         strength = best(means, key=lambda tried: means[tried])
         beside = self.weights.resolve().parent == folder.resolve().parent
         place = self.weights.name if beside else str(self.weights.resolve())
-        write_json(folder / CHOICE, {"strength": strength, "weights": place})
+        StrengthManifest(strength=strength, weights=place).save(folder / CHOICE)
         return {
             "summary": f"strength {strength} has the best {chosen.metric}, {means[strength]:.4g}",
             "strength": strength,

@@ -1,8 +1,8 @@
 """Options as typed fields, declared once.
 
-The options of a plug-in are filled from `-o key=value` and recorded resolved. The options of a stage
-are what its Python function takes, and the command line makes its own from the same fields: `Cli`
-says how a field is written there.
+The options of a plug-in are filled from `-o key=value` and recorded resolved. The options of a
+stage are what its Python function takes, and the command line makes its own from the same fields:
+`Cli` says how a field is written there.
 """
 
 from collections.abc import Mapping, Sequence

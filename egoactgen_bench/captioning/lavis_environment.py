@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from egoactgen_bench.artifacts.manifest_base import FORMAT
 from egoactgen_bench.captioning.package_links import lend
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, sha256_file, write_json
@@ -80,6 +81,7 @@ def setup(
     say("Importing LAVIS")
     _call([environment.python, "-I", WORKER, "--check"], "LAVIS cannot be imported")
     manifest = {
+        "format": FORMAT,
         "requirements": sha256_file(REQUIREMENTS),
         "python": str(interpreter),
         "torch": _torch_versions(),

@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; on success it takes the place of `folder`, old content and all."""
+    """Give an empty folder to fill; on success it replaces `folder` and all that was in it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name[:40]}."
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:

@@ -27,6 +27,7 @@ def test_the_best_strength_is_written_down_and_taken(bench, workspace):
     best = max(train["means"], key=train["means"].get)
     assert train["strength"] == float(best)
     assert json.loads((folder / "strength.json").read_text()) == {
+        "format": 1,
         "strength": float(best),
         "weights": "toy-sd",
     }
@@ -46,7 +47,7 @@ def test_the_best_strength_is_written_down_and_taken(bench, workspace):
 def test_a_test_split_is_refused(bench, workspace):
     done = bench("train", "sdedit", *FEW, "--split", "drawn-val")
     assert (done.status, done.out) == (2, "")
-    assert "'drawn-val' is no training split" in done.err
+    assert "'drawn-val' is not a training split" in done.err
     assert not (workspace / "models/sdedit-drawn-val").exists()
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from egoactgen_bench.artifacts.manifest_base import FORMAT
 from egoactgen_bench.diffusion.denoiser.clip_tokenizer import clip_tokenizer
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.diffusion.denoiser.noise_schedule import save_scheduler
@@ -74,7 +75,7 @@ def _write(out: Path, name: str) -> None:
     _drawn(CLIPTextModel(CLIPTextConfig(**TEXT))).save_pretrained(out / "text_encoder")
     clip_tokenizer().save_pretrained(out / "tokenizer")
     save_scheduler(out / "scheduler")
-    write_json(out / MANIFEST, {"weights": "untrained"})
+    write_json(out / MANIFEST, {"format": FORMAT, "weights": "untrained"})
 
 
 def _drawn(model: Any) -> Any:

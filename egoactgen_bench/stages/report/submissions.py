@@ -243,10 +243,15 @@ def _metrics(scores: Mapping[str, ScoreRecord]) -> tuple[dict[str, MetricRecord]
 
 
 def _without_versions(signature: str, versions: Mapping[str, str]) -> str:
-    """A signature by what was computed; versions may differ between groups."""
+    """A signature by what was computed; versions of packages may differ between groups.
+
+    It ends in the metric's revision. In 0.1.0, when all metrics were of revision 1, it ended in the
+    toolkit's version (`v:`) instead.
+    """
     name, *parts = signature.split("|")
-    kept = [part for part in parts if part.partition(":")[0] not in {"v", *versions}]
-    return "|".join([name, *kept])
+    kept = [part for part in parts if part.partition(":")[0] not in versions]
+    last = kept.pop() if kept and kept[-1].startswith(("r:", "v:")) else ""
+    return "|".join([name, *kept, last if last.startswith("r:") else "r:1"])
 
 
 def _summarised(scores: Scores, split: Split) -> Scores:

@@ -69,7 +69,7 @@ def _check(options: StudyOptions, runs: Sequence[str], descriptions: Sequence[st
 def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) -> None:
     """Write study.json, batch.csv, key.csv, hit.html, preview.html and images/.
 
-    Raises `BenchError` where a study with other tasks lies there: answers to it may be on their way.
+    Raises `BenchError` where a study with other tasks lies there: its answers may be on their way.
     """
     work = WorkFolder(
         folder / STUDY, StudyManifest, _recipe(plan), folder / PLAN, elsewhere="--name or --out"

@@ -91,7 +91,12 @@ def prepare(
         "sources": trainer.sources(),
     }
     work = WorkFolder(
-        folder / TRAIN, TrainManifest, plan, folder / PLAN, not_compared=found.mechanics
+        folder / TRAIN,
+        TrainManifest,
+        plan,
+        folder / PLAN,
+        not_compared=found.mechanics,
+        elsewhere="--name or --out",
     )
     return Job(trainer, work, dict(asked.options), share.rank, asked)
 

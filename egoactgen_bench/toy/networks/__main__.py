@@ -1,4 +1,4 @@
-"""`python -m egoactgen_bench.toy.networks [NAME…]`: train the toy models anew, each with its card."""
+"""`python -m egoactgen_bench.toy.networks [NAME…]`: train the toy models, each with its card."""
 
 import argparse
 from pathlib import Path
