@@ -1,5 +1,6 @@
 """What all manifests share: they are typed, numbered by format, and read by one function."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -44,7 +45,8 @@ def read_manifest(path: Path, kind: type[ManifestT]) -> ManifestT:
             f"{path.parent} contains no finished {kind.noun} (no {path.name}): "
             f"make one with `{kind.made_by}`."
         )
-    content = kind.upgraded(read_versioned(path, kind.noun))
+    content = kind.upgraded(_read_object(path, kind.noun))
+    _check_format(path, content, kind.noun)
     try:
         return kind.model_validate(content | {"format": FORMAT})
     except ValidationError as error:
@@ -55,20 +57,34 @@ def read_manifest(path: Path, kind: type[ManifestT]) -> ManifestT:
 
 
 def read_versioned(path: Path, noun: str) -> dict[str, Any]:
-    """The JSON object in a file, unless its `format` is newer than this version knows."""
+    """The JSON object in a file, unless its `format` is not one that this version knows."""
+    content = _read_object(path, noun)
+    _check_format(path, content, noun)
+    return content
+
+
+def _read_object(path: Path, noun: str) -> dict[str, Any]:
     content = read_json(path)
     if not isinstance(content, dict):
         raise BenchError(
             f"{path} is not the manifest of a {noun}: it contains a {type(content).__name__}, "
             "not a JSON object."
         )
+    return content
+
+
+def _check_format(path: Path, content: Mapping[str, Any], noun: str) -> None:
     found = content.get("format", 0)
-    if isinstance(found, int) and not isinstance(found, bool) and found > FORMAT:
+    if type(found) is not int or found < 0:
+        raise BenchError(
+            f"{path} is not the manifest of a {noun}: its format is {found!r}, not the number of "
+            "a format."
+        )
+    if found > FORMAT:
         raise BenchError(
             f"{path} has format {found}, and this version of egoactgen_bench reads formats up to "
             f"{FORMAT}: update egoactgen_bench, or make the {noun} again with this version."
         )
-    return content
 
 
 def first_problem(error: ValidationError) -> str:

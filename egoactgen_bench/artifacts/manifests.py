@@ -198,7 +198,7 @@ class ConversionManifest(Manifest):
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
         """In 0.1.0 `format` named the converter."""
         if isinstance(content.get("format"), str):
-            return content | {"converter": content["format"]}
+            return content | {"converter": content["format"], "format": 0}
         return content
 
 
@@ -287,7 +287,7 @@ class StudyChoices(Record):
 class AgreementManifest(Manifest):
     """agreement.json: what the imported answers of a study say."""
 
-    noun: ClassVar[str] = "import of answers"
+    noun: ClassVar[str] = "set of imported answers"
     made_by: ClassVar[str] = "bench import-amt"
     votes: int
     examples: int
