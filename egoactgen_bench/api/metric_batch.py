@@ -1,16 +1,16 @@
 """What a metric sees: the frames and texts of some samples of one run, and features of them."""
 
 import hashlib
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from egoactgen_bench.support import images
-from egoactgen_bench.support.row_store import FeatureCache, with_revision
+from egoactgen_bench.support.row_store import FeatureCache, Revised
 
 ImageRole = Literal["output", "target", "input"]
 TextRole = Literal["action", "description", "truth"]  # the truth as JSON
@@ -21,23 +21,12 @@ Fit = Callable[[Image.Image, Size], Image.Image]
 T = TypeVar("T")
 
 
-class Extractor(ABC):
+class Extractor(Revised):
     """A network that turns items (tuples of frames or texts) into feature vectors.
 
     Extractors of equal signature share their work, whichever metric asks; build the network in a
     cached function, so that they share it as well.
     """
-
-    # Raise it with every change of code that changes a feature, and that of the metrics on it.
-    revision: ClassVar[int] = 1
-
-    @abstractmethod
-    def signature(self) -> str:
-        """Everything that shapes a feature: network, weights, preprocessing."""
-
-    def kept_as(self) -> str:
-        """The name under which features are kept."""
-        return with_revision(self.signature(), self.revision)
 
     @abstractmethod
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:

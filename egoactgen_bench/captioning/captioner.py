@@ -1,13 +1,12 @@
 """What a captioner is: a network that says in a sentence what a frame shows."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import ClassVar
 
 from PIL import Image
 
-from egoactgen_bench.support.row_store import with_revision
+from egoactgen_bench.support.row_store import Revised
 
 
 @dataclass(frozen=True)
@@ -23,19 +22,8 @@ class Decoding:
         return ",".join(f"{key}={value}" for key, value in asdict(self).items())
 
 
-class Captioner(ABC):
+class Captioner(Revised):
     """Captions frames; build its network in a cached function, so that equal ones share it."""
-
-    # Raise it with every change of code that changes a caption, and that of the metrics on it.
-    revision: ClassVar[int] = 1
-
-    @abstractmethod
-    def signature(self) -> str:
-        """Everything that shapes a caption: network, weights, preprocessing, decoding."""
-
-    def kept_as(self) -> str:
-        """The name under which captions are kept."""
-        return with_revision(self.signature(), self.revision)
 
     @abstractmethod
     def caption(self, frames: Sequence[Image.Image]) -> list[str]:

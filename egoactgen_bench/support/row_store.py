@@ -8,9 +8,10 @@ processes never write to one file. Of the rows on disk only an index is held in 
 
 import hashlib
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,21 @@ ABSENT = -1
 def with_revision(signature: str, revision: int) -> str:
     """The name under which results of a revision of code are kept; the first adds nothing to it."""
     return signature if revision == 1 else f"{signature}|r:{revision}"
+
+
+class Revised(ABC):
+    """Whatever computes what is kept by content: its signature, and the revision of its code."""
+
+    # Raise it with every change of code that changes a result, and that of the metrics on it.
+    revision: ClassVar[int] = 1
+
+    @abstractmethod
+    def signature(self) -> str:
+        """Everything that shapes a result: network, weights, preprocessing, decoding."""
+
+    def kept_as(self) -> str:
+        """The name under which results are kept."""
+        return with_revision(self.signature(), self.revision)
 
 
 def short_keys(keys: bytes | Sequence[bytes]) -> NDArray[np.uint64]:
