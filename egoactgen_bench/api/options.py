@@ -5,7 +5,7 @@ stage are what its Python function takes, and the command line makes its own fro
 `Cli` says how a field is written there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -93,14 +93,17 @@ def resolve(options: type[T], values: dict[str, Any], owner: str) -> T:
             raise BenchError(
                 f"{owner} has no option '{key}'.{did_you_mean(key, options.model_fields)}"
             )
+    return validated(options, values, lambda key, value: f"{owner}: option {key}={value}")
+
+
+def validated(options: type[T], values: dict[str, Any], named: Callable[[str, Any], str]) -> T:
+    """Validate `values` of known keys; a wrong one is one sentence, which begins as `named` says."""
     try:
         return options.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise BenchError(
-            f"{owner}: option {key}={first['input']}: {first['msg'].removeprefix('Value error, ')}."
-        ) from None
+        option = named(".".join(map(str, first["loc"])), first["input"])
+        raise BenchError(f"{option}: {first['msg'].removeprefix('Value error, ')}.") from None
 
 
 def describe(options: type[Options]) -> list[tuple[str, str, str, str]]:

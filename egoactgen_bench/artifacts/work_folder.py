@@ -133,6 +133,8 @@ def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """
     old, new = _flat({key: there.get(key) for key in here}), _flat(dict(here))
     changed = [key for key in {**new, **old} if old.get(key) != new.get(key)]
+    # A fingerprint changes with what it is of; alone, it is all that is known.
+    changed = [key for key in changed if not key.endswith("fingerprint")] or changed
     return ", ".join(f"{key} {_short(old.get(key))} → {_short(new.get(key))}" for key in changed)
 
 
@@ -146,7 +148,9 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 def _short(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:12]}…"
+    if len(text) <= 40:
+        return text
+    return f'{text[:12]}…"' if isinstance(value, str) else f"{text[:12]}…"
 
 
 def _is_visible(path: Path) -> bool:

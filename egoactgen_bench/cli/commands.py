@@ -18,7 +18,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from pydantic.fields import FieldInfo
 
-from egoactgen_bench.api.options import Cli, Options, resolve
+from egoactgen_bench.api.options import Cli, Options, validated
 from egoactgen_bench.cli.shared_options import DebugOption, WorkspaceOption
 
 Command = Callable[[Any], int | None]
@@ -36,7 +36,7 @@ def expanded(function: Command, name: str) -> Callable[..., int | None]:
 
     def call(**values: Any) -> int | None:
         given = {key: values[key] for key in fields if values[key] is not None}
-        return function(resolve(options, given, name))
+        return function(validated(options, given, lambda key, _: _named(options, key)))
 
     parameters = [_parameter(key, field) for key, field in fields.items()]
     parameters += [
@@ -63,8 +63,7 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
     if how.positional:
         made: Any = typer.Argument(**shown)
     else:
-        flags = how.flags or (f"--{key.replace('_', '-')}",)
-        made = typer.Option(*flags, **shown)
+        made = typer.Option(*_flags(key, field), **shown)
     if field.is_required():
         return _keyword(key, Annotated[kind, made], inspect.Parameter.empty)
     default = field.get_default(call_default_factory=True)
@@ -72,6 +71,19 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
         default = ",".join(default) if default and how.kind is str else None
         kind = kind | None
     return _keyword(key, Annotated[kind, made], default)
+
+
+def _named(options: type[Options], key: str) -> str:
+    """What a user calls the field in which something is wrong: `--ids`, `IMAGE|SAMPLE_ID`."""
+    name, *_ = key.split(".")
+    field = options.model_fields[name]
+    if _cli(field).positional:
+        return _cli(field).metavar or name.upper()
+    return _flags(name, field)[-1]
+
+
+def _flags(key: str, field: FieldInfo) -> tuple[str, ...]:
+    return _cli(field).flags or (f"--{key.replace('_', '-')}",)
 
 
 def _keyword(key: str, annotation: Any, default: Any) -> inspect.Parameter:

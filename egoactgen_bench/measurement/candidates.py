@@ -28,7 +28,7 @@ def candidates_of(
         raise BenchError(f"Two runs are named '{repeated[0]}': rename the folder of one of them.")
     for name in dict.fromkeys(references):
         if name not in REFERENCES:
-            raise BenchError(f"There is no reference '{name}'.{did_you_mean(name, REFERENCES)}")
+            raise BenchError(f"Unknown reference '{name}'.{did_you_mean(name, REFERENCES)}")
         if name in names:
             notices.append(f"The run '{name}' stands for the reference of that name.")
         else:

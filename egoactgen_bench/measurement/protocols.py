@@ -45,7 +45,7 @@ def select(
     offer. Unknown names and options are a `BenchError`.
     """
     if protocol not in PROTOCOLS:
-        raise BenchError(f"There is no protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}")
+        raise BenchError(f"Unknown protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}")
     classes = [plugins.load("metrics", name)[0] for name in names or plugins.registered("metrics")]
     given = _by_metric(values, [metric.name for metric in classes])
     selection = Selection()

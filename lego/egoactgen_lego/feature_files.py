@@ -37,9 +37,7 @@ class FeatureWriter:
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUTS:
-            raise BenchError(
-                f"There is no layout '{self.layout}'.{did_you_mean(self.layout, LAYOUTS)}"
-            )
+            raise BenchError(f"Unknown layout '{self.layout}'.{did_you_mean(self.layout, LAYOUTS)}")
         if self.dtype not in DTYPES:
             raise BenchError(f"Features are saved as float16 or bfloat16, not {self.dtype}.")
         if self.layout != "safetensors" and self.dtype == "bfloat16":

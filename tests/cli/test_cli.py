@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from egoactgen_bench.cli.shared_options import words
+from egoactgen_bench.cli.report_command import ReportArguments
 
 HEAVY = {"torch", "pandas", "scipy", "diffusers", "transformers", "av", "numpy", "open_clip"}
 
@@ -37,11 +37,11 @@ def test_unknown_command_and_option_are_one_sentence(bench):
 
 
 def test_comma_list(bench):
-    assert words("--ids", None) == []
-    assert words("--ids", " a, b,,") == ["a", "b"]
+    assert ReportArguments().ids == ()
+    assert ReportArguments(ids=" a, b,,").ids == ("a", "b")
     for empty in (",", " ", ""):
         result = bench("report", "--ids", empty)
         assert result.status == 2
         assert result.err == (
-            f"bench: --ids '{empty}' names nothing: give one name, or several as a,b,c.\n"
+            f"bench: --ids: '{empty}' names nothing: give one name, or several as a,b,c.\n"
         )

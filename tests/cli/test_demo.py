@@ -21,7 +21,7 @@ def content(workspace: Path) -> dict[str, str]:
     }
 
 
-def interrupted(asked: demo.Demo) -> demo.Told:
+def interrupted(asked: demo.Demo) -> demo.StepResult:
     raise KeyboardInterrupt
 
 
@@ -63,7 +63,7 @@ def test_interrupted_then_whole(bench, tmp_path, monkeypatch):
 
 def test_status_tells_of_failures(bench, monkeypatch):
     """A step that is not whole is named, the others are done, and the status is 1."""
-    told = demo.Told(["failed: one sample"], complete=False)
+    told = demo.StepResult(["failed: one sample"], complete=False)
     monkeypatch.setattr(demo, "steps", lambda asked: [("Fail", lambda asked: told)])
     monkeypatch.setattr(demo.Demo, "scores", "scores")
     monkeypatch.setattr(
@@ -78,7 +78,10 @@ def test_another_demo_needs_a_name_of_its_own(bench, drawn_split):
     """A split that a user prepared is never replaced."""
     result = bench(*CALL, "--name", drawn_split.name)
     assert result.status == 2
-    assert "holds a split with dataset = drawn" in result.err
+    assert (
+        'contains a finished split with other settings (dataset "drawn" → "toy-kitchen"'
+        in result.err
+    )
     assert "--name" in result.err
     wrong = bench(*CALL, "--name", "../demo")
-    assert (wrong.status, "no safe file name" in wrong.err) == (2, True)
+    assert (wrong.status, "is not a safe file name" in wrong.err) == (2, True)

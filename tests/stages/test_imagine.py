@@ -58,8 +58,15 @@ def test_one_s_own_picture(bench, tmp_path):
         assert (seen.size, seen.mode) == ((384, 256), "RGB")
     frames = json.loads((folder / "imagine.json").read_text())["frames"]
     assert [frame["description"] for frame in frames] == ["a hand pulls the handle", ""]
-    bench(*called[:4], *called[-2:])  # one action less: nothing stale stays
-    assert not (folder / "02-take-knife.png").exists()
+    before = files(folder)
+    fewer = bench(*called[:4], *called[-2:])
+    assert fewer.status == 2
+    assert "contains a finished set of imagined frames with other settings" in fewer.err
+    assert files(folder) == before
+    assert bench(*called[:4], *called[-2:], "--overwrite").status == 0
+    assert set(files(folder)) == {  # one action less: nothing stale stays
+        "01-open-drawer.png", "grid.png", "imagine.json", "input.png"
+    }  # fmt: skip
 
 
 def test_a_frame_that_fails_leaves_the_others(tmp_path):
@@ -67,8 +74,8 @@ def test_a_frame_that_fails_leaves_the_others(tmp_path):
     context = context_of_picture(tmp_path / "a.png")
     method = Painter(Options(), Setting())
     made = imagine("painter", method, context, ["open drawer", "take knife"], tmp_path / "out")
-    assert [frame["action"] for frame in made.failed] == ["take knife"]
-    assert made.failed[0]["detail"] == "ValueError: no knives"
+    assert [frame.action for frame in made.failed] == ["take knife"]
+    assert made.failed[0].detail == "ValueError: no knives"
     assert (tmp_path / "out" / "01-open-drawer.png").is_file()
 
 
@@ -76,7 +83,10 @@ def test_a_frame_that_fails_leaves_the_others(tmp_path):
     ("call", "sentence"),
     [
         (["V00_9", *ACTIONS], "no sample of that id. Did you mean 'V0"),
-        (["missing.jpg", *ACTIONS], "There is no picture missing.jpg."),
+        (
+            ["missing.jpg", *ACTIONS],
+            "missing.jpg does not exist: name an image, or a sample of a split.",
+        ),
         (["V00_0", *ACTIONS, "--description", "x"], "2 --action and 1 --description"),
         (["V00_0", *ACTIONS, *ACTIONS], "'open drawer' is given twice"),
         (["V00_0", "--action", " "], "An --action is empty"),
@@ -91,7 +101,7 @@ def test_a_bad_call_is_one_sentence(bench, drawn_split, call, sentence):
 
 def test_a_file_that_is_no_picture(tmp_path):
     (tmp_path / "a.jpg").write_text("no picture")
-    with pytest.raises(BenchError, match="is no picture that can be read"):
+    with pytest.raises(BenchError, match="is not a readable image"):
         context_of_picture(tmp_path / "a.jpg")
 
 

@@ -63,7 +63,7 @@ def test_files_of_any_manifest_are_hashed(bench, tmp_path):
 def test_a_folder_without_a_manifest_is_refused(bench, tmp_path):
     result = bench("verify", tmp_path)
     assert result.status == 2
-    assert "holds no finished split, run, score or study" in result.err
+    assert "contains no finished split, run, score or study" in result.err
 
 
 def test_against_names_missing_added_and_moved_samples(bench, drawn_split, tmp_path):

@@ -116,7 +116,7 @@ def test_split_holds_scaled_frames_hashes_counts_and_descriptions(make, tmp_path
     done = make()
     split = load_split(tmp_path / "split")
     assert list(split.samples.sample_id) == ["s0", "s1", "s3", "s4", "s5", "s6"]
-    assert split.manifest.counts == {
+    assert split.manifest.counts.model_dump() == {
         "kept": 6,
         "rejected": 1,
         "by_reason": {"input_before_start": 1},
@@ -271,8 +271,8 @@ def test_another_recipe_is_refused_until_overwritten(bench, videos, tmp_path):
     assert bench(*call).status == 0
     result = bench(*call, "--size", 128)
     assert result.status == 2
-    assert "holds a split with size = 256, and this call has 128" in result.err
-    assert "--overwrite to start anew, or --name for another split" in result.err
+    assert "contains a finished split with other settings (recipe.size 256 → 128)" in result.err
+    assert "choose another --name or --out, or replace it with --overwrite" in result.err
     assert bench(*call, "--size", 128, "--name", "larger").status == 0
     assert bench(*call, "--size", 128, "--overwrite").status == 0
     splits = tmp_path / "workspace/splits"
@@ -286,7 +286,8 @@ def test_a_begun_split_of_another_recipe_is_refused(make, monkeypatch):
         patch.setattr(extraction, "write_bytes", writing_only(4, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             make()
-    with pytest.raises(BenchError, match="was begun with limit = None, and this call has 3"):
+    refused = r"contains an unfinished split with other settings \(recipe\.limit null → 3, "
+    with pytest.raises(BenchError, match=refused):
         make(limit=3)
     assert len(make(limit=3, overwrite=True).split.samples) == 3
 
@@ -297,7 +298,7 @@ def test_a_folder_of_something_else_is_never_touched(bench, videos, tmp_path):
     call = ("prepare-splits", f"{__name__}:Drawn", "--videos", videos)
     result = bench(*call, "--out", tmp_path / "mine", "--overwrite")
     assert result.status == 2
-    assert "is not empty and holds no split" in result.err
+    assert "is not empty and contains no split" in result.err
     assert list((tmp_path / "mine").iterdir()) == [tmp_path / "mine/thesis.tex"]
 
 

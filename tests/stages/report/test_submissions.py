@@ -170,10 +170,24 @@ def test_a_metric_that_was_not_computed_alike_is_left_out(archive, tmp_path):
 
 
 def test_versions_of_packages_may_differ(archive, tmp_path):
+    """Nor does it matter that 0.1.0 wrote its own version where a metric's revision is now."""
     other = packed(tmp_path, "beta", ["sdedit"])
-    changed = rewritten(other, edit("scores/standard/score.json", "|v:0.1.0", "|v:9.9"))
-    scores = join([archive, changed], tmp_path / "here", {}).scores[0]
-    assert list(scores.metrics) == ["psnr"]
+    for same in ("|v:0.1.0", "|v:9.9", ""):
+        changed = rewritten(other, edit("scores/standard/score.json", "|r:1", same))
+        scores = join([archive, changed], tmp_path / "here", {}).scores[0]
+        assert list(scores.metrics) == ["psnr"]
+        assert not any("is left out" in note for note in scores.manifest.notices)
+
+
+def test_another_revision_of_a_metric_is_not_computed_alike(archive, tmp_path):
+    other = packed(tmp_path, "beta", ["sdedit"], metrics=["psnr", "ssim"])
+
+    def change(files: Files) -> None:
+        edit("scores/standard/score.json", "range:255|r:1", "range:255|r:2")(files)
+
+    scores = join([archive, rewritten(other, change)], tmp_path / "here", {}).scores[0]
+    assert list(scores.metrics) == ["ssim"]
+    assert any(note.startswith("psnr is left out") for note in scores.manifest.notices)
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,11 @@ def test_copy_input_gives_the_split_s_own_frames_and_a_full_record(bench, worksp
         "samples.csv",
     ]
     manifest = run.manifest
-    assert manifest["method"] == "copy-input"
-    assert manifest["options"] == {"passed": {}, "resolved": {}}
-    assert (manifest["split"], manifest["fingerprint"]) == ("drawn-val", split.fingerprint)
-    assert manifest["counts"] == {"samples": 6, "failed": 0, "by_status": {"ok": 6}}
-    assert manifest["timing"].keys() == {"seconds", "images_per_second"}
+    assert manifest.method == "copy-input"
+    assert manifest.options.model_dump() == {"passed": {}, "resolved": {}}
+    assert (manifest.split, manifest.fingerprint) == ("drawn-val", split.fingerprint)
+    assert manifest.counts.model_dump() == {"samples": 6, "failed": 0, "by_status": {"ok": 6}}
+    assert manifest.timing.model_dump().keys() == {"seconds", "images_per_second"}
 
 
 def test_a_stranger_s_method_of_the_current_folder_gets_options_seed_and_description(
@@ -49,7 +49,7 @@ def test_a_stranger_s_method_of_the_current_folder_gets_options_seed_and_descrip
     assert result.status == 0
     run = load_run(workspace / "runs/drawn-val/mine")
     assert list(run.samples["prompt"]) == ["open drawer, a hand", "take mug, None"]
-    assert run.manifest.options == {
+    assert run.manifest.options.model_dump() == {
         "passed": {"size": "5"},
         "resolved": {"size": 5, "pause": 0.0},
     }
@@ -90,7 +90,7 @@ def test_a_bad_sample_costs_itself_only_and_is_named_with_its_code(bench, worksp
     }
     again = bench("run", "--method", f"{module}:Faulty", "--run", "faulty", "--batch-size", 6)
     assert again.status == 1
-    assert "complete already" in again.out
+    assert "is already complete" in again.out
 
 
 def test_the_neighbours_of_a_bad_sample_keep_their_bytes(bench, workspace, module):

@@ -18,14 +18,14 @@ def test_a_folder_that_holds_something_else_is_never_touched(bench, workspace):
     for extra in ([], ["--overwrite"]):
         result = bench("run", "--method", "copy-input", "--out", folder, *extra)
         assert result.status == 2
-        assert "is not empty and holds no run" in result.err
+        assert "is not empty and contains no run" in result.err
     assert (folder / "images/mine.jpg").read_bytes() == b"precious"
 
 
 def test_weights_are_found_hashed_and_refused(bench, workspace, module):
     missing = bench("run", "--method", f"{module}:Weighted")
     assert missing.status == 2
-    assert "There are no weights 'noise-weights'" in missing.err
+    assert "Unknown weights 'noise-weights'" in missing.err
     for name, text in [("noise-weights", b"a"), ("others", b"b")]:
         (workspace / "models" / name).mkdir(parents=True)
         (workspace / "models" / name / "w.bin").write_bytes(text)
@@ -49,9 +49,9 @@ def test_bad_calls_are_one_sentence(bench, workspace, module):
         "option size=0": ["--method", noise, "-o", "size=0"],
         "not of the form key=value": ["--method", noise, "-o", "size"],
         "Known: bfloat16, float16, float32": ["--method", noise, "--dtype", "int4"],
-        "There is no device 'gpu'": ["--method", f"{module}:Refusing", "--device", "gpu"],
+        "Unknown device 'gpu'": ["--method", f"{module}:Refusing", "--device", "gpu"],
         "of the form i/n": ["--method", noise, "--shard", "5/4"],
-        "no safe file name": ["--method", noise, "--run", "../up"],
+        "is not a safe file name": ["--method", noise, "--run", "../up"],
         "has no attribute 'Nois'": ["--method", f"{module}:Nois"],
         "not a class derived": ["--method", f"{module}:NotAMethod"],
         "no importable module": ["--method", "absent_module:Noise"],

@@ -102,13 +102,14 @@ def test_repeating_rewrites_nothing_and_another_plan_is_refused_by_name(bench, w
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     again = bench(*call)
     assert (again.status, again.err) == (0, "")
-    assert "complete already" in again.out
+    assert "is already complete" in again.out
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
     other = bench(*call, "--seed", 1, "-o", "size=9")
     assert other.status == 2
-    assert "holds a finished run of another plan (options.resolved.size 8 → 9, seed 0 → 1)" in (
-        other.err
+    assert (
+        "contains a finished run with other settings (options.resolved.size 8 → 9, seed 0 → 1)"
+        in other.err
     )
     assert "--name" in other.err
     assert "--overwrite" in other.err
@@ -118,4 +119,4 @@ def test_repeating_rewrites_nothing_and_another_plan_is_refused_by_name(bench, w
     bench(*call[:-1], "part", "--shard", "1/2")
     unfinished = bench(*call[:-1], "part", "--limit", 3)
     assert unfinished.status == 2
-    assert "holds an unfinished run of another plan (limit null → 3)" in unfinished.err
+    assert "contains an unfinished run with other settings (limit null → 3)" in unfinished.err

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from egoactgen_bench.artifacts import manifest_base
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.stages.run import run_journal
 from egoactgen_bench.stages.run import run_method as running
 from egoactgen_bench.support.sharding import Share
 from run_files import bench_process, contents
@@ -40,16 +40,16 @@ def test_shards_in_one_folder_or_copied_together_give_the_bytes_of_one_run(
 def test_another_process_completes_the_run_while_this_one_writes_it(workspace, monkeypatch):
     split = load_split(workspace / "splits/drawn-val")
     first = running.run("copy-input", split, workspace / "first")
-    write_json = run_journal.write_json
+    write_json = manifest_base.write_json
 
     def overtaken(path, value):
         if path.name != "run.json":
             return write_json(path, value)
-        monkeypatch.setattr(run_journal, "write_json", write_json)
+        monkeypatch.setattr(manifest_base, "write_json", write_json)
         running.run("copy-input", split, workspace / "both")
         raise FileNotFoundError(path)  # its temporary file went when the other one swept
 
-    monkeypatch.setattr(run_journal, "write_json", overtaken)
+    monkeypatch.setattr(manifest_base, "write_json", overtaken)
     done = running.run("copy-input", split, workspace / "both")
     assert done.samples["sha256"].tolist() == first.samples["sha256"].tolist()
     assert not list((workspace / "both").glob(".*.tmp"))

@@ -27,7 +27,7 @@ def test_files_hold_what_the_contract_names(bench, drawn_split, runs):
     assert list(values) == ["split", "run", "sample_id", "metric", "value", "signature"]
     assert len(values) == 4 * 6 * 2
     assert set(values["run"]) == {"near", "far", "target", "copy-input"}
-    assert values["signature"].str.endswith("|v:0.1.0|n:6").all()
+    assert values["signature"].str.endswith("|r:1|n:6").all()
     summary = pd.read_csv(folder / "summary.csv", index_col="run")
     assert list(summary) == ["n", "psnr", "psnr_lo", "psnr_hi", "ssim", "ssim_lo", "ssim_hi"]
     assert summary.loc["target", ["psnr", "psnr_lo", "psnr_hi"]].tolist() == [np.inf] * 3
@@ -40,7 +40,7 @@ def test_files_hold_what_the_contract_names(bench, drawn_split, runs):
     assert comparisons["p_value"].between(0, 1).all()
     assert not comparisons["difference"].isna().any()
     manifest = json.loads((folder / "score.json").read_text())
-    assert manifest["metrics"]["psnr"]["signature"] == "psnr|resize:lanczos|range:255|v:0.1.0"
+    assert manifest["metrics"]["psnr"]["signature"] == "psnr|resize:lanczos|range:255|r:1"
     for name in ("table.md", "table.tex", "table.csv"):
         assert (folder / name).is_file()
 
@@ -170,7 +170,8 @@ def test_table_for_terminals(drawn_split, runs, tmp_path):
 
 def test_published_rows_stand_beside_their_own_protocol_only(drawn_split, runs, tmp_path):
     split = load_split(drawn_split)
-    real = Split(split.folder, split.manifest | {"dataset": "ego4d"}, split.samples)
+    manifest = split.manifest.model_copy(update={"dataset": "ego4d"})
+    real = Split(split.folder, manifest, split.samples)
     run = egoactgen_bench.load_run(runs["near"])
 
     def table(name: str, **choices: object) -> str:

@@ -108,19 +108,19 @@ def test_scores_stay_where_no_metric_can_be_computed(bench, drawn_split, runs):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--metrics", "pnsr"], "There is no metric 'pnsr'. Did you mean 'psnr'?"),
+        (["--metrics", "pnsr"], "Unknown metric 'pnsr'. Did you mean 'psnr'?"),
         (
             ["--protocol", "lego-releas"],
-            "There is no protocol 'lego-releas'. Did you mean 'lego-release'?",
+            "Unknown protocol 'lego-releas'. Did you mean 'lego-release'?",
         ),
         (["--metrics", "ssim", "--protocol", "lego-release"], "ssim has no lego-release variant"),
-        (["--reference", "targets"], "There is no reference 'targets'. Did you mean 'target'?"),
-        (["--captioner", "lavvis"], "There is no captioner 'lavvis'. Did you mean 'lavis'?"),
+        (["--reference", "targets"], "Unknown reference 'targets'. Did you mean 'target'?"),
+        (["--captioner", "lavvis"], "Unknown captioner 'lavvis'. Did you mean 'lavis'?"),
         (["-o", "psnr.range=1"], "Metric psnr has no option 'range'."),
         (["-o", "range=1"], "write -o metric.option=value"),
         (["--descriptions", "none"], "has no descriptions 'none'"),
         (["nobody"], "There is no finished run 'nobody'"),
-        (["--device", "tpu9"], "There is no device 'tpu9'"),
+        (["--device", "tpu9"], "Unknown device 'tpu9'"),
     ],
 )
 def test_bad_calls_are_one_sentence(bench, drawn_split, runs, options, sentence):

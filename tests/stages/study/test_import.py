@@ -262,7 +262,10 @@ def test_refusals_are_one_sentence(bench, study, tmp_path):
         ([tmp_path / "empty.csv"], "is not a Mechanical Turk results file"),
         ([tmp_path / "binary.csv"], "is not a readable results file"),
         ([tmp_path / "unknown.csv"], "unknown_task"),
-        ([tmp_path / "other.csv", "--study", tmp_path], "holds no finished study"),
+        (
+            [tmp_path / "other.csv", "--study", tmp_path],
+            "contains no finished study (no study.json)",
+        ),
     ):
         result = bench("import-amt", *call)
         assert result.status == 2, call

@@ -15,7 +15,7 @@ from egoactgen_bench.artifacts.splits import fingerprint, load_split
 from egoactgen_bench.stages.study.example_sampling import balanced_orders, choose_examples
 from egoactgen_bench.stages.study.safe_text import csv_cell, html_cell
 from egoactgen_bench.stages.study.study_cost import Cost
-from egoactgen_bench.support.files import write_csv, write_json
+from egoactgen_bench.support.files import write_csv
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 NASTY = [
@@ -63,8 +63,8 @@ def nasty_study(bench, drawn_split):
     split = load_split(drawn_split)
     samples = split.samples.assign(action=NASTY[:6])
     write_csv(drawn_split / "samples.csv", samples)
-    manifest = split.manifest | {"fingerprint": fingerprint(samples)}
-    write_json(drawn_split / "split.json", manifest)
+    manifest = split.manifest.model_copy(update={"fingerprint": fingerprint(samples)})
+    manifest.save(drawn_split / "split.json")
     texts = pd.DataFrame({"sample_id": samples["sample_id"], "description": NASTY[4:]})
     write_csv(drawn_split / "descriptions" / "tuned.csv", texts)
     write_drawn_run(drawn_split, "lego")

@@ -88,7 +88,8 @@ def test_a_killed_training_resumes_to_the_same_bytes(root, tmp_path, monkeypatch
         lego(root, tmp_path / "parts", checkpoint_every=2, train_text=True)
     assert [path.name for path in tmp_path.glob("parts/checkpoint-*")] == ["checkpoint-00000004"]
     assert not (tmp_path / "parts" / "train.json").exists()
-    with pytest.raises(BenchError, match=r"unfinished training of another plan \(seed 0 → 1\)"):
+    refused = r"contains an unfinished training with other settings \(seed 0 → 1\)"
+    with pytest.raises(BenchError, match=refused):
         lego(root, tmp_path / "parts", seed=1, train_text=True)
     lego(root, tmp_path / "parts", checkpoint_every=3, micro_batch=32, train_text=True)
     for path in (tmp_path / "whole").rglob("*.safetensors"):
@@ -121,8 +122,8 @@ def test_two_processes_learn_as_one(root, tmp_path):
     assert launched.returncode == 0, launched.stderr
     assert launched.stdout.count("Weights in") == 1
     two = json.loads((tmp_path / "two" / "train.json").read_text())
-    assert two["counts"] == one["counts"]
-    assert np.allclose(one["loss"], two["loss"], atol=1e-4)
+    assert two["counts"] == one.counts
+    assert np.allclose(one.loss, two["loss"], atol=1e-4)
     assert apart(tmp_path / "one", tmp_path / "two") < 1e-4
     assert apart(tmp_path / "one", tmp_path / "rounds") < 1e-4
 
@@ -135,7 +136,7 @@ def test_a_few_steps_bring_the_loss_down(root, tmp_path):
     assert len(losses) == 60
     assert losses[:5].mean() == pytest.approx(1, abs=0.3)
     assert losses[-10:].mean() < 0.6 * losses[:5].mean()
-    steps, means = zip(*told["loss"], strict=True)
+    steps, means = zip(*told.loss, strict=True)
     assert steps[-1] == 60
     assert means[-1] == pytest.approx(losses[-3:].mean(), abs=1e-6)
 
@@ -158,7 +159,7 @@ def test_the_toy_stands_on_an_autoencoder_that_is_trained_first(bench, tmp_path)
     assert manifest["options"]["resolved"]["learning_rate"] == 2e-3
     assert (manifest["subset"], manifest["seed"]) == ("train", 0)
     assert (workspace / "models/ip2p-drawn-train/loss.png").read_bytes()[:4] == b"\x89PNG"
-    assert "complete already" in bench("train", "ip2p", *small[:4], "-o", "iterations=2").out
+    assert "is already complete" in bench("train", "ip2p", *small[:4], "-o", "iterations=2").out
 
 
 @pytest.mark.parametrize(
@@ -265,11 +266,11 @@ def test_frames_and_texts_that_lack_are_left_out_and_named(bench, tmp_path):
     [
         (["ip2p", "--preset", "sd15"], "give -o init=PATH, a diffusers folder"),
         (["ip2p", "--preset", "sd16"], "has no preset 'sd16'. Did you mean 'sd15'?"),
-        (["ip2q"], "There is no trainer 'ip2q'. Did you mean 'ip2p'?"),
+        (["ip2q"], "Unknown trainer 'ip2q'. Did you mean 'ip2p'?"),
         (["ip2p", "-o", "iteration=3"], "Did you mean 'iterations'?"),
         (["lego"], "reads enriched descriptions: give --descriptions NAME"),
         (["lego", "--descriptions", "own"], "give -o features=DIR with DIR/image/<sample_id>.npy"),
-        (["ip2p", "-o", "init=toy-untraind"], "There are no weights 'toy-untraind'"),
+        (["ip2p", "-o", "init=toy-untraind"], "Unknown weights 'toy-untraind'"),
         (["ip2p", "--split", "none"], "There is no finished split 'none'"),
     ],
     ids=lambda value: "-".join(value[:3]) if isinstance(value, list) else "",
@@ -305,4 +306,4 @@ def test_the_default_split_is_one_to_train_on(bench, tmp_path):
     assert "There is no finished training split" in result.err
     result = bench("train", "ip2p", *options, "--split", "drawn-val")
     assert result.status == 0
-    assert "note: 'drawn-val' is no training split" in result.err
+    assert "note: 'drawn-val' is not a training split" in result.err
