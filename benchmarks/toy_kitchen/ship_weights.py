@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from egoactgen_baselines import toy as baselines_toy
+from egoactgen_bench.artifacts.manifests import TRAIN
 from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING, read_sampling
 from egoactgen_bench.support.files import read_json, replacing, write_json
 from egoactgen_bench.toy import DENOISER_WEIGHTS, NAME

@@ -49,9 +49,9 @@ def test_each_option_changes_the_frame(weights, change):
 
 def test_weights_may_say_how_to_sample_them(weights):
     (weights / SAMPLING).write_text('{"steps": 3, "guidance": 1.0}')  # guidance is another method's
-    models = weights.parent
+    setting = Setting(models=weights.parent, device="auto")
     told = [
-        build("ip2p", models=models, weights=weights.name, options=options).options
+        build("ip2p", options, weights=weights.name, setting=setting).options
         for options in ({}, {"steps": "5", "guidance_text": "2"})
     ]
     assert [(each.steps, each.guidance_text) for each in told] == [(3, 7.5), (5, 2)]

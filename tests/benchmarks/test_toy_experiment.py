@@ -14,6 +14,7 @@ from benchmarks.toy_kitchen.plan import CUES, PARTS, Plan, Step, World
 from benchmarks.toy_kitchen.steps import GROUPS, steps
 from benchmarks.toy_kitchen.working import do
 from egoactgen_bench.api.options import parse_pairs
+from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.cli.app import build
 from egoactgen_lego.ablation.ablation_rows import ROWS, TRAININGS
 from egoactgen_lego.ablation.option_choices import Choices
@@ -33,7 +34,7 @@ def test_every_command_is_one_of_the_programs_own():
                 rows = (values["rows"] or ",".join(ROWS)).split(",")
                 trainers = {TRAININGS[ROWS[r].training].trainer for r in rows if ROWS[r].training}
                 used = {"train": trainers | {"sdedit"}, "run": {"lego", "sdedit"}}
-                Choices(parse_pairs(values["option"])).check(used)
+                Choices(parse_pairs(values["options"])).check(used)
     assert named == {
         "prepare-splits",
         "train",
@@ -103,7 +104,10 @@ def test_what_runs_is_ended_with_the_call(tmp_path):
 def test_gaps_are_pooled_over_seeds_and_told_seed_by_seed(monkeypatch):
     drawn = np.random.default_rng(0).normal(size=(6, 4, 1))
     runs = ["x1000-joint-s10", "x1000-ip2p-s2", "x1000-joint-s2", "x1000-ip2p-s10"]
-    about = {"label": "PSNR", "higher_is_better": True, "factor": 2.0}
+    about = MetricRecord(
+        **{"label": "PSNR", "unit": "dB", "factor": 2.0, "decimals": 2, "higher_is_better": True},
+        **{"primary": True, "per_sample": True, "signature": "psnr"},
+    )
     scores = SimpleNamespace(runs=runs, metrics={"psnr": about}, per_sample=lambda *_: drawn)
     monkeypatch.setattr(gaps, "load_scores", lambda _: scores)
     samples = pd.DataFrame({"sample_id": list("abcdef"), "video_id": list("uuvvww")})

@@ -80,14 +80,14 @@ def test_the_tables_options_and_rows_are_known(commands):
     made = {}
     for name, given in commands:
         if name == "lego ablate":
-            table = TABLES[given["table"]]
+            table = TABLES[given["tables"]]
             rows = set(table.rows.values())
             assert set((given["rows"] or "").split(",")) - {""} <= rows
             trainings = {ROWS[row].training for row in rows} - {None}
             trainers = {TRAININGS[training].trainer for training in trainings}
             methods = {ROWS[row].method for row in rows} - {None}
-            Choices(parse_pairs(given["option"])).check({"train": trainers, "run": methods})
-            made[given["table"]] = given
+            Choices(parse_pairs(given["options"])).check({"train": trainers, "run": methods})
+            made[given["tables"]] = given
     assert made.keys() == {"methods", "conditioning", "tuning"}
     assert made["tuning"]["untuned"] == "off-the-shelf"
     described = {given["name"] for name, given in commands if name == "lego enrich"}

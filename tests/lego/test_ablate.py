@@ -15,7 +15,7 @@ from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.diffusion.finetuning.training_loop import Fitting
-from egoactgen_bench.stages.train import train_weights as train
+from egoactgen_bench.stages.train import train_weights
 from egoactgen_lego.ablation import control_files
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
 from egoactgen_lego.feature_folder import FeatureFolder
@@ -161,22 +161,22 @@ def check_pooled(folder):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--tables", "condition"], "There is no 'condition' to compare. Did you mean"),
-        (["--rows", "joined"], "There is no 'joined' to compare. Did you mean 'joint'?"),
+        (["--tables", "condition"], "Unknown table or row 'condition'. Did you mean"),
+        (["--rows", "joined"], "Unknown table or row 'joined'. Did you mean 'joint'?"),
         (["--tables", "methods", "--rows", "image"], "None of the tables holds one of the rows"),
-        (["--seeds", "0,x"], "--seeds 0,x is no list of numbers such as 0,1,2."),
+        (["--seeds", "0,x"], "--seeds 0,x is not a list of numbers such as 0,1,2."),
         (["--seeds", "1,1"], "The seeds must be different numbers"),
         (["--descriptions", "none"], "has no descriptions 'none'"),
-        (["--name", "a/b"], "is no safe file name"),
+        (["--name", "a/b"], "is not a safe file name"),
         (["-o", "run.stepz=3"], "has no option 'stepz'. Did you mean 'steps'?"),
         (["-o", "train.lego.conditionin=3"], "lego has no option 'conditionin'"),
         (["-o", "train.flip=7"], "train ip2p: option flip=7"),
-        (["-o", "train.egoactgen_lego.vllm=x"], "the rows decide 'vllm' themselves"),
-        (["--vllm", "llava"], "There is no VLLM 'llava'"),
-        (["--dtype", "bflot16"], "There is no dtype 'bflot16'. Did you mean 'bfloat16'?"),
-        (["--protocol", "released"], "There is no protocol 'released'"),
+        (["-o", "train.lego.vllm=x"], "the rows decide 'vllm' themselves"),
+        (["--vllm", "llava"], "Unknown VLLM 'llava'"),
+        (["--dtype", "bflot16"], "Unknown dtype 'bflot16'. Did you mean 'bfloat16'?"),
+        (["--protocol", "released"], "Unknown protocol 'released'"),
         (["-o", "steps=3"], "begin it with train. or run."),
-        (["-o", "run.leg.steps=3"], "There is no method 'leg'. Did you mean 'lego'?"),
+        (["-o", "run.leg.steps=3"], "Unknown method 'leg'. Did you mean 'lego'?"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
@@ -208,7 +208,7 @@ def test_labels_alone_make_lego_instruct_pix2pix(root):
     split, models = load_split(root / "splits" / "drawn-train"), root / "models"
     for name, more in (("ip2p", {}), ("lego", {"conditioning": "labels"})):
         choices = {"models": models, "cache": root / "cache", "options": options | more}
-        train.train(name, split, root / name, device="cpu", **choices)
+        train_weights.train(name, split, root / name, device="cpu", **choices)
     for path in (root / "ip2p").rglob("*.safetensors"):
         other = root / "lego" / path.relative_to(root / "ip2p")
         assert path.read_bytes() == other.read_bytes()

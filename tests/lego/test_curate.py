@@ -10,7 +10,8 @@ from chat_server import GOOD, completion, good, serving
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.verify import verify
-from egoactgen_lego.curation.asking import EXAMPLES, Query, description_in, messages, read_examples
+from egoactgen_lego.curate_options import EXAMPLES
+from egoactgen_lego.curation.asking import Query, description_in, messages, read_examples
 from egoactgen_lego.curation.named_boxes import Boxes
 
 FOLDER = "instructions/curated"
@@ -224,7 +225,7 @@ def test_a_torn_line_is_forgotten_and_another_plan_refused(bench, drawn_split):
         assert len(path.read_bytes().splitlines()) == 3
         other = curate(bench, server, "--limit", 3, "--seed", "1")
         assert other.status == 2
-        assert "differs in seed" in other.err
+        assert "a finished curation with other settings (seed 0 → 1)" in other.err
         assert curate(bench, server, "--limit", 3, "--seed", "1", "--overwrite").status == 0
 
 

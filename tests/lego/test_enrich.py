@@ -15,7 +15,7 @@ from egoactgen_lego.feature_files import FeatureWriter
 from egoactgen_lego.feature_folder import FeatureFolder
 from egoactgen_lego.stages.embed import embed
 from egoactgen_lego.stages.enrich import enrich
-from egoactgen_lego.vllm.engine import Engine
+from egoactgen_lego.vllm.engine import Engine, EngineOptions
 from egoactgen_lego.vllm.prompting import QUESTION, word_ids
 from egoactgen_lego.vllm.text_generation import Sampling, one_line, read
 from egoactgen_lego.vllm.vllm_model import VLLM, load
@@ -38,7 +38,7 @@ def weights(tmp_path_factory):
 @pytest.fixture
 def engine(weights, drawn_split):
     def made(**choices):
-        return Engine(load_split(drawn_split), weights, device="cpu", **choices)
+        return Engine(load_split(drawn_split), weights, EngineOptions(device="cpu", **choices))
 
     return made
 
@@ -87,7 +87,7 @@ def test_descriptions_from_the_command_line(bench, drawn_split, weights):
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_batches_shards_and_ranks_change_nothing(engine, drawn_split, temperature, monkeypatch):
-    sampling = Sampling(temperature, max_new_tokens=20)
+    sampling = Sampling(temperature=temperature, max_new_tokens=20)
     enrich(engine(batch_size=2), "whole", sampling=sampling)
     enrich(engine(batch_size=5), "other-batches", sampling=sampling)
     for part in ("2/2", "1/2"):
@@ -118,7 +118,8 @@ def test_a_stopped_call_goes_on_where_it_was(engine, drawn_split, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         enrich(engine(batch_size=2), "stopped", sampling=SAMPLING)
     assert not (drawn_split / "descriptions" / "stopped.csv").exists()
-    with pytest.raises(BenchError, match=r"made otherwise \(seed\)"):
+    refusal = r"an unfinished set of descriptions with other settings \(seed 0 → 1\)"
+    with pytest.raises(BenchError, match=refusal):
         enrich(engine(batch_size=2), "stopped", sampling=SAMPLING, seed=1)
     enrich(engine(batch_size=2), "stopped", sampling=SAMPLING)
     assert asked == [2, 2, 2, 2]
@@ -215,12 +216,12 @@ def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--weights", "absent"), "There is no VLLM 'absent'"),
-        (("--dtype", "float8"), "There is no dtype 'float8'"),
+        (("--weights", "absent"), "Unknown VLLM 'absent'"),
+        (("--dtype", "float8"), "Unknown dtype 'float8'"),
         (("--question", "How?"), "needs one {}"),
-        (("--name", "../x"), "no safe file name"),
+        (("--name", "../x"), "is not a safe file name"),
         (("--shard", "3/2"), "--shard 3/2 is not of the form"),
-        (("--features", "f", "--features-layout", "zip"), "There is no layout 'zip'"),
+        (("--features", "f", "--features-layout", "zip"), "Unknown layout 'zip'"),
         (("--features", "f", "--features-dtype", "float32"), "not float32"),
         (
             ("--features", "f", "--features-layout", "npy", "--features-dtype", "bfloat16"),
@@ -228,7 +229,7 @@ def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path
         ),
         (
             ("--features", "f", "--features-layout", "relased"),
-            "There is no layout 'relased'. Did you mean 'released'?",
+            "Unknown layout 'relased'. Did you mean 'released'?",
         ),
     ],
 )

@@ -15,14 +15,14 @@ from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.stages.train import train_weights as train
+from egoactgen_bench.stages.train import train_weights
 from egoactgen_lego.feature_files import FeatureWriter
 from egoactgen_lego.feature_folder import FeatureFolder
 from egoactgen_lego.lego_method import LEGO, LEGOOptions
 from egoactgen_lego.live_features import LiveFeatures
 from egoactgen_lego.stages.embed import embed
 from egoactgen_lego.vllm.embedding import Embedder
-from egoactgen_lego.vllm.engine import Engine
+from egoactgen_lego.vllm.engine import Engine, EngineOptions
 from egoactgen_lego.vllm.vllm_model import VLLM
 from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
@@ -59,7 +59,7 @@ def described(drawn_split):
 
 
 def embedded(split, vllm, folder, dtype="float16", cache=None, **choices):
-    engine = Engine(load_split(split), vllm, device="cpu", **choices)
+    engine = Engine(load_split(split), vllm, EngineOptions(device="cpu", **choices))
     texts = load_descriptions(split, "mine")
     assert not embed(engine, texts, FeatureWriter(folder, dtype=dtype), cache=cache).failed
     return FeatureFolder(folder, KINDS)
@@ -119,7 +119,7 @@ def test_the_content_of_features_is_recorded(bench, described, vllm, weights, tm
     assert bench(*asked).status == 0
     changed = folder / "text" / "V02_5.safetensors"  # not among the first two
     shutil.copyfile(folder / "text" / "V01_4.safetensors", changed)
-    assert "complete already" in bench(*asked).out
+    assert "This run is already complete" in bench(*asked).out
     shutil.copyfile(folder / "image" / "V02_2.safetensors", folder / "image" / "V00_0.safetensors")
     result = bench(*asked)
     assert result.status == 2
@@ -162,7 +162,7 @@ def test_training_with_a_vllm_is_training_from_files(described, vllm, tmp_path, 
     options = {"init": untrained_weights.NAME, "size": 32, "iterations": 3, "batch_size": 6}
 
     def trained(name, **more):
-        train.train(
+        train_weights.train(
             "lego",
             load_split(described),
             tmp_path / name,
@@ -226,7 +226,7 @@ def test_a_file_of_the_cache_that_was_harmed_is_made_anew(vllm, tmp_path, harm):
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"vllm": "absent"}, "There is no VLLM 'absent'"),
+        ({"vllm": "absent"}, "Unknown VLLM 'absent'"),
         ({"vllm": "x", "features": "."}, "not both"),
         ({}, "or -o vllm=NAME"),
     ],

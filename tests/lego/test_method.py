@@ -263,4 +263,4 @@ def test_unknown_options_and_weights_get_a_suggestion(bench, drawn_split):
     assert (result.status, "Did you mean 'steps'?" in result.err) == (2, True)
     result = bench("run", "--method", "lego", "--weights", "nowhere")
     assert result.status == 2
-    assert "There are no weights 'nowhere'" in result.err
+    assert "Unknown weights 'nowhere'" in result.err

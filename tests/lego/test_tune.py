@@ -115,7 +115,9 @@ def test_from_the_command_line_to_descriptions(bench, data, weights):
     assert (again.status, again.out) == (0, result.out)
     other = bench("lego", "tune", "--weights", weights, "--seed", "1", "--device", "cpu", *options)
     assert other.status == 2
-    assert "was made otherwise (seed): choose another --name" in other.err
+    assert "contains a finished tuning with other settings (seed 0 → 1): choose another --name" in (
+        other.err
+    )
     described = bench(
         *("lego", "enrich", "--weights", "vllm-drawn-val", "--max-new-tokens", "8"),
         *("--device", "cpu"),
@@ -145,7 +147,9 @@ def test_killed_and_resumed_is_as_uninterrupted(tuned, monkeypatch):
     assert [path.name for path in parts.glob("checkpoint-*")] == ["checkpoint-00000010"]
     # The next checkpoint was under way: it has no state yet, and does not count.
     (parts / "checkpoint-00000015").mkdir()
-    with pytest.raises(BenchError, match="was made otherwise \\(options\\)"):
+    changed = r"options\.resolved\.learning_rate 0\.03 → 0\.001"
+    refusal = rf"an unfinished tuning with other settings \({changed}\)"
+    with pytest.raises(BenchError, match=refusal):
         tuned("killed", learning_rate=1e-3)
     steps = []
     monkeypatch.setattr(
@@ -153,8 +157,8 @@ def test_killed_and_resumed_is_as_uninterrupted(tuned, monkeypatch):
     )
     _, resumed = tuned("killed")
     assert steps == list(range(10, 18))
-    assert resumed["loss"] == manifest["loss"]
-    assert resumed["weights"] == manifest["weights"]  # sha256
+    assert resumed.loss == manifest.loss
+    assert resumed.weights == manifest.weights  # sha256
     assert not parts.exists()
 
 
@@ -178,14 +182,14 @@ def test_a_checkpoint_stays_until_the_next_is_whole(tuned, tmp_path, monkeypatch
 def test_rounds_of_accumulation_change_nothing(tuned):
     _, together = tuned("together")
     _, apart = tuned("apart", micro_batch=1)
-    losses = [[loss for _, loss in manifest["loss"]] for manifest in (together, apart)]
+    losses = [[loss for _, loss in manifest.loss] for manifest in (together, apart)]
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
 def test_lora_learns_adapters_and_saves_them_merged(tuned, weights, data, drawn_split):
     pytest.importorskip("peft")
     out, manifest = tuned("lora", lora_rank=4, lora_alpha=16)
-    losses = [loss for _, loss in manifest["loss"]]
+    losses = [loss for _, loss in manifest.loss]
     assert losses[-1] < losses[0] - 0.2
     before, after = weights_of(weights), weights_of(out)
     assert before.keys() == after.keys()
@@ -218,7 +222,7 @@ def test_a_converted_projector_stays_one_layer(tuned, shared, tmp_path):
 def test_bfloat16_with_checkpointed_gradients(tuned):
     out, manifest = tuned("half", precision="bfloat16", epochs=3)
     assert {tensor.dtype for tensor in weights_of(out).values()} == {torch.bfloat16}
-    assert all(np.isfinite(loss) for _, loss in manifest["loss"])
+    assert all(np.isfinite(loss) for _, loss in manifest.loss)
 
 
 PROGRAM = "from egoactgen_bench.cli import main; main()"
@@ -246,7 +250,7 @@ def launched(place, name, weights, data, split, program=PROGRAM, **options):
 def test_two_processes_learn_as_one(tuned, weights, data, drawn_split, tmp_path):
     _, alone = tuned("alone", epochs=6)
     both, manifest = launched(tmp_path, "both", weights, data, drawn_split, epochs=6)
-    for (_, one), (_, two) in zip(alone["loss"], manifest["loss"], strict=True):
+    for (_, one), (_, two) in zip(alone.loss, manifest["loss"], strict=True):
         assert one == pytest.approx(two, abs=1e-4)
     found = weights_of(both)
     for name, tensor in weights_of(tmp_path / "alone").items():
@@ -300,7 +304,7 @@ def test_two_processes_share_one_model_by_fsdp(
     monkeypatch.setenv("KINDS", str(tmp_path))
     both, manifest = launched(tmp_path, "both", weights, data, drawn_split, SHARDED, **options)
     assert [(tmp_path / f"kind-{rank}").read_text() for rank in (0, 1)] == ["FSDP", "FSDP"]
-    for (_, one), (_, two) in zip(alone["loss"], manifest["loss"], strict=True):
+    for (_, one), (_, two) in zip(alone.loss, manifest["loss"], strict=True):
         assert one == pytest.approx(two, abs=2e-3)
     before, after = weights_of(weights), weights_of(both)
     assert before.keys() == after.keys()

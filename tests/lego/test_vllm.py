@@ -109,7 +109,7 @@ def test_greedy_text_and_its_states(vllm, golden, name):
 def test_sampled_tokens(vllm, golden, name, temperature):
     images = vllm.image_features([golden.frames[name]])
     generators = [torch.Generator().manual_seed(42)]
-    sampling = Sampling(temperature, max_new_tokens=12)
+    sampling = Sampling(temperature=temperature, max_new_tokens=12)
     (writing,) = vllm.describe([golden.questions[name]], images, sampling, generators)
     assert writing.ids == golden.told["sampled"][f"{name} T={temperature}"]
 
@@ -130,7 +130,7 @@ def test_the_state_that_predicts_the_end_is_kept(vllm, golden, case):
 @pytest.mark.parametrize("temperature", [0, 0.2, 1.0])
 @torch.inference_mode()
 def test_a_batch_gives_what_each_sample_gives_alone(vllm, golden, temperature):
-    sampling = Sampling(temperature, max_new_tokens=12)
+    sampling = Sampling(temperature=temperature, max_new_tokens=12)
     both = prompts(vllm, golden)
     assert len(both[0]) != len(both[1])
 

@@ -10,6 +10,7 @@ from PIL import Image
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.metric import Setting
 from egoactgen_bench.api.metric_batch import Batch
+from egoactgen_bench.api.weights_folder import open_weights_folder
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.toy import stand_ins
@@ -86,7 +87,9 @@ def test_shipped_weights_are_small_and_each_has_its_card():
     for name in RECIPES:
         card = read_json(stand_ins.FOLDER / f"{name}.json")
         assert {"about", "data", "course", "cpu_seconds", "scores"} <= card.keys()
-    assert all((stand_ins.FOLDER / stand_in).exists() for stand_in in stand_ins.STAND_INS.values())
+    known = open_weights_folder(stand_ins.FOLDER).stand_ins
+    assert {"egovlp.pth", "ViT-L-14.safetensors", "dinov2-base"} <= known.keys()
+    assert all((stand_ins.FOLDER / stand_in).exists() for stand_in in known.values())
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from egoactgen_baselines import toy as baselines_toy
 from egoactgen_bench.diffusion.denoiser import shipped_weights
+from egoactgen_bench.toy import DENOISER_WEIGHTS
 from egoactgen_bench.toy.judge_network import load_judge
 from egoactgen_bench.toy.stand_ins import FOLDER as METRICS
-from egoactgen_lego.toy import WEIGHTS, ship_weights
+from egoactgen_lego.toy import WEIGHTS
 
 CLIPS = 6
 
@@ -30,7 +32,7 @@ def kitchen(tmp_path_factory):
 
 
 def test_they_are_at_most_20_megabytes():
-    roots = (METRICS, shipped_weights.FOLDER, WEIGHTS)
+    roots = (METRICS, baselines_toy.FOLDER, DENOISER_WEIGHTS, WEIGHTS)
     files = [path for root in roots for path in root.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 20_000_000
 
@@ -99,7 +101,7 @@ def test_the_vllm_can_be_tuned_further(bench, kitchen):
 
 def test_they_are_unpacked_anew_when_the_package_has_others(tmp_path):
     own = tmp_path / "ip2p"
-    shutil.copytree(shipped_weights.FOLDER / "ip2p", own)
+    shutil.copytree(baselines_toy.FOLDER / "ip2p", own)
     unpacked = shipped_weights.unpack(own, tmp_path / "models")
     assert unpacked == tmp_path / "models" / "toy-ip2p"
     before = (unpacked / "unet" / "config.json").stat().st_mtime_ns
@@ -107,26 +109,3 @@ def test_they_are_unpacked_anew_when_the_package_has_others(tmp_path):
     assert (unpacked / "unet" / "config.json").stat().st_mtime_ns == before
     (own / "train.json").write_text("{}")
     assert (shipped_weights.unpack(own, tmp_path / "models") / "train.json").read_text() == "{}"
-
-
-def test_shipping_writes_what_was_trained_and_no_place(tmp_path, monkeypatch):
-    models = tmp_path / "models"
-    parts = {
-        "lego": WEIGHTS / "lego",
-        "ip2p": shipped_weights.FOLDER / "ip2p",
-        "sd": shipped_weights.FOLDER / "sd",
-    }
-    names = {name: shipped_weights.unpack(own, models).name for name, own in parts.items()}
-    shutil.copytree(WEIGHTS / "vllm", models / "vllm")
-    config = models / names["ip2p"] / "unet" / "config.json"
-    config.write_text(config.read_text().replace("{", '{"_name_or_path": "/mine/unet",', 1))
-    before = (WEIGHTS, shipped_weights.FOLDER)
-    monkeypatch.setattr(ship_weights, "WEIGHTS", tmp_path / "lego")
-    monkeypatch.setattr(shipped_weights, "FOLDER", tmp_path / "baselines")
-    monkeypatch.setattr(shipped_weights, "SHARED", tmp_path / "baselines" / "shared")
-    ship_weights.ship(models, **names, vllm="vllm")
-    for old, new in zip(before, (tmp_path / "lego", tmp_path / "baselines"), strict=True):
-        shipped = {path.relative_to(new) for path in new.rglob("*") if path.is_file()}
-        assert len(shipped) > 10
-        for path in shipped:
-            assert (new / path).read_bytes() == (old / path).read_bytes(), path
