@@ -28,8 +28,8 @@ from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sampl
 from egoactgen_bench.diffusion.finetuning.starting_networks import from_scratch, load_vae
 from egoactgen_bench.support.files import write_csv
 from egoactgen_bench.support.seeds import torch_generator
-from egoactgen_lego.lego_method import LEGO, LEGOOptions
-from egoactgen_lego.vllm_conditioning import Conditioner
+from egoactgen_lego.generator.lego_method import LEGO, LEGOOptions
+from egoactgen_lego.generator.vllm_conditioning import Conditioner
 
 VLLM = 64  # the width of the drawn features
 SECONDS = {"cpu": time.process_time, "cuda": time.perf_counter}

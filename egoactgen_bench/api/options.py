@@ -97,7 +97,7 @@ def resolve(options: type[T], values: dict[str, Any], owner: str) -> T:
 
 
 def validated(options: type[T], values: dict[str, Any], named: Callable[[str, Any], str]) -> T:
-    """Validate `values` of known keys; a wrong one is one sentence, which begins as `named` says."""
+    """Validate `values` of known keys; a wrong one is one sentence, begun as `named` says."""
     try:
         return options.model_validate(values)
     except ValidationError as error:

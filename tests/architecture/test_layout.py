@@ -23,6 +23,7 @@ def test_few_modules_lie_at_the_top():
     names = {path.stem for path in PACKAGES["egoactgen_bench"].glob("*.py")}
     assert names == {"__init__", "demo", "errors"}
     for name, folder in PACKAGES.items():
+        assert len([path for path in folder.glob("*.py") if path.stem != "__init__"]) <= 8, name
         assert (folder / "py.typed").is_file(), name
 
 

@@ -13,8 +13,8 @@ from egoactgen_bench.diffusion.denoiser.latent_editor import EditorOptions
 from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.generation.method_factory import build
-from egoactgen_lego.lego_method import LEGO, LEGOOptions
-from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
+from egoactgen_lego.generator.lego_method import LEGO, LEGOOptions
+from egoactgen_lego.generator.vllm_conditioning import Conditioner, save_conditioner
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from egoactgen_bench.diffusion.finetuning.sample_draws import Visit, visits
 from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
 from egoactgen_bench.diffusion.finetuning.weight_average import Average
 from egoactgen_bench.errors import BenchError
-from egoactgen_lego.vllm_conditioning import Conditioner
+from egoactgen_lego.generator.vllm_conditioning import Conditioner
 
 VISITS = 4000
 INPUT, TARGET = Frame(Path("input"), "a"), Frame(Path("target"), "b")

@@ -18,7 +18,7 @@ from egoactgen_bench.diffusion.finetuning.training_loop import Fitting
 from egoactgen_bench.stages.train import train_weights
 from egoactgen_lego.ablation import control_files
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
-from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.features.feature_folder import FeatureFolder
 from tiny_vllm import write_tiny_vllm
 
 VLLM = 12

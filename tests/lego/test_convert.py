@@ -10,7 +10,7 @@ from compvis import BASE, VLLM, WIDTH, write_checkpoint
 from egoactgen_bench.diffusion.denoiser.latent_model import load
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.conversion import cached, convert
-from egoactgen_lego.vllm_conditioning import load_conditioner
+from egoactgen_lego.generator.vllm_conditioning import load_conditioner
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from chat_server import GOOD, completion, good, serving
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.verify import verify
-from egoactgen_lego.curate_options import EXAMPLES
 from egoactgen_lego.curation.asking import Query, description_in, messages, read_examples
 from egoactgen_lego.curation.named_boxes import Boxes
+from egoactgen_lego.options.curate_options import EXAMPLES
 
 FOLDER = "instructions/curated"
 

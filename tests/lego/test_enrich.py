@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_lego.feature_files import FeatureWriter
-from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.features.feature_files import FeatureWriter
+from egoactgen_lego.features.feature_folder import FeatureFolder
 from egoactgen_lego.stages.embed import embed
 from egoactgen_lego.stages.enrich import enrich
 from egoactgen_lego.vllm.engine import Engine, EngineOptions

@@ -15,7 +15,7 @@ from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sampl
 from egoactgen_bench.diffusion.denoiser.latent_model import load
 from egoactgen_bench.diffusion.denoiser.postprocess import stretched
 from egoactgen_bench.weights.conversion import convert
-from egoactgen_lego.vllm_conditioning import conditioner_of, load_conditioner
+from egoactgen_lego.generator.vllm_conditioning import conditioner_of, load_conditioner
 from reference_weights import hashed_weights, seeded
 
 

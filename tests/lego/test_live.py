@@ -16,15 +16,15 @@ from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.train import train_weights
-from egoactgen_lego.feature_files import FeatureWriter
-from egoactgen_lego.feature_folder import FeatureFolder
-from egoactgen_lego.lego_method import LEGO, LEGOOptions
-from egoactgen_lego.live_features import LiveFeatures
+from egoactgen_lego.features.feature_files import FeatureWriter
+from egoactgen_lego.features.feature_folder import FeatureFolder
+from egoactgen_lego.generator.lego_method import LEGO, LEGOOptions
+from egoactgen_lego.generator.live_features import LiveFeatures
+from egoactgen_lego.generator.vllm_conditioning import Conditioner, save_conditioner
 from egoactgen_lego.stages.embed import embed
 from egoactgen_lego.vllm.embedding import Embedder
 from egoactgen_lego.vllm.engine import Engine, EngineOptions
 from egoactgen_lego.vllm.vllm_model import VLLM
-from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
 
 SIZES = {"vllm_width": WIDTH, "image_tokens": PATCHES, "text_tokens": 77}

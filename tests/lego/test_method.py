@@ -14,9 +14,9 @@ from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.diffusion.denoiser.postprocess import released
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_lego.feature_folder import FeatureFolder
-from egoactgen_lego.lego_method import LEGO, LEGOOptions
-from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
+from egoactgen_lego.features.feature_folder import FeatureFolder
+from egoactgen_lego.generator.lego_method import LEGO, LEGOOptions
+from egoactgen_lego.generator.vllm_conditioning import Conditioner, save_conditioner
 
 VLLM = 12  # the width of the features in these tests
 

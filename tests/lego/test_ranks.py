@@ -10,7 +10,7 @@ import torch
 
 from drawn_split import write_drawn_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
-from egoactgen_lego.vllm_conditioning import Conditioner, save_conditioner
+from egoactgen_lego.generator.vllm_conditioning import Conditioner, save_conditioner
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
 
 # In each process: one command after the other, each begun when the one before is whole.

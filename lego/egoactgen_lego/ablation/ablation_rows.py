@@ -7,7 +7,7 @@ add a line here.
 from dataclasses import dataclass
 from typing import Literal
 
-from egoactgen_lego.vllm_conditioning import Conditioning
+from egoactgen_lego.generator.vllm_conditioning import Conditioning
 
 # Whose descriptions and features a training or a run is told: of the VLLM that was tuned, of one
 # that was not, those that are true; those of the first given to other samples, or noise like them.

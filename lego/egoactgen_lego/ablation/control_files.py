@@ -16,10 +16,10 @@ from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.support.files import read_json, sha256_file, write_csv
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
-from egoactgen_lego.feature_files import FeatureWriter
-from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.features.feature_files import FeatureWriter
+from egoactgen_lego.features.feature_folder import FeatureFolder
+from egoactgen_lego.generator.lego_trainer import TEXT_TOKENS
 from egoactgen_lego.lego_manifests import ControlManifest
-from egoactgen_lego.lego_trainer import TEXT_TOKENS
 
 KINDS = ("image", "text")
 MEASURED = 1000  # samples on which the statistics of features stand

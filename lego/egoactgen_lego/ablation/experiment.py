@@ -23,11 +23,11 @@ from egoactgen_bench.stages.score import score_runs as scoring
 from egoactgen_bench.stages.train import train_weights as training
 from egoactgen_bench.support.devices import check_dtype, resolve_device
 from egoactgen_bench.support.sharding import Share
-from egoactgen_lego.ablate_options import AblateOptions
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS, Row
 from egoactgen_lego.ablation.materials import Materials
 from egoactgen_lego.ablation.option_choices import Choices
-from egoactgen_lego.vllm_conditioning import FEATURES
+from egoactgen_lego.generator.vllm_conditioning import FEATURES
+from egoactgen_lego.options.ablate_options import AblateOptions
 
 Tell = Callable[[str], None]
 

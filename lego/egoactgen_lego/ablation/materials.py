@@ -9,7 +9,7 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
 from egoactgen_lego.ablation.ablation_rows import Source
 from egoactgen_lego.ablation.control_files import randomise_features, shuffle_descriptions
-from egoactgen_lego.feature_folder import FeatureFolder
+from egoactgen_lego.features.feature_folder import FeatureFolder
 from egoactgen_lego.vllm_weights import find_weights
 
 OPTIONS = {"tuned": "--descriptions", "untuned": "--untuned", "oracle": "--oracle"}

@@ -10,7 +10,7 @@ from egoactgen_bench.api.common_options import DryRun, Overwrite, SplitName, Tra
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
-from egoactgen_lego.ablate_options import AblateOptions, MaterialOptions
+from egoactgen_lego.options.ablate_options import AblateOptions, MaterialOptions
 
 if TYPE_CHECKING:
     from egoactgen_lego.ablation.experiment import Ablation, Outcome

@@ -10,7 +10,7 @@ from egoactgen_bench.api.common_options import SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
-from egoactgen_lego.curate_options import CurateOptions
+from egoactgen_lego.options.curate_options import CurateOptions
 
 if TYPE_CHECKING:
     from egoactgen_lego.curation.chat import Chat

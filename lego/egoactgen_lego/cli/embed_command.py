@@ -26,7 +26,7 @@ class EmbedArguments(VllmArguments):
 def embed(asked: EmbedArguments) -> int:
     """Save a VLLM's features of each sample: of its frame, and of a description that is there."""
     from egoactgen_bench.artifacts.descriptions import load_descriptions
-    from egoactgen_lego.feature_files import FeatureWriter
+    from egoactgen_lego.features.feature_files import FeatureWriter
     from egoactgen_lego.stages.embed import embed as embed_split
 
     engine = make_engine(asked)

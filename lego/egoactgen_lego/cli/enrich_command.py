@@ -26,7 +26,7 @@ class EnrichArguments(VllmArguments, Sampling):
 
 def enrich(asked: EnrichArguments) -> int:
     """Describe how the action of each sample is done, from its frame and its label."""
-    from egoactgen_lego.feature_files import FeatureWriter
+    from egoactgen_lego.features.feature_files import FeatureWriter
     from egoactgen_lego.stages.enrich import enrich as enrich_split
 
     check_name(asked.name)

@@ -10,7 +10,7 @@ from egoactgen_bench.api.common_options import SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, BenchError
-from egoactgen_lego.tune_options import TuneOptions
+from egoactgen_lego.options.tune_options import TuneOptions
 
 
 class TuneArguments(TuneOptions):

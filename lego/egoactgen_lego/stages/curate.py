@@ -18,13 +18,13 @@ from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import read_json, sha256_file, write_csv, write_json
 from egoactgen_bench.support.seeds import derive_seed
-from egoactgen_lego.curate_options import CurateOptions
 from egoactgen_lego.curation.asking import Example, Query, description_in, messages, read_examples
 from egoactgen_lego.curation.box_sources import read_boxes
 from egoactgen_lego.curation.chat import Chat, NoReply, Reply
 from egoactgen_lego.curation.named_boxes import Boxes, Sample
 from egoactgen_lego.curation.replies import OK, Replies, Row
 from egoactgen_lego.lego_manifests import CURATION, CurationManifest
+from egoactgen_lego.options.curate_options import CurateOptions
 from egoactgen_lego.vllm.prompting import IMAGE, QUESTIONS
 
 DATA, REPLIES = "instructions.json", "replies.jsonl"

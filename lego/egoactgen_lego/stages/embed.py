@@ -9,7 +9,7 @@ from egoactgen_bench.artifacts.batch_journal import OK, Row
 from egoactgen_bench.artifacts.descriptions import Descriptions
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support import provenance
-from egoactgen_lego.feature_files import FeatureWriter
+from egoactgen_lego.features.feature_files import FeatureWriter
 from egoactgen_lego.lego_manifests import EmbedManifest
 from egoactgen_lego.vllm.embedding import Embedder
 from egoactgen_lego.vllm.engine import Engine, Sample

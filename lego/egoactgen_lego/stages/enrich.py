@@ -14,7 +14,7 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_file, write_csv
 from egoactgen_bench.support.seeds import derive_seed
-from egoactgen_lego.feature_files import FeatureWriter
+from egoactgen_lego.features.feature_files import FeatureWriter
 from egoactgen_lego.lego_manifests import EnrichManifest
 from egoactgen_lego.vllm.engine import Engine, Sample
 from egoactgen_lego.vllm.prompting import QUESTION

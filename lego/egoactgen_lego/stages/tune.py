@@ -12,7 +12,7 @@ from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import replacing_folder, sha256_file
 from egoactgen_lego.lego_manifests import TuneManifest
-from egoactgen_lego.tune_options import TuneOptions
+from egoactgen_lego.options.tune_options import TuneOptions
 from egoactgen_lego.vllm.instructions import read_instructions
 from egoactgen_lego.vllm.tuning_loop import Tuning, TuningOptions
 from egoactgen_lego.vllm.vllm_model import check_folder

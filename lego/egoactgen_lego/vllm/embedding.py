@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from egoactgen_bench.support import provenance
-from egoactgen_lego.feature_files import TENSOR, narrowed, write_states
+from egoactgen_lego.features.feature_files import TENSOR, narrowed, write_states
 from egoactgen_lego.vllm.prompting import QUESTION
 from egoactgen_lego.vllm.vllm_model import VLLM, load
 

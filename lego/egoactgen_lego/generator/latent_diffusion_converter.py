@@ -13,7 +13,7 @@ from egoactgen_bench.diffusion.denoiser.noise_schedule import alphas_cumprod, sa
 from egoactgen_bench.diffusion.denoiser.strict_loading import refuse
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
-from egoactgen_lego.vllm_conditioning import (
+from egoactgen_lego.generator.vllm_conditioning import (
     FEATURES,
     Conditioning,
     conditioner_of,

@@ -8,7 +8,7 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import Limit, Overwrite
 from egoactgen_bench.api.options import Cli, Options
 
-EXAMPLES = Path(__file__).parent / "curation" / "examples.json"
+EXAMPLES = Path(__file__).parents[1] / "curation" / "examples.json"
 
 
 class CurateOptions(Options):

@@ -15,8 +15,8 @@ from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_editor import EditorOptions, Features, LatentEditor
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_lego import toy
-from egoactgen_lego.live_features import FeatureOptions, LiveFeatures, open_features
-from egoactgen_lego.vllm_conditioning import (
+from egoactgen_lego.generator.live_features import FeatureOptions, LiveFeatures, open_features
+from egoactgen_lego.generator.vllm_conditioning import (
     FEATURES,
     Conditioner,
     load_conditioner,

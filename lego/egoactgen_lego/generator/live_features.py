@@ -11,7 +11,7 @@ from torch import Tensor
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_lego.feature_folder import FeatureFolder, fit
+from egoactgen_lego.features.feature_folder import FeatureFolder, fit
 from egoactgen_lego.vllm.embedding import Embedder
 from egoactgen_lego.vllm.prompting import QUESTION
 from egoactgen_lego.vllm.text_generation import Sampling, generator_of, one_line

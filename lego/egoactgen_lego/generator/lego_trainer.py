@@ -20,9 +20,9 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
 from egoactgen_lego import toy
-from egoactgen_lego.feature_folder import FeatureFolder
-from egoactgen_lego.live_features import FeatureOptions, open_features
-from egoactgen_lego.vllm_conditioning import (
+from egoactgen_lego.features.feature_folder import FeatureFolder
+from egoactgen_lego.generator.live_features import FeatureOptions, open_features
+from egoactgen_lego.generator.vllm_conditioning import (
     FEATURES,
     Conditioner,
     Conditioning,

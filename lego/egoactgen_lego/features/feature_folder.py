@@ -14,7 +14,7 @@ from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import sha256_file
-from egoactgen_lego.feature_files import OWN, RELEASED, SUFFIXES, read_states
+from egoactgen_lego.features.feature_files import OWN, RELEASED, SUFFIXES, read_states
 
 Array = NDArray[np.float32]
 
