@@ -22,6 +22,7 @@ from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.images import resize
+from egoactgen_bench.support.provenance import files_in
 from egoactgen_bench.support.seeds import torch_generator
 
 LIBRARIES = ("diffusers", "transformers")  # whose classes a folder may name
@@ -106,7 +107,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         _ = self.pipeline
 
     def weight_files(self) -> list[Path]:
-        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return files_in(self.folder)
 
     def prompt(self, request: Request) -> str:
         chosen = request.action if self.options.prompt == "action" else request.description

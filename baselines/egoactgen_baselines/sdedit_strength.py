@@ -8,16 +8,16 @@ from pydantic import Field, field_validator
 from egoactgen_baselines.sdedit import CHOICE, SDEdit, StrengthManifest
 from egoactgen_bench.api import options
 from egoactgen_bench.api.trainer import Task, Trainer
+from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
-from egoactgen_bench.toy import NAME
 from egoactgen_bench.toy.stand_ins import folder_for
 
 
 class StrengthOptions(options.Options):
     """What can be chosen for the sweep."""
 
-    weights: str = Field(NAME, description="the Stable Diffusion: a path, or a name in models/")
+    weights: str = Field(SHIPPED, description="the Stable Diffusion: a path, or a name in models/")
     strengths: str = Field("0.3,0.4,0.5,0.6,0.7,0.8,0.9", description="to try, with commas")
     metric: str = Field("egovlp", description="what decides: a metric of `bench score`")
     samples: int = Field(100, ge=1, description="of the split, its first ones")

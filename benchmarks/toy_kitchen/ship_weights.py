@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from egoactgen_baselines import toy as baselines_toy
+from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.artifacts.manifests import TRAIN
 from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING, read_sampling
 from egoactgen_bench.support.files import read_json, replacing, write_json
-from egoactgen_bench.toy import DENOISER_WEIGHTS, NAME
+from egoactgen_bench.toy import DENOISER_WEIGHTS
 from egoactgen_lego.toy import WEIGHTS
 
 OWN = ("unet", "text_encoder", "scheduler", "conditioner")  # of each denoiser, where it has it
@@ -46,7 +47,7 @@ def ship(models: Path, lego: str, ip2p: str, sd: str, vllm: str) -> str:
 
 def _vllm(source: Path) -> dict[str, Any]:
     """LEGO's frames are described by the VLLM that comes with it."""
-    return {"vllm": NAME} if (source / "conditioner").is_dir() else {}
+    return {"vllm": SHIPPED} if (source / "conditioner").is_dir() else {}
 
 
 def _placeless(told: Any) -> Any:

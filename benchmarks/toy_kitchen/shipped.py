@@ -1,6 +1,6 @@
 """The weights that come with the package, from the frames on.
 
-`python -m egoactgen_lego.toy ship workspace/models` then puts them into the package.
+`python -m benchmarks.toy_kitchen.ship_weights workspace/models` then copies them into the packages.
 """
 
 from collections.abc import Iterator

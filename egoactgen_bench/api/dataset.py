@@ -3,14 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.manifests import EgoVLP, Subset
 from egoactgen_bench.errors import BenchError, SampleError
-
-Subset = Literal["val", "train"]
-EgoVLP = Literal["4-frame", "16-frame"]
 
 
 class Dataset(ABC):

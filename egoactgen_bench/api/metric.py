@@ -21,7 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from egoactgen_bench.api import metric_variants as suspects
 from egoactgen_bench.api import options
 from egoactgen_bench.api.metric_batch import Batch, Role
 from egoactgen_bench.api.weights_folder import WeightsFolder, open_weights_folder
+from egoactgen_bench.artifacts.manifests import EgoVLP
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.provenance import content_digest, versions
 
@@ -48,7 +49,7 @@ class Setting:
 
     weights: Path = Path("models")
     device: str = "cpu"
-    egovlp: Literal["4-frame", "16-frame"] = "4-frame"
+    egovlp: EgoVLP = "4-frame"
     captioner: str = "transformers"  # one of CAPTIONERS
     workspace: Path = field(default_factory=lambda: Path("workspace"))
     fresh: bool = False

@@ -9,6 +9,7 @@ from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import read_json
 
 STAND_INS = "stand-ins.json"
+SHIPPED = "toy"  # names the weights that come with the packages, wherever weights are named
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ def open_weights_folder(path: Path) -> WeightsFolder:
         return WeightsFolder(path)
     content = read_json(declared)
     return WeightsFolder(path, content["name"], content["files"])
+
+
+def means_shipped(name: str | None, *folders: Path) -> bool:
+    """Whether `name` is that of the shipped weights, and nothing here or in `folders` has it."""
+    return name == SHIPPED and not any((place / name).exists() for place in (Path(), *folders))
 
 
 def locate(name: str, models: Path, noun: str = "weights") -> Path:

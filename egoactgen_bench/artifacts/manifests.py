@@ -1,7 +1,5 @@
 """The manifests of the workspace's folders, and the names of their files."""
 
-import hashlib
-import json
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -12,7 +10,9 @@ SPLIT, RUN, SCORE, STUDY = "split.json", "run.json", "score.json", "study.json"
 AGREEMENT = "agreement.json"  # of a study's imported answers
 TRAIN, IMAGINE, CONVERSION = "train.json", "imagine.json", "conversion.json"
 
-Options = dict[str, Any]
+OptionValues = dict[str, Any]
+Subset = Literal["val", "train"]
+EgoVLP = Literal["4-frame", "16-frame"]  # which of its checkpoints
 
 
 class SplitCounts(Record):
@@ -30,13 +30,13 @@ class SplitManifest(Manifest):
     made_by: ClassVar[str] = "bench prepare-splits"
     name: str
     dataset: str
-    subset: Literal["val", "train"]
+    subset: Subset
     recipe: dict[str, Any]
     times_fingerprint: str | None = None
     counts: SplitCounts
     fingerprint: str
     frames_fingerprint: str | None = None
-    egovlp: Literal["4-frame", "16-frame"]
+    egovlp: EgoVLP
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -52,8 +52,8 @@ class DescriptionsManifest(Manifest):
 class PassedAndResolved(Record):
     """A plug-in's options as they were passed, and with all defaults."""
 
-    passed: Options = Field(default_factory=dict)
-    resolved: Options = Field(default_factory=dict)
+    passed: OptionValues = Field(default_factory=dict)
+    resolved: OptionValues = Field(default_factory=dict)
 
 
 class RunCounts(Record):
@@ -145,7 +145,7 @@ class ScoreManifest(Manifest):
     protocol: str
     descriptions: dict[str, str] | None = None
     captioner: str = ""
-    options: Options = Field(default_factory=dict)
+    options: OptionValues = Field(default_factory=dict)
     bootstrap: Bootstrap
     fid_permutations: int = 0
     batch_size: int | None = None
@@ -231,7 +231,7 @@ class ImagineManifest(Manifest):
     noun: ClassVar[str] = "set of imagined frames"
     made_by: ClassVar[str] = "bench imagine"
     method: str
-    options: Options
+    options: OptionValues
     seed: int
     context: ImaginedContext
     actions: list[str]
@@ -255,83 +255,3 @@ class ImagineManifest(Manifest):
             for name, key in (("actions", "action"), ("descriptions", "description"))
         }
         return content | told
-
-
-class StudyTask(Record):
-    """A question of a study, as study.json records it."""
-
-    name: str
-    sample_id: str
-    kind: Literal["vote", "check"]
-    candidates: list[str]
-    expected: str = ""
-    repeats: str = ""
-    text_from: str = ""
-    text: dict[str, str] = Field(default_factory=dict)
-
-
-class StudyCounts(Record):
-    """The size of a study."""
-
-    examples: int
-    votes: int
-    checks: int
-
-
-class StudyChoices(Record):
-    """How a study was made."""
-
-    seed: int
-
-
-class AgreementManifest(Manifest):
-    """agreement.json: what the imported answers of a study say."""
-
-    noun: ClassVar[str] = "set of imported answers"
-    made_by: ClassVar[str] = "bench import-amt"
-    votes: int
-    examples: int
-    workers: int
-    krippendorff_alpha: dict[str, float | None]
-    invents: dict[str, dict[str, int]] = Field(default_factory=dict)
-    checks: dict[str, dict[str, int]]
-    excluding: dict[str, dict[str, Any]]
-
-
-class StudyManifest(Manifest):
-    """study.json: a study with people. Whoever has its secret can tell who made which image."""
-
-    noun: ClassVar[str] = "study"
-    made_by: ClassVar[str] = "bench export-amt"
-    name: str
-    study: Literal["best-of", "description"]
-    split: str
-    fingerprint: str
-    frames_fingerprint: str | None = None
-    candidates: list[str]
-    options: StudyChoices
-    counts: StudyCounts
-    tasks_sha256: str  # over the secret and the tasks
-    secret: str = Field(pattern=r"^(?:[0-9a-f]{2})+$")
-    tasks: list[StudyTask]
-    files: dict[str, str] = Field(default_factory=dict)
-    versions: dict[str, str] = Field(default_factory=dict)
-
-    @classmethod
-    def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """In 0.1.0 there was no digest of the tasks."""
-        tasks, secret = content.get("tasks"), content.get("secret")
-        if "tasks_sha256" in content or not isinstance(tasks, list) or not isinstance(secret, str):
-            return content
-        return content | {"tasks_sha256": tasks_digest(secret, tasks)}
-
-
-def tasks_digest(secret: str, tasks: list[Any]) -> str:
-    """sha256 over a study's secret and its tasks, without the texts that they show."""
-    kept = [
-        {key: value for key, value in task.items() if key != "text"}
-        for task in tasks
-        if isinstance(task, dict)
-    ]
-    text = json.dumps([secret, kept], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -7,18 +7,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from egoactgen_bench.artifacts.manifest_base import FORMAT
+from egoactgen_bench.artifacts.manifest_base import Manifest, read_manifest
 from egoactgen_bench.captioning.package_links import lend
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.files import read_json, sha256_file, write_json
+from egoactgen_bench.support.files import sha256_file
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "lavis-requirements.txt"
 WORKER = HERE / "lavis_worker.py"
 PYTHON = "3.11"  # the last for which the pinned tokenizers are built
 TORCH = ("torch", "torchvision")
+MANIFEST = "environment.json"
+
+
+class EnvironmentManifest(Manifest):
+    """environment.json: of what LAVIS's environment is made."""
+
+    noun: ClassVar[str] = "LAVIS environment"
+    made_by: ClassVar[str] = "bench setup lavis --overwrite"
+    requirements: str  # sha256 of the list of requirements
+    python: str
+    torch: dict[str, str]
+    borrowed: list[str]
 
 
 @dataclass(frozen=True)
@@ -38,14 +50,14 @@ class Environment:
     @property
     def ready(self) -> bool:
         """Whether it is whole, and made of what this release and our torch ask for."""
-        manifest = self.folder / "environment.json"
+        manifest = self.folder / MANIFEST
         if not manifest.is_file() or not self.python.exists():
             return False
-        made = read_json(manifest)
+        made = read_manifest(manifest, EnvironmentManifest)
         links = self.folder / "borrowed"
         return bool(
-            made["requirements"] == sha256_file(REQUIREMENTS)
-            and made["torch"] == _torch_versions()
+            made.requirements == sha256_file(REQUIREMENTS)
+            and made.torch == _torch_versions()
             and all(link.exists() for link in links.glob("*"))
         )
 
@@ -63,7 +75,7 @@ def setup(
     by default ours, or the one on the PATH. `say` is told what begins.
     """
     environment = Environment.of(workspace.absolute())
-    if environment.ready and not overwrite:
+    if not overwrite and environment.ready:
         return False
     interpreter = _interpreter(python)
     if environment.folder.exists():
@@ -80,14 +92,13 @@ def setup(
     borrowed = _provide_torch(environment, pip, say)
     say("Importing LAVIS")
     _call([environment.python, "-I", WORKER, "--check"], "LAVIS cannot be imported")
-    manifest = {
-        "format": FORMAT,
-        "requirements": sha256_file(REQUIREMENTS),
-        "python": str(interpreter),
-        "torch": _torch_versions(),
-        "borrowed": borrowed,
-    }
-    write_json(environment.folder / "environment.json", manifest)
+    manifest = EnvironmentManifest(
+        requirements=sha256_file(REQUIREMENTS),
+        python=str(interpreter),
+        torch=_torch_versions(),
+        borrowed=borrowed,
+    )
+    manifest.save(environment.folder / MANIFEST)
     return True
 
 

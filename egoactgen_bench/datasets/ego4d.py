@@ -5,8 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from egoactgen_bench.api.dataset import Dataset, EgoVLP, Subset
+from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.manifests import EgoVLP, Subset
 from egoactgen_bench.datasets.ego4d_actions import (
     FPS,
     INPUT_ROLE,

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from egoactgen_bench.api.dataset import Dataset, EgoVLP
+from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.manifests import EgoVLP
 from egoactgen_bench.datasets.epic_frames import ExtractedFrames
 from egoactgen_bench.datasets.video_locating import index_videos
 from egoactgen_bench.errors import BenchError

@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
-from egoactgen_bench.api.dataset import Dataset, EgoVLP, Subset
+from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.manifests import EgoVLP, Subset
 from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import read_json, sha256_file

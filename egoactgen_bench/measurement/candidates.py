@@ -17,10 +17,7 @@ def candidates_of(
 
     A run of another test set, and a split without frames, is a `BenchError`.
     """
-    if split.frames_fingerprint is None:
-        raise BenchError(
-            f"Split '{split.name}' has no frames (--times-only): there is nothing to score against."
-        )
+    split.require_frames()
     notices: list[str] = []
     candidates = [_run(split, run, notices) for run in runs]
     names = [candidate.name for candidate in candidates]

@@ -63,6 +63,7 @@ def context_of_picture(path: Path) -> Context:
 
 def context_of_sample(split: Split, sample_id: str, descriptions: str | None = None) -> Context:
     """The input frame of a split's sample; `descriptions` names a set of its descriptions."""
+    split.require_frames()
     found = split.samples[split.samples["sample_id"] == sample_id]
     if found.empty:
         raise BenchError(

@@ -2,6 +2,5 @@
 
 from pathlib import Path
 
-NAME = "toy"  # what stands for the weights that come with the package, wherever weights are named
 # The autoencoder and the tokenizer that the toy weights of all denoisers share.
 DENOISER_WEIGHTS = Path(__file__).parent / "denoiser_weights"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.toy import stand_ins
 
@@ -36,7 +37,7 @@ class Judge(Metric[Options]):
 
     def facts(self) -> Mapping[str, str]:
         """The judge is the one that comes with the package, whatever weights the others use."""
-        return {f"{stand_ins.NAME}/{stand_ins.JUDGE.name}": content_digest(stand_ins.JUDGE)[:12]}
+        return {f"{SHIPPED}/{stand_ins.JUDGE.name}": content_digest(stand_ins.JUDGE)[:12]}
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 1): 1 where the judge is right about the output, else 0."""

@@ -6,7 +6,7 @@
 from pathlib import Path
 
 from egoactgen_bench.api import plugins
-from egoactgen_bench.toy import NAME
+from egoactgen_bench.api.weights_folder import means_shipped
 
 FOLDER = Path(__file__).parent / "metric_weights"
 JUDGE = FOLDER / "judge.safetensors"
@@ -18,6 +18,6 @@ def folder_for(dataset: str, chosen: Path | None, models: Path) -> Path:
     By default `models`, and for the toy kitchen the toy weights; they may be chosen by their name.
     """
     if chosen is not None:
-        return FOLDER if chosen == Path(NAME) and not chosen.exists() else chosen
+        return FOLDER if means_shipped(str(chosen)) else chosen
     known = plugins.registered("datasets")
     return FOLDER if dataset in known and known[dataset].load().toy else models

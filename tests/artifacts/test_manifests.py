@@ -7,12 +7,8 @@ import pytest
 
 import egoactgen_lego.lego_manifests  # noqa: F401  LEGO's kinds
 from egoactgen_bench.artifacts.manifest_base import FORMAT, Manifest, read_manifest
-from egoactgen_bench.artifacts.manifests import (
-    ConversionManifest,
-    ImagineManifest,
-    RunManifest,
-    StudyManifest,
-)
+from egoactgen_bench.artifacts.manifests import ConversionManifest, ImagineManifest, RunManifest
+from egoactgen_bench.artifacts.study_manifests import StudyManifest
 from egoactgen_bench.errors import BenchError
 
 

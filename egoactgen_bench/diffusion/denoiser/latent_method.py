@@ -13,12 +13,12 @@ from torch import Tensor
 from egoactgen_bench.api import options
 from egoactgen_bench.api.method import Method, Setting
 from egoactgen_bench.api.records import Request
+from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.diffusion.denoiser import latent_model as weights
 from egoactgen_bench.diffusion.denoiser import postprocess, shipped_weights, untrained_weights
 from egoactgen_bench.diffusion.denoiser.prediction import say_noise
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import read_json
-from egoactgen_bench.toy import NAME
 
 SAMPLING = "sampling.json"  # in a weights folder: options that suit it better than the defaults
 
@@ -50,7 +50,7 @@ class LatentMethod(Method[OptionsT]):
     """A method whose networks are a weights folder of Stable Diffusion's kind."""
 
     uses_weights = True
-    default_weights = NAME
+    default_weights = SHIPPED
     toy_weights: ClassVar[Path | None] = None  # what comes with its package
     default_batch_size = 4
     packages = ("torch", "diffusers", "transformers", "pillow")

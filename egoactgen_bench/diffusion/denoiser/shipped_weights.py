@@ -3,21 +3,20 @@
 import shutil
 from pathlib import Path
 
+from egoactgen_bench.api.weights_folder import SHIPPED, means_shipped
 from egoactgen_bench.artifacts.manifests import TRAIN
 from egoactgen_bench.support.files import read_json, replacing_folder
-from egoactgen_bench.toy import DENOISER_WEIGHTS, NAME
+from egoactgen_bench.toy import DENOISER_WEIGHTS
 
 
 def find(name: str | None, own: Path | None, models: Path) -> Path | None:
     """The shipped weights where `name` means them: nothing at hand has their name."""
-    if name != NAME or own is None or Path(NAME).exists() or (models / NAME).exists():
-        return None
-    return unpack(own, models)
+    return unpack(own, models) if own is not None and means_shipped(name, models) else None
 
 
 def unpack(own: Path, models: Path) -> Path:
     """The weights folder `models`/toy-…, made of a method's `own` part and what all share."""
-    out = models / f"{NAME}-{own.name}"
+    out = models / f"{SHIPPED}-{own.name}"
     if _same(out / TRAIN, own / TRAIN):
         return out
     try:

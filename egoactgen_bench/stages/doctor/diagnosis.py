@@ -1,6 +1,6 @@
 """`bench doctor RUN`: which known way of making a metric's number gives the one that is reported.
 
-A variant is the metric of a protocol with some of the ways that it declares (metrics/suspects.py).
+A variant is the metric of a protocol with some of the ways that it declares (`metric_variants`).
 First each way is tried alone. Those that move the value are combined, in twos, then in more: all
 combinations where they are few, else those that come nearest to the number by the sum of the
 effects of their parts.

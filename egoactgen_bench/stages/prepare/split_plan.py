@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 
 from egoactgen_bench.api import plugins
-from egoactgen_bench.api.dataset import Dataset, Subset
+from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.options import resolve
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.manifests import Subset
 from egoactgen_bench.artifacts.splits import TIME_COLUMNS, fingerprint
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.images import frame_size

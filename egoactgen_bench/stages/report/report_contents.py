@@ -10,16 +10,11 @@ import pandas as pd
 from egoactgen_bench.analysis.slices import all_slices
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.manifest_base import read_manifest
-from egoactgen_bench.artifacts.manifests import (
-    AGREEMENT,
-    STUDY,
-    AgreementManifest,
-    RunManifest,
-    StudyManifest,
-)
+from egoactgen_bench.artifacts.manifests import AGREEMENT, STUDY, RunManifest
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.scores import Scores, load_scores, numeric
 from egoactgen_bench.artifacts.splits import Split, load_split
+from egoactgen_bench.artifacts.study_manifests import AgreementManifest, StudyManifest
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.candidates import candidates_of

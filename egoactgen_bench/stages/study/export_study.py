@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
-from egoactgen_bench.artifacts.manifests import STUDY, StudyManifest, tasks_digest
+from egoactgen_bench.artifacts.manifests import STUDY
 from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.artifacts.study_manifests import StudyManifest, tasks_digest
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.errors import BenchError

@@ -11,14 +11,9 @@ import pandas as pd
 
 from egoactgen_bench.api.records import Rejection
 from egoactgen_bench.artifacts.manifest_base import read_manifest
-from egoactgen_bench.artifacts.manifests import (
-    AGREEMENT,
-    STUDY,
-    AgreementManifest,
-    StudyManifest,
-    StudyTask,
-)
+from egoactgen_bench.artifacts.manifests import AGREEMENT, STUDY
 from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.artifacts.study_manifests import AgreementManifest, StudyManifest, StudyTask
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.presentation import charts
 from egoactgen_bench.presentation.win_rates import win_rate_figure

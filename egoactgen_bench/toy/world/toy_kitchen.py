@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import Field
 
-from egoactgen_bench.api.dataset import Dataset, Subset
+from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
+from egoactgen_bench.artifacts.manifests import Subset
 from egoactgen_bench.datasets.ego4d import Ego4D
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json

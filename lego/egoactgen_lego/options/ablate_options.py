@@ -8,6 +8,7 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import (
     CaptionerName,
     Device,
+    Dtype,
     MethodBatchSize,
     Metrics,
     Preset,
@@ -49,7 +50,7 @@ class AblateOptions(Options):
     captioner: CaptionerName = "transformers"
     batch_size: MethodBatchSize = None
     device: Device = "auto"
-    dtype: Annotated[str, Field(description="Of sampling: float32, float16, bfloat16.")] = "float32"
+    dtype: Dtype = "float32"
 
 
 class MaterialOptions(Options):

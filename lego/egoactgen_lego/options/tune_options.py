@@ -4,7 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from egoactgen_bench.api.common_options import Overwrite
+from egoactgen_bench.api.common_options import (
+    Device,
+    Overwrite,
+)
 from egoactgen_bench.api.options import Options, Pairs
 
 
@@ -15,5 +18,5 @@ class TuneOptions(Options):
         default_factory=dict
     )
     seed: Annotated[int, Field(description="Of order and questions.")] = 0
-    device: Annotated[str, Field(description="auto, cpu or cuda.")] = "auto"
+    device: Device = "auto"
     overwrite: Overwrite = False

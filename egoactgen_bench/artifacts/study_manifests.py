@@ -1,0 +1,89 @@
+"""The manifests of a study with people, and of its answers."""
+
+import hashlib
+import json
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from egoactgen_bench.artifacts.manifest_base import Manifest, Record
+
+
+class StudyTask(Record):
+    """A question of a study, as study.json records it."""
+
+    name: str
+    sample_id: str
+    kind: Literal["vote", "check"]
+    candidates: list[str]
+    expected: str = ""
+    repeats: str = ""
+    text_from: str = ""
+    text: dict[str, str] = Field(default_factory=dict)
+
+
+class StudyCounts(Record):
+    """The size of a study."""
+
+    examples: int
+    votes: int
+    checks: int
+
+
+class StudyChoices(Record):
+    """How a study was made."""
+
+    seed: int
+
+
+class AgreementManifest(Manifest):
+    """agreement.json: what the imported answers of a study say."""
+
+    noun: ClassVar[str] = "set of imported answers"
+    made_by: ClassVar[str] = "bench import-amt"
+    votes: int
+    examples: int
+    workers: int
+    krippendorff_alpha: dict[str, float | None]
+    invents: dict[str, dict[str, int]] = Field(default_factory=dict)
+    checks: dict[str, dict[str, int]]
+    excluding: dict[str, dict[str, Any]]
+
+
+class StudyManifest(Manifest):
+    """study.json: a study with people. Whoever has its secret can tell who made which image."""
+
+    noun: ClassVar[str] = "study"
+    made_by: ClassVar[str] = "bench export-amt"
+    name: str
+    study: Literal["best-of", "description"]
+    split: str
+    fingerprint: str
+    frames_fingerprint: str | None = None
+    candidates: list[str]
+    options: StudyChoices
+    counts: StudyCounts
+    tasks_sha256: str  # over the secret and the tasks
+    secret: str = Field(pattern=r"^(?:[0-9a-f]{2})+$")
+    tasks: list[StudyTask]
+    files: dict[str, str] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """In 0.1.0 there was no digest of the tasks."""
+        tasks, secret = content.get("tasks"), content.get("secret")
+        if "tasks_sha256" in content or not isinstance(tasks, list) or not isinstance(secret, str):
+            return content
+        return content | {"tasks_sha256": tasks_digest(secret, tasks)}
+
+
+def tasks_digest(secret: str, tasks: list[Any]) -> str:
+    """sha256 over a study's secret and its tasks, without the texts that they show."""
+    kept = [
+        {key: value for key, value in task.items() if key != "text"}
+        for task in tasks
+        if isinstance(task, dict)
+    ]
+    text = json.dumps([secret, kept], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
