@@ -1,8 +1,8 @@
 """Options as typed fields, declared once.
 
-The options of a plug-in are filled from `-o key=value` and recorded resolved. The options of a
-stage are what its Python function takes, and the command line makes its own from the same fields:
-`Cli` says how a field is written there.
+A plug-in's options are filled from `-o key=value` and recorded resolved. A stage's options are the
+arguments of its Python function; the command line is generated from the same fields. `Cli` controls
+how a field appears there.
 """
 
 from collections.abc import Callable, Mapping, Sequence

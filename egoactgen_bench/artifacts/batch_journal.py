@@ -1,4 +1,4 @@
-"""The batches of an unfinished folder that are done, so that a killed or sharded call resumes.
+"""A record of the finished batches of a folder, so that a killed or sharded call can resume.
 
 `<journal>/<batch>.json` has the rows of one batch, written after its files. Several processes may
 write to a journal; a batch of another plan does not count.

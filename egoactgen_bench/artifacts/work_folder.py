@@ -1,8 +1,8 @@
 """A folder of results that can be resumed: plan, refusal of another plan, manifest last.
 
-Every stage that works for long writes its *plan*, all that shapes the result, before it starts. As
-long as the plan is there and the manifest is not, the folder is unfinished: the same call resumes
-it, and a call with another plan is refused. The manifest contains the plan and is written last.
+Before a long stage starts, it writes its *plan*: everything that determines the result. While the
+plan exists and the manifest does not, the folder is unfinished: the same call resumes it, and a
+call with another plan is refused. The manifest contains the plan and is written last.
 """
 
 import json
@@ -22,10 +22,10 @@ PLAN = "plan.json"
 class WorkFolder(Generic[ManifestT]):
     """Where a result goes, and the plan by which it is made.
 
-    `manifest` and `plan_file` are paths. `plan` is compared with what is there, `while_unfinished`
-    only as long as it is unfinished. `not_compared` names options that leave the result as it is.
-    `elsewhere` is the option by which another place is chosen. In a folder that is `shared` with
-    other results, other files are none of our business.
+    `manifest` and `plan_file` are paths. `plan` is always compared with an existing one,
+    `while_unfinished` only until the folder is finished. `not_compared` names options that do not
+    affect the result. `elsewhere` is the option that selects another location. In a folder that is
+    `shared` with other results, other files are ignored.
     """
 
     manifest: Path

@@ -77,8 +77,9 @@ def run(
 ) -> Run:
     """Make a method's images for a split in `folder`, or resume an earlier call.
 
-    `settings` and `choices` are fields of `RunOptions`; `choices` go before. With shards, the last
-    to finish completes the run; the others return their own samples, and a manifest without counts.
+    `settings` and `choices` are fields of `RunOptions`; `choices` override `settings`.
+    With shards, the last to finish completes the run; the others return their own samples, and a
+    manifest without counts.
     """
     return execute(prepare(method, split, folder, settings, **choices), overwrite, progress)
 
@@ -88,7 +89,7 @@ def prepare(
 ) -> Job:
     """Settle a run before any image is made; invalid choices are a `BenchError`.
 
-    `settings` and `choices` are fields of `RunOptions`; `choices` go before.
+    `settings` and `choices` are fields of `RunOptions`; `choices` override `settings`.
     """
     split.require_frames()
     asked = chosen(RunOptions, settings, choices, "run")

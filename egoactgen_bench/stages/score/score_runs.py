@@ -69,8 +69,8 @@ def score(
 ) -> Scores | None:
     """Score runs of a split into `folder` and return the tables.
 
-    `settings` and `choices` are fields of `ScoreOptions`; `choices` go before. Of several processes
-    (torchrun) the first writes and returns; the others return None.
+    `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
+    Of several processes (torchrun) the first writes and returns; the others return None.
     """
     return execute(prepare(split, runs, Path(folder), settings, **choices), progress)
 
@@ -84,7 +84,7 @@ def prepare(
 ) -> Job:
     """Settle a scoring; invalid choices are a `BenchError`.
 
-    `settings` and `choices` are fields of `ScoreOptions`; `choices` go before.
+    `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
     """
     asked = chosen(ScoreOptions, settings, choices, "score")
     if asked.captioner not in CAPTIONERS:

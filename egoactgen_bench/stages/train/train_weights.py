@@ -61,7 +61,7 @@ def prepare(
 ) -> Job:
     """Settle a training; invalid choices are a `BenchError`.
 
-    `settings` and `choices` are fields of `TrainOptions`; `choices` go before.
+    `settings` and `choices` are fields of `TrainOptions`; `choices` override `settings`.
     """
     split.require_frames()
     asked = chosen(TrainOptions, settings, choices, "train")
@@ -160,6 +160,6 @@ def train(
 ) -> TrainManifest:
     """Train `name` on a split into `folder`, and return train.json's content.
 
-    `settings` and `choices` are fields of `TrainOptions`; `choices` go before.
+    `settings` and `choices` are fields of `TrainOptions`; `choices` override `settings`.
     """
     return execute(prepare(name, split, folder, settings, progress=progress, **choices), overwrite)

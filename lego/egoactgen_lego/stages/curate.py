@@ -55,7 +55,7 @@ def curate(
     Samples whose description is there are not asked again. A reply that cannot be used is asked for
     again, `attempts` times in all; samples that still lack one are left out of the data and named
     in the result. Images are named from the split's folder on. `settings` and `choices` are fields
-    of `CurateOptions`; `choices` go before.
+    of `CurateOptions`; `choices` override `settings`.
     """
     asked = chosen(CurateOptions, settings, choices, "curate")
     samples: list[Sample] = split.samples[: asked.limit].to_dict("records")  # type: ignore[assignment]

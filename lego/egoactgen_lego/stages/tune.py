@@ -37,7 +37,7 @@ def tune(
 
     `out` appears when it is whole, a folder that `enrich` and `embed` take. Until then, checkpoints
     stand in `<out>.parts/`, from which the same call resumes. `about` is kept in the manifest.
-    `asked` and `choices` are fields of `TuneOptions`; `choices` go before.
+    `asked` and `choices` are fields of `TuneOptions`; `choices` override `asked`.
     """
     settled = chosen(TuneOptions, asked, choices, "tune")
     own = resolve(TuningOptions, settled.options, "tune")
