@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
@@ -36,6 +37,21 @@ class Manifest(Record):
 
 
 ManifestT = TypeVar("ManifestT", bound=Manifest)
+
+
+def build(kind: type[ManifestT], content: Mapping[str, Any], *, partly: bool = False) -> ManifestT:
+    """A manifest of this content; a wrong type, as of what a plug-in returned, is a `BenchError`.
+
+    `partly` allows fields to be missing; the manifest is then not validated.
+    """
+    content = {**content, "format": FORMAT}
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        wrong = [each for each in error.errors() if not (partly and each["type"] == "missing")]
+        if not wrong:
+            return kind.model_construct(**content)
+        raise BenchError(f"The manifest of this {kind.noun}: {_in_words(wrong[0])}.") from None
 
 
 def read_manifest(path: Path, kind: type[ManifestT]) -> ManifestT:
@@ -89,8 +105,11 @@ def _check_format(path: Path, content: Mapping[str, Any], noun: str) -> None:
 
 def first_problem(error: ValidationError) -> str:
     """The first thing that is wrong, as `counts.kept is missing`."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"])) or "the file"
-    if first["type"] == "missing":
+    return _in_words(error.errors(include_url=False)[0])
+
+
+def _in_words(wrong: ErrorDetails) -> str:
+    place = ".".join(map(str, wrong["loc"])) or "the file"
+    if wrong["type"] == "missing":
         return f"{place} is missing"
-    return f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    return f"{place}: {wrong['msg'][0].lower()}{wrong['msg'][1:]}"

@@ -6,14 +6,21 @@ call with another plan is refused. The manifest contains the plan and is written
 """
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
-from egoactgen_bench.artifacts.manifest_base import FORMAT, ManifestT, read_manifest, read_versioned
+from egoactgen_bench.artifacts.manifest_base import (
+    FORMAT,
+    ManifestT,
+    build,
+    read_manifest,
+    read_versioned,
+)
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.files import write_json
+from egoactgen_bench.support.files import read_json, write_json
 
 PLAN = "plan.json"
 
@@ -25,7 +32,8 @@ class WorkFolder(Generic[ManifestT]):
     `manifest` and `plan_file` are paths. `plan` is always compared with an existing one,
     `while_unfinished` only until the folder is finished. `not_compared` names options that do not
     affect the result. `elsewhere` is the option that selects another location. In a folder that is
-    `shared` with other results, other files are ignored.
+    `shared` with other results, other files are ignored. `own` are patterns of the names of files
+    that an interrupted call of 0.1.0, which had no plan, may have left.
     """
 
     manifest: Path
@@ -36,6 +44,7 @@ class WorkFolder(Generic[ManifestT]):
     not_compared: frozenset[str] = frozenset()
     elsewhere: str = "--name"
     shared: bool = False
+    own: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -63,12 +72,10 @@ class WorkFolder(Generic[ManifestT]):
             if path.is_file():
                 if not overwrite:
                     self._refuse_another(path)
-                return
-        if (
-            not self.shared
-            and self.folder.is_dir()
-            and any(map(_is_visible, self.folder.iterdir()))
-        ):
+                if self.folder in path.parents:
+                    return
+                break  # a plan beside the folder says nothing of what is in it
+        if not self.shared and self.folder.is_dir() and any(map(self._is_foreign, self._content())):
             raise BenchError(
                 f"{self.folder} is not empty and contains no {self.kind.noun}: "
                 f"choose another {self.elsewhere}."
@@ -77,15 +84,25 @@ class WorkFolder(Generic[ManifestT]):
     def begin(self, overwrite: bool = False, remove: Callable[[], object] = lambda: None) -> None:
         """Check the folder and leave the plan in it.
 
-        To `overwrite` a folder, the manifest goes first, then what `remove` takes away.
+        To `overwrite` a folder, the plan comes first, so that whatever happens then the folder is
+        known as an unfinished one; then the manifest goes, then what `remove` takes away.
         """
         self.check(overwrite)
+        self._check_types()
         if overwrite and (self.finished or self.begun):
+            self.reopen()
             self.manifest.unlink(missing_ok=True)
             remove()
-            self.plan_file.unlink(missing_ok=True)
         if not self.finished and not self.plan_file.is_file():
             self.reopen()
+
+    def clear(self) -> None:
+        """Remove everything in the folder but the plan."""
+        for path in self._content():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path != self.plan_file:
+                path.unlink()
 
     def reopen(self) -> None:
         """Leave the plan in the folder, also in a finished one that is about to be completed."""
@@ -96,20 +113,32 @@ class WorkFolder(Generic[ManifestT]):
 
         `manifest` is where it is written in a folder that takes this one's place when it is whole.
         """
-        made = self.kind.model_validate({**self.plan, **content, "format": FORMAT})
+        made = build(self.kind, {**self.plan, **content})
         made.save(manifest or self.manifest)
         if manifest is None:
             self.plan_file.unlink(missing_ok=True)
         return made
 
+    def _content(self) -> list[Path]:
+        return [path for path in self.folder.iterdir() if not path.name.startswith(".")]
+
+    def _is_foreign(self, path: Path) -> bool:
+        return not any(path.match(pattern) for pattern in self.own)
+
+    def _check_types(self) -> None:
+        """Refuse a plan that could not become a manifest, before any work is done for it."""
+        build(self.kind, self.plan, partly=True)
+
     def _refuse_another(self, path: Path) -> None:
         finished = path == self.manifest
         if finished:
-            found = read_manifest(path, self.kind).model_dump(mode="json")
+            read_manifest(path, self.kind)  # all that is wrong with it is said
+            found = self.kind.upgraded(read_json(path))
         else:
             found = read_versioned(path, self.kind.noun)
         wanted = {**self.plan} if finished else {**self.plan, **self.while_unfinished}
-        if changed := changes(self._comparable(found), wanted):
+        older = found.get("format", 0) < FORMAT
+        if changed := changes(self._comparable(found), wanted, known_only=finished and older):
             state = "a finished" if finished else "an unfinished"
             raise BenchError(
                 f"{self.folder} contains {state} {self.kind.noun} with other settings ({changed}): "
@@ -126,12 +155,17 @@ class WorkFolder(Generic[ManifestT]):
         return found | {"options": {"resolved": kept}}
 
 
-def changes(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+def changes(there: Mapping[str, Any], here: Mapping[str, Any], *, known_only: bool = False) -> str:
     """`"options.steps 100 → 50, seed 0 → 1"`: where the plan `here` differs; empty: nowhere.
 
-    Keys of `there` that `here` does not have (counts, timing) are no part of the plan.
+    Keys of `there` that `here` does not have (counts, timing) are no part of the plan. With
+    `known_only`, what `there` does not record is not compared: older formats record less.
     """
     old, new = _flat({key: there.get(key) for key in here}), _flat(dict(here))
+    if known_only:
+        recorded = _flat(dict(there))
+        new = {key: value for key, value in new.items() if key in recorded}
+        old = {key: value for key, value in old.items() if key in recorded}
     changed = [key for key in {**new, **old} if old.get(key) != new.get(key)]
     # A fingerprint changes with what it is of; alone, it is all that is known.
     changed = [key for key in changed if not key.endswith("fingerprint")] or changed
@@ -151,7 +185,3 @@ def _short(value: Any) -> str:
     if len(text) <= 40:
         return text
     return f'{text[:12]}…"' if isinstance(value, str) else f"{text[:12]}…"
-
-
-def _is_visible(path: Path) -> bool:
-    return not path.name.startswith(".")

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from egoactgen_bench.artifacts.manifest_base import read_versioned
 from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.support.files import read_json
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,9 @@ class Workspace:
         manifests = [
             self.splits / name / "split.json" for name in _finished(self.splits, "split.json")
         ]
-        usable = [p for p in manifests if (read_json(p).get("subset") == "train") == train]
+        usable = [
+            p for p in manifests if (read_versioned(p, "split").get("subset") == "train") == train
+        ]
         if not usable:
             kind, option = ("training", " --subset train") if train else ("test", "")
             raise BenchError(

@@ -36,7 +36,9 @@ class ExportArguments(StudyOptions):
     ] = None
     out: Out = None
     overwrite: Annotated[
-        bool, Field(description="Replace another study of that name."), Cli(("--overwrite",))
+        bool,
+        Field(description="Replace another study of that name."),
+        Cli(("--overwrite/--no-overwrite",)),
     ] = False
 
 

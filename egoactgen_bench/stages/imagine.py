@@ -115,7 +115,12 @@ def imagine(
         "dtype": method.setting.dtype,
     }
     work = WorkFolder(
-        folder / IMAGINE, ImagineManifest, plan, folder / PLAN, elsewhere="--name or --out"
+        folder / IMAGINE,
+        ImagineManifest,
+        plan,
+        folder / PLAN,
+        elsewhere="--name or --out",
+        own=(INPUT, GRID, "[0-9][0-9]-*.png"),
     )
     if not overwrite:
         work.check()

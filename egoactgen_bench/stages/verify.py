@@ -96,7 +96,10 @@ def _frame_differences(have: Split, wanted: Split) -> list[str]:
 def _listed_in_manifests(folder: Path, manifest: str) -> Iterator[tuple[str, str]]:
     """File → sha256 from the `files` of the manifest and of the descriptions' manifests."""
     for path in (folder / manifest, *sorted(folder.glob("descriptions/*.json"))):
-        for name, sha256 in (read_versioned(path, "result").get("files") or {}).items():
+        files = read_versioned(path, "result").get("files") or {}
+        if not isinstance(files, dict):
+            raise BenchError(f"{path}: 'files' is not an object of file names and their sha256.")
+        for name, sha256 in files.items():
             yield str((path.parent / name).relative_to(folder)), sha256
 
 

@@ -103,6 +103,67 @@ def test_to_overwrite_the_manifest_goes_first(work):
     assert json.loads(work.plan_file.read_text())["seed"] == 1
 
 
+def test_interrupted_while_it_is_overwritten_the_folder_is_unfinished(work):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    work.begin()
+    work.finish(CONTENT)
+    (work.folder / "samples.csv").write_text("")
+    new = another(work, seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        new.begin(True, interrupted)
+    assert (new.begun, new.finished) == (True, False)
+    new.begin()
+    with pytest.raises(BenchError, match="an unfinished run with other settings"):
+        work.begin()
+
+
+def test_to_clear_leaves_the_plan(work):
+    work.begin()
+    (work.folder / "images").mkdir()
+    (work.folder / "images" / "a.png").write_text("")
+    (work.folder / "samples.csv").write_text("")
+    work.clear()
+    assert [path.name for path in work.folder.iterdir()] == [PLAN]
+
+
+def test_a_plan_beside_the_folder_does_not_cover_what_is_in_it(work, tmp_path):
+    beside = replace(work, plan_file=tmp_path / "run.parts" / PLAN)
+    beside.begin()
+    beside.check()
+    work.folder.mkdir()
+    (work.folder / "thesis.tex").write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(BenchError, match="is not empty and contains no run"):
+            beside.check(overwrite)
+
+
+def test_leftovers_of_an_interrupted_call_of_0_1_0(work):
+    work.folder.mkdir()
+    (work.folder / "grid.png").write_text("")
+    with pytest.raises(BenchError, match="is not empty"):
+        work.begin()
+    replace(work, own=("grid.png", "[0-9][0-9]-*.png")).begin()
+
+
+def test_a_type_that_no_manifest_has_is_refused_before_the_work(work):
+    with pytest.raises(BenchError, match=r"manifest of this run: sources\.edition: "):
+        another(work, sources={"edition": 3}).begin()
+    assert not work.folder.exists()
+
+
+def test_what_an_older_manifest_does_not_record_is_not_compared(work):
+    work.begin()
+    work.finish(CONTENT)
+    content = json.loads(work.manifest.read_text())
+    older = {key: value for key, value in content.items() if key not in ("format", "seed")}
+    work.manifest.write_text(json.dumps(older))
+    work.check()
+    with pytest.raises(BenchError, match="method"):
+        another(work, method="other").check()
+
+
 def test_options_that_leave_the_result_as_it_is_are_not_compared(work):
     options = {"passed": {"workers": 8}, "resolved": {"steps": 4, "workers": 8}}
     another(work, options=options).begin()

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from drawn_runs import write_drawn_run
 from egoactgen_bench.artifacts.splits import fingerprint
 from egoactgen_bench.support.files import read_csv, read_json, sha256_bytes, write_csv, write_json
@@ -58,6 +60,14 @@ def test_files_of_any_manifest_are_hashed(bench, tmp_path):
         result = bench("verify", folder)
         assert result.status == 1
         assert result.out == "table.csv: differs from its recorded sha256\n"
+
+
+@pytest.mark.parametrize("files", [7, "table.csv", [1]])
+def test_files_of_another_type_are_one_sentence(bench, tmp_path, files):
+    write_json(tmp_path / "score.json", {"files": files})
+    result = bench("verify", tmp_path)
+    assert result.status == 2
+    assert "score.json: 'files' is not an object" in result.err
 
 
 def test_a_folder_without_a_manifest_is_refused(bench, tmp_path):

@@ -8,7 +8,6 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import (
     BatchSize,
     Device,
-    Protocol,
     SoleDescriptionsName,
     WeightsDir,
 )
@@ -21,7 +20,7 @@ class DiagnoseOptions(Options):
     Rows are kept in `workspace`/cache (default: the run's folder), so that asking again is quick.
     """
 
-    protocol: Protocol = "standard"
+    protocol: Annotated[str, Field(description="What variants deviate from.")] = "standard"
     tolerance: Annotated[
         float | None,
         Field(ge=0, description="Explained within this; default: half the number's last digit."),

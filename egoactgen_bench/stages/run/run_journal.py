@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from egoactgen_bench.artifacts.batch_journal import BatchJournal, Row
+from egoactgen_bench.artifacts.manifest_base import build
 from egoactgen_bench.artifacts.manifests import RUN, RunManifest
 from egoactgen_bench.artifacts.runs import COLUMNS, OK, Run, load_run
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
@@ -44,7 +45,7 @@ class RunJournal:
             table = self._table(self.batches.rows(batches))
         except FileNotFoundError:  # removed by the process that has just completed the run
             return load_run(self.folder)
-        return Run(self.folder, RunManifest.model_validate(self.plan), table)
+        return Run(self.folder, build(RunManifest, self.plan), table)
 
     def assemble(self, passed: dict[str, Any], versions: dict[str, str]) -> Run | None:
         """Write samples.csv, then run.json, and return the run; None while a batch is missing.

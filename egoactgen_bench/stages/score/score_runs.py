@@ -11,7 +11,7 @@ from egoactgen_bench.analysis.slices import all_slices
 from egoactgen_bench.api.metric import CAPTIONERS, Setting
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.descriptions import descriptions_of
-from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifest_base import build, read_manifest
 from egoactgen_bench.artifacts.manifests import SCORE, ScoreManifest
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
@@ -167,7 +167,8 @@ def execute(job: Job, progress: bool = False) -> Scores | None:
     seconds = time.monotonic() - start
     notices = [*job.notices, *_changes(outcome), *tables.notices]
     failed = job.selection.failed | outcome.broken
-    manifest = ScoreManifest.model_validate(
+    manifest = build(
+        ScoreManifest,
         {
             **job.settled,
             "runs": _runs(job.candidates, tables),
@@ -179,7 +180,7 @@ def execute(job: Job, progress: bool = False) -> Scores | None:
             "device": provenance.device_name(job.device),
             "timing": {"seconds": round(seconds, 3), "measured_values": outcome.measured},
             "versions": provenance.versions(_packages(job)),
-        }
+        },
     )
     return _write(job, manifest, tables)
 

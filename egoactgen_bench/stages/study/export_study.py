@@ -73,7 +73,12 @@ def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) ->
     Raises `BenchError` where a study with other tasks lies there: its answers may be on their way.
     """
     work = WorkFolder(
-        folder / STUDY, StudyManifest, _recipe(plan), folder / PLAN, elsewhere="--name or --out"
+        folder / STUDY,
+        StudyManifest,
+        _recipe(plan),
+        folder / PLAN,
+        elsewhere="--name or --out",
+        own=("batch.csv", "key.csv", "hit.html", "preview.html", IMAGES),
     )
     work.check(overwrite)
     work.reopen()

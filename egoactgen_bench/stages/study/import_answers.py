@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from egoactgen_bench.api.records import Rejection
-from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifest_base import build, read_manifest
 from egoactgen_bench.artifacts.manifests import AGREEMENT, STUDY
 from egoactgen_bench.artifacts.studies import Study
 from egoactgen_bench.artifacts.study_manifests import AgreementManifest, StudyManifest, StudyTask
@@ -122,7 +122,7 @@ def import_results(paths: Sequence[Path], folder: Path) -> Imported:
     write_json(folder / "comments.json", _comments(ratings))
     figure = win_rate_figure(rates, kind, study.split)
     charts.save(figure, folder / "win_rates", ("png",))
-    AgreementManifest.model_validate(agreement).save(folder / AGREEMENT)
+    build(AgreementManifest, agreement).save(folder / AGREEMENT)
     return Imported(rates, rejected, agreement)
 
 

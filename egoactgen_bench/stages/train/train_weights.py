@@ -4,7 +4,6 @@
 <models>/<trainer>-<split>/train.json    the plan and what came of it, written last
 """
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from egoactgen_bench.api import plugins
 from egoactgen_bench.api.options import chosen, resolve
 from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Task, Trainer
 from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.manifest_base import build
 from egoactgen_bench.artifacts.manifests import TRAIN, TrainManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
@@ -112,16 +112,15 @@ def execute(
 
     Trainings that this one requires come first; `report` gets a sentence about each.
     """
-    if not overwrite:
-        job.work.check()
-        if job.finished:
-            return job.work.read()
+    job.work.check(overwrite)
+    if job.finished and not overwrite:
+        return job.work.read()
+    if job.rank == 0:
+        job.work.begin(overwrite, job.work.clear)
     for required in job.trainer.prerequisites():
         if not (required.folder / TRAIN).is_file():
             report(f"Training {required.trainer} first: {required.folder} contains none yet.")
             execute(_prepare_required(job, required))
-    if job.rank == 0:
-        job.work.begin(overwrite, lambda: shutil.rmtree(job.folder))
     outcome = job.trainer.train()
     resolved = job.trainer.options.model_dump(mode="json")
     content = {
@@ -132,7 +131,7 @@ def execute(
     }
     if job.rank == 0:
         return job.work.finish(content)
-    return TrainManifest.model_validate({**job.plan, **content})
+    return build(TrainManifest, {**job.plan, **content})
 
 
 def _prepare_required(job: Job, required: Prerequisite) -> Job:

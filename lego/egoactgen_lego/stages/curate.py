@@ -73,9 +73,7 @@ def curate(
         folder / PLAN,
         elsewhere="--name or --out",
     )
-    work.check(asked.overwrite)
-    if asked.overwrite:
-        _forget(folder)
+    work.begin(asked.overwrite, lambda: _forget(folder))
     work.reopen()
     replies = Replies(folder / REPLIES)
     done = {key for key, row in replies.latest().items() if row["status"] == OK}
@@ -85,7 +83,7 @@ def curate(
 
 
 def _forget(folder: Path) -> None:
-    for name in (CURATION, DATA, PLAN, REPLIES):
+    for name in (CURATION, DATA, REPLIES):
         (folder / name).unlink(missing_ok=True)
 
 

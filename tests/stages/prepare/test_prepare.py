@@ -286,7 +286,7 @@ def test_a_begun_split_of_another_recipe_is_refused(make, monkeypatch):
         patch.setattr(extraction, "write_bytes", writing_only(4, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             make()
-    refused = r"contains an unfinished split with other settings \(recipe\.limit null → 3, "
+    refused = r"contains an unfinished split with other settings \(recipe\.limit null → 3\): "
     with pytest.raises(BenchError, match=refused):
         make(limit=3)
     assert len(make(limit=3, overwrite=True).split.samples) == 3
