@@ -1,8 +1,8 @@
 """Which code each registered metric's values stand on, as one hash.
 
-Comments, docstrings and layout leave a hash as it is. After a change of code that changes values,
-raise `revision` of the extractor or captioner and of every metric named; then, in each case, write
-the hashes anew:
+Comments, docstrings and layout do not change a hash. After a change of code that changes values,
+increase `revision` of the extractor or captioner and of every metric that the test names. Then, and
+also after a change that leaves the values alone, record the new hashes:
 
     python tests/helpers/metric_code.py
 """

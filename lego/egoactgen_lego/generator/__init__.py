@@ -1,1 +1,1 @@
-"""The denoiser of LEGO: what it is told, its method, its trainer, its converter."""
+"""LEGO's denoiser: its conditioning, method, trainer and checkpoint converter."""
