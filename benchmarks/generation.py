@@ -21,7 +21,7 @@ import torch
 from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPix2PixPipeline
 from PIL import Image
 
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sample, drawing, guided
@@ -38,13 +38,13 @@ SECONDS = {"cpu": time.process_time, "cuda": time.perf_counter}
 class Drawn(LEGO):
     """LEGO with an untrained conditioner and features that are drawn."""
 
-    def __init__(self, conditioning: str, options: LEGOOptions, setting: Setting) -> None:
-        super().__init__(options, setting)
+    def __init__(self, conditioning: str, options: LEGOOptions, context: MethodContext) -> None:
+        super().__init__(options, context)
         torch.manual_seed(0)
         width = self.model.unet.config.cross_attention_dim
         sizes = {"width": width, "vllm_width": VLLM, "heads": 2, "feed_forward": width}
         made = Conditioner(conditioning, **sizes).eval().requires_grad_(False)
-        self.conditioner = made.to(setting.device)
+        self.conditioner = made.to(context.device)
 
     def features_of(self, request: Request) -> dict[str, torch.Tensor]:
         generator = torch_generator(request.seed)
@@ -73,7 +73,7 @@ def requests(count: int, side: int) -> list[Request]:
 
 def stock_pipeline(method: LEGO) -> Any:
     """diffusers' pipeline over networks of the same weights."""
-    model = type(method)(method.conditioner.conditioning, LEGOOptions(), method.setting).model
+    model = type(method)(method.conditioner.conditioning, LEGOOptions(), method.context).model
     model.unet.to(memory_format=torch.contiguous_format)
     pipeline = StableDiffusionInstructPix2PixPipeline(
         vae=model.vae.to(model.unet.dtype),
@@ -113,7 +113,7 @@ def our_latents(method: LEGO, asked: list[Request]) -> torch.Tensor:
     context = method._context([(request, method.features_of(request)) for request in asked])
     denoise = guided(model.unet, image, context, method.conditioner.null(method.empty_prompt))
     generators = [torch_generator(request.seed) for request in asked]
-    draw = drawing(generators, image.shape[1:], method.setting.device)
+    draw = drawing(generators, image.shape[1:], method.context.device)
     return ancestral_sample(denoise, method.options.steps, draw)
 
 
@@ -174,10 +174,10 @@ def main() -> None:
     options = LEGOOptions(steps=chosen.steps, compile=chosen.compile)
     with tempfile.TemporaryDirectory() as models:
         weights = chosen.weights or toy_weights(Path(models))
-        setting = Setting(weights, device=chosen.device, dtype=chosen.dtype)
+        context = MethodContext(weights, device=chosen.device, dtype=chosen.dtype)
         rows = []
         for conditioning in chosen.conditioning:
-            method = Drawn(conditioning, options, setting)
+            method = Drawn(conditioning, options, context)
             for batch in chosen.batch:
                 row = measure(method, batch, chosen.rounds, chosen.device)
                 rows.append({"conditioning": conditioning, **row})

@@ -55,16 +55,16 @@ def measure(call: dict[str, Any]) -> dict[str, Any]:
         device=call["device"],
         dtype=call["dtype"],
     )
-    before = peak(method.setting.device)
+    before = peak(method.context.device)
     method.load()
     method.generate(requests[:1])
     start = time.perf_counter()
     for first in range(1, len(requests), call["batch"]):
         method.generate(requests[first : first + call["batch"]])
-    if method.setting.device.startswith("cuda"):
+    if method.context.device.startswith("cuda"):
         torch.cuda.synchronize()
     seconds = (time.perf_counter() - start) / call["count"]
-    used = peak(method.setting.device)
+    used = peak(method.context.device)
     return {
         "method": call["name"],
         "seconds_per_image": round(seconds, 4),

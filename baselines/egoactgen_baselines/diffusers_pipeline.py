@@ -16,7 +16,7 @@ from PIL import Image
 from pydantic import Field
 
 from egoactgen_bench.api import options
-from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError, SampleError
@@ -67,9 +67,9 @@ class DiffusersPipeline(Method[PipelineOptions]):
     takes_argument = True
     packages = ("torch", "diffusers", "transformers", "pillow")
 
-    def __init__(self, options: PipelineOptions, setting: Setting) -> None:
-        super().__init__(options, setting)
-        self.folder = Path(setting.argument or "")
+    def __init__(self, options: PipelineOptions, context: MethodContext) -> None:
+        super().__init__(options, context)
+        self.folder = Path(context.argument or "")
         check_folder(self.folder)
         self.kind = _pipeline_class(self.folder)
         accepted = inspect.signature(self.kind.__call__).parameters
@@ -80,7 +80,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
                     f"{self.kind.__name__} takes no {argument} (-o {name}); it takes: "
                     f"{', '.join(known)}."
                 )
-        if options.prompt == "description" and not setting.described:
+        if options.prompt == "description" and not context.described:
             raise BenchError("-o prompt=description needs descriptions: give --descriptions NAME.")
 
     @cached_property
@@ -93,7 +93,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         try:
             loaded = self.kind.from_pretrained(
                 self.folder,
-                torch_dtype=getattr(torch, self.setting.dtype),
+                torch_dtype=getattr(torch, self.context.dtype),
                 use_safetensors=True,
                 local_files_only=True,
             )
@@ -101,7 +101,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
             sentence = str(error).strip().splitlines()[0][:200]
             raise BenchError(f"diffusers:{self.folder} cannot be loaded ({sentence}).") from error
         loaded.set_progress_bar_config(disable=True)
-        return loaded.to(self.setting.device)
+        return loaded.to(self.context.device)
 
     def load(self) -> None:
         _ = self.pipeline

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError
@@ -26,9 +26,9 @@ class Images(Method[Options]):
     uses_device = False
     default_batch_size = 16
 
-    def __init__(self, options: Options, setting: Setting) -> None:
-        super().__init__(options, setting)
-        self.folder = Path(setting.argument or "")
+    def __init__(self, options: Options, context: MethodContext) -> None:
+        super().__init__(options, context)
+        self.folder = Path(context.argument or "")
         if not self.folder.is_dir():
             raise BenchError(f"images:{self.folder}: there is no such folder.")
         self.files = find_images(self.folder)

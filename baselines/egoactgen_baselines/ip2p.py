@@ -5,7 +5,7 @@ it end to end on the same frames, and samples it as LEGO: 100 Euler ancestral st
 """
 
 from egoactgen_baselines import toy
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_editor import EditorOptions, LatentEditor
 from egoactgen_bench.diffusion.finetuning.denoiser_trainer import DenoiserTrainer
@@ -20,8 +20,8 @@ class InstructPix2Pix(LatentEditor[EditorOptions]):
     Options = EditorOptions
     toy_weights = toy.FOLDER / "ip2p"
 
-    def __init__(self, options: EditorOptions, setting: Setting) -> None:
-        super().__init__(options, setting)
+    def __init__(self, options: EditorOptions, context: MethodContext) -> None:
+        super().__init__(options, context)
         config = self.folder / "conditioner" / "config.json"
         conditioning = read_json(config).get("conditioning") if config.is_file() else "labels"
         if conditioning != "labels":

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from egoactgen_baselines.text_to_image import TextToImageMethod, TextToImageOptions
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.manifest_base import Manifest, read_manifest
 from egoactgen_bench.diffusion.denoiser.ancestral_sampler import (
@@ -57,11 +57,11 @@ class SDEdit(TextToImageMethod[SDEditOptions]):
 
     Options = SDEditOptions
 
-    def __init__(self, options: SDEditOptions, setting: Setting) -> None:
-        chosen, weights = _chosen(setting.weights)
+    def __init__(self, options: SDEditOptions, context: MethodContext) -> None:
+        chosen, weights = _chosen(context.weights)
         self.strength: float = chosen if options.strength is None else options.strength
         options = options.model_copy(update={"strength": self.strength})
-        super().__init__(options, replace(setting, weights=weights))
+        super().__init__(options, replace(context, weights=weights))
 
     @classmethod
     def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class SDEdit(TextToImageMethod[SDEditOptions]):
         return ancestral_sample(
             text_guided(self.model.unet, text, self.empty_prompt, self.options.guidance),
             self.options.steps,
-            drawing(generators, latents.shape[1:], self.setting.device),
+            drawing(generators, latents.shape[1:], self.context.device),
             latents,
             self.strength,
         )

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from egoactgen_baselines.sdedit import CHOICE, SDEdit, StrengthManifest
 from egoactgen_bench.api import options
-from egoactgen_bench.api.trainer import Task, Trainer
+from egoactgen_bench.api.trainer import Trainer, TrainingContext
 from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
@@ -43,15 +43,15 @@ class StrengthTrainer(Trainer[StrengthOptions]):
     presets = {"toy": {}, "sd15": {}}  # noqa: RUF012  declared a ClassVar by Trainer
     packages = SDEdit.packages
 
-    def __init__(self, options: StrengthOptions, task: Task) -> None:
-        super().__init__(options, task)
-        if task.split.manifest.subset != "train":
+    def __init__(self, options: StrengthOptions, context: TrainingContext) -> None:
+        super().__init__(options, context)
+        if context.split.manifest.subset != "train":
             raise BenchError(
-                f"'{task.split.name}' is not a training split, and a strength chosen on a test "
+                f"'{context.split.name}' is not a training split, and a strength chosen on a test "
                 "split would be fitted to it: name one made with "
                 "`bench prepare-splits --subset train`."
             )
-        found = SDEdit.find_weights(options.weights, task.models)
+        found = SDEdit.find_weights(options.weights, context.models)
         assert found is not None  # a name is always given
         self.weights: Path = found
 
@@ -62,11 +62,11 @@ class StrengthTrainer(Trainer[StrengthOptions]):
         from egoactgen_bench.stages.run.run_method import run
         from egoactgen_bench.stages.score.score_runs import prepare, score
 
-        chosen, split, folder = self.options, self.task.split, self.task.folder
+        chosen, split, folder = self.options, self.context.split, self.context.folder
         scoring: dict[str, Any] = {
             "metrics": [chosen.metric],
-            "weights": folder_for(split.manifest.dataset, None, self.task.models),
-            "device": self.task.device,
+            "weights": folder_for(split.manifest.dataset, None, self.context.models),
+            "device": self.context.device,
             "overwrite": True,
         }
         asked = prepare(split, [], folder / "scores", references=["copy-input"], **scoring)
@@ -78,13 +78,13 @@ class StrengthTrainer(Trainer[StrengthOptions]):
                 "sdedit",
                 split,
                 folder / "runs" / f"strength-{strength}",
-                models=self.task.models,
+                models=self.context.models,
                 weights=str(self.weights),
                 options={"strength": strength, **given},
-                seed=self.task.seed,
-                device=self.task.device,
+                seed=self.context.seed,
+                device=self.context.device,
                 limit=chosen.samples,
-                progress=self.task.progress,
+                progress=self.context.progress,
             )
             for strength in sorted({float(word) for word in chosen.strengths.split(",")})
         }

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from egoactgen_baselines import toy
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_method import LatentMethod, LatentOptions
 from egoactgen_bench.errors import BenchError, SampleError
@@ -37,9 +37,9 @@ class TextToImageMethod(LatentMethod[OptionsT]):
     toy_weights = toy.FOLDER / "sd"
     takes_image = False
 
-    def __init__(self, options: OptionsT, setting: Setting) -> None:
-        super().__init__(options, setting)
-        if options.prompt == "description" and not setting.described:
+    def __init__(self, options: OptionsT, context: MethodContext) -> None:
+        super().__init__(options, context)
+        if options.prompt == "description" and not context.described:
             raise BenchError("-o prompt=description needs descriptions: give --descriptions NAME.")
 
     def prompt(self, request: Request) -> str:

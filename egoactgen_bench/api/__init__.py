@@ -21,7 +21,7 @@ _PUBLIC = {
     "Options": "options",
     "Rejection": "records",
     "Request": "records",
-    "Task": "trainer",
+    "TrainingContext": "trainer",
     "Trainer": "trainer",
 }
 __all__ = list(_PUBLIC)

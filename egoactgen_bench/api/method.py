@@ -28,7 +28,7 @@ OptionsT = TypeVar("OptionsT", bound=options.Options)
 
 
 @dataclass(frozen=True)
-class Setting:
+class MethodContext:
     """What a run tells its method beside the method's own options.
 
     `weights` is a folder or file, already found; None where none was named and the method has no
@@ -62,9 +62,9 @@ class Method(ABC, Generic[OptionsT]):
     default_batch_size: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions run.json records
 
-    def __init__(self, options: OptionsT, setting: Setting) -> None:
+    def __init__(self, options: OptionsT, context: MethodContext) -> None:
         self.options = options
-        self.setting = setting
+        self.context = context
 
     @classmethod
     def find_weights(cls, name: str | None, models: Path) -> Path | None:

@@ -26,7 +26,7 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from egoactgen_bench.api import metric_variants as suspects
+from egoactgen_bench.api import metric_deviations as deviations
 from egoactgen_bench.api import options
 from egoactgen_bench.api.metric_batch import Batch, Role
 from egoactgen_bench.api.weights_folder import WeightsFolder, open_weights_folder
@@ -40,7 +40,7 @@ CAPTIONERS = ("transformers", "lavis")
 
 
 @dataclass(frozen=True)
-class Setting:
+class MetricContext:
     """What a call tells every metric beside the metric's own options.
 
     `weights` is the folder of weight files; `egovlp` is the split's clip form. `workspace` is where
@@ -91,9 +91,9 @@ class Metric(ABC, Generic[OptionsT]):
     advised_samples: ClassVar[int] = 1  # warned of below
     may_be_infinite: bool = False  # else a value that is not finite is a failed sample
 
-    def __init__(self, options: OptionsT, setting: Setting) -> None:
+    def __init__(self, options: OptionsT, context: MetricContext) -> None:
         self.options = options
-        self.setting = setting
+        self.context = context
 
     @classmethod
     def variants(cls) -> Mapping[str, OptionsT]:
@@ -101,9 +101,9 @@ class Metric(ABC, Generic[OptionsT]):
         return {"standard": cls.Options()}
 
     @classmethod
-    def suspects(cls) -> suspects.Axes:
+    def known_deviations(cls) -> deviations.Axes:
         """How a number that claims to be this metric may have been made otherwise, in axes."""
-        return suspects.of_options(cls.Options) | suspects.COMMON
+        return deviations.of_options(cls.Options) | deviations.COMMON
 
     @abstractmethod
     def measure(self, batch: Batch) -> NDArray[np.floating]:
@@ -143,7 +143,7 @@ class Metric(ABC, Generic[OptionsT]):
         parts |= self.facts()
         for names in self.weights():
             path = self.weight_path(*names)
-            name = f"{self.setting.stand_in}/{path.name}" if self.setting.stand_in else path.name
+            name = f"{self.context.stand_in}/{path.name}" if self.context.stand_in else path.name
             parts[name] = content_digest(path)[:12]
         parts |= {name: versions([name])[name] for name in self.packages}
         return "|".join([self.name, *(f"{key}:{value}" for key, value in parts.items())]) + (
@@ -169,10 +169,10 @@ class Metric(ABC, Generic[OptionsT]):
             if path.exists():
                 return path
         raise BenchError(
-            f"{self.setting.weights} holds no {' or '.join(names)}: "
+            f"{self.context.weights} holds no {' or '.join(names)}: "
             f"fetch it with `bench models fetch {names[0]}` or name its folder by --weights-dir."
         )
 
     def _paths(self, names: Sequence[str]) -> list[Path]:
         """Where the alternatives of a needed file may be, or what stands in for them."""
-        return self.setting.weights_folder.paths(names)
+        return self.context.weights_folder.paths(names)

@@ -14,7 +14,7 @@ OptionsT = TypeVar("OptionsT", bound=options.Options)
 
 
 @dataclass(frozen=True)
-class Task:
+class TrainingContext:
     """What a training tells its trainer beside the trainer's own options.
 
     `folder` takes the weights; `models` is where others' lie; in `cache` anything may be kept that
@@ -49,12 +49,14 @@ class Trainer(ABC, Generic[OptionsT]):
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    mechanics: ClassVar[frozenset[str]] = frozenset()  # options that leave the weights as they are
+    non_semantic_options: ClassVar[frozenset[str]] = (
+        frozenset()
+    )  # options that leave the weights as they are
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions train.json records
 
-    def __init__(self, options: OptionsT, task: Task) -> None:
+    def __init__(self, options: OptionsT, context: TrainingContext) -> None:
         self.options = options
-        self.task = task
+        self.context = context
 
     def sources(self) -> dict[str, str]:
         """What else shapes the weights, name → sha256: train.json records it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from egoactgen_bench.support.files import write_json
-from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.support.sharding import ProcessShard
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -97,7 +97,7 @@ class BatchWork:
     number of `unit`s in a batch, for the progress bar.
     """
 
-    share: Share
+    share: ProcessShard
     batches: int
     holds: Callable[[int], bool]
     finished: Callable[[], bool]

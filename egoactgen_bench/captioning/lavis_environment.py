@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from egoactgen_bench.artifacts.manifest_base import Manifest, read_manifest
-from egoactgen_bench.captioning.package_links import lend
+from egoactgen_bench.captioning.package_links import link_packages
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import sha256_file
 
@@ -117,7 +117,7 @@ def _provide_torch(
     own = [
         line.partition("==")[0] for line in REQUIREMENTS.read_text().splitlines() if "==" in line
     ]
-    names = lend(TORCH, links, except_for=own)
+    names = link_packages(TORCH, links, except_for=own)
     packages = environment.folder / "lib" / f"python{PYTHON}" / "site-packages"
     # What a .pth file names is looked at after the environment's own packages.
     (packages / "borrowed.pth").write_text(f"{links}\n")

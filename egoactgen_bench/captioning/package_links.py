@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 
-def lend(packages: Iterable[str], to: Path, except_for: Iterable[str]) -> list[str]:
+def link_packages(packages: Iterable[str], to: Path, except_for: Iterable[str]) -> list[str]:
     """Link packages and all that they require into the folder `to`; the names of what was lent.
 
     What is named in `except_for` is not lent, nor what only it requires. Of our environment the

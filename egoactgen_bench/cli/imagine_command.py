@@ -74,7 +74,7 @@ def register(app: typer.Typer) -> None:
 
 def imagine(asked: ImagineArguments) -> int:
     """Generate several actions in one context, and lay them out on a labelled grid."""
-    from egoactgen_bench.api.method import Setting
+    from egoactgen_bench.api.method import MethodContext
     from egoactgen_bench.artifacts.runs import default_name
     from egoactgen_bench.generation.method_factory import build
     from egoactgen_bench.stages import imagine as stage
@@ -83,7 +83,7 @@ def imagine(asked: ImagineArguments) -> int:
     place = current_workspace()
     stage.check_actions(asked.action, asked.description)
     seen = _context(asked.context, asked.split, asked.descriptions)
-    setting = Setting(
+    context = MethodContext(
         device=asked.device,
         dtype=asked.dtype,
         described=bool(asked.description or asked.descriptions),
@@ -91,7 +91,7 @@ def imagine(asked: ImagineArguments) -> int:
         cache=place.cache,
         sample_ids=[seen.name],
     )
-    built = build(asked.method, asked.options, weights=asked.weights, setting=setting)
+    built = build(asked.method, asked.options, weights=asked.weights, context=context)
     name = default_name(asked.method)
     folder = asked.out or place.imagined(seen.name, asked.name or name)
     made = stage.imagine(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from egoactgen_bench.api import plugins
-from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import resolve
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import check_dtype, resolve_device
@@ -16,15 +16,15 @@ def build(
     options: Mapping[str, Any] | None = None,
     *,
     weights: str | None = None,
-    setting: Setting | None = None,
+    context: MethodContext | None = None,
     local_rank: int = 0,
 ) -> Method[Any]:
     """The method `name`, not loaded yet; an invalid choice is a `BenchError`.
 
-    `weights` is a path or a name in the setting's folder `models`. Of `setting`, the device may be
-    "auto"; its weights and argument are found here.
+    `weights` is a path or a name in `context.models`. `context.device` may be "auto"; the weights
+    and argument of `context` are filled in here.
     """
-    asked = setting or Setting(device="auto")
+    asked = context or MethodContext(device="auto")
     check_dtype(asked.dtype)
     found, argument = plugins.load("methods", name)
     if not (isinstance(found, type) and issubclass(found, Method)):

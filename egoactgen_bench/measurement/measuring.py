@@ -31,7 +31,7 @@ from egoactgen_bench.measurement.sources import (
     content,
 )
 from egoactgen_bench.support.row_store import ABSENT, FeatureCache, StoredRows, short_keys
-from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.support.sharding import ProcessShard
 
 Rows = NDArray[np.floating]
 Positions = NDArray[np.intp]
@@ -253,7 +253,7 @@ def _checked_rows(metric: Metric, batch: Batch) -> list[Rows | SampleError]:
     return [failure if wrong else row for row, wrong in zip(rows, bad.any(axis=1), strict=True)]
 
 
-def gather(outcome: Outcome, share: Share) -> Outcome:
+def gather(outcome: Outcome, share: ProcessShard) -> Outcome:
     """What all processes found, at the first of them; the others get their own back."""
     if share.ranks == 1:
         return outcome

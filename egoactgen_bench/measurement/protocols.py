@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from egoactgen_bench.api import options, plugins
-from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Role
 from egoactgen_bench.errors import BenchError, did_you_mean
 
@@ -36,7 +36,7 @@ def select(
     protocol: str,
     names: Sequence[str] | None,
     values: Mapping[str, str],
-    setting: Setting,
+    context: MetricContext,
     roles: frozenset[Role],
 ) -> Selection:
     """Build the protocol's metrics, all of them or those named.
@@ -57,7 +57,7 @@ def select(
                     f"{', '.join(metric.variants())}."
                 )
             continue
-        built = metric(_resolve(metric, protocol, given.get(metric.name, {})), setting)
+        built = metric(_resolve(metric, protocol, given.get(metric.name, {})), context)
         why_not = obstacle(built, roles)
         if why_not is None:
             selection.metrics.append(built)
@@ -102,7 +102,7 @@ def obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
             else f"{metric.name} needs the samples' {lacking[0]}, which this split lacks."
         )
     if missing := metric.missing_weights():
-        if metric.setting.stand_in:
+        if metric.context.stand_in:
             return f"{metric.name} needs {', '.join(missing)}, for which there {NO_TOY}."
         command = f"bench models fetch {' '.join(missing)}"
         return f"{metric.name} needs {', '.join(missing)}: get it with `{command}`."
@@ -114,7 +114,7 @@ def _lacking(metric: Metric, roles: frozenset[Role]) -> str:
     if lacking := sorted(metric.needs - roles):
         hint = ": `--descriptions NAME` names a set" if lacking == ["description"] else ""
         return f"no {lacking[0]}s{hint}"
-    if metric.missing_weights() and metric.setting.stand_in:
+    if metric.missing_weights() and metric.context.stand_in:
         return f"there {NO_TOY}"
     if metric.missing_weights():
         return "no weights: `bench models list` names them, `bench models fetch NAME…` gets them"

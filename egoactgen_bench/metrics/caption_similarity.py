@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from egoactgen_bench.api.metric import CAPTIONERS, Metric, Setting
+from egoactgen_bench.api.metric import CAPTIONERS, Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch, Extractor, content_key
-from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.metric_deviations import Axes, Deviation
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.captioning import captioner_choice
 from egoactgen_bench.captioning.caption_store import CaptionStore
@@ -56,8 +56,8 @@ class CaptionSimilarity(Metric[CaptionOptions]):
     standard = CaptionOptions()
     released: ClassVar[CaptionOptions | None] = None
 
-    def __init__(self, options: CaptionOptions, setting: Setting) -> None:
-        super().__init__(options, setting)
+    def __init__(self, options: CaptionOptions, context: MetricContext) -> None:
+        super().__init__(options, context)
         self.needs = frozenset({"output", options.against})
         if options.resize == "lanczos":
             self.needs |= {"target"}
@@ -69,23 +69,25 @@ class CaptionSimilarity(Metric[CaptionOptions]):
         return {protocol: options for protocol, options in variants.items() if options}
 
     @classmethod
-    def suspects(cls) -> Axes:
-        captioners = {f"captioner {name}": Way(setting={"captioner": name}) for name in CAPTIONERS}
-        return {"captioner": captioners, **super().suspects()}
+    def known_deviations(cls) -> Axes:
+        captioners = {
+            f"captioner {name}": Deviation(context={"captioner": name}) for name in CAPTIONERS
+        }
+        return {"captioner": captioners, **super().known_deviations()}
 
     def facts(self) -> Mapping[str, str]:
         """As released, the captioner's dropout was left active; here it never is."""
-        return {"captioner": captioner_choice.release(self.setting.captioner), "dropout": "off"}
+        return {"captioner": captioner_choice.release(self.context.captioner), "dropout": "off"}
 
     def weights(self) -> captioner_choice.Files:
         texts: captioner_choice.Files = (clip.WEIGHTS,)
         if self.options.encoder == "egovlp":
-            checkpoint, _ = egovlp.CHECKPOINTS[self.setting.egovlp]
+            checkpoint, _ = egovlp.CHECKPOINTS[self.context.egovlp]
             texts = (checkpoint,), ("distilbert-base-uncased",)
-        return (*captioner_choice.weights(self.setting.captioner, self.size), *texts)
+        return (*captioner_choice.weights(self.context.captioner, self.size), *texts)
 
     def obstacle(self) -> str | None:
-        return captioner_choice.obstacle(self.setting.captioner, self.setting.workspace)
+        return captioner_choice.obstacle(self.context.captioner, self.context.workspace)
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
         """(n, 3): cosines in [−1, 1], and the captions' keys."""
@@ -118,33 +120,33 @@ class CaptionSimilarity(Metric[CaptionOptions]):
     def _captions_kept(self) -> CaptionStore:
         if self._store is None:
             name = sha256_bytes(self._captioner().kept_as().encode())[:24]
-            folder = self.setting.workspace / "cache" / "captions" / name
-            self._store = CaptionStore(folder, fresh=self.setting.fresh)
+            folder = self.context.workspace / "cache" / "captions" / name
+            self._store = CaptionStore(folder, fresh=self.context.fresh)
         return self._store
 
     def _captioner(self) -> Captioner:
         chosen = self.options.model_dump(include={"prompt", "beams", "shortest", "longest"})
         return captioner_choice.build(
-            self.setting.captioner,
+            self.context.captioner,
             self.size,
             Decoding(**chosen),
             self.weight_path,
-            self.setting.device,
-            self.setting.workspace,
+            self.context.device,
+            self.context.workspace,
         )
 
     def _encoder(self) -> Extractor:
         if self.options.encoder == "clip":
             from egoactgen_bench.metrics.clip_network import ClipTexts
 
-            return ClipTexts(self.weight_path(*clip.WEIGHTS), self.setting.device)
+            return ClipTexts(self.weight_path(*clip.WEIGHTS), self.context.device)
         from egoactgen_bench.metrics.egovlp_features import EgovlpSentences
 
-        checkpoint, _ = egovlp.CHECKPOINTS[self.setting.egovlp]
+        checkpoint, _ = egovlp.CHECKPOINTS[self.context.egovlp]
         return EgovlpSentences(
             self.weight_path(checkpoint),
             self.weight_path("distilbert-base-uncased"),
-            self.setting.device,
+            self.context.device,
         )
 
 

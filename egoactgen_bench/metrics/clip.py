@@ -50,4 +50,4 @@ class Clip(CosineMetric[ClipOptions]):
 
         path = self.weight_path(*files(self.options.model))
         preprocessing, activation = self.options.preprocessing, self.options.activation
-        return ClipImages(path, preprocessing, activation, self.setting.device)
+        return ClipImages(path, preprocessing, activation, self.context.device)

@@ -26,7 +26,7 @@ class ClipText(Metric[Options]):
         """(n, 1) cosines in [−1, 1]."""
         from egoactgen_bench.metrics.clip_network import ClipImages, ClipTexts
 
-        path, device = self.weight_path(*WEIGHTS), self.setting.device
+        path, device = self.weight_path(*WEIGHTS), self.context.device
         frames = batch.features(ClipImages(path, "open_clip", "quick_gelu", device), "output")
         actions = batch.features(ClipTexts(path, device), "action")
         return cosine(frames, actions)[:, None]

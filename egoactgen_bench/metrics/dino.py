@@ -19,4 +19,4 @@ class Dino(CosineMetric[Options]):
     def extractor(self) -> Extractor:
         from egoactgen_bench.metrics.dino_network import DinoImages
 
-        return DinoImages(self.weight_path(FOLDER), self.setting.device)
+        return DinoImages(self.weight_path(FOLDER), self.context.device)

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from egoactgen_bench.api.metric_batch import Extractor
-from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.metric_deviations import Axes, Deviation
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.cosine import CosineMetric
 
@@ -39,27 +39,27 @@ class Egovlp(CosineMetric[EgovlpOptions]):
         return {"standard": EgovlpOptions(), "lego-release": released}
 
     @classmethod
-    def suspects(cls) -> Axes:
-        clips = {f"{clip} clip": Way(setting={"egovlp": clip}) for clip in CHECKPOINTS}
-        return {"clip": clips, **super().suspects()}
+    def known_deviations(cls) -> Axes:
+        clips = {f"{clip} clip": Deviation(context={"egovlp": clip}) for clip in CHECKPOINTS}
+        return {"clip": clips, **super().known_deviations()}
 
     def facts(self) -> Mapping[str, str]:
-        return {"clip": self.setting.egovlp, "crop": "centre"}
+        return {"clip": self.context.egovlp, "crop": "centre"}
 
     def weights(self) -> tuple[tuple[str, ...], ...]:
-        return ((CHECKPOINTS[self.setting.egovlp][0],),)
+        return ((CHECKPOINTS[self.context.egovlp][0],),)
 
     def extractor(self) -> Extractor:
         from egoactgen_bench.metrics.egovlp_features import EgovlpClips
 
-        name, frames = CHECKPOINTS[self.setting.egovlp]
+        name, frames = CHECKPOINTS[self.context.egovlp]
         return EgovlpClips(
             self.weight_path(name),
             frames,
             self.options.antialias,
             self.options.resize,
             self.options.inflation,
-            self.setting.device,
+            self.context.device,
         )
 
 

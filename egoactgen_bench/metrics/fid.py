@@ -41,14 +41,14 @@ class InceptionDistance(Metric[InceptionOptions]):
 
     def extractor(self) -> Extractor:
         """The network whose features are compared; the toy's is no Inception."""
-        if self.setting.stand_in:
+        if self.context.stand_in:
             from egoactgen_bench.metrics.squeezenet_features import ToyImages
 
-            return ToyImages(self.weight_path(WEIGHTS[self.options.mode]), self.setting.device)
+            return ToyImages(self.weight_path(WEIGHTS[self.options.mode]), self.context.device)
         from egoactgen_bench.metrics.inception_network import InceptionImages
 
         path = self.weight_path(WEIGHTS[self.options.mode])
-        return InceptionImages(path, self.options.mode, self.setting.device)
+        return InceptionImages(path, self.options.mode, self.context.device)
 
     def measurement(self) -> str:
         """Features of the same network are the same rows, whichever distance is taken."""

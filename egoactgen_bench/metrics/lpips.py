@@ -51,14 +51,14 @@ class Lpips(Metric[LpipsOptions]):
         return ((TRUNKS[self.options.network],),)
 
     def facts(self) -> Mapping[str, str]:
-        return {"size": f"{TOY_SIZE}", "heads": "uniform"} if self.setting.stand_in else {}
+        return {"size": f"{TOY_SIZE}", "heads": "uniform"} if self.context.stand_in else {}
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 1) distances, 0 for an identical pair."""
         from egoactgen_bench.metrics import lpips_network
 
         trunk = self.weight_path(TRUNKS[self.options.network])
-        device, toy = self.setting.device, self.setting.stand_in
+        device, toy = self.context.device, self.context.stand_in
         network = lpips_network.load_lpips(self.options.network, trunk, device, uniform=toy)
         outputs = batch.images("output", resize if self.options.resize == "lanczos" else None)
         targets = batch.images("target")

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from egoactgen_bench.api import metric_variants as suspects
+from egoactgen_bench.api import metric_deviations as deviations
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.metric_batch import Batch
-from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.metric_deviations import Axes, Deviation
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.support import images
 
@@ -38,9 +38,9 @@ class Psnr(Metric[PsnrOptions]):
         return {"standard": PsnrOptions(), "lego-release": PsnrOptions(resize="released")}
 
     @classmethod
-    def suspects(cls) -> suspects.Axes:
-        grey = suspects.Way(change=suspects.all_frames(suspects.luma))
-        return {**super().suspects(), **KNOWN_MISTAKES, "colour": {"luma alone": grey}}
+    def known_deviations(cls) -> deviations.Axes:
+        grey = deviations.Deviation(change=deviations.all_frames(deviations.luma))
+        return {**super().known_deviations(), **KNOWN_MISTAKES, "colour": {"luma alone": grey}}
 
     def facts(self) -> Mapping[str, str]:
         return {"range": "255"}
@@ -118,16 +118,16 @@ def decibels(errors: NDArray[np.float64]) -> NDArray[np.float64]:
         return -10 * np.log10(errors)
 
 
-def _way(**options: str) -> Way:
-    return Way(options=options, metric=SlippedPsnr)
+def _mistake(**options: str) -> Deviation:
+    return Deviation(options=options, metric=SlippedPsnr)
 
 
 KNOWN_MISTAKES: Axes = {
     "peak": {
-        "peak 1 for frames in -1…1": _way(peak="halved"),
-        "peak 2 for frames in 0…1": _way(peak="doubled"),
-        "peak from the target's own range": _way(peak="own"),
+        "peak 1 for frames in -1…1": _mistake(peak="halved"),
+        "peak 2 for frames in 0…1": _mistake(peak="doubled"),
+        "peak from the target's own range": _mistake(peak="own"),
     },
-    "difference": {"differences wrapped around in uint8": _way(difference="wrapped")},
-    "average": {"dB of the mean squared error of all": _way(average="errors")},
+    "difference": {"differences wrapped around in uint8": _mistake(difference="wrapped")},
+    "average": {"dB of the mean squared error of all": _mistake(average="errors")},
 }

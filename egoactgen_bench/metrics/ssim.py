@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 
-from egoactgen_bench.api import metric_variants as suspects
+from egoactgen_bench.api import metric_deviations as deviations
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.api.options import Options
@@ -25,9 +25,9 @@ class Ssim(Metric[Options]):
     higher_is_better = True
 
     @classmethod
-    def suspects(cls) -> suspects.Axes:
-        grey = suspects.Way(change=suspects.all_frames(suspects.luma))
-        return {**super().suspects(), "colour": {"luma alone": grey}}
+    def known_deviations(cls) -> deviations.Axes:
+        grey = deviations.Deviation(change=deviations.all_frames(deviations.luma))
+        return {**super().known_deviations(), "colour": {"luma alone": grey}}
 
     def facts(self) -> Mapping[str, str]:
         return {"window": "gauss11-1.5", "colour": "rgb", "range": "255", "resize": "lanczos"}

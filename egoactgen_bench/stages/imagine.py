@@ -112,7 +112,7 @@ def imagine(
         "descriptions": [request.description or "" for request in requests],
         "weights": provenance.hashes(method.weight_files()),
         "sources": method.sources(),
-        "dtype": method.setting.dtype,
+        "dtype": method.context.dtype,
     }
     work = WorkFolder(
         folder / IMAGINE,
@@ -140,7 +140,7 @@ def imagine(
     content = {
         "frames": [frame.model_dump() for frame in frames],
         "grid": {"image": GRID, "sha256": sha256_bytes(grid)},
-        "device": provenance.device_name(method.setting.device),
+        "device": provenance.device_name(method.context.device),
         "versions": provenance.versions(method.packages),
     }
     return Imagined(folder, work.finish(content))

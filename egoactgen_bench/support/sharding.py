@@ -9,7 +9,7 @@ from egoactgen_bench.errors import BenchError
 
 
 @dataclass(frozen=True)
-class Share:
+class ProcessShard:
     """The batches of process `rank` of `ranks` within shard `index` of `count`, all from 0."""
 
     index: int = 0
@@ -19,7 +19,9 @@ class Share:
     local_rank: int = 0
 
     @classmethod
-    def of_process(cls, shard: str = "1/1", environment: Mapping[str, str] = os.environ) -> "Share":
+    def of_process(
+        cls, shard: str = "1/1", environment: Mapping[str, str] = os.environ
+    ) -> "ProcessShard":
         """The share that `--shard i/n` (i from 1 to n) and a launcher's environment give."""
         match = re.fullmatch(r"([0-9]+)/([0-9]+)", shard)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):

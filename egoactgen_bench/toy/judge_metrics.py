@@ -43,7 +43,7 @@ class Judge(Metric[Options]):
         """(n, 1): 1 where the judge is right about the output, else 0."""
         from egoactgen_bench.toy.judge_network import load_judge
 
-        judge = load_judge(device=self.setting.device)
+        judge = load_judge(device=self.context.device)
         verdicts = batch.once(
             "judge", lambda: judge.read(batch.images("input"), batch.images("output"))
         )

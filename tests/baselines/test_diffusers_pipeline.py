@@ -10,7 +10,7 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from PIL import Image
 
 from egoactgen_baselines.diffusers_pipeline import DiffusersPipeline, PipelineOptions
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError
 from tiny_pipelines import KINDS, write_pipeline
@@ -34,7 +34,7 @@ def request(number=0, description="a hand opens the drawer"):
 
 def method(folder, **options):
     chosen = PipelineOptions(**({"steps": 2} | options))
-    return DiffusersPipeline(chosen, Setting(argument=str(folder), described=True))
+    return DiffusersPipeline(chosen, MethodContext(argument=str(folder), described=True))
 
 
 def pixels(method, *requests):
@@ -135,7 +135,7 @@ def test_other_families_are_called_one_by_one_with_their_own_arguments(monkeypat
     monkeypatch.setattr(diffusers, "QwenLikePipeline", QwenLikePipeline, raising=False)
     (tmp_path / "model_index.json").write_text('{"_class_name": "QwenLikePipeline"}')
     chosen = PipelineOptions(true_guidance=4.0, size=40)
-    built = DiffusersPipeline(chosen, Setting(argument=str(tmp_path)))
+    built = DiffusersPipeline(chosen, MethodContext(argument=str(tmp_path)))
     built.pipeline = QwenLikePipeline()
     built.generate([request(0), request(1)])
     assert calls == [((40, 40), "open drawer", 4.0, seed) for seed in (0, 1)]

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from egoactgen_baselines.ip2p import InstructPix2Pix
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.diffusion.denoiser.latent_editor import EditorOptions
@@ -28,7 +28,7 @@ def request(action="open drawer", description=None):
 
 
 def frame(weights, asked, **options):
-    method = InstructPix2Pix(EditorOptions(**({"steps": 2} | options)), Setting(weights))
+    method = InstructPix2Pix(EditorOptions(**({"steps": 2} | options)), MethodContext(weights))
     return np.asarray(method.generate([asked])[0]).astype(int)
 
 
@@ -49,9 +49,9 @@ def test_each_option_changes_the_frame(weights, change):
 
 def test_weights_may_say_how_to_sample_them(weights):
     (weights / SAMPLING).write_text('{"steps": 3, "guidance": 1.0}')  # guidance is another method's
-    setting = Setting(models=weights.parent, device="auto")
+    context = MethodContext(models=weights.parent, device="auto")
     told = [
-        build("ip2p", options, weights=weights.name, setting=setting).options
+        build("ip2p", options, weights=weights.name, context=context).options
         for options in ({}, {"steps": "5", "guidance_text": "2"})
     ]
     assert [(each.steps, each.guidance_text) for each in told] == [(3, 7.5), (5, 2)]
@@ -64,7 +64,7 @@ def test_it_reads_the_label_alone(weights):
 
 
 def test_it_is_lego_conditioned_on_labels(weights):
-    lego = LEGO(LEGOOptions(steps=2), Setting(weights))
+    lego = LEGO(LEGOOptions(steps=2), MethodContext(weights))
     assert np.array_equal(frame(weights, request()), np.asarray(lego.generate([request()])[0]))
 
 
@@ -73,4 +73,4 @@ def test_weights_that_want_more_than_the_label_are_refused(weights):
     sizes = {"width": untrained_weights.WIDTH, "vllm_width": 4, "heads": 2, "feed_forward": 8}
     save_conditioner(Conditioner("image", **sizes), weights / "conditioner")
     with pytest.raises(BenchError, match=r"conditioning image\): run them with --method lego"):
-        InstructPix2Pix(EditorOptions(), Setting(weights))
+        InstructPix2Pix(EditorOptions(), MethodContext(weights))

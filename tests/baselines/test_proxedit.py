@@ -7,7 +7,7 @@ from PIL import Image
 
 from egoactgen_baselines.proxedit.proxedit_method import ProxEdit, ProxEditOptions
 from egoactgen_baselines.proxedit.proximal import Proximal, shrink
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError, SampleError
@@ -36,7 +36,7 @@ def request(number=0, action="open drawer"):
 
 
 def proxedit(weights, **options):
-    return ProxEdit(ProxEditOptions(**(FEW | options)), Setting(weights, described=True))
+    return ProxEdit(ProxEditOptions(**(FEW | options)), MethodContext(weights, described=True))
 
 
 @torch.inference_mode()

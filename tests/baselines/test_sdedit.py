@@ -7,7 +7,7 @@ from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionImg2ImgPip
 from PIL import Image
 
 from egoactgen_baselines.sdedit import SDEdit, SDEditOptions
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError, SampleError
@@ -27,7 +27,9 @@ def request(number=0, description="a hand opens the drawer"):
 
 
 def sdedit(weights, described=True, **options):
-    return SDEdit(SDEditOptions(**({"steps": 6} | options)), Setting(weights, described=described))
+    return SDEdit(
+        SDEditOptions(**({"steps": 6} | options)), MethodContext(weights, described=described)
+    )
 
 
 def pixels(method, *requests):

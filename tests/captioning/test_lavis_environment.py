@@ -8,7 +8,7 @@ import pandas as pd
 
 from egoactgen_bench.captioning.captioner_choice import LAVIS
 from egoactgen_bench.captioning.lavis_environment import PYTHON, REQUIREMENTS, Environment
-from egoactgen_bench.captioning.package_links import lend
+from egoactgen_bench.captioning.package_links import link_packages
 
 
 def interpreter(path: Path, says: str) -> Path:
@@ -50,10 +50,10 @@ def test_scoring_without_the_environment_says_how_to_make_it(
 
 
 def test_what_is_lent_is_all_that_the_borrower_sees(tmp_path: Path) -> None:
-    names = lend(["jinja2"], tmp_path / "lent", except_for=["MarkupSafe"])
+    names = link_packages(["jinja2"], tmp_path / "lent", except_for=["MarkupSafe"])
     assert names == ["jinja2"]
     assert {path.name.partition("-")[0] for path in (tmp_path / "lent").iterdir()} == {"jinja2"}
-    names = lend(["torch"], tmp_path / "torch", except_for=["numpy"])
+    names = link_packages(["torch"], tmp_path / "torch", except_for=["numpy"])
     assert {"torch", "jinja2", "markupsafe"} <= set(names)
     assert not {"numpy", "transformers"} & set(names)
     look = "import sys, importlib.util as u; sys.path[:] = [*sys.path[:-1], sys.argv[1]]; " + (

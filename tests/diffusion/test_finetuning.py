@@ -19,13 +19,13 @@ from egoactgen_bench.diffusion.finetuning.frame_latents import (
     frames_of,
     pixels,
 )
-from egoactgen_bench.diffusion.finetuning.sample_draws import Visit, visits
+from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw, sample_draws
 from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
 from egoactgen_bench.diffusion.finetuning.weight_average import Average
 from egoactgen_bench.errors import BenchError
 from egoactgen_lego.generator.vllm_conditioning import Conditioner
 
-VISITS = 4000
+DRAWS = 4000
 INPUT, TARGET = Frame(Path("input"), "a"), Frame(Path("target"), "b")
 
 
@@ -47,22 +47,22 @@ class Known:
         return torch.full((4, 2, 2), value), torch.full((4, 2, 2), 0.25)
 
 
-def lesson(model, **options):
+def training_task(model, **options):
     pair = Pair("s_0", INPUT, TARGET, "open drawer")
     chosen = FinetuningOptions(**options)
     return Denoising(model, TextConditioner(), [pair], Known(), lambda _: {}, chosen, seed=0)
 
 
 def seen(model, **options):
-    """`VISITS` visits of one sample, each in a step of its own."""
-    learnt = lesson(model, **options)
-    return [learnt._visit(Visit(0, step, step)) for step in range(VISITS)]
+    """`DRAWS` draws of one sample, each in a step of its own."""
+    learnt = training_task(model, **options)
+    return [learnt._sample(SampleDraw(0, step, step)) for step in range(DRAWS)]
 
 
-def shares(visited):
+def shares(draws):
     """How often (prompt dropped, image dropped) came."""
-    counts = Counter((bool(v["drop_text"]), not v["seen"][4:].any()) for v in visited)
-    return {key: count / VISITS for key, count in counts.items()}
+    counts = Counter((bool(v["drop_text"]), not v["seen"][4:].any()) for v in draws)
+    return {key: count / DRAWS for key, count in counts.items()}
 
 
 def test_conditioning_is_dropped_in_the_published_shares(model):
@@ -77,38 +77,38 @@ def test_conditioning_is_dropped_in_the_published_shares(model):
 
 def test_both_frames_of_a_pair_are_mirrored_or_neither(model):
     signs = Counter()
-    for visit in seen(model, conditioning_dropout=0):
-        clean = (visit["seen"][:4] - noise_part(visit)) / schedule_part(visit)
-        signs[float(visit["seen"][4:].sign().mean()), float(clean.mean().sign())] += 1
+    for draw in seen(model, conditioning_dropout=0):
+        clean = (draw["seen"][:4] - noise_part(draw)) / schedule_part(draw)
+        signs[float(draw["seen"][4:].sign().mean()), float(clean.mean().sign())] += 1
     assert set(signs) == {(1.0, 1.0), (-1.0, -1.0)}
-    assert signs[1.0, 1.0] / VISITS == pytest.approx(0.5, abs=0.03)
+    assert signs[1.0, 1.0] / DRAWS == pytest.approx(0.5, abs=0.03)
 
 
-def noise_part(visit):
-    return (1 - noise_schedule.alphas_cumprod()[visit["time"]]).sqrt() * visit["wanted"]
+def noise_part(draw):
+    return (1 - noise_schedule.alphas_cumprod()[draw["time"]]).sqrt() * draw["wanted"]
 
 
-def schedule_part(visit):
-    return noise_schedule.alphas_cumprod()[visit["time"]].sqrt()
+def schedule_part(draw):
+    return noise_schedule.alphas_cumprod()[draw["time"]].sqrt()
 
 
 def test_the_target_is_drawn_scaled_and_noised_and_the_input_is_neither(model):
     clean = []
-    for visit in seen(model, conditioning_dropout=0, flip=0):
-        assert torch.equal(visit["seen"][4:], torch.full((4, 2, 2), 2.0))
-        if visit["time"] < 500:
-            clean.append((visit["seen"][:4] - noise_part(visit)) / schedule_part(visit))
+    for draw in seen(model, conditioning_dropout=0, flip=0):
+        assert torch.equal(draw["seen"][4:], torch.full((4, 2, 2), 2.0))
+        if draw["time"] < 500:
+            clean.append((draw["seen"][:4] - noise_part(draw)) / schedule_part(draw))
     latents = torch.stack(clean) / model.vae.config.scaling_factor
     assert latents.mean() == pytest.approx(5, abs=0.01)
     assert latents.std() == pytest.approx(0.25, rel=0.05)
-    times = torch.stack([visit["time"] for visit in seen(model)]).float()
+    times = torch.stack([draw["time"] for draw in seen(model)]).float()
     assert (times.min(), times.max()) >= (0, 990)
     assert times.mean() == pytest.approx(499.5, abs=20)
 
 
 def test_a_dropped_prompt_is_the_empty_one(model):
-    learnt = lesson(model, conditioning_dropout=1 / 3)
-    asked = [Visit(0, step, step) for step in range(20)]
+    learnt = training_task(model, conditioning_dropout=1 / 3)
+    asked = [SampleDraw(0, step, step) for step in range(20)]
     batch = learnt.batch(asked)
     empty, full = model.tokens(["", "open drawer"])
     for dropped, tokens in zip(batch["drop_text"], batch["tokens"], strict=True):
@@ -126,9 +126,9 @@ def test_where_the_prompt_is_dropped_the_features_are_nought(model):
         feed_forward=8,
         image_tokens=3,
     )
-    learnt = lesson(model)
+    learnt = training_task(model)
     learnt.conditioner = conditioner.eval()
-    batch = learnt.batch([Visit(0, 0, 0)])
+    batch = learnt.batch([SampleDraw(0, 0, 0)])
     losses = {}
     for dropped in (True, False):
         batch["drop_text"] = torch.tensor([dropped])
@@ -155,10 +155,12 @@ def test_dropout_in_pi_depends_on_the_sample_s_seed_alone():
 
 
 def test_each_pass_visits_every_sample_once_in_another_order():
-    turns = [[v.sample for v in visits(7, 0, range(i * 10, i * 10 + 10), 10)] for i in range(3)]
+    turns = [
+        [v.sample for v in sample_draws(7, 0, range(i * 10, i * 10 + 10), 10)] for i in range(3)
+    ]
     assert [sorted(turn) for turn in turns] == [list(range(10))] * 3
     assert len({tuple(turn) for turn in turns}) == 3
-    across = list(visits(7, 2, range(8, 12), 10))
+    across = list(sample_draws(7, 2, range(8, 12), 10))
     assert [v.sample for v in across] == turns[0][8:] + turns[1][:2]
     assert [v.turn for v in across] == [0, 0, 1, 1]
     streams = [torch.rand(1, generator=v.generator(7, "s")).item() for v in across[1:3]]

@@ -11,8 +11,8 @@ from diffusers import EulerDiscreteScheduler
 from egoactgen_bench.diffusion.denoiser import noise_schedule
 from egoactgen_bench.diffusion.denoiser.prediction import (
     Prediction,
+    predict_noise,
     read_prediction,
-    say_noise,
     target,
 )
 from egoactgen_bench.errors import BenchError
@@ -34,7 +34,7 @@ def test_noise_is_found_again(prediction):
             return SimpleNamespace(sample=target(prediction, clean, noise, sigma))
 
     unet = Perfect()
-    say_noise(unet, prediction)
+    predict_noise(unet, prediction)
     said = unet(torch.cat([seen, torch.zeros_like(seen)], dim=1), times).sample
     torch.testing.assert_close(said, noise, rtol=0, atol=2e-4)
 

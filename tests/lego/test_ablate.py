@@ -14,7 +14,7 @@ from drawn_split import write_drawn_split
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
-from egoactgen_bench.diffusion.finetuning.training_loop import Fitting
+from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.stages.train import train_weights
 from egoactgen_lego.ablation import control_files
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
@@ -115,16 +115,16 @@ def told_of(root, row):
 def test_a_killed_call_goes_on_and_seeds_are_pooled(bench, root, monkeypatch):
     words = ["--seeds", "0,3", "--rows", "ip2p,descriptions"]
     trained = []
-    fit = Fitting.run
+    fit = TrainingLoop.run
 
     def killed(self):
         if len(trained) == 3:
             raise KeyboardInterrupt
-        trained.append(self.task.folder.name)
+        trained.append(self.context.folder.name)
         return fit(self)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Fitting, "run", killed)
+        patched.setattr(TrainingLoop, "run", killed)
         assert ablate(bench, *words).status == 130
     folder = root / "ablations" / "drawn-val" / "ablation"
     assert not folder.exists()

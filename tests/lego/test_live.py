@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
@@ -233,14 +233,14 @@ def test_a_file_of_the_cache_that_was_harmed_is_made_anew(vllm, tmp_path, harm):
 )
 def test_calls_that_cannot_be_served(weights, options, named):
     with pytest.raises(BenchError, match=named):
-        LEGO(LEGOOptions(**options), Setting(weights, described=True))
+        LEGO(LEGOOptions(**options), MethodContext(weights, described=True))
 
 
 def test_a_vllm_that_does_not_fit_is_refused(weights, vllm, tmp_path):
     plain = untrained_weights.folder(tmp_path)
     with pytest.raises(BenchError, match="read the action's label alone"):
-        LEGO(LEGOOptions(vllm=str(vllm)), Setting(plain))
-    method = LEGO(LEGOOptions(vllm=str(vllm), prompt="description"), Setting(plain))
+        LEGO(LEGOOptions(vllm=str(vllm)), MethodContext(plain))
+    method = LEGO(LEGOOptions(vllm=str(vllm), prompt="description"), MethodContext(plain))
     assert method.features.kinds == ()
     other = tmp_path / "other"
     shutil.copytree(weights, other)
@@ -252,11 +252,11 @@ def test_a_vllm_that_does_not_fit_is_refused(weights, vllm, tmp_path):
     }
     save_conditioner(Conditioner("joint", **sizes), other / "conditioner")
     with pytest.raises(BenchError, match=f"vllm_width is {WIDTH}, wanted {WIDTH + 1}"):
-        LEGO(LEGOOptions(vllm=str(vllm)), Setting(other))
+        LEGO(LEGOOptions(vllm=str(vllm)), MethodContext(other))
 
 
 def test_a_given_description_is_read_as_it_is(weights, vllm):
-    method = LEGO(LEGOOptions(vllm=str(vllm)), Setting(weights))
+    method = LEGO(LEGOOptions(vllm=str(vllm)), MethodContext(weights))
     frame = Image.new("RGB", (30, 20))
     request = Request("a", frame, "open drawer", "The hand pulls.", 1)
     assert method.prompt(request) == "The hand pulls."

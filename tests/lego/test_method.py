@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.diffusion.denoiser.postprocess import released
@@ -56,7 +56,7 @@ def write_features(folder, count, text_shape=(5, VLLM)):
 
 
 def lego(weights, described=True, **options):
-    return LEGO(LEGOOptions(steps=2, **options), Setting(weights, described=described))
+    return LEGO(LEGOOptions(steps=2, **options), MethodContext(weights, described=described))
 
 
 def pixels(answers):
@@ -82,7 +82,7 @@ def test_each_option_changes_the_frame(joint, tmp_path, change):
     features = write_features(tmp_path, 1)
     options = {"steps": 2, "features": features}
     before, after = (
-        LEGO(LEGOOptions(**chosen), Setting(joint, described=True)).generate(requests(1))
+        LEGO(LEGOOptions(**chosen), MethodContext(joint, described=True)).generate(requests(1))
         for chosen in (options, options | change)
     )
     assert np.abs(pixels(before) - pixels(after)).max() > 1
@@ -93,7 +93,7 @@ def test_memory_format_and_precision_keep_the_frame(weights):
     assert (
         np.abs(base - pixels(lego(weights, channels_last=False).generate(requests(1)))).max() <= 1
     )
-    half = LEGO(LEGOOptions(steps=2), Setting(weights, dtype="bfloat16"))
+    half = LEGO(LEGOOptions(steps=2), MethodContext(weights, dtype="bfloat16"))
     assert np.abs(base - pixels(half.generate(requests(1)))).mean() < 4
 
 

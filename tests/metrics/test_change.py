@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoactgen_bench.api.metric import Setting
+from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.change import Change, change_shown
@@ -56,7 +56,7 @@ def test_the_metric_fits_all_frames_to_the_target() -> None:
         "target": [Image.fromarray(after(before))] * 2,
         "output": [Image.fromarray(before), Image.fromarray(before).resize((48, 32))],
     }
-    values = Change(Options(), Setting()).measure(Batch(frames))  # type: ignore[arg-type]
+    values = Change(Options(), MetricContext()).measure(Batch(frames))  # type: ignore[arg-type]
     assert values.shape == (2, 1)
     assert values[0, 0] == 0
     assert -0.5 < values[1, 0] < 0

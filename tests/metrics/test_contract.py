@@ -9,7 +9,7 @@ import scipy.ndimage
 from PIL import Image
 
 from egoactgen_bench.api import plugins
-from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.measurement.protocols import PROTOCOLS
 from metric_contract import check_contract, drawn_items
@@ -20,7 +20,7 @@ NAMES = list(plugins.registered("metrics"))
 def built(name: str, protocol: str | None = None) -> Metric:
     metric = plugins.load("metrics", name)[0]
     variants = metric.variants()
-    return metric(variants[protocol or next(iter(variants))], Setting())
+    return metric(variants[protocol or next(iter(variants))], MetricContext())
 
 
 @pytest.mark.parametrize("name", NAMES)

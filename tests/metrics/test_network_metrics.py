@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 
 from egoactgen_bench.api import plugins
-from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics import clip_network
@@ -79,7 +79,7 @@ def measured(metric: Metric[Any], samples: Sequence[dict[str, Any]]) -> NDArray[
 
 def made(name: str, protocol: str, weights: Path, egovlp: Any = "4-frame") -> Metric[Any]:
     plugin, _ = plugins.load("metrics", name)
-    return plugin(plugin.variants()[protocol], Setting(weights=weights, egovlp=egovlp))
+    return plugin(plugin.variants()[protocol], MetricContext(weights=weights, egovlp=egovlp))
 
 
 def replaced(samples: Sequence[dict[str, Any]], **roles: str) -> list[dict[str, Any]]:

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-from egoactgen_bench.api.metric import Setting
+from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.metrics.psnr import Psnr, PsnrOptions
 
 
 def measured(options: PsnrOptions, output: Image.Image, target: Image.Image) -> float:
-    rows = Psnr(options, Setting()).measure(Batch({"output": [output], "target": [target]}))
+    rows = Psnr(options, MetricContext()).measure(Batch({"output": [output], "target": [target]}))
     return float(rows[0, 0])
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 import metric_code
 from drawn_metrics import Counting, named
 from drawn_runs import in_process, write_run
-from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch, Extractor
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.metrics.psnr import Psnr
@@ -87,7 +87,7 @@ class OfMeans(Metric[Options]):
 
 def test_a_revision_of_an_extractor_computes_its_features_anew(tmp_path: Path, monkeypatch):
     frames = [Image.new("RGB", (8, 8), level) for level in ("red", "blue")]
-    metric = OfMeans(Options(), Setting())
+    metric = OfMeans(Options(), MetricContext())
     metric.extractor = Mean()
 
     def measure() -> int:
@@ -105,14 +105,14 @@ def test_metrics_that_share_rows_share_them_by_revision(monkeypatch):
     from egoactgen_bench.metrics.kid import Kid
     from egoactgen_bench.toy import stand_ins
 
-    fid, kid = (metric(metric.Options(), Setting(stand_ins.FOLDER)) for metric in (Fid, Kid))
+    fid, kid = (metric(metric.Options(), MetricContext(stand_ins.FOLDER)) for metric in (Fid, Kid))
     assert fid.measurement() == kid.measurement()
     monkeypatch.setattr(Kid, "revision", 2)
     assert fid.measurement() != kid.measurement()
 
 
 def test_a_signature_names_the_revision(monkeypatch):
-    metric = Psnr(Psnr.Options(), Setting())
+    metric = Psnr(Psnr.Options(), MetricContext())
     before = metric.signature()
     monkeypatch.setattr(Psnr, "revision", 2)
     assert (before[-4:], metric.signature()[-4:]) == ("|r:1", "|r:2")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.presentation.grid import GAP, HEIGHT, MARGIN, Card, draw_grid
@@ -72,7 +72,7 @@ def test_one_s_own_picture(bench, tmp_path):
 def test_a_frame_that_fails_leaves_the_others(tmp_path):
     Image.new("RGB", (90, 60)).save(tmp_path / "a.png")
     context = context_of_picture(tmp_path / "a.png")
-    method = Painter(Options(), Setting())
+    method = Painter(Options(), MethodContext())
     made = imagine("painter", method, context, ["open drawer", "take knife"], tmp_path / "out")
     assert [frame.action for frame in made.failed] == ["take knife"]
     assert made.failed[0].detail == "ValueError: no knives"

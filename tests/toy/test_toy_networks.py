@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from egoactgen_bench.api import plugins
-from egoactgen_bench.api.metric import Setting
+from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.api.weights_folder import open_weights_folder
 from egoactgen_bench.artifacts.splits import load_split
@@ -129,7 +129,7 @@ def test_the_judge_as_metrics(held_out):
     before, after = frames(held_out, 0), frames(held_out, 1)
     for name in ("judge", "judge_side", "judge_target"):
         metric = plugins.find("metrics", name)
-        built = metric(metric.Options(), Setting())
+        built = metric(metric.Options(), MetricContext())
         true = built.measure(Batch({"input": before, "output": after, "truth": truths}))
         copies = built.measure(Batch({"input": before, "output": before, "truth": truths}))
         assert built.summarise(true) >= 0.75
@@ -140,7 +140,9 @@ def test_the_judge_as_metrics(held_out):
 @pytest.mark.parametrize("name", NETWORK_METRICS)
 def test_toy_metrics_prefer_the_true_frame_to_the_one_before(name, held_out, tmp_path):
     metric = plugins.find("metrics", name)
-    built = metric(metric.variants()["standard"], Setting(stand_ins.FOLDER, workspace=tmp_path))
+    built = metric(
+        metric.variants()["standard"], MetricContext(stand_ins.FOLDER, workspace=tmp_path)
+    )
     items = {
         "target": frames(held_out, 1),
         "input": frames(held_out, 0),

@@ -29,7 +29,7 @@ from egoactgen_baselines.proxedit.inversion import (
 )
 from egoactgen_baselines.proxedit.proximal import Operator, Proximal
 from egoactgen_baselines.text_to_image import TextToImageMethod, TextToImageOptions
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.captioning.captioner import Captioner, Decoding
 from egoactgen_bench.captioning.transformers_blip import TransformersCaptioner
@@ -96,8 +96,8 @@ class ProxEdit(TextToImageMethod[ProxEditOptions]):
 
     Options = ProxEditOptions
 
-    def __init__(self, options: ProxEditOptions, setting: Setting) -> None:
-        super().__init__(options, setting)
+    def __init__(self, options: ProxEditOptions, context: MethodContext) -> None:
+        super().__init__(options, context)
         if (options.source_prompt == "caption") != (options.captioner is not None):
             raise BenchError(
                 "-o source_prompt=caption and -o captioner=FOLDER (blip-image-captioning-base, as "
@@ -109,7 +109,7 @@ class ProxEdit(TextToImageMethod[ProxEditOptions]):
         folder = self.options.captioner
         if folder is None:
             return None
-        return TransformersCaptioner(folder, Decoding(), self.setting.device)
+        return TransformersCaptioner(folder, Decoding(), self.context.device)
 
     @cached_property
     def attention(self) -> ControlledAttention:
@@ -165,7 +165,7 @@ class ProxEdit(TextToImageMethod[ProxEditOptions]):
 
     def _control(self, sources: Sequence[str], targets: Sequence[str]) -> PromptToPrompt:
         chosen, tokenizer = self.options, self.model.tokenizer
-        device, dtype = self.setting.device, self.model.unet.dtype
+        device, dtype = self.context.device, self.model.unet.dtype
         alignment = align(tokenizer, sources, targets, chosen.cross_attention == "replace")
         pairs = list(zip(sources, targets, strict=True))
         gained = torch.stack([new_tokens(tokenizer, old, new) for old, new in pairs])

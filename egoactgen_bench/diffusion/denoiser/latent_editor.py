@@ -83,7 +83,7 @@ class LatentEditor(LatentMethod[OptionsT]):
             self.options.guidance_image,
         )
         generators = [torch_generator(request.seed) for request in requests]
-        draw = drawing(generators, image.shape[1:], self.setting.device)
+        draw = drawing(generators, image.shape[1:], self.context.device)
         decoded = self.model.decode(ancestral_sample(denoise, self.options.steps, draw))
         ids = [request.sample_id for request in requests]
         return dict(zip(ids, self.pictures(decoded, requests), strict=True))

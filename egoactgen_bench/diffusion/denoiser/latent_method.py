@@ -11,12 +11,12 @@ from pydantic import Field
 from torch import Tensor
 
 from egoactgen_bench.api import options
-from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.diffusion.denoiser import latent_model as weights
 from egoactgen_bench.diffusion.denoiser import postprocess, shipped_weights, untrained_weights
-from egoactgen_bench.diffusion.denoiser.prediction import say_noise
+from egoactgen_bench.diffusion.denoiser.prediction import predict_noise
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import read_json
 
@@ -56,11 +56,11 @@ class LatentMethod(Method[OptionsT]):
     packages = ("torch", "diffusers", "transformers", "pillow")
     takes_image: ClassVar[bool]  # whether the UNet sees the input frame beside the noise
 
-    def __init__(self, options: OptionsT, setting: Setting) -> None:
-        super().__init__(options, setting)
-        if setting.weights is None:
+    def __init__(self, options: OptionsT, context: MethodContext) -> None:
+        super().__init__(options, context)
+        if context.weights is None:
             raise BenchError("This method needs weights: give --weights PATH.")
-        self.folder = setting.weights
+        self.folder = context.weights
         weights.check_folder(self.folder)
 
     @classmethod
@@ -80,8 +80,8 @@ class LatentMethod(Method[OptionsT]):
     @cached_property
     def model(self) -> weights.LatentModel:
         """The networks; the UNet computes in the run's dtype."""
-        dtype = getattr(torch, self.setting.dtype)
-        model = weights.load(self.folder, self.setting.device, dtype, self.options.channels_last)
+        dtype = getattr(torch, self.context.dtype)
+        model = weights.load(self.folder, self.context.device, dtype, self.options.channels_last)
         channels, latent = model.unet.config.in_channels, model.vae.config.latent_channels
         if channels != latent * (2 if self.takes_image else 1):
             wanted = "noise and an image" if self.takes_image else "noise alone"
@@ -89,7 +89,7 @@ class LatentMethod(Method[OptionsT]):
                 f"The UNet of {self.folder} takes {channels} channels, where this method's takes "
                 f"{wanted}, {latent} channels each: name other weights."
             )
-        say_noise(model.unet, model.prediction)
+        predict_noise(model.unet, model.prediction)
         if self.options.compile:
             model.unet.compile()
         return model
@@ -119,7 +119,7 @@ class LatentMethod(Method[OptionsT]):
 
     def _picture(self, frame: Tensor, request: Request) -> Image.Image | SampleError:
         if not frame.isfinite().all():
-            return SampleError("not_finite", f"the networks overflow in {self.setting.dtype}")
+            return SampleError("not_finite", f"the networks overflow in {self.context.dtype}")
         if self.options.postprocess == "released":
             return postprocess.released(frame, *request.input.size)
         return postprocess.clamped(frame)

@@ -47,7 +47,7 @@ def noise_in(prediction: Prediction, said: Tensor, seen: Tensor, sigma: Tensor) 
     return (said + sigma * seen) / scale
 
 
-def say_noise(unet: Any, prediction: Prediction) -> None:
+def predict_noise(unet: Any, prediction: Prediction) -> None:
     """Let a loaded `unet` answer ε, whatever it was trained to say."""
     if prediction == "epsilon":
         return

@@ -1,5 +1,6 @@
 """Training the latent denoisers: one loop, whatever the denoiser and its conditioning.
 
-A `Lesson` says what is learnt, `fit` learns it. Every draw depends on the seed, the step and the
-sample alone, so that resuming, more processes or smaller micro-batches change nothing.
+A `TrainingTask` defines the networks and their loss, `TrainingLoop` minimises it. Every random draw
+depends only on the seed, the step and the sample, so that resuming, more processes or smaller
+micro-batches change nothing.
 """

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 from egoactgen_bench.api.trainer import Trainer
 from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
 from egoactgen_bench.diffusion.finetuning.frame_latents import Frame, frames_of
-from egoactgen_bench.diffusion.finetuning.sample_draws import Visit
-from egoactgen_bench.diffusion.finetuning.training_loop import Batch, Fitting, Lesson
-from egoactgen_bench.diffusion.finetuning.training_options import FittingOptions
+from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw
+from egoactgen_bench.diffusion.finetuning.training_loop import Batch, TrainingLoop, TrainingTask
+from egoactgen_bench.diffusion.finetuning.training_options import LoopOptions
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.images import read_rgb, resize
@@ -39,7 +39,7 @@ VAE = {
 MEASURED = 256  # frames that tell the latents' spread
 
 
-class AutoencoderOptions(FittingOptions):
+class AutoencoderOptions(LoopOptions):
     """How the autoencoder is trained."""
 
     kl_weight: float = Field(1e-8, ge=0, description="of the posterior's divergence from N(0, 1)")
@@ -54,7 +54,7 @@ class AutoencoderOptions(FittingOptions):
     )
 
 
-class Reconstruction(Lesson):
+class Reconstruction(TrainingTask):
     """E |x − D(z)| + λ KL(q(z|x), N(0, 1)), z drawn from the posterior q of the frame x.
 
     As the first stage of latent diffusion (arXiv 2112.10752, appendix G), without its perceptual
@@ -74,18 +74,18 @@ class Reconstruction(Lesson):
     def __len__(self) -> int:
         return len(self.frames)
 
-    def batch(self, asked: Sequence[Visit]) -> Batch:
-        images, spreads = zip(*map(self._visit, asked), strict=True)
+    def batch(self, asked: Sequence[SampleDraw]) -> Batch:
+        images, spreads = zip(*map(self._sample, asked), strict=True)
         shown = torch.stack(images) / 127.5 - 1
         return {"image": shown, "spread": torch.stack(spreads)}
 
-    def _visit(self, visit: Visit) -> tuple[Tensor, Tensor]:
-        frame = self.frames[visit.sample]
-        draw = visit.generator(self.seed, frame.sha256)
-        mirrored = float(torch.rand((), generator=draw)) < self.options.flip
+    def _sample(self, draw: SampleDraw) -> tuple[Tensor, Tensor]:
+        frame = self.frames[draw.sample]
+        generator = draw.generator(self.seed, frame.sha256)
+        mirrored = float(torch.rand((), generator=generator)) < self.options.flip
         side = self.options.size // 2 ** (len(self.vae.config.block_out_channels) - 1)
-        spread = torch.randn(self.vae.config.latent_channels, side, side, generator=draw)
-        image = self.images[visit.sample]
+        spread = torch.randn(self.vae.config.latent_channels, side, side, generator=generator)
+        image = self.images[draw.sample]
         return image.flip(2) if mirrored else image, spread
 
     def forward(self, batch: Batch) -> Tensor:
@@ -114,23 +114,23 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
             "size": 64,
         }
     }
-    mechanics = frozenset({"micro_batch", "checkpoint_every"})
+    non_semantic_options = frozenset({"micro_batch", "checkpoint_every"})
     packages = ("torch", "accelerate", "diffusers", "safetensors")
 
     def train(self) -> dict[str, Any]:
-        state = PartialState(cpu=self.task.device == "cpu")
-        frames = [f for role in ("input", "target") for f in frames_of(self.task.split, role)]
-        lesson = Reconstruction(self._start(), frames, self.options, self.task.seed)
-        curve = Fitting(lesson, self.options, self.task).run()
+        state = PartialState(cpu=self.context.device == "cpu")
+        frames = [f for role in ("input", "target") for f in frames_of(self.context.split, role)]
+        training_task = Reconstruction(self._start(), frames, self.options, self.context.seed)
+        curve = TrainingLoop(training_task, self.options, self.context).run()
         if state.is_main_process:
-            vae = lesson.vae.eval()
+            vae = training_task.vae.eval()
             if not self.options.keep_encoder:
-                standardise(vae, lesson.images)
-            vae.save_pretrained(self.task.folder / "vae")
-            curve.write(self.task.folder)
-            training_checkpoints.clear(self.task.folder)
-        summary = f"{len(curve)} steps on {len(lesson)} frames, loss {curve.recent():.4f}"
-        return {"counts": {"frames": len(lesson)}, "summary": summary} | curve.summary()
+                standardise(vae, training_task.images)
+            vae.save_pretrained(self.context.folder / "vae")
+            curve.write(self.context.folder)
+            training_checkpoints.clear(self.context.folder)
+        summary = f"{len(curve)} steps on {len(training_task)} frames, loss {curve.recent():.4f}"
+        return {"counts": {"frames": len(training_task)}, "summary": summary} | curve.summary()
 
     def sources(self) -> dict[str, str]:
         return {"init": provenance.content_digest(self._init)} if self._init else {}
@@ -138,14 +138,14 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
     @property
     def _init(self) -> Path | None:
         chosen = self.options.init
-        return starting_networks.find(chosen, self.task.models) / "vae" if chosen else None
+        return starting_networks.find(chosen, self.context.models) / "vae" if chosen else None
 
     def _start(self) -> Any:
         from diffusers import AutoencoderKL
 
         if self._init:
             return starting_networks.load_vae(self._init).requires_grad_(True)
-        with seeded(derive_seed(self.task.seed, "networks")):
+        with seeded(derive_seed(self.context.seed, "networks")):
             return AutoencoderKL(**VAE, sample_size=self.options.size)
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from accelerate import PartialState
 
-from egoactgen_bench.api.trainer import Prerequisite, Task, Trainer
+from egoactgen_bench.api.trainer import Prerequisite, Trainer, TrainingContext
 from egoactgen_bench.diffusion.denoiser import latent_model, shipped_weights
 from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING, read_sampling
 from egoactgen_bench.diffusion.denoiser.latent_model import LatentModel
@@ -15,9 +15,9 @@ from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising, Features
 from egoactgen_bench.diffusion.finetuning.frame_latents import Latents, Pair, frames_of
-from egoactgen_bench.diffusion.finetuning.training_loop import Fitting
+from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.diffusion.finetuning.training_options import (
-    MECHANICS,
+    NON_SEMANTIC,
     PRESETS,
     FinetuningOptions,
 )
@@ -32,7 +32,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
     """A trainer whose UNet learns the noise in the target's latent."""
 
     presets: ClassVar[Any] = PRESETS
-    mechanics = MECHANICS
+    non_semantic_options = NON_SEMANTIC
     packages = ("torch", "accelerate", "diffusers", "transformers", "safetensors")
     pipeline: ClassVar[str | None] = None  # of diffusers, that these weights are of
     toy_weights: ClassVar[Path | None] = None  # what `-o init=toy` means
@@ -40,8 +40,8 @@ class DenoiserTrainer(Trainer[OptionsT]):
     sampling: ClassVar[dict[str, Any]] = {"steps": 4, "guidance_text": 2.5, "guidance_image": 1.0}
     channels: ClassVar[int] = 2  # latents into the UNet: the noisy one, and the input frame's
 
-    def __init__(self, options: OptionsT, task: Task) -> None:
-        super().__init__(options, task)
+    def __init__(self, options: OptionsT, context: TrainingContext) -> None:
+        super().__init__(options, context)
         if options.init is None:
             raise BenchError(
                 "There is nothing to start from: give -o init=PATH, a diffusers folder of Stable "
@@ -51,7 +51,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
         self.init = None if self.scratch else self._find(options.init)
 
     def _find(self, name: str) -> Path:
-        models = self.task.models
+        models = self.context.models
         return shipped_weights.find(name, self.toy_weights, models) or starting_networks.find(
             name, models
         )
@@ -61,7 +61,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
 
     def prompts(self) -> list[str]:
         """The text of each sample of the split; an empty one leaves its sample out."""
-        return [str(action) for action in self.task.split.samples["action"]]
+        return [str(action) for action in self.context.split.samples["action"]]
 
     def conditioner(self, width: int) -> TextConditioner:
         """What becomes of prompts embedded in `width` numbers, and of the features."""
@@ -76,30 +76,30 @@ class DenoiserTrainer(Trainer[OptionsT]):
         return None if pair.prompt else "missing_prompt"
 
     def train(self) -> dict[str, Any]:
-        state = PartialState(cpu=self.task.device == "cpu")
+        state = PartialState(cpu=self.context.device == "cpu")
         vae_folder = self._vae_folder()
         model = self._start(vae_folder)
         latents = self._encoded(model, vae_folder, state)
         pairs, left_out = self._pairs(latents)
         conditioner = self.conditioner(int(model.text_encoder.config.hidden_size))
-        lesson = Denoising(
-            model, conditioner, pairs, latents, self.features_of, self.options, self.task.seed
+        training_task = Denoising(
+            model, conditioner, pairs, latents, self.features_of, self.options, self.context.seed
         )
-        curve = Fitting(lesson, self.options, self.task).run()
+        curve = TrainingLoop(training_task, self.options, self.context).run()
         if self.options.lora:
             starting_networks.merge(model.unet)
         if state.is_main_process:
             self.save(model, conditioner)
-            curve.write(self.task.folder)
-            training_checkpoints.clear(self.task.folder)
-        counts = {"samples": len(self.task.split.samples), "used": len(pairs)}
+            curve.write(self.context.folder)
+            training_checkpoints.clear(self.context.folder)
+        counts = {"samples": len(self.context.split.samples), "used": len(pairs)}
         said = f"{len(curve)} steps on {len(pairs)} samples, loss {curve.recent():.4f}"
         return {"counts": counts, "left_out": left_out, "summary": said} | curve.summary()
 
     def save(self, model: LatentModel, conditioner: TextConditioner) -> None:
         """Write the networks as diffusers and transformers load them by subfolder."""
         latent_model.quiet()
-        folder = self.task.folder
+        folder = self.context.folder
         for name in ("unet", "vae", "text_encoder", "tokenizer"):
             getattr(model, name).save_pretrained(folder / name)
         save_scheduler(folder / "scheduler", model.prediction)
@@ -113,7 +113,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
     @property
     def _own_autoencoder(self) -> Path:
         """The autoencoder that is trained first, where small networks get no other."""
-        return self.task.models / f"autoencoder-{self.task.split.name}"
+        return self.context.models / f"autoencoder-{self.context.split.name}"
 
     def prerequisites(self) -> Sequence[Prerequisite]:
         if self.init is not None or self.options.autoencoder is not None:
@@ -130,7 +130,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
         return self._own_autoencoder / "vae"
 
     def _start(self, vae_folder: Path) -> LatentModel:
-        size, seed = self.options.size, self.task.seed
+        size, seed = self.options.size, self.context.seed
         if self.init is not None:
             return starting_networks.from_weights(self.init, self.channels, size)
         vae, prediction = starting_networks.load_vae(vae_folder), self.options.prediction
@@ -139,25 +139,25 @@ class DenoiserTrainer(Trainer[OptionsT]):
     def _encoded(self, model: LatentModel, vae_folder: Path, state: PartialState) -> Latents:
         """The latents of all frames that can be read, on disk."""
         digest = provenance.content_digest(vae_folder)
-        latents = Latents(self.task.cache, model.vae, digest, self.options.size)
+        latents = Latents(self.context.cache, model.vae, digest, self.options.size)
         roles = ("input", "target")[2 - self.channels :]
         chances = {False: 1 - self.options.flip, True: self.options.flip}
         sides = [mirrored for mirrored, chance in chances.items() if chance]
         asked = [
             (frame, side)
             for role in roles
-            for frame in frames_of(self.task.split, role)
+            for frame in frames_of(self.context.split, role)
             for side in sides
         ]
         part = slice(state.process_index, None, state.num_processes)
-        latents.encode(asked, self.task.device, part, self.task.progress)
+        latents.encode(asked, self.context.device, part, self.context.progress)
         state.wait_for_everyone()
         latents.store.refresh()
         return latents
 
     def _pairs(self, latents: Latents) -> tuple[list[Pair], dict[str, str]]:
         """What can be learnt from, and the reason codes of the samples that are left out."""
-        split = self.task.split
+        split = self.context.split
         ids = split.samples["sample_id"]
         columns = (ids, frames_of(split, "input"), frames_of(split, "target"), self.prompts())
         pairs = [Pair(*each) for each in zip(*columns, strict=True)]

@@ -12,14 +12,14 @@ from egoactgen_bench.diffusion.denoiser.prediction import target
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.diffusion.finetuning import starting_networks
 from egoactgen_bench.diffusion.finetuning.frame_latents import Latents, Pair
-from egoactgen_bench.diffusion.finetuning.sample_draws import Visit
-from egoactgen_bench.diffusion.finetuning.training_loop import Batch, Lesson
+from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw
+from egoactgen_bench.diffusion.finetuning.training_loop import Batch, TrainingTask
 from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
 
 Features = dict[str, Tensor]
 
 
-class Denoising(Lesson):
+class Denoising(TrainingTask):
     """E ‖ε − ε_θ(z_t, t, E(X), C)‖², InstructPix2Pix' equation 1 (arXiv 2211.09800).
 
     z_t = √ᾱ_t z + √(1 − ᾱ_t) ε for the target's scaled latent z, drawn from its posterior, and t
@@ -56,26 +56,26 @@ class Denoising(Lesson):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def batch(self, asked: Sequence[Visit]) -> Batch:
-        visited = [self._visit(visit) for visit in asked]
+    def batch(self, asked: Sequence[SampleDraw]) -> Batch:
+        draws = [self._sample(draw) for draw in asked]
         prompts = [
             "" if one["drop_text"] else self.pairs[v.sample].prompt
-            for v, one in zip(asked, visited, strict=True)
+            for v, one in zip(asked, draws, strict=True)
         ]
-        batch = {key: torch.stack([one[key] for one in visited]) for key in visited[0]}
+        batch = {key: torch.stack([one[key] for one in draws]) for key in draws[0]}
         return batch | {"tokens": self.model.tokens(prompts)}
 
-    def _visit(self, visit: Visit) -> Batch:
+    def _sample(self, draw: SampleDraw) -> Batch:
         """One sample: what the UNet is to see of it, and what to say."""
-        pair = self.pairs[visit.sample]
-        draw = visit.generator(self.seed, pair.sample_id)
-        chance, turned = torch.rand(2, generator=draw).tolist()
+        pair = self.pairs[draw.sample]
+        generator = draw.generator(self.seed, pair.sample_id)
+        chance, turned = torch.rand(2, generator=generator).tolist()
         mirrored = turned < self.options.flip
         mean, deviation = self.latents.read(pair.target, mirrored)
         time = noise_schedule.shifted(
-            torch.randint(noise_schedule.STEPS, (), generator=draw), self.options.shift
+            torch.randint(noise_schedule.STEPS, (), generator=generator), self.options.shift
         )
-        noise, spread = torch.randn(2, *mean.shape, generator=draw)
+        noise, spread = torch.randn(2, *mean.shape, generator=generator)
         clean = (mean + deviation * spread) * self.scale
         seen = self.signal[time] * clean + self.noise[time] * noise
         share = self.options.conditioning_dropout
@@ -87,7 +87,7 @@ class Denoising(Lesson):
             "wanted": target(self.model.prediction, clean, noise, self.sigmas[time]),
             "time": time,
             "drop_text": torch.tensor(chance < 2 * share),
-            "dropout_seed": torch.randint(2**62, (), generator=draw),
+            "dropout_seed": torch.randint(2**62, (), generator=generator),
             **self.features_of(pair.sample_id),
         }
 

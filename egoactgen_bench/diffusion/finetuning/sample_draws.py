@@ -10,7 +10,7 @@ from egoactgen_bench.support.seeds import derive_seed, torch_generator
 
 
 @dataclass(frozen=True)
-class Visit:
+class SampleDraw:
     """One sample's turn in a training: sample number `sample` in step `step`, for the n-th time."""
 
     sample: int
@@ -18,15 +18,15 @@ class Visit:
     turn: int
 
     def generator(self, seed: int, sample_id: str) -> torch.Generator:
-        """The stream of all that is drawn for this visit."""
+        """The stream of all drawn for this sample."""
         return torch_generator(derive_seed(seed, f"step {self.step}", f"{self.turn}", sample_id))
 
 
-def visits(seed: int, step: int, positions: range, samples: int) -> Iterator[Visit]:
-    """The visits at `positions` of a training: all samples shuffled, then shuffled anew …"""
+def sample_draws(seed: int, step: int, positions: range, samples: int) -> Iterator[SampleDraw]:
+    """The draws at `positions` of a training: all samples shuffled, then shuffled again …"""
     for position in positions:
         turn, place = divmod(position, samples)
-        yield Visit(_order(seed, turn, samples)[place], step, turn)
+        yield SampleDraw(_order(seed, turn, samples)[place], step, turn)
 
 
 @lru_cache(maxsize=2)

@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from egoactgen_bench.api.trainer import Task
+from egoactgen_bench.api.trainer import TrainingContext
 from egoactgen_bench.diffusion.finetuning import training_checkpoints
 from egoactgen_bench.diffusion.finetuning.loss_curve import Curve
-from egoactgen_bench.diffusion.finetuning.sample_draws import Visit, visits
-from egoactgen_bench.diffusion.finetuning.training_options import FittingOptions
+from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw, sample_draws
+from egoactgen_bench.diffusion.finetuning.training_options import LoopOptions
 from egoactgen_bench.diffusion.finetuning.weight_average import Average
 from egoactgen_bench.errors import BenchError
 
@@ -26,7 +26,7 @@ Batch = dict[str, Tensor]
 T = TypeVar("T")
 
 
-class Lesson(nn.Module, ABC):
+class TrainingTask(nn.Module, ABC):
     """What is learnt: networks, and a loss of theirs; parameters that ask for gradients learn."""
 
     @abstractmethod
@@ -34,7 +34,7 @@ class Lesson(nn.Module, ABC):
         """How many samples there are to learn from."""
 
     @abstractmethod
-    def batch(self, asked: Sequence[Visit]) -> Batch:
+    def batch(self, asked: Sequence[SampleDraw]) -> Batch:
         """Samples, with all that is drawn for them, on the CPU; called in a thread, ahead."""
 
     @abstractmethod
@@ -42,36 +42,38 @@ class Lesson(nn.Module, ABC):
         """The mean loss of a batch on the device."""
 
 
-class Fitting:
+class TrainingLoop:
     """A training under way; it begins where the last checkpoint in the task's folder ends."""
 
-    def __init__(self, lesson: Lesson, options: FittingOptions, task: Task) -> None:
+    def __init__(
+        self, training_task: TrainingTask, options: LoopOptions, context: TrainingContext
+    ) -> None:
         from accelerate import Accelerator
 
-        self.accelerator = Accelerator(cpu=task.device == "cpu", device_placement=False)
-        self.options, self.task = options, task
-        self.lesson = lesson.to(task.device)
+        self.accelerator = Accelerator(cpu=context.device == "cpu", device_placement=False)
+        self.options, self.context = options, context
+        self.training_task = training_task.to(context.device)
         self.parameters: dict[str, Tensor] = {
-            name: p for name, p in lesson.named_parameters() if p.requires_grad
+            name: p for name, p in training_task.named_parameters() if p.requires_grad
         }
         self.optimizer = _optimizer(options, list(self.parameters.values()))
         self.average = Average(self.parameters, options.ema_decay)
         self.curve = Curve()
-        self.model = self.accelerator.prepare_model(self.lesson)
+        self.model = self.accelerator.prepare_model(self.training_task)
         self.size = micro_batch(
             options.batch_size, options.micro_batch, self.accelerator.num_processes
         )
         self.rounds = options.batch_size // (self.size * self.accelerator.num_processes)
 
     def run(self) -> Curve:
-        """Fit the lesson; its parameters are their average afterwards."""
+        """Fit the task; its parameters are their average afterwards."""
         from tqdm import tqdm
 
         self.accelerator.wait_for_everyone()  # an old checkpoint may be on its way out
         self._restore()
         steps = range(len(self.curve), self.options.iterations)
         batches = _ahead(self._batch, product(steps, range(self.rounds)))
-        shown = None if self.task.progress else True
+        shown = None if self.context.progress else True
         total = self.options.iterations
         with tqdm(total=total, initial=len(self.curve), unit="step", disable=shown) as bar:
             for step in steps:
@@ -87,12 +89,12 @@ class Fitting:
 
     def _step(self, step: int, batches: Iterator[Batch]) -> float:
         """One optimiser step; returns the mean loss over the batch of all processes."""
-        total = torch.zeros((), device=self.task.device)
-        kind = torch.device(self.task.device).type
+        total = torch.zeros((), device=self.context.device)
+        kind = torch.device(self.context.device).type
         half = self.options.precision == "bfloat16"
         for number in range(self.rounds):
             last = number + 1 == self.rounds
-            batch = {key: value.to(self.task.device) for key, value in next(batches).items()}
+            batch = {key: value.to(self.context.device) for key, value in next(batches).items()}
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 with torch.autocast(kind, torch.bfloat16, enabled=half):
                     loss = self.model(batch) / self.rounds
@@ -117,8 +119,8 @@ class Fitting:
         part = number * self.accelerator.num_processes + self.accelerator.process_index
         first = step * self.options.batch_size + part * self.size
         positions = range(first, first + self.size)
-        asked = visits(self.task.seed, step, positions, len(self.lesson))
-        return self.lesson.batch(list(asked))
+        asked = sample_draws(self.context.seed, step, positions, len(self.training_task))
+        return self.training_task.batch(list(asked))
 
     def _checkpoint(self) -> None:
         if self.accelerator.is_main_process:
@@ -127,11 +129,11 @@ class Fitting:
             groups = {"weights": self.parameters, "average": averages, "optimizer": tensors}
             flat = {f"{group}:{n}": t for group, found in groups.items() for n, t in found.items()}
             state = {"optimizer": numbers, "curve": self.curve.rows}
-            training_checkpoints.write(self.task.folder, len(self.curve), flat, state)
+            training_checkpoints.write(self.context.folder, len(self.curve), flat, state)
         self.accelerator.wait_for_everyone()
 
     def _restore(self) -> None:
-        found = training_checkpoints.read(self.task.folder)
+        found = training_checkpoints.read(self.context.folder)
         if found is None:
             return
         tensors, state = found
@@ -146,7 +148,7 @@ class Fitting:
         self.curve = Curve(state["curve"])
 
 
-def _optimizer(options: FittingOptions, parameters: list[Tensor]) -> torch.optim.Optimizer:
+def _optimizer(options: LoopOptions, parameters: list[Tensor]) -> torch.optim.Optimizer:
     chosen: dict[str, Any] = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
     if options.optimizer == "adamw":
         on_cpu = parameters[0].device.type == "cpu"  # where it is four times as fast

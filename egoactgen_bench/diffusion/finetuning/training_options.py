@@ -14,7 +14,7 @@ from egoactgen_bench.api import options
 from egoactgen_bench.diffusion.denoiser.prediction import Prediction
 
 
-class FittingOptions(options.Options):
+class LoopOptions(options.Options):
     """How anything is fitted."""
 
     iterations: int = Field(20_000, ge=1, description="optimiser steps")
@@ -52,7 +52,7 @@ class FittingOptions(options.Options):
         return self.learning_rate * (1 + cos(pi * done)) / 2
 
 
-class FinetuningOptions(FittingOptions):
+class FinetuningOptions(LoopOptions):
     """How a denoiser is finetuned."""
 
     init: str | None = Field(
@@ -87,7 +87,7 @@ class FinetuningOptions(FittingOptions):
     gradient_checkpointing: bool = Field(False, description="less memory for more time")
 
 
-MECHANICS = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing"})
+NON_SEMANTIC = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing"})
 
 # Small enough for a CPU core: many small steps, each of which says the clean latent, mostly where
 # the text decides. Descriptions of the toy kitchen name sides: no mirroring.

@@ -1,6 +1,6 @@
 """`bench doctor RUN`: which known way of making a metric's number gives the one that is reported.
 
-A variant is the metric of a protocol with some of the ways that it declares (`metric_variants`).
+A variant is the metric of a protocol with some of the ways that it declares (`metric_deviations`).
 First each way is tried alone. Those that move the value are combined, in twos, then in more: all
 combinations where they are few, else those that come nearest to the number by the sum of the
 effects of their parts.
@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from egoactgen_bench.api import plugins
-from egoactgen_bench.api.metric import Metric, Setting
-from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.metric import Metric, MetricContext
+from egoactgen_bench.api.metric_deviations import Axes, Deviation
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.runs import Run
@@ -92,7 +92,7 @@ def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Tria
             f"Metric {metric} has no {asked.protocol} variant."
             + did_you_mean(asked.protocol, plugin.variants())
         )
-    setting = Setting(
+    context = MetricContext(
         weights=stand_ins.folder_for(split.manifest.dataset, asked.weights, root / "models"),
         device=resolve_device(asked.device),
         egovlp=split.manifest.egovlp,
@@ -105,7 +105,7 @@ def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Tria
     trials = Trials(
         plugin,
         options,
-        setting,
+        context,
         samples.roles,
         samples,
         candidates[0],
@@ -121,13 +121,13 @@ def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Tria
 def _axes(trials: Trials, protocol: str) -> Axes:
     """The ways that can be tried here, other protocols among them; others are named."""
     protocols = {
-        f"protocol {name}": Way(options=options.model_dump())
+        f"protocol {name}": Deviation(options=options.model_dump())
         for name, options in trials.plugin.variants().items()
         if name != protocol
     }
     seen = {trials.variant({}).identity}
-    found: dict[str, dict[str, Way]] = {}
-    for axis, ways in {"protocol": protocols, **trials.plugin.suspects()}.items():
+    found: dict[str, dict[str, Deviation]] = {}
+    for axis, ways in {"protocol": protocols, **trials.plugin.known_deviations()}.items():
         for label, way in ways.items():
             variant = trials.variant({label: way})
             if variant.identity in seen:

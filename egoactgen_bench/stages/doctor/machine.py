@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from egoactgen_bench.api import plugins
-from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.captioning import captioner_choice
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.weights_registry import registry
@@ -33,7 +33,7 @@ TESTED = {
     "transformers": "5.23",
 }
 LITTLE_DISK = 20e9  # bytes
-CLIPS = get_args(get_type_hints(Setting)["egovlp"])
+CLIPS = get_args(get_type_hints(MetricContext)["egovlp"])
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ def _weights(workspace: Path, folder: Path) -> Iterator[Finding]:
             continue
         for protocol, options in metric.variants().items():
             for clip in CLIPS:
-                setting = Setting(weights=folder, egovlp=clip, workspace=workspace)
-                for missing in metric(options, setting).missing_weights():
+                context = MetricContext(weights=folder, egovlp=clip, workspace=workspace)
+                for missing in metric(options, context).missing_weights():
                     wanted.setdefault(missing, {}).setdefault(name, set()).add(protocol)
     for missing, metrics in sorted(wanted.items()):
         users = [f"{name} ({', '.join(sorted(protocols))})" for name, protocols in metrics.items()]

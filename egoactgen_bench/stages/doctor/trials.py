@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from egoactgen_bench.api.metric import Metric, Setting
+from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch, Role
-from egoactgen_bench.api.metric_variants import Way
+from egoactgen_bench.api.metric_deviations import Deviation
 from egoactgen_bench.api.options import Options, resolve
 from egoactgen_bench.measurement.measuring import Failure, Measurer
 from egoactgen_bench.measurement.protocols import obstacle
 from egoactgen_bench.measurement.sources import Candidate, Samples
 
-Ways = Mapping[str, Way]  # label → way
+Ways = Mapping[str, Deviation]  # label → way
 Labels = tuple[str, ...]
 
 
@@ -27,7 +27,7 @@ class Variant(Metric[Options]):
     """A metric with deviations, itself a metric."""
 
     def __init__(self, metric: Metric, ways: Ways) -> None:
-        super().__init__(metric.options, metric.setting)
+        super().__init__(metric.options, metric.context)
         self.metric = metric
         self.labels: Labels = tuple(ways)
         self.name = " + ".join([metric.name, *ways])
@@ -38,7 +38,7 @@ class Variant(Metric[Options]):
     @property
     def identity(self) -> tuple[Any, ...]:
         """Equal for variants that compute the same, whatever they are called."""
-        return type(self.metric), self.options, self.setting, tuple(self._changes)
+        return type(self.metric), self.options, self.context, tuple(self._changes)
 
     def measurement(self) -> str:
         formula = f"{type(self.metric).__module__}.{type(self.metric).__qualname__}"
@@ -59,7 +59,7 @@ class Trials:
 
     plugin: type[Metric]
     options: Options
-    setting: Setting
+    context: MetricContext
     roles: frozenset[Role]
     samples: Samples
     candidate: Candidate
@@ -74,12 +74,12 @@ class Trials:
 
     def variant(self, ways: Ways) -> Variant:
         """The metric in those ways; of two that set the same option the later one holds."""
-        plugin, values, setting = self.plugin, self.options.model_dump(), self.setting
+        plugin, values, context = self.plugin, self.options.model_dump(), self.context
         for way in ways.values():
             plugin, values = way.metric or plugin, values | dict(way.options)
-            setting = replace(setting, **way.setting)
+            context = replace(context, **way.context)
         known = {key: value for key, value in values.items() if key in plugin.Options.model_fields}
-        return Variant(plugin(resolve(plugin.Options, known, plugin.name), setting), ways)
+        return Variant(plugin(resolve(plugin.Options, known, plugin.name), context), ways)
 
     def obstacle(self, variant: Variant) -> str | None:
         """Why a variant cannot be measured here, as a sentence, or None."""

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from egoactgen_bench.api.method import Method, Setting
+from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.batch_journal import BatchWork
@@ -24,7 +24,7 @@ from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_bytes
 from egoactgen_bench.support.images import read_rgb, write_png
 from egoactgen_bench.support.seeds import derive_seed
-from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.support.sharding import ProcessShard
 
 Sample = dict[str, Any]  # a row of a samples.csv
 
@@ -38,7 +38,7 @@ class Job:
     samples: list[Sample]  # of the split, in its order
     descriptions: dict[str, str]
     passed: dict[str, Any]
-    share: Share
+    share: ProcessShard
     journal: RunJournal
 
     @property
@@ -93,14 +93,14 @@ def prepare(
     """
     split.require_frames()
     asked = chosen(RunOptions, settings, choices, "run")
-    share = Share.of_process(asked.shard)
+    share = ProcessShard.of_process(asked.shard)
     texts = load_descriptions(split.folder, asked.descriptions) if asked.descriptions else None
     samples = cast("list[Sample]", split.samples[: asked.limit].to_dict("records"))
     built = method_factory.build(
         method,
         asked.options,
         weights=asked.weights,
-        setting=Setting(
+        context=MethodContext(
             device=asked.device,
             dtype=asked.dtype,
             described=texts is not None,
@@ -112,7 +112,7 @@ def prepare(
     )
     size = asked.batch_size or built.default_batch_size
     plan = {
-        "method": _without_folders(method, built.setting.argument),
+        "method": _without_folders(method, built.context.argument),
         "options": {"resolved": built.options.model_dump(mode="json")},
         "seed": asked.seed,
         "split": split.name,
@@ -151,7 +151,7 @@ def execute(job: Job, overwrite: bool = False, progress: bool = False) -> Run:
 def _generate(job: Job, progress: bool) -> None:
     if job.work.missing:
         job.method.load()
-    device = provenance.device_name(job.method.setting.device)
+    device = provenance.device_name(job.method.context.device)
 
     def make(batch: int) -> None:
         start = time.perf_counter()

@@ -8,7 +8,7 @@ from typing import Any
 
 from egoactgen_bench.analysis.published import published_rows
 from egoactgen_bench.analysis.slices import all_slices
-from egoactgen_bench.api.metric import CAPTIONERS, Setting
+from egoactgen_bench.api.metric import CAPTIONERS, MetricContext
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.manifest_base import build, read_manifest
@@ -27,7 +27,7 @@ from egoactgen_bench.stages.score.summarising import Tables, tabulate
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.files import sha256_file, write_csv, write_text
-from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_bench.toy import stand_ins
 
 TABLES = (
@@ -52,7 +52,7 @@ class Job:
     selection: Selection
     measurer: Measurer
     folder: Path
-    share: Share
+    share: ProcessShard
     device: str
     settled: dict[str, Any]  # all that shapes the values, for score.json
     notices: list[str] = field(default_factory=list)
@@ -91,10 +91,10 @@ def prepare(
         raise BenchError(
             f"Unknown captioner '{asked.captioner}'.{did_you_mean(asked.captioner, CAPTIONERS)}"
         )
-    share = Share.of_process()
+    share = ProcessShard.of_process()
     root = asked.workspace or folder
     texts = descriptions_of(split, asked.descriptions)
-    setting = Setting(
+    context = MetricContext(
         weights=stand_ins.folder_for(split.manifest.dataset, asked.weights, root / "models"),
         device=resolve_device(asked.device, share.local_rank),
         egovlp=split.manifest.egovlp,
@@ -103,7 +103,7 @@ def prepare(
         fresh=asked.overwrite,
     )
     samples = Samples(split, texts.texts if texts else {})
-    selection = select(asked.protocol, asked.metrics, asked.options, setting, samples.roles)
+    selection = select(asked.protocol, asked.metrics, asked.options, context, samples.roles)
     candidates, notices = candidates_of(split, runs, asked.references)
     if deviating := selection.deviating(asked.protocol):
         notices.append(f"By -o, not as protocol {asked.protocol} has it: {', '.join(deviating)}.")
@@ -135,7 +135,7 @@ def prepare(
         measurer,
         folder,
         share,
-        setting.device,
+        context.device,
         settled,
         notices,
     )
@@ -240,7 +240,7 @@ def _published(job: Job) -> list[dict[str, Any]]:
     """The paper's numbers, which may stand only beside rows made as its code made them."""
     own = job.settled["protocol"] == PUBLISHED_PROTOCOL
     own = own and not job.selection.deviating(PUBLISHED_PROTOCOL)
-    own = own and not any(metric.setting.stand_in for metric in job.selection.metrics)
+    own = own and not any(metric.context.stand_in for metric in job.selection.metrics)
     return published_rows(job.split.manifest) if own else []
 
 

@@ -229,7 +229,7 @@ def _agreement(
         alphas["invents"] = ratings_analysis.alpha(
             {(v.worker, v.task.name): v.invents for v in votes if v.invents}
         )
-    suspects = {
+    suspected = {
         "speeders": ratings_analysis.speeders(ratings),
         "failed_checks": ratings_analysis.failed_checks(ratings),
     }
@@ -245,7 +245,7 @@ def _agreement(
         },
         "excluding": {
             name: _without(workers, votes, candidates, study, seed)
-            for name, workers in (suspects | {"both": set.union(*suspects.values())}).items()
+            for name, workers in (suspected | {"both": set.union(*suspected.values())}).items()
         },
     }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.options import chosen, resolve
-from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Task, Trainer
+from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Trainer, TrainingContext
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.manifest_base import build
 from egoactgen_bench.artifacts.manifests import TRAIN, TrainManifest
@@ -21,7 +21,7 @@ from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.stages.train.train_options import TrainOptions
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.devices import resolve_device
-from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.support.sharding import ProcessShard
 
 Report = Callable[[str], object]
 
@@ -43,7 +43,7 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        return self.trainer.task.folder
+        return self.trainer.context.folder
 
     @property
     def finished(self) -> bool:
@@ -70,17 +70,21 @@ def prepare(
         raise BenchError(
             f"{name} has no preset '{asked.preset}'.{did_you_mean(asked.preset, found.presets)}"
         )
-    share = Share.of_process()
+    share = ProcessShard.of_process()
     texts = load_descriptions(split.folder, asked.descriptions) if asked.descriptions else None
     own = _resolve(found, {**found.presets[asked.preset], **asked.options}, name)
     device = resolve_device(asked.device, share.local_rank)
     shown = progress and share.rank == 0
-    task = Task(split, folder, asked.models, asked.cache, texts, asked.seed, device, shown)
-    trainer = found(own, task)
+    context = TrainingContext(
+        split, folder, asked.models, asked.cache, texts, asked.seed, device, shown
+    )
+    trainer = found(own, context)
     plan = {
         "trainer": name,
         "preset": asked.preset,
-        "options": {"resolved": own.model_dump(mode="json", exclude=set(found.mechanics))},
+        "options": {
+            "resolved": own.model_dump(mode="json", exclude=set(found.non_semantic_options))
+        },
         "seed": asked.seed,
         "split": split.name,
         "subset": split.manifest.subset,
@@ -95,7 +99,7 @@ def prepare(
         TrainManifest,
         plan,
         folder / PLAN,
-        not_compared=found.mechanics,
+        not_compared=found.non_semantic_options,
         elsewhere="--name or --out",
     )
     return Job(trainer, work, dict(asked.options), share.rank, asked)
@@ -126,7 +130,7 @@ def execute(
     content = {
         "options": {"passed": job.passed, "resolved": resolved},
         **outcome,
-        "device": provenance.device_name(job.trainer.task.device),
+        "device": provenance.device_name(job.trainer.context.device),
         "versions": provenance.versions(job.trainer.packages),
     }
     if job.rank == 0:
@@ -136,15 +140,17 @@ def execute(
 
 def _prepare_required(job: Job, required: Prerequisite) -> Job:
     """A training that another one requires: on the same split, by the same seed."""
-    task = job.trainer.task
+    context = job.trainer.context
     settings = TrainOptions(
-        models=task.models,
-        cache=task.cache,
+        models=context.models,
+        cache=context.cache,
         options=dict(required.options),
-        seed=task.seed,
-        device=task.device,
+        seed=context.seed,
+        device=context.device,
     )
-    return prepare(required.trainer, task.split, required.folder, settings, progress=task.progress)
+    return prepare(
+        required.trainer, context.split, required.folder, settings, progress=context.progress
+    )
 
 
 def train(

@@ -23,7 +23,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Visit:
+class FrameBatch:
     """A batch of single frames, (n, 3, 64, 64) in [0, 1], and what is true of them.
 
     `names` (n, k): the action (0 before it), the hand, and the kitchen's materials; `places`
@@ -55,17 +55,17 @@ class Supervision:
         self._names, self._places = torch.tensor(names), torch.from_numpy(drawn.places)
         self._frames, self._before = drawn.frames, before
 
-    def visit(self, size: int) -> Visit:
+    def batch(self, size: int) -> FrameBatch:
         """Frames drawn from PyTorch's own generator."""
         clips = torch.randint(len(self._names), (size,))
         return self.of(clips, torch.rand(size) >= self._before)
 
-    def of(self, clips: Tensor, done: Tensor) -> Visit:
+    def of(self, clips: Tensor, done: Tensor) -> FrameBatch:
         """The frames after of those clips that are `done`, the frames before of the others."""
         frames = torch.from_numpy(self._frames[clips.numpy(), done.long().numpy()])
         names = self._names[clips].clone()
         names[~done, 0] = NOTHING
-        return Visit(frames.permute(0, 3, 1, 2) / 255, names, self._places[clips], done, clips)
+        return FrameBatch(frames.permute(0, 3, 1, 2) / 255, names, self._places[clips], done, clips)
 
 
 class Naming(nn.Module):
@@ -76,13 +76,13 @@ class Naming(nn.Module):
         self.names = nn.ModuleList(nn.Linear(width, count) for count in Supervision.counts)
         self.place = nn.Linear(width, 2)
 
-    def forward(self, embedded: Tensor, visit: Visit) -> Tensor:
+    def forward(self, embedded: Tensor, batch: FrameBatch) -> Tensor:
         """The loss of guesses from (n, width): the action's and the hand's weigh most."""
         action, hand, *materials = (
             F.cross_entropy(head(embedded), names)
-            for head, names in zip(self.names, visit.names.unbind(1), strict=True)
+            for head, names in zip(self.names, batch.names.unbind(1), strict=True)
         )
-        guessed, true = self.place(embedded)[visit.done], visit.places[visit.done]
+        guessed, true = self.place(embedded)[batch.done], batch.places[batch.done]
         where = F.smooth_l1_loss(guessed, true)
         return action + 0.5 * hand + sum(materials) / 8 + 10 * where
 

@@ -16,16 +16,16 @@ from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision
 from egoactgen_bench.toy.networks.object_maps import SIDE
 from egoactgen_bench.toy.networks.toy_dino import DEPTH, WIDTH
 from egoactgen_bench.toy.networks.toy_egovlp import space_blocks
-from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit, share
+from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit, share
 from egoactgen_bench.weights.stored_tensors import read_tensors, write_folder
 
-COURSE = Course(steps=550, batch=48)
+TRAINING = TrainingConfig(steps=550, batch=48)
 FOLDER = "blip"
 IGNORED = -100  # by the loss
 SPREAD = 0.1  # of first weights: BERT's 0.02 is for widths of 768, and here would hide the frame
 
 
-def config(words: int) -> Any:
+def network_config(words: int) -> Any:
     from transformers import BlipConfig
 
     shared = {"hidden_size": WIDTH, "intermediate_size": 2 * WIDTH}
@@ -53,13 +53,13 @@ def config(words: int) -> Any:
     )
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
     """Write `blip/` as transformers loads it."""
     from transformers import BertTokenizer, BlipForConditionalGeneration
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
     place = folder / FOLDER
-    sizes = config(toy_texts.write_vocabulary(place))
+    sizes = network_config(toy_texts.write_vocabulary(place))
     tokenizer = BertTokenizer.from_pretrained(place)
     tokenizer.save_pretrained(place)
     size = {"height": SIZE, "width": SIZE}
@@ -73,10 +73,10 @@ def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
     truth, naming = Supervision(drawn, before=0.1), Naming(WIDTH)
 
     def step(number: int) -> Tensor:
-        visit = truth.visit(course.batch)
-        spoilt = torch.rand(course.batch, 1, 1, 1) < 0.3
-        frames = torch.where(spoilt, disturbed(visit.frames), visit.frames)
-        tokens = told[torch.where(visit.done, visit.clips, len(told) - 1)]
+        batch = truth.batch(config.batch)
+        spoilt = torch.rand(config.batch, 1, 1, 1) < 0.3
+        frames = torch.where(spoilt, disturbed(batch.frames), batch.frames)
+        tokens = told[torch.where(batch.done, batch.clips, len(told) - 1)]
         seen = model.vision_model(normalise(frames, IMAGENET_MEAN, IMAGENET_STD)).last_hidden_state
         wanted = tokens.masked_fill(tokens == 0, IGNORED)
         wanted[:, :prompt] = IGNORED
@@ -86,9 +86,9 @@ def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
             encoder_hidden_states=seen,
             labels=wanted,
         ).loss
-        return 4 * loss + 0.5 * naming(seen[:, 0], visit)
+        return 4 * loss + 0.5 * naming(seen[:, 0], batch)
 
-    fitted = fit(nn.ModuleList([model, naming]), step, course)
+    fitted = fit(nn.ModuleList([model, naming]), step, config)
     write_folder(place, model)
     return fitted
 

@@ -15,16 +15,16 @@ from egoactgen_bench.support.files import write_json
 from egoactgen_bench.toy.networks import toy_texts
 from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
 from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision
-from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit, share
+from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit, share
 from egoactgen_bench.weights.stored_tensors import write_tensors
 
-COURSE = Course(steps=700)
+TRAINING = TrainingConfig(steps=700)
 FOLDER = "clip"
 CONTEXT = 24  # tokens
 EMBEDDING = 128
 
 
-def config(tokens: int) -> dict[str, Any]:
+def network_config(tokens: int) -> dict[str, Any]:
     """open_clip's: OpenAI's ResNet and text transformer, small."""
     return {
         "embed_dim": EMBEDDING,
@@ -47,7 +47,7 @@ def config(tokens: int) -> dict[str, Any]:
     }
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
     """Write `clip/` as open_clip loads it by `local-dir:`."""
     from open_clip import CLIP, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD, get_tokenizer
     from transformers import BertTokenizer
@@ -55,29 +55,29 @@ def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
     from egoactgen_bench.metrics.tensors import normalise
 
     place = folder / FOLDER
-    sizes = config(toy_texts.write_vocabulary(place))
+    sizes = network_config(toy_texts.write_vocabulary(place))
     BertTokenizer.from_pretrained(place).save_pretrained(place)
     write_json(place / "open_clip_config.json", {"model_cfg": sizes, "preprocess_cfg": {}})
     model = CLIP(**sizes)
-    told = Told(drawn, get_tokenizer(f"local-dir:{place}"))
+    told = ClipTexts(drawn, get_tokenizer(f"local-dir:{place}"))
     truth, naming = Supervision(drawn), Naming(EMBEDDING)
 
     def step(number: int) -> Tensor:
-        visit = truth.visit(course.batch)
-        spoilt = torch.rand(course.batch, 1, 1, 1) < 0.3
-        frames = torch.where(spoilt, disturbed(visit.frames), visit.frames)
-        tokens, alike = told.of(visit.clips, visit.done)
+        batch = truth.batch(config.batch)
+        spoilt = torch.rand(config.batch, 1, 1, 1) < 0.3
+        frames = torch.where(spoilt, disturbed(batch.frames), batch.frames)
+        tokens, alike = told.of(batch.clips, batch.done)
         seen = model.encode_image(normalise(frames, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
         read = model.encode_text(tokens, normalize=True)
         alikeness = F.normalize(seen, dim=1) @ read.T * model.logit_scale.exp().clamp(max=50)
-        return contrast(alikeness, alike) + naming(seen, visit)
+        return contrast(alikeness, alike) + naming(seen, batch)
 
-    fitted = fit(nn.ModuleList([model, naming]), step, course)
+    fitted = fit(nn.ModuleList([model, naming]), step, config)
     write_tensors(place / "open_clip_model.safetensors", model.state_dict())
     return fitted
 
 
-class Told:
+class ClipTexts:
     """The texts of clips as tokens, and which of a batch's texts say the same."""
 
     def __init__(self, drawn: Drawn, tokenizer: Any) -> None:

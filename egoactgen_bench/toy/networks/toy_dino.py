@@ -14,13 +14,13 @@ from torch.nn import functional as F
 
 from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normalise
 from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
-from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision, Visit
+from egoactgen_bench.toy.networks.frame_supervision import FrameBatch, Naming, Supervision
 from egoactgen_bench.toy.networks.neighbours import nearest_has_same_action
 from egoactgen_bench.toy.networks.object_maps import KINDS, SIDE, maps
-from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit
+from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit
 from egoactgen_bench.weights.stored_tensors import write_folder
 
-COURSE = Course(steps=700, rate=1.5e-3)
+TRAINING = TrainingConfig(steps=700, rate=1.5e-3)
 FOLDER = "dinov2"
 WIDTH, DEPTH = 96, 3  # and one attention head, as EgoVLP has in so narrow a tower
 
@@ -49,14 +49,14 @@ class _Learning(nn.Module):
         self.things = nn.Linear(WIDTH, len(KINDS))
         self.naming = Naming(WIDTH)
 
-    def forward(self, frames: Tensor, visit: Visit, covered: Tensor) -> Tensor:
+    def forward(self, frames: Tensor, batch: FrameBatch, covered: Tensor) -> Tensor:
         tokens = self.model(frames).last_hidden_state
         said = self.things(tokens[:, 1:]).transpose(1, 2)
         where = F.binary_cross_entropy_with_logits(said, covered.flatten(2))
-        return 10 * where + self.naming(tokens[:, 0], visit)
+        return 10 * where + self.naming(tokens[:, 0], batch)
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
     """Write `dinov2/` as transformers loads it."""
     from transformers import BitImageProcessor
 
@@ -64,14 +64,14 @@ def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
     network = _Learning()
 
     def step(number: int) -> Tensor:
-        visit = truth.visit(course.batch)
-        spoilt = torch.rand(course.batch, 1, 1, 1) < 0.3
-        frames = torch.where(spoilt, disturbed(visit.frames), visit.frames)
-        there = covered[visit.clips, visit.done.long()].float()
-        loss: Tensor = network(normalise(frames, IMAGENET_MEAN, IMAGENET_STD), visit, there)
+        batch = truth.batch(config.batch)
+        spoilt = torch.rand(config.batch, 1, 1, 1) < 0.3
+        frames = torch.where(spoilt, disturbed(batch.frames), batch.frames)
+        there = covered[batch.clips, batch.done.long()].float()
+        loss: Tensor = network(normalise(frames, IMAGENET_MEAN, IMAGENET_STD), batch, there)
         return loss
 
-    fitted = fit(network, step, course)
+    fitted = fit(network, step, config)
     write_folder(folder / FOLDER, network.model)
     processor = BitImageProcessor(
         size={"height": SIZE, "width": SIZE},

@@ -19,14 +19,14 @@ from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normali
 from egoactgen_bench.support.files import write_json
 from egoactgen_bench.toy.networks import toy_texts
 from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
-from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision, Visit
+from egoactgen_bench.toy.networks.frame_supervision import FrameBatch, Naming, Supervision
 from egoactgen_bench.toy.networks.object_maps import SIDE
-from egoactgen_bench.toy.networks.toy_clip import Told, contrast
+from egoactgen_bench.toy.networks.toy_clip import ClipTexts, contrast
 from egoactgen_bench.toy.networks.toy_dino import DEPTH, WIDTH
-from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit, share
+from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit, share
 from egoactgen_bench.weights.stored_tensors import read_tensors, write_tensors
 
-COURSE = Course(steps=650, rate=1.5e-3, batch=48)
+TRAINING = TrainingConfig(steps=650, rate=1.5e-3, batch=48)
 FILE, DISTILBERT = "egovlp.safetensors", "distilbert"
 FRAMES, EMBEDDING = 2, 128
 STORED = 4  # frames of a clip, each of the two for half of them
@@ -41,28 +41,28 @@ class _Towers(nn.Module):
         self.scale = nn.Parameter(torch.tensor(2.5))
         self.naming = Naming(EMBEDDING)
 
-    def forward(self, clips: Tensor, tokens: Tensor, alike: Tensor, visit: Visit) -> Tensor:
+    def forward(self, clips: Tensor, tokens: Tensor, alike: Tensor, batch: FrameBatch) -> Tensor:
         seen, read = self.video(clips), self.text(tokens, (tokens > 0).long())
         alikeness = F.normalize(seen, dim=1) @ F.normalize(read, dim=1).T
         told = contrast(alikeness * self.scale.exp().clamp(max=50), alike)
-        said = F.cross_entropy(self.naming.names[0](read), visit.names[:, 0])
-        return told + said + self.naming(seen, visit)
+        said = F.cross_entropy(self.naming.names[0](read), batch.names[:, 0])
+        return told + said + self.naming(seen, batch)
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
     """Write `egovlp.safetensors`, and `distilbert/` with its vocabulary and sizes."""
     towers = _Towers(_video_tower(folder / "dinov2"), _text_tower(folder / DISTILBERT))
-    told, truth = Told(drawn, _tokenizer(folder / DISTILBERT)), Supervision(drawn)
+    told, truth = ClipTexts(drawn, _tokenizer(folder / DISTILBERT)), Supervision(drawn)
 
     def step(number: int) -> Tensor:
-        chosen = torch.randint(len(drawn), (course.batch,))
+        chosen = torch.randint(len(drawn), (config.batch,))
         clips, done = _held(drawn, chosen)
         tokens, alike = told.of(chosen, done)
-        visit = truth.of(chosen, done)
-        loss: Tensor = towers(normalise(clips, IMAGENET_MEAN, IMAGENET_STD), tokens, alike, visit)
+        batch = truth.of(chosen, done)
+        loss: Tensor = towers(normalise(clips, IMAGENET_MEAN, IMAGENET_STD), tokens, alike, batch)
         return loss
 
-    fitted = fit(towers, step, course)
+    fitted = fit(towers, step, config)
     state = towers.video.state_dict() | towers.text.state_dict()
     temporal = state["video_model.temporal_embed"].repeat_interleave(STORED // FRAMES, dim=1)
     write_tensors(folder / FILE, state | {"video_model.temporal_embed": temporal})

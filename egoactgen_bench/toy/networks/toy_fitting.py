@@ -13,7 +13,7 @@ Step = Callable[[int], Tensor]  # the number of a step → its loss
 
 
 @dataclass(frozen=True)
-class Course:
+class TrainingConfig:
     """How long and how fast a network learns."""
 
     steps: int
@@ -22,7 +22,7 @@ class Course:
     decay: float = 0.02
     warm_up: float = 0.1  # share of the steps
 
-    def shortened(self, steps: int) -> "Course":
+    def shortened(self, steps: int) -> "TrainingConfig":
         """The same with fewer steps."""
         return replace(self, steps=steps)
 
@@ -31,25 +31,25 @@ class Course:
 class Fitted:
     """What a training took, and its last mean loss."""
 
-    course: Course
+    config: TrainingConfig
     seconds: float
     loss: float
 
 
-def fit(network: nn.Module, step: Step, course: Course) -> Fitted:
+def fit(network: nn.Module, step: Step, config: TrainingConfig) -> Fitted:
     """Minimise the loss of `step` over the network's parameters; AdamW, one cycle of the rate.
 
     What `step` draws comes from PyTorch's own generator.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, course.rate, weight_decay=course.decay)
+    optimizer = torch.optim.AdamW(parameters, config.rate, weight_decay=config.decay)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, course.rate, course.steps, pct_start=course.warm_up
+        optimizer, config.rate, config.steps, pct_start=config.warm_up
     )
     network.train()
     losses: list[float] = []
     start = time.process_time()
-    with trange(course.steps, unit="step", mininterval=5) as bar:
+    with trange(config.steps, unit="step", mininterval=5) as bar:
         for number in bar:
             loss = step(number)
             optimizer.zero_grad(set_to_none=True)
@@ -61,7 +61,7 @@ def fit(network: nn.Module, step: Step, course: Course) -> Fitted:
             bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
     network.eval()
     tail = losses[-50:]
-    return Fitted(course, round(time.process_time() - start, 1), round(sum(tail) / len(tail), 4))
+    return Fitted(config, round(time.process_time() - start, 1), round(sum(tail) / len(tail), 4))
 
 
 def share(right: Iterable[bool]) -> float:

@@ -12,8 +12,8 @@ from egoactgen_bench.toy.judge_metrics import NEAR
 from egoactgen_bench.toy.judge_network import SIZE, VERDICTS, JudgeNetwork, load_judge
 from egoactgen_bench.toy.networks.drawn_clips import Drawn
 from egoactgen_bench.toy.networks.toy_fitting import (
-    Course,
     Fitted,
+    TrainingConfig,
     disturbed,
     drawn_batch,
     fit,
@@ -22,17 +22,17 @@ from egoactgen_bench.toy.networks.toy_fitting import (
 from egoactgen_bench.toy.world.scene import HANDS
 from egoactgen_bench.weights.stored_tensors import write_tensors
 
-COURSE = Course(steps=900)
+TRAINING = TrainingConfig(steps=900)
 IDLE = 0.12  # share of a batch in which nothing was done
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
     """Write `judge.safetensors`."""
     network = JudgeNetwork()
     truth = _Truth(drawn)
 
     def step(number: int) -> Tensor:
-        seen, actions, hands, places = truth.batch(course.batch)
+        seen, actions, hands, places = truth.batch(config.batch)
         said_action, said_hand, said_place = network(seen)
         acting = actions > 0
         loss = F.cross_entropy(said_action, actions, label_smoothing=0.05)
@@ -40,7 +40,7 @@ def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
         distance = F.smooth_l1_loss(said_place[acting], places[acting], beta=0.05)
         return loss + 10 * distance
 
-    fitted = fit(network, step, course)
+    fitted = fit(network, step, config)
     write_tensors(folder / "judge.safetensors", network.state_dict())
     return fitted
 

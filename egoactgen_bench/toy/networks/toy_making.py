@@ -26,14 +26,14 @@ def make(
     """Write a model's weights and `<name>.json`, its card, into `folder`; return the card."""
     recipe = import_module(f"egoactgen_bench.toy.networks.toy_{name}")
     drawn, held_out = draw("train", videos[0], cache), draw("val", videos[1], cache)
-    course = recipe.COURSE if steps is None else recipe.COURSE.shortened(steps)
+    config = recipe.TRAINING if steps is None else recipe.TRAINING.shortened(steps)
     with seeded(derive_seed(seed, name)):
-        fitted = recipe.train(drawn, folder, course)
+        fitted = recipe.train(drawn, folder, config)
     card = {
         "model": name,
         "about": (recipe.__doc__ or "").strip(),
         "data": f"toy kitchen: {len(drawn):,} clips of train, {len(held_out):,} of val held out",
-        "course": vars(course) | {"seed": seed},
+        "course": vars(config) | {"seed": seed},
         "cpu_seconds": fitted.seconds,
         "loss": fitted.loss,
         "scores": recipe.check(held_out, folder),

@@ -16,10 +16,10 @@ from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normali
 from egoactgen_bench.toy.networks.drawn_clips import Drawn
 from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision, unit_frames
 from egoactgen_bench.toy.networks.neighbours import nearest_has_same_action
-from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, disturbed, fit
+from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit
 from egoactgen_bench.weights.stored_tensors import write_tensors
 
-COURSE = Course(steps=640)
+TRAINING = TrainingConfig(steps=640)
 FILE = "squeezenet.safetensors"
 DISTURBED = 0.3  # share of a batch
 
@@ -34,21 +34,21 @@ class _Learning(nn.Module):
         self.disturbed = nn.Linear(WIDTH, 2)
 
 
-def train(drawn: Drawn, folder: Path, course: Course = COURSE) -> Fitted:
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
     """Write `squeezenet.safetensors`."""
     truth = Supervision(drawn)
     network = _Learning(ToyFeatures())
     _with_norms(network.features)
 
     def step(number: int) -> Tensor:
-        visit = truth.visit(course.batch)
-        spoilt = torch.rand(course.batch) < DISTURBED
-        frames = torch.where(spoilt[:, None, None, None], disturbed(visit.frames), visit.frames)
+        batch = truth.batch(config.batch)
+        spoilt = torch.rand(config.batch) < DISTURBED
+        frames = torch.where(spoilt[:, None, None, None], disturbed(batch.frames), batch.frames)
         seen = network.features(normalise(frames, IMAGENET_MEAN, IMAGENET_STD))
         quality = F.cross_entropy(network.disturbed(seen), spoilt.long())
-        return 2 * network.naming(seen, visit) + 0.5 * quality
+        return 2 * network.naming(seen, batch) + 0.5 * quality
 
-    fitted = fit(network, step, course)
+    fitted = fit(network, step, config)
     write_tensors(folder / FILE, _folded(network.features).state_dict())
     return fitted
 

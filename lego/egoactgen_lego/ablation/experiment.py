@@ -22,7 +22,7 @@ from egoactgen_bench.stages.run import run_method as running
 from egoactgen_bench.stages.score import score_runs as scoring
 from egoactgen_bench.stages.train import train_weights as training
 from egoactgen_bench.support.devices import check_dtype, resolve_device
-from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS, Row
 from egoactgen_lego.ablation.materials import Materials
 from egoactgen_lego.ablation.option_choices import Choices
@@ -125,7 +125,9 @@ def _check_names(ablation: Ablation) -> None:
         raise BenchError("None of the tables holds one of the rows: name others.")
     if not ablation.seeds or len(set(ablation.seeds)) != len(ablation.seeds):
         raise BenchError("The seeds must be different numbers, at least one.")
-    if Share.of_process().ranks > 1 and any(TRAININGS[n].stands_on for n in ablation.trainings):
+    if ProcessShard.of_process().ranks > 1 and any(
+        TRAININGS[n].stands_on for n in ablation.trainings
+    ):
         raise BenchError(
             "SDEdit's sweep is one process's: leave the row out with --rows under a launcher, and "
             "call again without the launcher for it and the table."

@@ -16,7 +16,7 @@ OPTIONS = {"tuned": "--descriptions", "untuned": "--untuned", "oracle": "--oracl
 
 
 @dataclass(frozen=True)
-class Told:
+class Inputs:
     """The name of a split's descriptions, and the option by which features come."""
 
     descriptions: str
@@ -61,19 +61,19 @@ class Materials:
                 f"--descriptions {name} --out {folder} --weights VLLM` writes them."
             )
 
-    def of(self, source: Source, split: Split, training: bool, kinds: tuple[str, ...]) -> Told:
+    def of(self, source: Source, split: Split, training: bool, kinds: tuple[str, ...]) -> Inputs:
         """What is told of a split; a control's files are made where they are not there."""
         name = self._name(source, training)
         assert name is not None  # `check` has refused it
         folder = self.features / name / split.name
         if source == "shuffled":
-            return Told(shuffle_descriptions(split, name), {})
+            return Inputs(shuffle_descriptions(split, name), {})
         if source == "random":
             folder = randomise_features(folder, self.features / f"{name}-random" / split.name)
         vllm = self.vllms.get(source)
         if not kinds:
-            return Told(name, {})
-        return Told(name, {"vllm": vllm} if vllm else {"features": str(folder)})
+            return Inputs(name, {})
+        return Inputs(name, {"vllm": vllm} if vllm else {"features": str(folder)})
 
     def _name(self, source: Source, training: bool) -> str | None:
         if source in ("untuned", "oracle"):

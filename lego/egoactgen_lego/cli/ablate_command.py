@@ -73,11 +73,11 @@ def _plan(asked: "Ablation", folder: Path) -> int:
 
 
 def _do(asked: "Ablation", folder: Path, overwrite: bool) -> int:
-    from egoactgen_bench.support.sharding import Share
+    from egoactgen_bench.support.sharding import ProcessShard
     from egoactgen_lego.ablation.ablation_tables import write_tables
     from egoactgen_lego.ablation.experiment import ablate
 
-    first = Share.of_process().rank == 0
+    first = ProcessShard.of_process().rank == 0
 
     def tell(step: str) -> None:
         if first:

@@ -45,7 +45,7 @@ class TuneArguments(TuneOptions):
 def tune(asked: TuneArguments) -> int:
     """Tune a LLaVA on instruction data: its projector and its language model."""
     from egoactgen_bench.artifacts.splits import load_split
-    from egoactgen_bench.support.sharding import Share
+    from egoactgen_bench.support.sharding import ProcessShard
     from egoactgen_lego.stages.tune import tune as tune_vllm
     from egoactgen_lego.vllm_weights import find_weights
 
@@ -64,7 +64,7 @@ def tune(asked: TuneArguments) -> int:
     out = place.models / f"vllm-{name}"
     weights = find_weights(asked.weights, place.models)
     manifest = tune_vllm(weights, file, images, out, asked, about=about, progress=True)
-    if Share.of_process().rank != 0:  # only rank 0 reports
+    if ProcessShard.of_process().rank != 0:  # only rank 0 reports
         return EXIT_DONE
     curve = manifest.loss
     typer.echo(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from egoactgen_bench.api.method import Setting
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_editor import EditorOptions, Features, LatentEditor
 from egoactgen_bench.errors import BenchError, SampleError
@@ -48,11 +48,11 @@ class LEGO(LatentEditor[LEGOOptions]):
             asked.pop("vllm", None)
         return asked
 
-    def __init__(self, options: LEGOOptions, setting: Setting) -> None:
-        super().__init__(options, setting)
+    def __init__(self, options: LEGOOptions, context: MethodContext) -> None:
+        super().__init__(options, context)
         self.conditioning, sizes = read_conditioning(self.folder / "conditioner")
         kinds = FEATURES[self.conditioning]
-        if self.reads == "description" and not (setting.described or options.vllm):
+        if self.reads == "description" and not (context.described or options.vllm):
             raise BenchError(
                 "These weights read enriched descriptions: give --descriptions NAME "
                 "(`bench lego enrich` writes them; a --description TEXT for `bench imagine`), "
@@ -64,7 +64,7 @@ class LEGO(LatentEditor[LEGOOptions]):
                 "These weights read the action's label alone, so that a VLLM adds nothing: leave "
                 "out -o vllm, or feed them its descriptions with -o prompt=description."
             )
-        self.features = open_features(options, kinds, setting.models, setting.cache, setting.device)
+        self.features = open_features(options, kinds, context.models, context.cache, context.device)
         if isinstance(self.features, LiveFeatures):
             _check_sizes(self.features.sizes(), sizes)
 
@@ -79,10 +79,10 @@ class LEGO(LatentEditor[LEGOOptions]):
     def conditioner(self) -> Conditioner:
         """σ, μ and π, as far as the conditioning takes them."""
         found = load_conditioner(self.folder / "conditioner")
-        return found.to(self.setting.device).requires_grad_(False)
+        return found.to(self.context.device).requires_grad_(False)
 
     def sources(self) -> dict[str, str]:
-        return self.features.sources(self.setting.sample_ids) if self.features else {}
+        return self.features.sources(self.context.sample_ids) if self.features else {}
 
     def notices(self) -> list[str]:
         count = len(self.features.written) if isinstance(self.features, LiveFeatures) else 0

@@ -10,12 +10,16 @@ from typing import Any, ClassVar
 from pydantic import Field
 from torch import nn
 
-from egoactgen_bench.api.trainer import Task
+from egoactgen_bench.api.trainer import TrainingContext
 from egoactgen_bench.diffusion.denoiser.latent_model import LatentModel
 from egoactgen_bench.diffusion.finetuning.denoiser_trainer import DenoiserTrainer
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Features
 from egoactgen_bench.diffusion.finetuning.frame_latents import Pair
-from egoactgen_bench.diffusion.finetuning.training_options import MECHANICS, TOY, FinetuningOptions
+from egoactgen_bench.diffusion.finetuning.training_options import (
+    NON_SEMANTIC,
+    TOY,
+    FinetuningOptions,
+)
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
@@ -54,18 +58,18 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
 
     Options = LEGOTrainingOptions
     presets: ClassVar[Any] = {"toy": TOY | {"dropout": 0.0}, "sd15": {}}
-    mechanics = MECHANICS | {"keep_features"}
+    non_semantic_options = NON_SEMANTIC | {"keep_features"}
     toy_weights = toy.WEIGHTS / "lego"
 
-    def __init__(self, options: LEGOTrainingOptions, task: Task) -> None:
-        super().__init__(options, task)
+    def __init__(self, options: LEGOTrainingOptions, context: TrainingContext) -> None:
+        super().__init__(options, context)
         takes = FEATURES[options.conditioning]
-        if options.conditioning != "labels" and task.descriptions is None:
+        if options.conditioning != "labels" and context.descriptions is None:
             raise BenchError(
                 f"conditioning={options.conditioning} reads enriched descriptions: give "
                 "--descriptions NAME (or -o conditioning=labels to learn from the action's label)."
             )
-        places = task.models, task.cache, task.device
+        places = context.models, context.cache, context.device
         self.features = open_features(options, takes, *places) if takes else None
         found = self.features.sizes() if self.features else {}
         self.sizes = {"text_tokens": TEXT_TOKENS, **found}
@@ -77,9 +81,9 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
     def prompts(self) -> list[str]:
         if self.options.conditioning == "labels":
             return super().prompts()
-        assert self.task.descriptions is not None
-        texts = self.task.descriptions.texts
-        return [texts.get(sample_id, "") for sample_id in self.task.split.samples["sample_id"]]
+        assert self.context.descriptions is not None
+        texts = self.context.descriptions.texts
+        return [texts.get(sample_id, "") for sample_id in self.context.split.samples["sample_id"]]
 
     def lacks(self, pair: Pair) -> str | None:
         files = self.features if isinstance(self.features, FeatureFolder) else None
@@ -110,7 +114,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
             dropout=self.options.dropout,
             **self.sizes,
         )
-        draw = torch_generator(derive_seed(self.task.seed, "conditioner"))
+        draw = torch_generator(derive_seed(self.context.seed, "conditioner"))
         for name, parameter in conditioner.named_parameters():
             if parameter.ndim > 1:
                 nn.init.xavier_uniform_(parameter, generator=draw)
@@ -124,9 +128,9 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         try:
             if isinstance(self.features, FeatureFolder):
                 return self.features.of(sample_id, self.sizes)
-            assert self.task.descriptions is not None
-            row, text = self._rows[sample_id], self.task.descriptions.texts[sample_id]
-            frame = read_rgb(self.task.split.frame_path(row["input_frame"]))
+            assert self.context.descriptions is not None
+            row, text = self._rows[sample_id], self.context.descriptions.texts[sample_id]
+            frame = read_rgb(self.context.split.frame_path(row["input_frame"]))
             return self.features.of(frame, row["action"], text, self.sizes)
         except SampleError as error:
             raise BenchError(f"Sample {sample_id} cannot be learnt from: {error}.") from None
@@ -134,8 +138,8 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
     @cached_property
     def _rows(self) -> dict[Any, dict[Any, Any]]:
         """The split's samples by id."""
-        return self.task.split.samples.set_index("sample_id").to_dict("index")
+        return self.context.split.samples.set_index("sample_id").to_dict("index")
 
     def save(self, model: LatentModel, conditioner: Any) -> None:
         super().save(model, conditioner)
-        save_conditioner(conditioner, self.task.folder / "conditioner")
+        save_conditioner(conditioner, self.context.folder / "conditioner")

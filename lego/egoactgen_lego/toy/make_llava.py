@@ -41,7 +41,7 @@ def make(
         "about": "LLaVA of the toy kitchen, to be tuned; its tower was taught what frames show",
         "data": f"{len(frames):,} frames of {split.name}",
         "tower": {
-            "steps": taught.course.steps,
+            "steps": taught.config.steps,
             "cpu_seconds": taught.seconds,
             "loss": taught.loss,
         },

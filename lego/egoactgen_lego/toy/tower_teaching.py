@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from egoactgen_bench.support.seeds import derive_seed, seeded
-from egoactgen_bench.toy.networks.toy_fitting import Course, Fitted, drawn_batch, fit
+from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, drawn_batch, fit
 from egoactgen_lego.toy.frame_facts import Facts, Reader
 
 STEPS = 2000
@@ -22,16 +22,16 @@ def teach(tower: Any, frames: Tensor, facts: Facts, seed: int, steps: int = STEP
 
     What is read is the mean of the patches that LLaVA sees, those of the last layer but one.
     """
-    course = Course(steps, rate=1e-3)
+    config = TrainingConfig(steps, rate=1e-3)
     with seeded(derive_seed(seed, "tower")):
         reader = Reader(tower.config.hidden_size)
 
         def step(_: int) -> Tensor:
-            chosen = drawn_batch(len(frames), course.batch)
+            chosen = drawn_batch(len(frames), config.batch)
             return reader.loss(summary(tower, frames[chosen]), facts[chosen])
 
         tower.requires_grad_(True)
-        fitted = fit(nn.ModuleList([tower, reader]), step, course)
+        fitted = fit(nn.ModuleList([tower, reader]), step, config)
         tower.requires_grad_(False)
     return fitted
 

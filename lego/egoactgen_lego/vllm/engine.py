@@ -19,7 +19,7 @@ from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.devices import check_dtype, resolve_device
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.provenance import hashes
-from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_lego.vllm.vllm_model import VLLM, check_folder, load
 from egoactgen_lego.vllm.vllm_result import VllmResult
 
@@ -59,8 +59,8 @@ class Engine:
         return -(-len(self.samples) // self.options.batch_size)
 
     @cached_property
-    def share(self) -> Share:
-        return Share.of_process(self.options.shard)
+    def share(self) -> ProcessShard:
+        return ProcessShard.of_process(self.options.shard)
 
     @cached_property
     def place(self) -> str:

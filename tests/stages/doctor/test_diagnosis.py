@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from drawn_split import write_drawn_split
 from egoactgen_bench.api.metric import Metric
-from egoactgen_bench.api.metric_variants import Axes, Way
+from egoactgen_bench.api.metric_deviations import Axes, Deviation
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.artifacts.runs import load_run
 from egoactgen_bench.artifacts.splits import load_split
@@ -258,8 +258,8 @@ class Redness(Metric[Options]):
     name, label, higher_is_better = "redness", "Redness", True
 
     @classmethod
-    def suspects(cls) -> Axes:
-        return {"channel": {"channels in BGR order": Way(metric=Blueness)}}
+    def known_deviations(cls) -> Axes:
+        return {"channel": {"channels in BGR order": Deviation(metric=Blueness)}}
 
     def measure(self, batch):
         return np.array([[np.asarray(image)[..., 0].mean()] for image in batch.images("output")])

@@ -70,7 +70,7 @@ class Weighted(Noise):
     default_weights = "noise-weights"
 
     def weight_files(self):
-        return sorted(self.setting.weights.glob("*.bin"))
+        return sorted(self.context.weights.glob("*.bin"))
 
 NotAMethod = dict
 '''

@@ -11,7 +11,7 @@ from egoactgen_bench.artifacts import manifest_base
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.run import run_method as running
-from egoactgen_bench.support.sharding import Share
+from egoactgen_bench.support.sharding import ProcessShard
 from run_files import bench_process, contents
 
 
@@ -76,14 +76,14 @@ def test_shares_are_disjoint_and_cover_every_batch():
             batch
             for shard in range(1, shards + 1)
             for rank in range(ranks)
-            for batch in Share.of_process(
+            for batch in ProcessShard.of_process(
                 f"{shard}/{shards}", {"RANK": str(rank), "WORLD_SIZE": str(ranks)}
             ).of_rank(batches)
         ]
         assert sorted(owned) == list(range(batches))
     for wrong in ("0/2", "3/2", "1", "a/b", "1/0", "-1/2"):
         with pytest.raises(BenchError, match="of the form i/n"):
-            Share.of_process(wrong, {})
+            ProcessShard.of_process(wrong, {})
 
 
 def test_overwriting_one_shard_leaves_the_others_alone(bench, workspace, module):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from drawn_split import write_drawn_split
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
-from egoactgen_bench.diffusion.finetuning.training_loop import Fitting
+from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.train import train_weights as training
 
@@ -76,7 +76,7 @@ def apart(one, other):
 def test_a_killed_training_resumes_to_the_same_bytes(root, tmp_path, monkeypatch):
     """With all that is drawn: order, flips, noise, conditioning dropout, dropout in π."""
     lego(root, tmp_path / "whole", checkpoint_every=2, train_text=True)
-    step = Fitting._step
+    step = TrainingLoop._step
 
     def killed(self, number, batches):
         if number == 5:
@@ -84,7 +84,7 @@ def test_a_killed_training_resumes_to_the_same_bytes(root, tmp_path, monkeypatch
         return step(self, number, batches)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Fitting, "_step", killed)
+        patched.setattr(TrainingLoop, "_step", killed)
         lego(root, tmp_path / "parts", checkpoint_every=2, train_text=True)
     assert [path.name for path in tmp_path.glob("parts/checkpoint-*")] == ["checkpoint-00000004"]
     assert not (tmp_path / "parts" / "train.json").exists()

@@ -1,10 +1,11 @@
 """Ways in which a number may have been made that are not the metric's own: what `doctor` tries.
 
-A metric declares its suspects as axes; of each axis a variant takes one way, or none:
+A metric declares its known_deviations as axes; of each axis a variant takes one way, or none:
 
     @classmethod
-    def suspects(cls):
-        return super().suspects() | {"window": {"uniform 7": Way(options={"window": "uniform"})}}
+    def known_deviations(cls):
+        uniform = Deviation(options={"window": "uniform"})
+        return super().known_deviations() | {"window": {"uniform 7": uniform}}
 
 What every metric has without a word: each value of its `Literal` and `bool` options, and `COMMON`,
 what is done to frames before any metric sees them.
@@ -26,7 +27,7 @@ Change = Callable[[Frames], Frames]
 
 
 @dataclass(frozen=True)
-class Way:
+class Deviation:
     """One deviation: other options, another setting of the call, another formula, other frames.
 
     `metric` replaces the class that measures. `imitated` marks what happens when images are
@@ -34,16 +35,16 @@ class Way:
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
-    setting: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
     metric: type[Any] | None = None
     change: Change | None = None
     imitated: bool = False
 
 
-Axes = Mapping[str, Mapping[str, Way]]  # axis → label → way
+Axes = Mapping[str, Mapping[str, Deviation]]  # axis → label → deviation
 
 
-def of_options(options: type[Options]) -> dict[str, Mapping[str, Way]]:
+def of_options(options: type[Options]) -> dict[str, Mapping[str, Deviation]]:
     """An axis for each option that takes one of a few values."""
     choices: dict[str, tuple[Any, ...]] = {}
     for name, declared in options.model_fields.items():
@@ -52,7 +53,7 @@ def of_options(options: type[Options]) -> dict[str, Mapping[str, Way]]:
         elif declared.annotation is bool:
             choices[name] = (True, False)
     return {
-        name: {f"{name} {value}": Way(options={name: value}) for value in values}
+        name: {f"{name} {value}": Deviation(options={name: value}) for value in values}
         for name, values in choices.items()
     }
 
@@ -142,31 +143,35 @@ def targets_fitted(frames: Frames) -> Frames:
 
 
 # In the order in which they would happen.
-COMMON: dict[str, Mapping[str, Way]] = {
+COMMON: dict[str, Mapping[str, Deviation]] = {
     "fit": {
-        "outputs fitted by bicubic": Way(
+        "outputs fitted by bicubic": Deviation(
             change=outputs_fitted(lambda image, size: image.resize(size, Resampling.BICUBIC))
         ),
-        "outputs fitted by bilinear": Way(
+        "outputs fitted by bilinear": Deviation(
             change=outputs_fitted(lambda image, size: image.resize(size, Resampling.BILINEAR))
         ),
-        "outputs fitted by bilinear without antialias": Way(change=outputs_fitted(resized_tensor)),
-        "targets fitted to outputs": Way(change=targets_fitted),
+        "outputs fitted by bilinear without antialias": Deviation(
+            change=outputs_fitted(resized_tensor)
+        ),
+        "targets fitted to outputs": Deviation(change=targets_fitted),
     },
     "contrast": {
-        "outputs stretched by their own min and max": Way(change=outputs(stretched), imitated=True),
+        "outputs stretched by their own min and max": Deviation(
+            change=outputs(stretched), imitated=True
+        ),
     },
     "file": {
-        "outputs as JPEG 75": Way(change=outputs(through_jpeg), imitated=True),
-        "all frames as JPEG 75": Way(change=all_frames(through_jpeg), imitated=True),
+        "outputs as JPEG 75": Deviation(change=outputs(through_jpeg), imitated=True),
+        "all frames as JPEG 75": Deviation(change=all_frames(through_jpeg), imitated=True),
     },
     "size": {
-        "frames squashed to 256×256": Way(change=all_frames(squashed(256))),
-        "frames squashed to 256×256 without antialias": Way(
+        "frames squashed to 256×256": Deviation(change=all_frames(squashed(256))),
+        "frames squashed to 256×256 without antialias": Deviation(
             change=all_frames(squashed(256, antialias=False))
         ),
-        "frames squashed to 224×224": Way(change=all_frames(squashed(224))),
-        "middle square of frames": Way(change=all_frames(middle_square)),
+        "frames squashed to 224×224": Deviation(change=all_frames(squashed(224))),
+        "middle square of frames": Deviation(change=all_frames(middle_square)),
     },
-    "channels": {"red and blue swapped": Way(change=all_frames(swapped_channels))},
+    "channels": {"red and blue swapped": Deviation(change=all_frames(swapped_channels))},
 }
