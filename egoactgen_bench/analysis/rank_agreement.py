@@ -6,8 +6,7 @@ Values are (samples, rows) float64, a row an output for each sample, with NaN wh
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import rankdata
+from scipy.stats import kendalltau, spearmanr
 
 from egoactgen_bench.analysis import statistics
 from egoactgen_bench.analysis.statistics import Clusters, Floats
@@ -17,30 +16,22 @@ SEED = 0
 
 def within(a: Floats, b: Floats) -> Floats:
     """(samples,) Kendall's τ-b of each sample over its rows; NaN where a or b is constant there."""
-    a, b = _present(a, b)
-    orders = [np.sign(x[:, :, None] - x[:, None, :]) for x in (_ranks(a), _ranks(b))]
-    together, each, other = (
-        np.nansum(first * second, axis=(1, 2))
-        for first, second in ((orders[0], orders[1]), (orders[0],) * 2, (orders[1],) * 2)
-    )
-    with np.errstate(invalid="ignore"):
-        return together / np.sqrt(each * other)
+    return np.array([kendall(*each) for each in zip(a, b, strict=True)])
 
 
-def over_all(a: Floats, b: Floats) -> float:
-    """Spearman's ρ over all outputs of all samples; NaN where a or b is constant."""
+def kendall(a: Floats, b: Floats) -> float:
+    """Kendall's τ-b over the entries that both have; NaN where a or b is constant."""
     a, b = _present(a, b)
-    kept = ~np.isnan(a)
-    if not kept.any():
-        return float("nan")
-    ranks = np.stack([rankdata(a[kept]), rankdata(b[kept])])
-    spread = ranks.std(axis=1)
-    centred = ranks - ranks.mean(axis=1, keepdims=True)
-    return (
-        float(np.mean(centred[0] * centred[1]) / (spread[0] * spread[1]))
-        if all(spread)
-        else float("nan")
-    )
+    return float("nan") if _constant(a, b) else float(kendalltau(a, b).statistic)
+
+
+def spearman(a: Floats, b: Floats) -> float:
+    """Spearman's ρ over the entries that both have, of arrays of one shape.
+
+    NaN for fewer than three entries, of which two always give ±1, or where a or b is constant.
+    """
+    a, b = _present(a, b)
+    return float("nan") if len(a) < 3 or _constant(a, b) else float(spearmanr(a, b).statistic)
 
 
 def agreement(
@@ -56,7 +47,7 @@ def agreement(
             found = within(values, said)[:, None]
             low, high = statistics.bootstrap_intervals(found, clusters, draws, SEED)
             bounds = _overall_bounds(values, said, clusters, draws)
-            mean, own = statistics.means(found), over_all(values, said)
+            mean, own = statistics.means(found), spearman(values, said)
             counted = int(np.sum(~np.isnan(found)))
             rows.append((metric, verdict, counted, mean[0], low[0], high[0], own, *bounds))
     names = ("within", "within_lo", "within_hi", "overall", "overall_lo", "overall_hi")
@@ -64,14 +55,14 @@ def agreement(
 
 
 def _overall_bounds(a: Floats, b: Floats, clusters: Clusters, draws: int) -> tuple[float, float]:
-    """95 % percentile bounds of `over_all` over clusters drawn with replacement."""
+    """95 % percentile bounds of `spearman` over clusters drawn with replacement."""
     generator = np.random.default_rng(SEED)
     groups = [np.flatnonzero(clusters == number) for number in range(int(clusters.max()) + 1)]
     found = []
     for _ in range(draws):
         chosen = generator.integers(0, len(groups), len(groups))
         drawn = np.concatenate([groups[number] for number in chosen])
-        found.append(over_all(a[drawn], b[drawn]))
+        found.append(spearman(a[drawn], b[drawn]))
     finite = [value for value in found if np.isfinite(value)]
     if not finite:
         return float("nan"), float("nan")
@@ -80,12 +71,11 @@ def _overall_bounds(a: Floats, b: Floats, clusters: Clusters, draws: int) -> tup
 
 
 def _present(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """Both with NaN wherever either lacks a value."""
-    missing = np.isnan(a) | np.isnan(b)
-    return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
+    """(n,) the entries that both have, of each."""
+    present = ~(np.isnan(a) | np.isnan(b))
+    return a[present], b[present]
 
 
-def _ranks(values: Floats) -> NDArray[np.float64]:
-    """Of each sample its rows' ranks, which are finite where values are infinite."""
-    ranks: NDArray[np.float64] = rankdata(values, axis=1, nan_policy="omit")
-    return ranks
+def _constant(a: Floats, b: Floats) -> bool:
+    """Whether either has fewer than two different values: no correlation, and SciPy warns."""
+    return min(len(np.unique(a)), len(np.unique(b))) < 2

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from egoactgen_bench.analysis.rank_agreement import spearman
 from egoactgen_bench.artifacts.scores import Scores
 
 
@@ -28,14 +28,3 @@ def rank_correlations(scores: Scores) -> pd.DataFrame:
     with np.errstate(invalid="ignore"):
         mean = np.nansum(found, axis=0) / counts
     return pd.DataFrame(mean, index=metrics, columns=metrics)
-
-
-def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Spearman's rank correlation where both are there; ties share their mean rank."""
-    from scipy.stats import rankdata
-
-    both = ~np.isnan(a) & ~np.isnan(b)
-    ranks = np.stack([rankdata(a[both]), rankdata(b[both])])
-    centred = ranks - ranks.mean(axis=1, keepdims=True) if both.sum() > 2 else np.zeros((2, 1))
-    spread = np.sqrt(np.sum(centred**2, axis=1))
-    return float(centred[0] @ centred[1] / (spread[0] * spread[1])) if spread.all() else np.nan
