@@ -151,6 +151,7 @@ def _caption(model, tokenizer, pixels: Tensor) -> str:
 
     from egoactgen_bench.captioning.beam_search import search
     from egoactgen_bench.captioning.captioner import Decoding
+    from egoactgen_bench.support.transformers_cache import cache_argument
 
     decoding, sizes = Decoding(), model.config.text_config
     seen = model.vision_model(pixels).last_hidden_state.repeat_interleave(decoding.beams, dim=0)
@@ -158,7 +159,8 @@ def _caption(model, tokenizer, pixels: Tensor) -> str:
 
     def step(tokens: Tensor) -> Tensor:
         cache = EncoderDecoderCache(words, DynamicCache())
-        decoded = model.text_decoder(tokens, encoder_hidden_states=seen, past_key_values=cache)
+        cached = {cache_argument(model.text_decoder): cache}
+        decoded = model.text_decoder(tokens, encoder_hidden_states=seen, **cached)
         return decoded.logits[:, -1]
 
     def prolong(tokens: Tensor, origins: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ with an image and a prompt. Its own defaults hold where no option is given.
 
 import importlib
 import inspect
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -93,7 +94,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         try:
             loaded = self.kind.from_pretrained(
                 self.folder,
-                torch_dtype=getattr(torch, self.context.dtype),
+                dtype=getattr(torch, self.context.dtype),
                 use_safetensors=True,
                 local_files_only=True,
             )
@@ -187,7 +188,10 @@ def _pipeline_class(folder: Path) -> Any:
         raise BenchError(f"diffusers:{folder}: this diffusers has no pipeline '{name}'.")
     if {"image", "prompt"} <= inspect.signature(kind.__call__).parameters.keys():
         return kind
-    from diffusers.pipelines import auto_pipeline
+    with warnings.catch_warnings():
+        # The import reaches every family, and Kolors' text encoder still calls torch.jit.script.
+        warnings.filterwarnings("ignore", message="`torch.jit.script`", category=FutureWarning)
+        from diffusers.pipelines import auto_pipeline
 
     try:
         return auto_pipeline._get_task_class(

@@ -14,6 +14,7 @@ from egoactgen_bench.captioning.beam_search import search
 from egoactgen_bench.captioning.captioner import Captioner, Decoding
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.provenance import content_digest, versions
+from egoactgen_bench.support.transformers_cache import cache_argument
 
 AT_ONCE = 8  # frames; their beams' attention to the image takes 130 MB a frame
 
@@ -66,12 +67,12 @@ class Blip:
         """
         from transformers import DynamicCache, EncoderDecoderCache
 
+        decoder = self.model.text_decoder
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        cached = {cache_argument(decoder): cache, "use_cache": True}
 
         def step(tokens: Tensor) -> Tensor:
-            decoded = self.model.text_decoder(
-                input_ids=tokens, encoder_hidden_states=seen, past_key_values=cache, use_cache=True
-            )
+            decoded = decoder(input_ids=tokens, encoder_hidden_states=seen, **cached)
             logits: Tensor = decoded.logits[:, -1]
             return logits
 

@@ -102,10 +102,10 @@ def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = Fa
 
     check_folder(folder)
     quiet()
-    unet = load_network(UNet2DConditionModel, folder / "unet", torch_dtype=dtype)
+    unet = load_network(UNet2DConditionModel, folder / "unet", dtype=dtype)
     if channels_last:
         unet = unet.to(memory_format=torch.channels_last)
-    vae = load_network(AutoencoderKL, folder / "vae", torch_dtype=torch.float32)
+    vae = load_network(AutoencoderKL, folder / "vae", dtype=torch.float32)
     text_encoder = load_network(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     unet, vae, text_encoder = (network.to(device) for network in (unet, vae, text_encoder))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
+from egoactgen_bench.support.transformers_cache import cache_argument
 from egoactgen_lego.vllm.sampling import Sampling
 
 
@@ -53,6 +54,7 @@ def write(
     inputs, mask = pad_left(prompts)
     positions = (mask.cumsum(1) - 1).clamp(min=0)
     cache = DynamicCache(config=model.config.text_config)
+    cached = {cache_argument(language): cache, "use_cache": True}
     ids: list[list[int]] = [[] for _ in prompts]
     states: list[list[Tensor]] = [[] for _ in prompts]
     running = list(range(len(prompts)))
@@ -61,8 +63,7 @@ def write(
             inputs_embeds=inputs,
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
+            **cached,
         ).last_hidden_state[:, -1]
         chosen = choose(head(last)[:, :words].float().cpu(), running, sampling, generators)
         kept = last.cpu()
