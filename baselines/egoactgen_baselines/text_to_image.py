@@ -6,7 +6,7 @@ and ProxEdit off the shelf on it.
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from PIL import Image
@@ -15,8 +15,10 @@ from torch import Tensor
 
 from egoactgen_baselines import toy
 from egoactgen_bench.api.method import MethodContext
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_method import LatentMethod, LatentOptions
+from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_DIFFUSION
 from egoactgen_bench.errors import BenchError, SampleError
 
 
@@ -35,6 +37,7 @@ class TextToImageMethod(LatentMethod[OptionsT]):
     """A method that edits a frame's latent with a text-to-image Stable Diffusion."""
 
     toy_weights = toy.FOLDER / "sd"
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = (STABLE_DIFFUSION,)
     takes_image = False
 
     def __init__(self, options: OptionsT, context: MethodContext) -> None:

@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+from egoactgen_bench.api.published_weights import PublishedWeights
 
 
 class Converter(ABC):
     """One format of released weights; its first docstring line says which."""
 
-    packages: tuple[str, ...] = ()  # whose versions conversion.json records
+    packages: ClassVar[tuple[str, ...]] = ()  # whose versions conversion.json records
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may need or convert
 
     @classmethod
     @abstractmethod

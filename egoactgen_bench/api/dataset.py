@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
-from egoactgen_bench.artifacts.manifests import EgoVLP, Subset
+from egoactgen_bench.artifacts.manifests import MetricDefaults, Subset
 from egoactgen_bench.errors import BenchError, SampleError
 
 
@@ -26,6 +26,14 @@ class Dataset(ABC):
     packages: ClassVar[tuple[str, ...]] = ()  # that shape its frames: split.json has their versions
     toy: ClassVar[bool] = False  # scored with the toy weights that come with the package
 
+    def __init_subclass__(cls) -> None:
+        # Version 0.1.0 had this attribute; to ignore it would silently select another checkpoint.
+        if "egovlp" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__}.egovlp: declare "
+                'metric_defaults = {"egovlp": {"clip_length": "16-frame"}} instead'
+            )
+
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         self.annotations = annotations
         self.videos = videos
@@ -33,9 +41,13 @@ class Dataset(ABC):
         self.options = self.Options()
 
     @property
-    @abstractmethod
-    def egovlp(self) -> EgoVLP:
-        """The EgoVLP checkpoint that the published tables of this data set use."""
+    def metric_defaults(self) -> MetricDefaults:
+        """Defaults of metrics' options for this data set: metric → option → value.
+
+        `{"egovlp": {"clip_length": "16-frame"}}` selects the checkpoint that the published tables
+        of EPIC-KITCHENS use; metrics that share EgoVLP's defaults follow. Recorded in split.json.
+        """
+        return {}
 
     @property
     def split_name(self) -> str:

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from PIL import Image
 
 from egoactgen_bench.api import options
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.api.weights_folder import locate
 from egoactgen_bench.errors import BenchError, SampleError
@@ -61,6 +62,7 @@ class Method(ABC, Generic[OptionsT]):
     default_weights: ClassVar[str | None] = None
     default_batch_size: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions run.json records
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may need
 
     def __init__(self, options: OptionsT, context: MethodContext) -> None:
         self.options = options
@@ -76,7 +78,7 @@ class Method(ABC, Generic[OptionsT]):
             name = cls.default_weights
         elif not cls.uses_weights:
             raise BenchError("This method uses no weights: leave out --weights.")
-        return None if name is None else locate(name, models)
+        return None if name is None else locate(name, models, plugin=cls)
 
     @classmethod
     def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A metric is a class, registered under the entry point `egoactgen_bench.metrics` by its name or named
 as `module:Class`. It is built once per call and measures batches:
 
-    class LpipsOptions(options.Options):
+    class LpipsOptions(Options):
         network: Literal["squeeze", "alex", "vgg"] = "squeeze"
 
     class Lpips(Metric[LpipsOptions]):
@@ -14,14 +14,15 @@ as `module:Class`. It is built once per call and measures batches:
         def measure(self, batch):
             return distances(batch.images("output"), batch.images("target"))[:, None]
 
-Importing a metric's module must stay cheap: heavy packages are imported inside its functions.
+`feature_metric` has base classes for metrics that compare features of a network. Importing a
+metric's module must stay cheap: heavy packages are imported inside its functions.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,47 +30,38 @@ from numpy.typing import NDArray
 from egoactgen_bench.api import metric_deviations as deviations
 from egoactgen_bench.api import options
 from egoactgen_bench.api.metric_batch import Batch, Role
+from egoactgen_bench.api.published_weights import PublishedWeights, how_to_get
 from egoactgen_bench.api.weights_folder import WeightsFolder, open_weights_folder
-from egoactgen_bench.artifacts.manifests import EgoVLP
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.provenance import content_digest, versions
 
 OptionsT = TypeVar("OptionsT", bound=options.Options)
 
-CAPTIONERS = ("transformers", "lavis")
-
 
 @dataclass(frozen=True)
 class MetricContext:
-    """What a call tells every metric beside the metric's own options.
+    """What a scoring passes to every metric in addition to the metric's own options.
 
-    `weights` is the folder of weight files; `egovlp` is the split's clip form. `workspace` is where
-    helpers with a home of their own live. With `fresh`, what earlier calls kept is not looked at.
+    `weights` is the folder of weight files. `workspace` is the root of the workspace: a metric may
+    keep what it computes in its `cache/`. With `fresh`, what earlier calls cached is not used.
     """
 
     weights: Path = Path("models")
     device: str = "cpu"
-    egovlp: EgoVLP = "4-frame"
-    captioner: str = "transformers"  # one of CAPTIONERS
     workspace: Path = field(default_factory=lambda: Path("workspace"))
     fresh: bool = False
 
     @property
     def weights_folder(self) -> WeightsFolder:
-        """The folder `weights`, with what in it stands in for published files."""
+        """The folder `weights`, with the files in it that stand in for published ones, if any."""
         return open_weights_folder(self.weights)
-
-    @property
-    def stand_in(self) -> str:
-        """What the weights are called where others stand in for the published ones, else empty."""
-        return self.weights_folder.label
 
 
 class Metric(ABC, Generic[OptionsT]):
-    """Base class of metrics; a subclass's first docstring line stands in `bench metrics`.
+    """Base class of metrics; a subclass's first docstring line is printed by `bench metrics`.
 
-    `factor` turns a raw value into the paper's unit (100 for cosines and LPIPS). `needs` names the
-    roles that `measure` reads: a sample or split without one of them is not measured.
+    `factor` converts a raw value to the paper's unit (100 for cosines and LPIPS). `needs` names the
+    roles that `measure` reads: a sample or split that lacks one of them is not measured.
     """
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
@@ -80,16 +72,20 @@ class Metric(ABC, Generic[OptionsT]):
     decimals: ClassVar[int] = 2
     higher_is_better: ClassVar[bool]
     primary: ClassVar[bool] = False
-    position: ClassVar[int] = 100  # place in tables, from the left
-    # Raise it with every change of code that changes a value: rows measured by another revision
+    position: ClassVar[int] = 100  # in tables, from the left
+    # Increase it with every change of code that changes a value: rows measured by another revision
     # are not used again. A release of the toolkit alone invalidates nothing.
     revision: ClassVar[int] = 1
     needs: frozenset[Role] = frozenset({"output", "target"})  # an instance may have its own
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions the signature names
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that `weights` may ask for
+    # Another metric whose defaults, as declared by a data set, apply to this one as well.
+    shares_defaults_of: ClassVar[str | None] = None
+    unsigned: ClassVar[frozenset[str]] = frozenset()  # options that `facts` or weights state
     per_sample: ClassVar[bool] = True  # False: only a set of samples has a value (FID)
-    minimum_samples: ClassVar[int] = 1  # refused below
-    advised_samples: ClassVar[int] = 1  # warned of below
-    may_be_infinite: bool = False  # else a value that is not finite is a failed sample
+    minimum_samples: ClassVar[int] = 1  # below: refused
+    advised_samples: ClassVar[int] = 1  # below: a warning
+    may_be_infinite: bool = False  # False: a value that is not finite is a failed sample
 
     def __init__(self, options: OptionsT, context: MetricContext) -> None:
         self.options = options
@@ -102,49 +98,45 @@ class Metric(ABC, Generic[OptionsT]):
 
     @classmethod
     def known_deviations(cls) -> deviations.Axes:
-        """How a number that claims to be this metric may have been made otherwise, in axes."""
+        """How a number reported as this metric may have been computed differently, in axes."""
         return deviations.of_options(cls.Options) | deviations.COMMON
 
     @abstractmethod
     def measure(self, batch: Batch) -> NDArray[np.floating]:
         """One row of statistics per sample, (n, width) float32 or float64.
 
-        A row depends on its own sample alone: never on its neighbours, the batch's size or an
-        earlier call. A row that holds NaN marks its sample as failed; so does a `SampleError`.
+        A row depends on its own sample alone: never on other samples, the batch size or an earlier
+        call. A row that contains NaN marks its sample as failed; so does a `SampleError`.
         """
 
     def summarise(self, rows: NDArray[np.floating]) -> float:
-        """One number in raw units from the rows of all samples: of a per-sample metric the mean.
+        """One number in raw units from the rows of all samples: for a per-sample metric the mean.
 
-        The rows of a set metric are read from disk when they are sliced: go through them in blocks
-        (`rows[start : start + 1024]`), so that wide ones never fill memory.
+        The rows of a set metric are read from disk when they are sliced: process them in blocks
+        (`rows[start : start + 1024]`), so that wide rows never fill the memory.
         """
         return float(np.mean(rows[:, 0], dtype=np.float64))
 
     def facts(self) -> Mapping[str, str]:
-        """What beside options, weights and versions shapes a value: preprocessing, ranges …"""
+        """What shapes a value besides options, weights and versions: preprocessing, ranges …"""
         return {}
 
     def weights(self) -> tuple[tuple[str, ...], ...]:
-        """The files or folders under the weights folder that are needed, each with alternatives."""
+        """The files or folders needed from the weights folder, each with its alternatives."""
         return ()
 
     def obstacle(self) -> str | None:
-        """What beside weights is lacking here, as a sentence that says what to do; or None."""
+        """What is missing here besides weights, as a sentence that says what to do; or None."""
         return None
 
-    def captions(self, rows: NDArray[np.floating]) -> Mapping[str, Sequence[str]]:
-        """The captions that rows of `measure` stand on, by captioner; for captions.csv."""
-        return {}
-
     def signature(self) -> str:
-        """How a value is made, readable: `psnr|resize:lanczos|range:255|r:1`."""
-        parts = {key: str(value) for key, value in self.options.model_dump().items()}
+        """How a value is computed, readable: `psnr|resize:lanczos|range:255|r:1`."""
+        chosen = self.options.model_dump(exclude=set(self.unsigned))
+        parts = {key: str(value) for key, value in chosen.items()}
         parts |= self.facts()
         for names in self.weights():
             path = self.weight_path(*names)
-            name = f"{self.context.stand_in}/{path.name}" if self.context.stand_in else path.name
-            parts[name] = content_digest(path)[:12]
+            parts[self.context.weights_folder.signed(path)] = content_digest(path)[:12]
         parts |= {name: versions([name])[name] for name in self.packages}
         return "|".join([self.name, *(f"{key}:{value}" for key, value in parts.items())]) + (
             f"|r:{self.revision}"
@@ -158,21 +150,26 @@ class Metric(ABC, Generic[OptionsT]):
         return signature.removesuffix("|r:1") + "|v:0.1.0"  # so that its rows are found, too
 
     def missing_weights(self) -> list[str]:
-        """The first name of each needed file of which no alternative is there."""
-        return [
-            names[0] for names in self.weights() if not any(p.exists() for p in self._paths(names))
-        ]
+        """The first name of each needed file of which no alternative is in the weights folder."""
+        folder = self.context.weights_folder
+        return [names[0] for names in self.weights() if folder.find(names) is None]
 
     def weight_path(self, *names: str) -> Path:
         """The first of the alternatives that is in the weights folder."""
-        for path in self._paths(names):
-            if path.exists():
-                return path
-        raise BenchError(
-            f"{self.context.weights} holds no {' or '.join(names)}: "
-            f"fetch it with `bench models fetch {names[0]}` or name its folder by --weights-dir."
-        )
+        path = self.context.weights_folder.find(names)
+        if path is None:
+            how = how_to_get(names[:1], type(self), self.context.weights)
+            raise BenchError(
+                f"{self.context.weights} does not contain {' or '.join(names)}: "
+                f"{how}, or name its folder with --weights-dir."
+            )
+        return path
 
-    def _paths(self, names: Sequence[str]) -> list[Path]:
-        """Where the alternatives of a needed file may be, or what stands in for them."""
-        return self.context.weights_folder.paths(names)
+
+@runtime_checkable
+class CaptionSource(Protocol):
+    """A metric that captions outputs; `bench score` writes its captions to captions.csv."""
+
+    def captions(self, rows: NDArray[np.floating]) -> Mapping[str, Sequence[str]]:
+        """The captions behind the `rows` of `measure`: captioner → one caption per row."""
+        ...

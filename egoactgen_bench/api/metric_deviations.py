@@ -28,14 +28,13 @@ Change = Callable[[Frames], Frames]
 
 @dataclass(frozen=True)
 class Deviation:
-    """One deviation: other options, another setting of the call, another formula, other frames.
+    """One deviation: other options, another formula, other frames.
 
     `metric` replaces the class that measures. `imitated` marks what happens when images are
     generated, and can only be repeated on the finished ones.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
     metric: type[Any] | None = None
     change: Change | None = None
     imitated: bool = False

@@ -15,9 +15,19 @@ KINDS = ("datasets", "methods", "metrics", "trainers", "converters", "commands")
 
 
 def registered(kind: str) -> dict[str, EntryPoint]:
-    """The entry points of one kind by name, sorted; nothing of them is imported."""
-    points = entry_points(group=f"egoactgen_bench.{kind}")
+    """The entry points of one kind by name, sorted; nothing of them is imported.
+
+    `kind` is one of `KINDS`, or the group of a plug-in that has plug-ins of its own, such as
+    `egoactgen_lego.feature_kinds`.
+    """
+    points = entry_points(group=kind if "." in kind else f"egoactgen_bench.{kind}")
     return {point.name: point for point in sorted(points, key=lambda point: point.name)}
+
+
+def is_registered(plugin: type[Any]) -> bool:
+    """Whether a class has an entry point; nothing is imported to find out."""
+    place = f"{plugin.__module__}:{plugin.__qualname__}"
+    return any(point.value == place for kind in KINDS for point in registered(kind).values())
 
 
 def load(kind: str, name: str) -> tuple[Any, str | None]:
@@ -33,7 +43,7 @@ def load(kind: str, name: str) -> tuple[Any, str | None]:
     takes_argument = bool(getattr(plugin, "takes_argument", False))
     if (bool(colon), bool(argument)) != (takes_argument, takes_argument):
         wanted = f"{head}:ARGUMENT" if takes_argument else head
-        raise BenchError(f"'{name}' does not name a {kind[:-1]}: write {wanted}.")
+        raise BenchError(f"'{name}' does not name a {_noun(kind)}: write {wanted}.")
     return plugin, argument or None
 
 
@@ -42,7 +52,7 @@ def find(kind: str, name: str) -> Any:
     points = registered(kind)
     head, colon, attribute = name.partition(":")
     if head not in points and not colon:
-        raise BenchError(f"Unknown {kind[:-1]} '{name}'.{did_you_mean(name, points)}")
+        raise BenchError(f"Unknown {_noun(kind)} '{name}'.{did_you_mean(name, points)}")
     try:
         if head in points:
             return points[head].load()
@@ -51,12 +61,22 @@ def find(kind: str, name: str) -> Any:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and head.startswith(error.name or head):
             raise BenchError(
-                f"Unknown {kind[:-1]} '{name}': no registered name and no importable module "
+                f"Unknown {_noun(kind)} '{name}': no registered name and no importable module "
                 f"'{head}'.{did_you_mean(head, points)}"
             ) from None
         raise BenchError(
-            f"The {kind[:-1]} '{name}' cannot be loaded ({type(error).__name__}: {error})."
+            f"The {_noun(kind)} '{name}' cannot be loaded ({type(error).__name__}: {error})."
         ) from error
+
+
+def find_any(name: str) -> Any:
+    """The plug-in class that `module:Class` names, of whichever kind."""
+    return find("plug-ins", name)
+
+
+def _noun(kind: str) -> str:
+    """One of a kind, in messages: `methods` → method, `….feature_kinds` → feature kind."""
+    return kind.rpartition(".")[2].removesuffix("s").replace("_", " ")
 
 
 class _CurrentFolder:

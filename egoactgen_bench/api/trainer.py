@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from egoactgen_bench.api import options
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.artifacts.descriptions import Descriptions
 from egoactgen_bench.artifacts.splits import Split
 
@@ -53,6 +54,7 @@ class Trainer(ABC, Generic[OptionsT]):
         frozenset()
     )  # options that leave the weights as they are
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions train.json records
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may start from
 
     def __init__(self, options: OptionsT, context: TrainingContext) -> None:
         self.options = options

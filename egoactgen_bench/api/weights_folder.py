@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from egoactgen_bench.api.published_weights import how_to_get
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import read_json
 
@@ -24,11 +26,15 @@ class WeightsFolder:
     label: str = ""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
 
-    def paths(self, names: Sequence[str]) -> list[Path]:
-        """Where the alternatives `names` of a needed file may be."""
+    def find(self, names: Sequence[str]) -> Path | None:
+        """The first of the alternatives `names` that is in the folder, or what stands in for it."""
         if self.label:
             names = [self.stand_ins[name] for name in names if name in self.stand_ins]
-        return [self.path / name for name in names]
+        return next((path for name in names if (path := self.path / name).exists()), None)
+
+    def signed(self, path: Path) -> str:
+        """A file's name in signatures: `toy/clip` for a stand-in, else its own."""
+        return f"{self.label}/{path.name}" if self.label else path.name
 
 
 @cache
@@ -46,11 +52,17 @@ def means_shipped(name: str | None, *folders: Path) -> bool:
     return name == SHIPPED and not any((place / name).exists() for place in (Path(), *folders))
 
 
-def locate(name: str, models: Path, noun: str = "weights") -> Path:
-    """The file or folder that `name` means: a path, else a name in the folder `models`."""
+def locate(name: str, models: Path, noun: str = "weights", plugin: type[Any] | None = None) -> Path:
+    """The file or folder that `name` means: a path, else a name in the folder `models`.
+
+    Where there is neither, the `BenchError` says how to get what `plugin` declares by that name.
+    """
     for path in (Path(name), models / name):
         if path.exists():
             return path
+    if name in {weights.name for weights in getattr(plugin, "published_weights", ())}:
+        how = how_to_get([name], plugin or object, models)
+        raise BenchError(f"The {noun} '{name}' are not in {models}: {how}.")
     known = [path.name for path in models.glob("*") if not path.name.startswith(".")]
     raise BenchError(
         f"Unknown {noun} '{name}': no such path, and nothing of that name in {models}."

@@ -1,8 +1,9 @@
 """The manifests of the workspace's folders, and the names of their files."""
 
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from egoactgen_bench.artifacts.manifest_base import Manifest, Record
 
@@ -13,6 +14,7 @@ TRAIN, IMAGINE, CONVERSION = "train.json", "imagine.json", "conversion.json"
 OptionValues = dict[str, Any]
 Subset = Literal["val", "train"]
 EgoVLP = Literal["4-frame", "16-frame"]  # which of its checkpoints
+MetricDefaults = Mapping[str, Mapping[str, Any]]  # metric → option → value
 
 
 class SplitCounts(Record):
@@ -36,9 +38,21 @@ class SplitManifest(Manifest):
     counts: SplitCounts
     fingerprint: str
     frames_fingerprint: str | None = None
-    egovlp: EgoVLP
+    egovlp: EgoVLP  # of the metric defaults, for scripts that read it
+    metric_defaults: dict[str, OptionValues] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
+
+
+    @model_validator(mode="after")
+    def _agrees_with_egovlp(self) -> Self:
+        """In a split.json without `metric_defaults`, `egovlp` is where they come from."""
+        defaults = self.metric_defaults.setdefault("egovlp", {})
+        if defaults.setdefault("clip_length", self.egovlp) != self.egovlp:
+            raise ValueError(
+                f"egovlp is {self.egovlp!r}, but metric_defaults gives {defaults['clip_length']!r}"
+            )
+        return self
 
 
 class DescriptionsManifest(Manifest):

@@ -3,10 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal, get_args
 
 from PIL import Image
 
 from egoactgen_bench.support.row_store import Revised
+
+CaptionerName = Literal["transformers", "lavis"]
+CAPTIONERS: tuple[CaptionerName, ...] = get_args(CaptionerName)
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,68 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.captioning.captioner import Captioner, Decoding
 
 Size = Literal["base", "large"]
 Files = tuple[tuple[str, ...], ...]
 
-FOLDERS = {"base": "blip-image-captioning-base", "large": "blip-image-captioning-large"}
-CHECKPOINTS = {"base": "model_base_caption_capfilt_large.pth", "large": "model_large_caption.pth"}
+FOLDERS: dict[Size, str] = {
+    "base": "blip-image-captioning-base",
+    "large": "blip-image-captioning-large",
+}
+CHECKPOINTS: dict[Size, str] = {
+    "base": "model_base_caption_capfilt_large.pth",
+    "large": "model_large_caption.pth",
+}
 # Each holds the vocabulary of bert-base-uncased, which BLIP writes in.
 VOCABULARIES = ("distilbert-base-uncased", *FOLDERS.values())
 LAVIS = "1.0.2"
+_LAVIS_STORAGE = "https://storage.googleapis.com/sfr-vision-language-research/BLIP/models/"
+PUBLISHED: dict[Size, tuple[PublishedWeights, ...]] = {
+    "base": (
+        PublishedWeights(
+            name=FOLDERS["base"],
+            about="BLIP-B captioner",
+            licence="BSD-3-Clause",
+            repository="Salesforce/blip-image-captioning-base",
+            revision="82a37760796d32b1411fe092ab5d4e227313294b",
+            files=("*.json", "*.txt", "pytorch_model.bin"),
+            size=990_769_234,
+            file_hashes={
+                "pytorch_model.bin": (
+                    "d6638651a5526cc2ede56f2b5104d6851b0755816d220e5e046870430180c767"
+                ),
+            },
+        ),
+        PublishedWeights(
+            name=CHECKPOINTS["base"],
+            about="BLIP-B captioner as LAVIS reads it (--captioner lavis)",
+            licence="BSD-3-Clause",
+            url=f"{_LAVIS_STORAGE}model_base_caption_capfilt_large.pth",
+            size=896_081_425,
+            sha256="96ac8749bd0a568c274ebe302b3a3748ab9be614c737f3d8c529697139174086",
+        ),
+    ),
+    "large": (
+        PublishedWeights(
+            name=FOLDERS["large"],
+            about="BLIP-L captioner",
+            licence="BSD-3-Clause",
+            repository="Salesforce/blip-image-captioning-large",
+            revision="2227ac38c9f16105cb0412e7cab4759978a8fd90",
+            files=("*.json", "*.txt", "model.safetensors"),
+            size=1_880_000_000,
+        ),
+        PublishedWeights(
+            name=CHECKPOINTS["large"],
+            about="BLIP-L captioner as LAVIS reads it (--captioner lavis)",
+            licence="BSD-3-Clause",
+            url=f"{_LAVIS_STORAGE}model_large_caption.pth",
+            size=1_785_000_000,
+        ),
+    ),
+}
 
 
 def release(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""`bench methods`, `metrics`, `datasets`, `trainers`: what is registered, one line each."""
+"""`bench methods`, `metrics`, `datasets` …: what is registered, one line each."""
 
 import inspect
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from egoactgen_bench.api import plugins
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for kind in ("methods", "metrics", "datasets", "trainers"):
-        text = f"List the registered {kind}, one line each, or all about one of them."
+    for kind in ("methods", "metrics", "datasets", "trainers", "converters"):
+        text = f"List the registered {kind}, or describe one of them."
         app.command(kind, help=text)(_lister(kind))
 
 
@@ -39,6 +39,9 @@ def _show_one(plugin: Any) -> None:
     from egoactgen_bench.api.options import describe
 
     typer.echo(inspect.getdoc(plugin) or "")
+    for weights in getattr(plugin, "published_weights", ()):
+        about = f"{weights.about}; {weights.size_text}; {weights.licence}"
+        typer.echo(f"\nWeights {weights.name}: {about}")
     options = getattr(plugin, "Options", None)
     if options is None:
         return

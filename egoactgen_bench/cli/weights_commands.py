@@ -1,4 +1,4 @@
-"""`bench models`: the registry of weights, and converting released checkpoints."""
+"""`bench models`: published weights, and converting released checkpoints."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +12,18 @@ from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
+Plugins = Annotated[
+    list[str],
+    Field(description="Also the weights of this plug-in, which is not registered."),
+    Cli(("--plugin",), "MODULE:CLASS", list[str]),
+]
+
 
 class ListArguments(Options):
     """Where weights are looked for."""
 
     weights_dir: WeightsDir = None
+    plugin: Plugins = Field(default_factory=list)
 
 
 class FetchArguments(Options):
@@ -26,6 +33,7 @@ class FetchArguments(Options):
         list[str], Field(description="Names from the list."), Cli(metavar="NAME…", positional=True)
     ]
     weights_dir: WeightsDir = None
+    plugin: Plugins = Field(default_factory=list)
     overwrite: Annotated[
         bool, Field(description="Fetch again what is here but differs."), Cli(("--overwrite",))
     ] = False
@@ -40,6 +48,7 @@ class VerifyWeightsArguments(Options):
         Cli(metavar="NAME…", kind=list[str], positional=True),
     ] = Field(default_factory=list)
     weights_dir: WeightsDir = None
+    plugin: Plugins = Field(default_factory=list)
 
 
 class ConvertArguments(Options):
@@ -73,7 +82,7 @@ class ConvertArguments(Options):
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the program."""
     models = typer.Typer(
-        no_args_is_help=True, help="Weights: list, fetch, verify; convert released checkpoints."
+        no_args_is_help=True, help="Published weights: list, fetch, verify; convert checkpoints."
     )
     add_command(models, "list", list_weights)
     add_command(models, "fetch", fetch)
@@ -83,41 +92,53 @@ def register(app: typer.Typer) -> None:
 
 
 def list_weights(asked: ListArguments) -> None:
-    """List every registered weight: what it is, whether it is here, its licence and source."""
+    """List all published weights: what they are, whether they are here, size, licence, source."""
     from egoactgen_bench.weights.weights_registry import registry
 
     folder = asked.weights_dir or current_workspace().models
-    for weight in registry().values():
-        state = "here" if (folder / weight.name).exists() else "absent"
-        typer.echo(f"{weight.name:<38} {state:<7} {weight.about}")
-        typer.echo(f"{'':<46} for {', '.join(weight.used_by)}; {weight.licence}; {weight.source}")
+    for declared in registry(asked.plugin):
+        weights = declared.weights
+        state = "here" if (folder / weights.name).exists() else "absent"
+        typer.echo(
+            f"{weights.name:<38} {state:<7} {weights.about}; for {', '.join(declared.used_by)}"
+        )
+        typer.echo(f"{'':<46} {weights.size_text}; {weights.licence}; {weights.source}")
 
 
 def fetch(asked: FetchArguments) -> None:
-    """Fetch weights from their publisher, resumed where a fetch broke off, and check them."""
+    """Fetch weights from their publisher and check them; an interrupted fetch resumes."""
     from egoactgen_bench.weights.fetching import fetch as fetch_one
-    from egoactgen_bench.weights.weights_registry import find
+    from egoactgen_bench.weights.weights_registry import find, registry
 
     folder = asked.weights_dir or current_workspace().models
-    for weight in [find(name) for name in asked.names]:
-        fetched = fetch_one(weight, folder, overwrite=asked.overwrite)
-        typer.echo(f"{weight.name}: {'fetched' if fetched else 'here already'}, {folder}")
+    declared = registry(asked.plugin)
+    for weights in [find(name, declared) for name in asked.names]:
+        typer.echo(f"{weights.name}: {weights.size_text}, {weights.licence}", err=True)
+        fetched = fetch_one(weights, folder, overwrite=asked.overwrite)
+        typer.echo(f"{weights.name}: {'fetched' if fetched else 'here already'}, {folder}")
 
 
 def verify(asked: VerifyWeightsArguments) -> int:
     """Recompute the sha256 of weights and compare with the published or locked ones."""
-    from egoactgen_bench.weights.weights_registry import differences, find, is_vouched, registry
+    from egoactgen_bench.weights.weights_registry import (
+        differences,
+        find,
+        has_known_hash,
+        registry,
+    )
 
     folder = asked.weights_dir or current_workspace().models
     wrong = False
-    chosen = [find(name) for name in asked.names] if asked.names else registry().values()
-    for weight in chosen:
-        problems = differences(weight, folder)
+    declared = registry(asked.plugin)
+    names = asked.names or dict.fromkeys(each.weights.name for each in declared)
+    for weights in [find(name, declared) for name in names]:
+        problems = differences(weights, folder)
         if problems is None and not asked.names:
             continue
-        known = "as registered" if is_vouched(weight, folder) else "here, with no hash to compare"
+        known = has_known_hash(weights, folder)
+        fine = "unchanged" if known else "here, without a published or locked hash to compare with"
         typer.echo(
-            f"{weight.name}: {known if problems == [] else '; '.join(problems or ['absent'])}"
+            f"{weights.name}: {fine if problems == [] else '; '.join(problems or ['absent'])}"
         )
         wrong = wrong or problems != []
     return EXIT_PARTIAL if wrong else EXIT_DONE

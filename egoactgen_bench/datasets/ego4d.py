@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
-from egoactgen_bench.artifacts.manifests import EgoVLP, Subset
+from egoactgen_bench.artifacts.manifests import Subset
 from egoactgen_bench.datasets.ego4d_actions import (
     FPS,
     INPUT_ROLE,
@@ -36,7 +36,6 @@ class Ego4D(Dataset):
     """Ego4D FHO narrated actions (fho_main.json; full_scale, video_540ss or clips)."""
 
     name: ClassVar[str] = "ego4d"
-    egovlp: EgoVLP = "4-frame"
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         super().__init__(annotations, videos, subset)

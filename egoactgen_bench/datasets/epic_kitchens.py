@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
-from egoactgen_bench.artifacts.manifests import EgoVLP
+from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.datasets.epic_frames import ExtractedFrames
 from egoactgen_bench.datasets.video_locating import index_videos
 from egoactgen_bench.errors import BenchError
@@ -41,7 +41,7 @@ class EpicKitchens(Dataset):
     """EPIC-KITCHENS-100 action segments (annotation CSV; videos or extracted rgb_frames)."""
 
     name: ClassVar[str] = "epic-kitchens"
-    egovlp: EgoVLP = "16-frame"
+    metric_defaults: ClassVar[MetricDefaults] = {"egovlp": {"clip_length": "16-frame"}}
 
     @classmethod
     def participant_slice(cls, video_id: str, train: Collection[str] | None = None) -> str:

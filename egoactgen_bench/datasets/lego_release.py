@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
-from egoactgen_bench.artifacts.manifests import EgoVLP, Subset
+from egoactgen_bench.artifacts.manifests import MetricDefaults, Subset
 from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import read_json, sha256_file
@@ -33,8 +33,8 @@ class LegoRelease(Dataset):
         self._descriptions: dict[str, dict[str, str]] = {}
 
     @property
-    def egovlp(self) -> EgoVLP:
-        return "4-frame" if self._part == "ego4d" else "16-frame"
+    def metric_defaults(self) -> MetricDefaults:
+        return {} if self._part == "ego4d" else {"egovlp": {"clip_length": "16-frame"}}
 
     @property
     def split_name(self) -> str:

@@ -7,11 +7,25 @@ from typing import Any
 from egoactgen_bench.api import options, plugins
 from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Role
+from egoactgen_bench.api.published_weights import how_to_get
+from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.errors import BenchError, did_you_mean
 
 PROTOCOLS = ("standard", "lego-release")
 NO_TOY = "are no toy weights: `--weights-dir DIR` names a folder of published ones"
 PUBLISHED_PROTOCOL = "lego-release"  # the one that the paper's numbers were made by
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What takes the place of a protocol's options before `-o` does.
+
+    `of_split`: metric → option → value, as the data set declared it. `of_call`: an option that
+    several metrics have (`captioner`) → value.
+    """
+
+    of_split: MetricDefaults = field(default_factory=dict)
+    of_call: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -22,14 +36,13 @@ class Selection:
     """
 
     metrics: list[Metric] = field(default_factory=list)
+    expected: dict[str, options.Options] = field(default_factory=dict)  # metric → its protocol's
     failed: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, list[str]] = field(default_factory=dict)
 
-    def deviating(self, protocol: str) -> list[str]:
+    def deviating(self) -> list[str]:
         """The metrics whose options are not the protocol's own."""
-        return [
-            metric.name for metric in self.metrics if metric.options != metric.variants()[protocol]
-        ]
+        return [each.name for each in self.metrics if each.options != self.expected[each.name]]
 
 
 def select(
@@ -38,11 +51,12 @@ def select(
     values: Mapping[str, str],
     context: MetricContext,
     roles: frozenset[Role],
+    defaults: Defaults,
 ) -> Selection:
     """Build the protocol's metrics, all of them or those named.
 
-    `values` are options as `metric.key` → value; `roles` is what the split and its descriptions
-    offer. Unknown names and options are a `BenchError`.
+    `values` are options as `metric.key` → value, which override `defaults`; `roles` is what the
+    split and its descriptions provide. Unknown names and options are a `BenchError`.
     """
     if protocol not in PROTOCOLS:
         raise BenchError(f"Unknown protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}")
@@ -57,10 +71,13 @@ def select(
                     f"{', '.join(metric.variants())}."
                 )
             continue
-        built = metric(_resolve(metric, protocol, given.get(metric.name, {})), context)
+        own = protocol_options(metric, protocol, defaults)
+        values_of = own.model_dump() | given.get(metric.name, {})
+        built = metric(options.resolve(metric.Options, values_of, f"Metric {metric.name}"), context)
         why_not = obstacle(built, roles)
         if why_not is None:
             selection.metrics.append(built)
+            selection.expected[built.name] = own
         elif names is None:
             selection.skipped.setdefault(_lacking(built, roles), []).append(metric.name)
         else:
@@ -88,9 +105,14 @@ def _by_metric(values: Mapping[str, str], metrics: Sequence[str]) -> dict[str, d
     return given
 
 
-def _resolve(metric: type[Metric], protocol: str, given: dict[str, str]) -> options.Options:
-    variant: dict[str, Any] = metric.variants()[protocol].model_dump()
-    return options.resolve(metric.Options, variant | given, f"Metric {metric.name}")
+def protocol_options(metric: type[Metric], protocol: str, defaults: Defaults) -> options.Options:
+    """A metric's options in a protocol, on a split and in a call with these defaults."""
+    values: dict[str, Any] = metric.variants()[protocol].model_dump()
+    shared = defaults.of_split.get(metric.shares_defaults_of or "", {})
+    for found in (shared, defaults.of_call):
+        values |= {key: value for key, value in found.items() if key in values}
+    own = defaults.of_split.get(metric.name, {})
+    return options.resolve(metric.Options, values | dict(own), f"Metric {metric.name}")
 
 
 def obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
@@ -102,10 +124,10 @@ def obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
             else f"{metric.name} needs the samples' {lacking[0]}, which this split lacks."
         )
     if missing := metric.missing_weights():
-        if metric.context.stand_in:
+        if metric.context.weights_folder.label:
             return f"{metric.name} needs {', '.join(missing)}, for which there {NO_TOY}."
-        command = f"bench models fetch {' '.join(missing)}"
-        return f"{metric.name} needs {', '.join(missing)}: get it with `{command}`."
+        how = how_to_get(missing, type(metric), metric.context.weights)
+        return f"{metric.name} needs {', '.join(missing)}: {how}."
     return metric.obstacle()
 
 
@@ -114,7 +136,7 @@ def _lacking(metric: Metric, roles: frozenset[Role]) -> str:
     if lacking := sorted(metric.needs - roles):
         hint = ": `--descriptions NAME` names a set" if lacking == ["description"] else ""
         return f"no {lacking[0]}s{hint}"
-    if metric.missing_weights() and metric.context.stand_in:
+    if metric.missing_weights() and metric.context.weights_folder.label:
         return f"there {NO_TOY}"
     if metric.missing_weights():
         return "no weights: `bench models list` names them, `bench models fetch NAME…` gets them"

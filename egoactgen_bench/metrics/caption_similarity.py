@@ -7,15 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from egoactgen_bench.api.metric import CAPTIONERS, Metric, MetricContext
+from egoactgen_bench.api.feature_metric import cosine
+from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch, Extractor, content_key
-from egoactgen_bench.api.metric_deviations import Axes, Deviation
+from egoactgen_bench.api.metric_deviations import Axes
 from egoactgen_bench.api.options import Options
+from egoactgen_bench.artifacts.manifests import EgoVLP as ClipLength
 from egoactgen_bench.captioning import captioner_choice
 from egoactgen_bench.captioning.caption_store import CaptionStore
-from egoactgen_bench.captioning.captioner import Captioner, Decoding
+from egoactgen_bench.captioning.captioner import Captioner, CaptionerName, Decoding
 from egoactgen_bench.metrics import clip, egovlp
-from egoactgen_bench.metrics.cosine import cosine
 from egoactgen_bench.support import images
 from egoactgen_bench.support.files import sha256_bytes
 from egoactgen_bench.support.row_store import short_keys
@@ -40,6 +41,13 @@ class CaptionOptions(Options):
     longest: int = Field(
         default=Decoding.longest, ge=5, description="tokens, the prompt's included"
     )
+    captioner: CaptionerName = Field(
+        default="transformers", description="which library runs BLIP; `--captioner` sets it"
+    )
+    clip_length: ClipLength = Field(
+        default="4-frame",
+        description="encoder egovlp: which published checkpoint; data sets declare theirs",
+    )
 
 
 class CaptionSimilarity(Metric[CaptionOptions]):
@@ -52,6 +60,8 @@ class CaptionSimilarity(Metric[CaptionOptions]):
     higher_is_better = True
     packages = ("open_clip_torch", "pillow", "torch", "transformers")
     Options = CaptionOptions
+    shares_defaults_of = "egovlp"
+    unsigned = frozenset({"clip_length"})  # the checkpoint's hash states it
     size: ClassVar[captioner_choice.Size]
     standard = CaptionOptions()
     released: ClassVar[CaptionOptions | None] = None
@@ -63,6 +73,11 @@ class CaptionSimilarity(Metric[CaptionOptions]):
             self.needs |= {"target"}
         self._store: CaptionStore | None = None
 
+    def __init_subclass__(cls) -> None:
+        captioners = captioner_choice.PUBLISHED[cls.size]
+        texts = (clip.PUBLISHED["ViT-L-14"], *egovlp.PUBLISHED, egovlp.DISTILBERT)
+        cls.published_weights = (*captioners, *texts)
+
     @classmethod
     def variants(cls) -> Mapping[str, CaptionOptions]:
         variants = {"standard": cls.standard, "lego-release": cls.released}
@@ -70,24 +85,23 @@ class CaptionSimilarity(Metric[CaptionOptions]):
 
     @classmethod
     def known_deviations(cls) -> Axes:
-        captioners = {
-            f"captioner {name}": Deviation(context={"captioner": name}) for name in CAPTIONERS
-        }
-        return {"captioner": captioners, **super().known_deviations()}
+        """Without the length of EgoVLP's clips, since a text tower sees no frames."""
+        axes = super().known_deviations()
+        return {name: deviations for name, deviations in axes.items() if name != "clip_length"}
 
     def facts(self) -> Mapping[str, str]:
         """As released, the captioner's dropout was left active; here it never is."""
-        return {"captioner": captioner_choice.release(self.context.captioner), "dropout": "off"}
+        return {"captioner": captioner_choice.release(self.options.captioner), "dropout": "off"}
 
     def weights(self) -> captioner_choice.Files:
         texts: captioner_choice.Files = (clip.WEIGHTS,)
         if self.options.encoder == "egovlp":
-            checkpoint, _ = egovlp.CHECKPOINTS[self.context.egovlp]
-            texts = (checkpoint,), ("distilbert-base-uncased",)
-        return (*captioner_choice.weights(self.context.captioner, self.size), *texts)
+            checkpoint, _ = egovlp.CHECKPOINTS[self.options.clip_length]
+            texts = (checkpoint,), (egovlp.DISTILBERT.name,)
+        return (*captioner_choice.weights(self.options.captioner, self.size), *texts)
 
     def obstacle(self) -> str | None:
-        return captioner_choice.obstacle(self.context.captioner, self.context.workspace)
+        return captioner_choice.obstacle(self.options.captioner, self.context.workspace)
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
         """(n, 3): cosines in [−1, 1], and the captions' keys."""
@@ -127,7 +141,7 @@ class CaptionSimilarity(Metric[CaptionOptions]):
     def _captioner(self) -> Captioner:
         chosen = self.options.model_dump(include={"prompt", "beams", "shortest", "longest"})
         return captioner_choice.build(
-            self.context.captioner,
+            self.options.captioner,
             self.size,
             Decoding(**chosen),
             self.weight_path,
@@ -142,10 +156,10 @@ class CaptionSimilarity(Metric[CaptionOptions]):
             return ClipTexts(self.weight_path(*clip.WEIGHTS), self.context.device)
         from egoactgen_bench.metrics.egovlp_features import EgovlpSentences
 
-        checkpoint, _ = egovlp.CHECKPOINTS[self.context.egovlp]
+        checkpoint, _ = egovlp.CHECKPOINTS[self.options.clip_length]
         return EgovlpSentences(
             self.weight_path(checkpoint),
-            self.weight_path("distilbert-base-uncased"),
+            self.weight_path(egovlp.DISTILBERT.name),
             self.context.device,
         )
 

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from egoactgen_bench.api.feature_metric import cosine
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.api.options import Options
-from egoactgen_bench.metrics.clip import WEIGHTS
-from egoactgen_bench.metrics.cosine import cosine
+from egoactgen_bench.metrics.clip import PUBLISHED, WEIGHTS
 
 
 class ClipText(Metric[Options]):
@@ -18,6 +18,7 @@ class ClipText(Metric[Options]):
     higher_is_better = True
     needs = frozenset({"output", "action"})
     packages = ("open_clip_torch", "pillow", "torch")
+    published_weights = (PUBLISHED["ViT-L-14"],)
 
     def weights(self) -> tuple[tuple[str, ...], ...]:
         return (WEIGHTS,)

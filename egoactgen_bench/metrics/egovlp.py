@@ -5,13 +5,48 @@ from typing import Literal
 
 from pydantic import Field
 
+from egoactgen_bench.api.feature_metric import CosineMetric
 from egoactgen_bench.api.metric_batch import Extractor
 from egoactgen_bench.api.metric_deviations import Axes, Deviation
 from egoactgen_bench.api.options import Options
-from egoactgen_bench.metrics.cosine import CosineMetric
+from egoactgen_bench.api.published_weights import PublishedWeights
+from egoactgen_bench.artifacts.manifests import EgoVLP as ClipLength
 
-# The split's manifest says which of the published checkpoints its videos call for.
-CHECKPOINTS = {"4-frame": ("egovlp.pth", 4), "16-frame": ("epic_mir_plus.pth", 16)}
+CHECKPOINTS: dict[ClipLength, tuple[str, int]] = {
+    "4-frame": ("egovlp.pth", 4),
+    "16-frame": ("epic_mir_plus.pth", 16),
+}
+_DRIVE = "https://drive.usercontent.google.com/download?export=download&confirm=t&id="
+PUBLISHED = (
+    PublishedWeights(
+        name="egovlp.pth",
+        about="EgoVLP pretrained on EgoClip (EgoVLP_PT_BEST), for Ego4D",
+        licence="MIT (showlab/EgoVLP)",
+        size=2_200_000_000,
+        url=f"{_DRIVE}1-cP3Gcg0NGDcMZalgJ_615BQdbFIbcj7",
+    ),
+    PublishedWeights(
+        name="epic_mir_plus.pth",
+        about="EgoVLP finetuned on EPIC-KITCHENS MIR (EgoVLP_FT_EPIC+), for EPIC-KITCHENS",
+        licence="MIT (showlab/EgoVLP)",
+        size=2_000_000_000,
+        url=f"{_DRIVE}1-SOQeXc-xSn544sJzgFLhC95hkQsm0BR",
+    ),
+)
+# The vocabulary and the sizes of EgoVLP's text tower.
+DISTILBERT = PublishedWeights(
+    name="distilbert-base-uncased",
+    about="Vocabulary and sizes of EgoVLP's text tower",
+    licence="Apache-2.0",
+    repository="distilbert/distilbert-base-uncased",
+    revision="12040accade4e8a0f71eabdb258fecc2e7e948be",
+    files=("config.json", "vocab.txt"),
+    size=231_991,
+    file_hashes={
+        "config.json": "69c94b0222d5d1f4b0ad027ca7416cdafb98378cbbb8305d0bf47c9365c60c83",
+        "vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
+    },
+)
 
 
 class EgovlpOptions(Options):
@@ -22,6 +57,10 @@ class EgovlpOptions(Options):
     inflation: Literal["zeros", "bilinear"] = Field(
         default="zeros", description="how temporal embeddings of a shorter clip are prolonged"
     )
+    clip_length: ClipLength = Field(
+        default="4-frame",
+        description="which published checkpoint; data sets declare theirs",
+    )
 
 
 class Egovlp(CosineMetric[EgovlpOptions]):
@@ -31,6 +70,9 @@ class Egovlp(CosineMetric[EgovlpOptions]):
     primary = True
     Options = EgovlpOptions
     packages = ("torch", "torchvision")
+    published_weights = PUBLISHED
+    shares_defaults_of = "egovlp"
+    unsigned = frozenset({"clip_length"})
 
     @classmethod
     def variants(cls) -> Mapping[str, EgovlpOptions]:
@@ -40,19 +82,19 @@ class Egovlp(CosineMetric[EgovlpOptions]):
 
     @classmethod
     def known_deviations(cls) -> Axes:
-        clips = {f"{clip} clip": Deviation(context={"egovlp": clip}) for clip in CHECKPOINTS}
-        return {"clip": clips, **super().known_deviations()}
+        clips = {f"{clip} clip": Deviation(options={"clip_length": clip}) for clip in CHECKPOINTS}
+        return {**super().known_deviations(), "clip_length": clips}
 
     def facts(self) -> Mapping[str, str]:
-        return {"clip": self.context.egovlp, "crop": "centre"}
+        return {"clip": self.options.clip_length, "crop": "centre"}
 
     def weights(self) -> tuple[tuple[str, ...], ...]:
-        return ((CHECKPOINTS[self.context.egovlp][0],),)
+        return ((CHECKPOINTS[self.options.clip_length][0],),)
 
     def extractor(self) -> Extractor:
         from egoactgen_bench.metrics.egovlp_features import EgovlpClips
 
-        name, frames = CHECKPOINTS[self.context.egovlp]
+        name, frames = CHECKPOINTS[self.options.clip_length]
         return EgovlpClips(
             self.weight_path(name),
             frames,

@@ -3,21 +3,38 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from egoactgen_bench.api.metric import Metric
-from egoactgen_bench.api.metric_batch import Batch, Extractor
+from egoactgen_bench.api.feature_metric import Features, FeatureSetMetric
+from egoactgen_bench.api.metric_batch import Extractor
 from egoactgen_bench.api.options import Options
-from egoactgen_bench.metrics.feature_sides import sides
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.metrics.frechet import Moments, frechet_distance
-from egoactgen_bench.support.row_store import with_revision
 
 WEIGHTS = {
     "clean": "inception-2015-12-05.pt",
     "legacy_pytorch": "pt_inception-2015-12-05-6726825d.pth",
 }
+PUBLISHED = (
+    PublishedWeights(
+        name=WEIGHTS["clean"],
+        about="Inception of clean FID (protocol standard)",
+        licence="Apache-2.0 (Inception, TorchScript by NVIDIA)",
+        url="https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/"
+        "inception-2015-12-05.pt",
+        size=95_607_719,
+        sha256="f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4",
+    ),
+    PublishedWeights(
+        name=WEIGHTS["legacy_pytorch"],
+        about="Inception of legacy FID (protocol lego-release)",
+        licence="Apache-2.0 (pytorch-fid)",
+        url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+        "pt_inception-2015-12-05-6726825d.pth",
+        size=95_628_359,
+        sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    ),
+)
 
 
 class InceptionOptions(Options):
@@ -26,14 +43,13 @@ class InceptionOptions(Options):
     )
 
 
-class InceptionDistance(Metric[InceptionOptions]):
+class InceptionDistance(FeatureSetMetric[InceptionOptions]):
     """Base of distances between the outputs' and the targets' Inception features."""
 
     higher_is_better = False
     Options = InceptionOptions
     packages = ("clean-fid", "pillow", "torch", "torchvision")
-    per_sample = False
-    minimum_samples = 2
+    published_weights = PUBLISHED
     advised_samples = 2048
 
     def weights(self) -> tuple[tuple[str, ...], ...]:
@@ -41,7 +57,7 @@ class InceptionDistance(Metric[InceptionOptions]):
 
     def extractor(self) -> Extractor:
         """The network whose features are compared; the toy's is no Inception."""
-        if self.context.stand_in:
+        if self.context.weights_folder.label:
             from egoactgen_bench.metrics.squeezenet_features import ToyImages
 
             return ToyImages(self.weight_path(WEIGHTS[self.options.mode]), self.context.device)
@@ -49,16 +65,6 @@ class InceptionDistance(Metric[InceptionOptions]):
 
         path = self.weight_path(WEIGHTS[self.options.mode])
         return InceptionImages(path, self.options.mode, self.context.device)
-
-    def measurement(self) -> str:
-        """Features of the same network are the same rows, whichever distance is taken."""
-        return with_revision(self.extractor().kept_as(), self.revision)
-
-    def measure(self, batch: Batch) -> NDArray[np.float32]:
-        """(n, 4096), of the toy (n, 128): the output's features, then the target's."""
-        extractor = self.extractor()
-        sides = [batch.features(extractor, role) for role in ("output", "target")]
-        return np.concatenate(sides, axis=1)
 
 
 class Fid(InceptionDistance):
@@ -71,7 +77,6 @@ class Fid(InceptionDistance):
         released = InceptionOptions(mode="legacy_pytorch")
         return {"standard": InceptionOptions(), "lego-release": released}
 
-    def summarise(self, rows: NDArray[np.floating]) -> float:
-        """The distance, 0 or more; no unit."""
-        outputs, targets = map(Moments.of, sides(rows))
-        return frechet_distance(outputs, targets)
+    def distance(self, outputs: Features, targets: Features) -> float:
+        """Zero or more, without a unit."""
+        return frechet_distance(Moments.of(outputs), Moments.of(targets))

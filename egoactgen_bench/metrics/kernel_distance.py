@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from egoactgen_bench.metrics.feature_sides import Features
+from egoactgen_bench.api.feature_metric import Features
 
 ROWS_AT_ONCE = 1024
 

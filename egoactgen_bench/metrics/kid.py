@@ -1,9 +1,6 @@
 """The kernel Inception distance."""
 
-import numpy as np
-from numpy.typing import NDArray
-
-from egoactgen_bench.metrics.feature_sides import sides
+from egoactgen_bench.api.feature_metric import Features
 from egoactgen_bench.metrics.fid import InceptionDistance
 from egoactgen_bench.metrics.kernel_distance import kernel_distance
 
@@ -14,6 +11,6 @@ class Kid(InceptionDistance):
     name, label, position = "kid", "KID", 120
     unit, factor = "10⁻³", 1000
 
-    def summarise(self, rows: NDArray[np.floating]) -> float:
-        """The squared distance; unbiased, so that it may lie slightly below 0."""
-        return kernel_distance(*sides(rows))
+    def distance(self, outputs: Features, targets: Features) -> float:
+        """The squared distance; unbiased, so that it may be slightly below 0."""
+        return kernel_distance(outputs, targets)

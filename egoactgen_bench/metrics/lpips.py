@@ -11,6 +11,7 @@ from pydantic import Field
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.support.images import resize
 
 TRUNKS = {
@@ -18,6 +19,32 @@ TRUNKS = {
     "alex": "alexnet-owt-7be5be79.pth",
     "vgg": "vgg16-397923af.pth",
 }
+PUBLISHED = (
+    PublishedWeights(
+        name=TRUNKS["squeeze"],
+        about="LPIPS trunk of the paper",
+        licence="BSD-3-Clause (torchvision)",
+        url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+        size=4_958_839,
+        sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
+    ),
+    PublishedWeights(
+        name=TRUNKS["alex"],
+        about="LPIPS trunk, option network=alex",
+        licence="BSD-3-Clause (torchvision)",
+        url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        size=244_408_911,
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+    ),
+    PublishedWeights(
+        name=TRUNKS["vgg"],
+        about="LPIPS trunk, option network=vgg",
+        licence="BSD-3-Clause (torchvision)",
+        url="https://download.pytorch.org/models/vgg16-397923af.pth",
+        size=553_433_881,
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    ),
+)
 TOY_SIZE = 64  # pixels of a side of what the toy's trunk learned from
 
 
@@ -41,6 +68,7 @@ class Lpips(Metric[LpipsOptions]):
     higher_is_better = False
     Options = LpipsOptions
     packages = ("lpips", "torch", "torchvision")
+    published_weights = PUBLISHED
 
     @classmethod
     def variants(cls) -> Mapping[str, LpipsOptions]:
@@ -51,14 +79,15 @@ class Lpips(Metric[LpipsOptions]):
         return ((TRUNKS[self.options.network],),)
 
     def facts(self) -> Mapping[str, str]:
-        return {"size": f"{TOY_SIZE}", "heads": "uniform"} if self.context.stand_in else {}
+        toy = self.context.weights_folder.label
+        return {"size": f"{TOY_SIZE}", "heads": "uniform"} if toy else {}
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 1) distances, 0 for an identical pair."""
         from egoactgen_bench.metrics import lpips_network
 
         trunk = self.weight_path(TRUNKS[self.options.network])
-        device, toy = self.context.device, self.context.stand_in
+        device, toy = self.context.device, self.context.weights_folder.label
         network = lpips_network.load_lpips(self.options.network, trunk, device, uniform=toy)
         outputs = batch.images("output", resize if self.options.resize == "lanczos" else None)
         targets = batch.images("target")

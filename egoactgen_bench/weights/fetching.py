@@ -1,4 +1,4 @@
-"""Fetching registered weights: from the hub or the publisher, resumed, checked, then in place."""
+"""Fetching published weights: from the hub or by URL, resumed, checked, then put in place."""
 
 import shutil
 import urllib.error
@@ -7,127 +7,132 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.weights_registry import (
-    Weight,
     differences,
     hashes_of,
     lock,
     locked,
-    published_mismatch,
+    published_mismatches,
 )
 
 PARTIAL = ".partial"
 CHUNK = 1 << 20
 
 
-def fetch(weight: Weight, folder: Path, *, overwrite: bool = False) -> bool:
-    """Fetch an entry into a weights folder; False where it was there already.
+def fetch(weights: PublishedWeights, folder: Path, *, overwrite: bool = False) -> bool:
+    """Fetch weights into a weights folder; False where they were there already.
 
-    What arrives is checked before it takes its place: against the published sha256, else against
-    what an earlier fetch locked; a first fetch locks what it got. An interrupted fetch goes on.
+    They are checked before they are put in place: against the published sha256, else against what
+    an earlier fetch locked; a first fetch locks what it got. An interrupted fetch resumes.
     """
-    problems = None if overwrite else differences(weight, folder)
+    problems = None if overwrite else differences(weights, folder)
     if problems == []:
         return False
     if problems:
         raise BenchError(
-            f"{folder / weight.name} is there but differs ({problems[0]}): "
+            f"{folder / weights.name} exists but differs ({problems[0]}): "
             "give --overwrite to fetch it again."
         )
-    partial = folder / PARTIAL / weight.name
+    partial = folder / PARTIAL / weights.name
     partial.parent.mkdir(parents=True, exist_ok=True)
-    arrived = _from_hub(weight, partial) if weight.repository else _from_url(weight, partial)
+    arrived = _from_hub(weights, partial) if weights.repository else _from_url(weights, partial)
     hashes = hashes_of(arrived)
     if arrived.is_file():
-        hashes = {weight.name: hashes[arrived.name]}
-    _check(weight, folder, hashes, partial)
-    _put(arrived, folder / weight.name)
-    lock(folder, weight.name, hashes)
+        hashes = {weights.name: hashes[arrived.name]}
+    _check(weights, folder, hashes, partial)
+    _put(arrived, folder / weights.name)
+    lock(folder, weights.name, hashes)
     _clean(partial)
     return True
 
 
-def _check(weight: Weight, folder: Path, hashes: dict[str, str], partial: Path) -> None:
-    problems = published_mismatch(weight, hashes.get(weight.name, ""))
-    before = locked(folder).get(weight.name)
+def _check(weights: PublishedWeights, folder: Path, hashes: dict[str, str], partial: Path) -> None:
+    problems = published_mismatches(weights, hashes)
+    before = locked(folder).get(weights.name)
     if before is not None and before != hashes:
-        problems.append(f"{weight.name}: not what an earlier fetch locked")
+        problems.append(f"{weights.name}: differs from what an earlier fetch locked")
     if problems:
         _clean(partial)
         raise BenchError(
-            f"What {weight.source} sent is not as registered and was not kept ({problems[0]}). "
-            "Try again; if it stays so, the publisher changed the file."
+            f"What {weights.source} sent differs from the known hash and was not kept "
+            f"({problems[0]}). Try again; if it still differs, the publisher changed the file."
         )
 
 
-def _from_hub(weight: Weight, partial: Path) -> Path:
+def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
     """A file or a folder of a hub repository, by huggingface_hub (which resumes)."""
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    assert weight.repository is not None
+    assert weights.repository is not None
     try:
-        if weight.file is not None:
+        if weights.file is not None:
             path = huggingface_hub.hf_hub_download(
-                weight.repository, weight.file, revision=weight.revision, local_dir=partial
+                weights.repository, weights.file, revision=weights.revision, local_dir=partial
             )
             return Path(path)
         huggingface_hub.snapshot_download(
-            weight.repository,
-            revision=weight.revision,
-            allow_patterns=list(weight.files),
+            weights.repository,
+            revision=weights.revision,
+            allow_patterns=list(weights.files),
             local_dir=partial,
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise _failed(weight, error) from None
+        raise _failed(weights, error) from None
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     if not any(path.is_file() for path in partial.rglob("*")):
-        raise BenchError(f"{weight.source} holds none of {', '.join(weight.files)}.")
+        raise BenchError(f"{weights.source} contains none of {', '.join(weights.files)}.")
     return partial
 
 
-def _from_url(weight: Weight, partial: Path) -> Path:
-    """A publisher's file over http(s), going on where an earlier try broke off."""
-    assert weight.url is not None
-    request = urllib.request.Request(weight.url)
+def _from_url(weights: PublishedWeights, partial: Path) -> Path:
+    """A file over http(s), resumed where an earlier call was interrupted."""
+    assert weights.url is not None
+    request = urllib.request.Request(weights.url)
     have = partial.stat().st_size if partial.exists() else 0
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
             if response.headers.get_content_type() == "text/html":
-                raise OSError("a web page came instead of the file")
+                raise OSError("the server sent a web page instead of the file")
             resumed = response.status == 206
             have = have if resumed else 0
             length = response.headers.get("Content-Length")
             total = have + int(length) if length else None
             bar = tqdm(
-                total=total, initial=have, unit="B", unit_scale=True, disable=None, desc=weight.name
+                total=total,
+                initial=have,
+                unit="B",
+                unit_scale=True,
+                disable=None,
+                desc=weights.name,
             )
             with partial.open("ab" if resumed else "wb") as stream, bar:
                 while chunk := response.read(CHUNK):
                     stream.write(chunk)
                     bar.update(len(chunk))
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing lies beyond what is here: it is whole
+        if error.code == 416:  # the server has no further bytes: the file is complete
             return partial
-        raise _failed(weight, error) from None
+        raise _failed(weights, error) from None
     except OSError as error:
-        raise _failed(weight, error) from None
+        raise _failed(weights, error) from None
     if total is not None and partial.stat().st_size != total:
         raise BenchError(
-            f"{weight.name} broke off at {partial.stat().st_size:,} of {total:,} bytes: "
-            "the same command goes on from there."
+            f"The download of {weights.name} was interrupted at {partial.stat().st_size:,} of "
+            f"{total:,} bytes: run the same command again to resume."
         )
     return partial
 
 
-def _failed(weight: Weight, error: Exception) -> BenchError:
+def _failed(weights: PublishedWeights, error: Exception) -> BenchError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     return BenchError(
-        f"{weight.name} could not be fetched from {weight.source}: {reason.rstrip('.')}. "
-        "Put it into the weights folder by hand, or try again: what arrived is kept."
+        f"{weights.name} could not be fetched from {weights.source}: {reason.rstrip('.')}. "
+        "Try again (what arrived is kept), or put it into the weights folder by hand."
     )
 
 

@@ -1,58 +1,71 @@
-"""The registry of published weights, and what of it lies in a weights folder."""
+"""The published weights that plug-ins declare, and which of them a weights folder contains."""
 
-import tomllib
-from functools import cache
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import read_json, write_json
 from egoactgen_bench.support.provenance import files_in, hashes
 
 LOCK = "weights.lock.json"
+DECLARING = ("metrics", "methods", "trainers", "converters", "datasets")
 
 
-class Weight(BaseModel):
-    """One entry: a file, or a folder of a hub repository's `files` (glob patterns)."""
+@dataclass(frozen=True)
+class Declared:
+    """Published weights, and the plug-ins that declare them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    licence: str
-    used_by: tuple[str, ...]
-    about: str
-    url: str | None = None
-    repository: str | None = None
-    revision: str | None = None
-    file: str | None = None  # within the repository, where the weight is that one file
-    files: tuple[str, ...] = ()
-    sha256: str | None = None
-    sha256_prefix: str | None = None
-
-    @property
-    def source(self) -> str:
-        return f"{self.repository}@{self.revision}" if self.repository else str(self.url)
-
-    @property
-    def is_folder(self) -> bool:
-        return bool(self.files)
+    weights: PublishedWeights
+    used_by: list[str]
 
 
-@cache
-def registry() -> dict[str, Weight]:
-    """Every entry by name, in the registry's order."""
-    text = (files("egoactgen_bench.weights") / "registry.toml").read_text(encoding="utf-8")
-    entries = [Weight.model_validate(entry) for entry in tomllib.loads(text)["weights"]]
-    return {entry.name: entry for entry in entries}
+def registry(extra: Sequence[str] = ()) -> list[Declared]:
+    """What all registered plug-ins declare, and those of `extra` (`module:Class`), by name.
+
+    Two plug-ins may declare the same weights; where their declarations differ, both are listed.
+    A registered plug-in that cannot be imported declares nothing: `bench methods` … report it.
+    """
+    found: list[Declared] = []
+    for name, plugin in [*_registered(), *((name, plugins.find_any(name)) for name in extra)]:
+        for weights in getattr(plugin, "published_weights", ()):
+            same = next((each for each in found if each.weights == weights), None)
+            if same is None:
+                found.append(Declared(weights, [name]))
+            elif name not in same.used_by:
+                same.used_by.append(name)
+    return sorted(found, key=lambda each: each.weights.name.lower())
 
 
-def find(name: str) -> Weight:
-    """The entry of that name."""
-    if name not in registry():
-        raise BenchError(f"No weights are registered as '{name}'.{did_you_mean(name, registry())}")
-    return registry()[name]
+def _registered() -> list[tuple[str, Any]]:
+    found = []
+    for kind in DECLARING:
+        for name in plugins.registered(kind):
+            try:
+                found.append((name, plugins.find(kind, name)))
+            except BenchError:
+                continue
+    return found
+
+
+def find(name: str, declared: Sequence[Declared]) -> PublishedWeights:
+    """The weights of that name."""
+    found = [each for each in declared if each.weights.name == name]
+    if not found:
+        known = {each.weights.name for each in declared}
+        raise BenchError(
+            f"No plug-in declares weights named '{name}'.{did_you_mean(name, known)} Weights of a "
+            "plug-in that is not registered need --plugin module:Class."
+        )
+    if len(found) > 1:
+        users = "; ".join(", ".join(each.used_by) for each in found)
+        raise BenchError(
+            f"Plug-ins declare different weights named '{name}' ({users}): rename those of one."
+        )
+    return found[0].weights
 
 
 def locked(folder: Path) -> dict[str, dict[str, str]]:
@@ -60,13 +73,13 @@ def locked(folder: Path) -> dict[str, dict[str, str]]:
     path = folder / LOCK
     found = read_json(path) if path.is_file() else {}
     if not isinstance(found, dict):
-        raise BenchError(f"{path} holds no JSON object: restore it or remove it.")
+        raise BenchError(f"{path} does not contain a JSON object: restore it or remove it.")
     return found
 
 
-def lock(folder: Path, name: str, hashes: dict[str, str]) -> None:
-    """Note the hashes of an entry that was fetched."""
-    write_json(folder / LOCK, dict(sorted((locked(folder) | {name: hashes}).items())))
+def lock(folder: Path, name: str, hashes: Mapping[str, str]) -> None:
+    """Record the hashes of weights that were fetched."""
+    write_json(folder / LOCK, dict(sorted((locked(folder) | {name: dict(hashes)}).items())))
 
 
 def hashes_of(path: Path) -> dict[str, str]:
@@ -75,32 +88,33 @@ def hashes_of(path: Path) -> dict[str, str]:
     return hashes([file for file in files_in(path) if not file.name.startswith(".")], root)
 
 
-def differences(weight: Weight, folder: Path) -> list[str] | None:
-    """What in a weights folder differs from the registry or the lock; None where it is absent.
+def differences(weights: PublishedWeights, folder: Path) -> list[str] | None:
+    """How a weights folder differs from the published or locked hashes; None where it is absent.
 
-    An empty list also where nothing is known to compare with: see `is_vouched`.
+    An empty list also where no hash is known to compare with: see `has_known_hash`.
     """
-    path = folder / weight.name
+    path = folder / weights.name
     if not path.exists():
         return None
     got = hashes_of(path)
-    wanted = locked(folder).get(weight.name, {})
+    wanted = locked(folder).get(weights.name, {})
     problems = [
         f"{name}: missing" if name not in got else f"{name}: sha256 {got[name]}, locked {value}"
         for name, value in wanted.items()
         if got.get(name) != value
     ]
-    return problems + published_mismatch(weight, got.get(weight.name, ""))
+    return problems + published_mismatches(weights, got)
 
 
-def published_mismatch(weight: Weight, sha256: str) -> list[str]:
-    """Whether a file's hash is another than the published one."""
-    published = weight.sha256 or weight.sha256_prefix
-    if published is None or sha256.startswith(published):
-        return []
-    return [f"{weight.name}: sha256 {sha256}, published {published}"]
+def published_mismatches(weights: PublishedWeights, found: Mapping[str, str]) -> list[str]:
+    """A sentence for each file whose hash is not the published one."""
+    return [
+        f"{name}: sha256 {found.get(name, 'missing')}, published {published}"
+        for name, published in weights.published_hashes.items()
+        if found.get(name) != published
+    ]
 
 
-def is_vouched(weight: Weight, folder: Path) -> bool:
-    """Whether there is a hash to compare with: a published one, or a lock."""
-    return bool(weight.sha256 or weight.sha256_prefix or weight.name in locked(folder))
+def has_known_hash(weights: PublishedWeights, folder: Path) -> bool:
+    """Whether there is a hash to compare with: a published or a locked one."""
+    return bool(weights.published_hashes or weights.name in locked(folder))

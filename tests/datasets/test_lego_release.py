@@ -155,7 +155,8 @@ def test_the_part_is_the_one_that_is_there(
 ) -> None:
     write(tmp_path / below, {"a": {"0": entry()}}, part)
     reader = LegoRelease(tmp_path, None, "val")
-    assert reader.egovlp == egovlp
+    expected = {} if egovlp == "4-frame" else {"egovlp": {"clip_length": egovlp}}
+    assert reader.metric_defaults == expected
     assert reader.split_name == f"lego-release-{part}-val"
     assert reader.recipe()["part"] == part
 

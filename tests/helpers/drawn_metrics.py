@@ -4,6 +4,7 @@ import numpy as np
 
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.errors import SampleError
 
 
@@ -47,12 +48,27 @@ class Spread(Counting):
 
 
 class Weighty(Counting):
-    """Needs a file that nobody has."""
+    """Needs a file that is not there, and declares where to get it."""
 
     name = "weighty"
+    published_weights = (
+        PublishedWeights(
+            name="weighty.safetensors",
+            about="a test",
+            licence="none",
+            url="https://example.org/weighty.safetensors",
+        ),
+    )
 
     def weights(self):
         return (("weighty.safetensors", "weighty.pt"),)
+
+
+class Undeclared(Weighty):
+    """Needs the same file, and does not say where to get it."""
+
+    name = "undeclared"
+    published_weights = ()
 
 
 def named(metric: type[Metric]) -> str:

@@ -21,7 +21,10 @@ ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "tests" / "metrics" / "metric_code.json"
 # What is imported from these shapes a value; the rest carries it.
 SHAPING = tuple(f"egoactgen_bench.{name}" for name in ("captioning", "metrics", "toy", "weights"))
-ALSO = frozenset({"egoactgen_bench.api.metric_batch", "egoactgen_bench.support.images"})
+ALSO = frozenset(
+    f"egoactgen_bench.{name}"
+    for name in ("api.feature_metric", "api.metric_batch", "support.images")
+)
 
 
 def recorded() -> dict[str, dict[str, object]]:

@@ -77,9 +77,10 @@ def measured(metric: Metric[Any], samples: Sequence[dict[str, Any]]) -> NDArray[
     return metric.measure(Batch(roles))
 
 
-def made(name: str, protocol: str, weights: Path, egovlp: Any = "4-frame") -> Metric[Any]:
+def made(name: str, protocol: str, weights: Path, **options: Any) -> Metric[Any]:
     plugin, _ = plugins.load("metrics", name)
-    return plugin(plugin.variants()[protocol], MetricContext(weights=weights, egovlp=egovlp))
+    chosen = plugin.variants()[protocol].model_copy(update=options)
+    return plugin(chosen, MetricContext(weights=weights))
 
 
 def replaced(samples: Sequence[dict[str, Any]], **roles: str) -> list[dict[str, Any]]:
@@ -157,7 +158,10 @@ def test_fid_and_kid_share_their_rows(weights: Path) -> None:
 def test_sixteen_frames_ask_for_the_other_checkpoint(
     weights: Path, samples: list[dict[str, Any]]
 ) -> None:
-    four, sixteen = (made("egovlp_plus", "standard", weights, e) for e in ("4-frame", "16-frame"))
+    four, sixteen = (
+        made("egovlp_plus", "standard", weights, clip_length=length)
+        for length in ("4-frame", "16-frame")
+    )
     assert (four.weights(), sixteen.weights()) == ((("egovlp.pth",),), (("epic_mir_plus.pth",),))
     assert not np.allclose(measured(four, samples), measured(sixteen, samples), atol=1e-4)
 

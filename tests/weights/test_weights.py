@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.weights import fetching, weights_registry
-from egoactgen_bench.weights.weights_registry import Weight
 
 CONTENT = bytes(range(256)) * 8000
 FOLDER = {"config.json": b'{"hidden_size": 8}', "model.safetensors": CONTENT[:4096]}
@@ -92,13 +92,13 @@ def publisher() -> Iterator[str]:
     server.shutdown()
 
 
-def at_url(url: str, **more: str) -> Weight:
-    about = {"licence": "none", "used_by": ("lpips",), "about": "a test"}
-    return Weight(name="file.pth", url=f"{url}/file.pth", **about, **more)
+def at_url(url: str, **more: str) -> PublishedWeights:
+    about = {"licence": "none", "about": "a test"}
+    return PublishedWeights(name="file.pth", url=f"{url}/file.pth", **about, **more)
 
 
 def test_registry_covers_what_metrics_ask_for():
-    known = set(weights_registry.registry())
+    declared = weights_registry.registry()
     assert {
         "egovlp.pth",
         "epic_mir_plus.pth",
@@ -112,61 +112,62 @@ def test_registry_covers_what_metrics_ask_for():
         "blip-image-captioning-base",
         "blip-image-captioning-large",
         "clip-vit-large-patch14",
-    } <= known
-    for weight in weights_registry.registry().values():
-        assert bool(weight.url) != bool(weight.repository), weight.name
-        assert weight.licence
+    } <= {each.weights.name for each in declared}
+    for each in declared:
+        assert weights_registry.find(each.weights.name, declared) == each.weights
+        assert each.weights.licence
+        assert each.weights.size
 
 
 def test_published_hash_is_checked_and_the_file_locked(publisher, tmp_path):
     digest = hashlib.sha256(CONTENT).hexdigest()
-    weight = at_url(publisher, sha256=digest)
-    assert fetching.fetch(weight, tmp_path)
+    weights = at_url(publisher, sha256=digest)
+    assert fetching.fetch(weights, tmp_path)
     assert (tmp_path / "file.pth").read_bytes() == CONTENT
     assert weights_registry.locked(tmp_path) == {"file.pth": {"file.pth": digest}}
     assert not (tmp_path / fetching.PARTIAL).exists()
     count = len(Publisher.requests)
-    assert not fetching.fetch(weight, tmp_path)
+    assert not fetching.fetch(weights, tmp_path)
     assert len(Publisher.requests) == count, "what is here is not asked for again"
 
 
 def test_wrong_checksum_keeps_nothing(publisher, tmp_path):
-    with pytest.raises(BenchError, match=r"not as registered .*published 00ff"):
-        fetching.fetch(at_url(publisher, sha256_prefix="00ff"), tmp_path)
+    with pytest.raises(BenchError, match=r"differs from the known hash .*published 00ff"):
+        fetching.fetch(at_url(publisher, sha256="00ff" * 16), tmp_path)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_broken_download_goes_on_from_there(publisher, tmp_path):
+def test_interrupted_download_resumes(publisher, tmp_path):
     Publisher.breaks_after = 100_000
-    weight = at_url(publisher)
-    with pytest.raises(BenchError, match=r"the same command goes on|could not be fetched"):
-        fetching.fetch(weight, tmp_path)
+    weights = at_url(publisher)
+    with pytest.raises(BenchError, match=r"run the same command again|could not be fetched"):
+        fetching.fetch(weights, tmp_path)
     have = (tmp_path / fetching.PARTIAL / "file.pth").stat().st_size
     assert 0 < have < len(CONTENT)
     Publisher.breaks_after = None
-    assert fetching.fetch(weight, tmp_path)
+    assert fetching.fetch(weights, tmp_path)
     assert (tmp_path / "file.pth").read_bytes() == CONTENT
     assert Publisher.requests[-1] == ("/file.pth", f"bytes={have}-")
 
 
 def test_changed_file_is_refused_by_the_lock(publisher, tmp_path):
-    weight = at_url(publisher)
-    fetching.fetch(weight, tmp_path)
+    weights = at_url(publisher)
+    fetching.fetch(weights, tmp_path)
     (tmp_path / "file.pth").unlink()
     Publisher.content = CONTENT[:-1] + b"!"
-    with pytest.raises(BenchError, match="not what an earlier fetch locked"):
-        fetching.fetch(weight, tmp_path)
+    with pytest.raises(BenchError, match="differs from what an earlier fetch locked"):
+        fetching.fetch(weights, tmp_path)
 
 
 def test_damaged_file_is_named_by_verify_and_fetched_again_on_demand(publisher, tmp_path):
-    weight = at_url(publisher)
-    fetching.fetch(weight, tmp_path)
+    weights = at_url(publisher)
+    fetching.fetch(weights, tmp_path)
     (tmp_path / "file.pth").write_bytes(b"damaged")
-    assert "locked" in (weights_registry.differences(weight, tmp_path) or [""])[0]
+    assert "locked" in (weights_registry.differences(weights, tmp_path) or [""])[0]
     with pytest.raises(BenchError, match="--overwrite"):
-        fetching.fetch(weight, tmp_path)
-    assert fetching.fetch(weight, tmp_path, overwrite=True)
-    assert weights_registry.differences(weight, tmp_path) == []
+        fetching.fetch(weights, tmp_path)
+    assert fetching.fetch(weights, tmp_path, overwrite=True)
+    assert weights_registry.differences(weights, tmp_path) == []
 
 
 def test_absent_publisher_is_one_sentence(tmp_path):
@@ -177,9 +178,9 @@ def test_absent_publisher_is_one_sentence(tmp_path):
 
 
 def test_web_page_instead_of_the_file_is_refused(publisher, tmp_path):
-    weight = at_url(publisher).model_copy(update={"url": f"{publisher}/page"})
-    with pytest.raises(BenchError, match="a web page came instead of the file"):
-        fetching.fetch(weight, tmp_path)
+    weights = at_url(publisher).model_copy(update={"url": f"{publisher}/page"})
+    with pytest.raises(BenchError, match="sent a web page instead of the file"):
+        fetching.fetch(weights, tmp_path)
     assert not (tmp_path / "file.pth").exists()
 
 
@@ -196,25 +197,25 @@ def hub(publisher: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return publisher
 
 
-def from_hub(**more: object) -> Weight:
-    about = {"licence": "none", "used_by": ("dino",), "about": "a test"}
+def from_hub(**more: object) -> PublishedWeights:
+    about = {"licence": "none", "about": "a test"}
     source = {"repository": "them/model", "revision": REVISION}
-    return Weight.model_validate({"name": "model", **source, **about, **more})
+    return PublishedWeights.model_validate({"name": "model", **source, **about, **more})
 
 
 def test_folder_comes_from_the_hub(hub, tmp_path):
-    weight = from_hub(files=["*.json", "*.safetensors"])
-    assert fetching.fetch(weight, tmp_path)
+    weights = from_hub(files=["*.json", "*.safetensors"])
+    assert fetching.fetch(weights, tmp_path)
     found = {path.name: path.read_bytes() for path in (tmp_path / "model").iterdir()}
     assert found == FOLDER
     assert set(weights_registry.locked(tmp_path)["model"]) == set(FOLDER)
     (tmp_path / "model/config.json").unlink()
-    assert weights_registry.differences(weight, tmp_path) == ["config.json: missing"]
+    assert weights_registry.differences(weights, tmp_path) == ["config.json: missing"]
 
 
 def test_one_file_of_a_repository_takes_the_published_name(hub, tmp_path):
-    weight = from_hub(name="renamed.safetensors", file="model.safetensors")
-    assert fetching.fetch(weight, tmp_path)
+    weights = from_hub(name="renamed.safetensors", file="model.safetensors")
+    assert fetching.fetch(weights, tmp_path)
     assert (tmp_path / "renamed.safetensors").read_bytes() == FOLDER["model.safetensors"]
 
 

@@ -31,8 +31,10 @@ from egoactgen_baselines.proxedit.proximal import Operator, Proximal
 from egoactgen_baselines.text_to_image import TextToImageMethod, TextToImageOptions
 from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
+from egoactgen_bench.captioning import captioner_choice
 from egoactgen_bench.captioning.captioner import Captioner, Decoding
 from egoactgen_bench.captioning.transformers_blip import TransformersCaptioner
+from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_DIFFUSION
 from egoactgen_bench.errors import BenchError
 
 
@@ -95,6 +97,7 @@ class ProxEdit(TextToImageMethod[ProxEditOptions]):
     """
 
     Options = ProxEditOptions
+    published_weights = (STABLE_DIFFUSION, *captioner_choice.PUBLISHED["base"][:1])
 
     def __init__(self, options: ProxEditOptions, context: MethodContext) -> None:
         super().__init__(options, context)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from egoactgen_bench.api.trainer import Trainer
+from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_DIFFUSION
 from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
 from egoactgen_bench.diffusion.finetuning.frame_latents import Frame, frames_of
 from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw
@@ -115,6 +116,7 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
         }
     }
     non_semantic_options = frozenset({"micro_batch", "checkpoint_every"})
+    published_weights = (STABLE_DIFFUSION,)
     packages = ("torch", "accelerate", "diffusers", "safetensors")
 
     def train(self) -> dict[str, Any]:
@@ -138,7 +140,11 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
     @property
     def _init(self) -> Path | None:
         chosen = self.options.init
-        return starting_networks.find(chosen, self.context.models) / "vae" if chosen else None
+        return (
+            starting_networks.find(chosen, self.context.models, type(self)) / "vae"
+            if chosen
+            else None
+        )
 
     def _start(self) -> Any:
         from diffusers import AutoencoderKL

@@ -11,6 +11,7 @@ from egoactgen_bench.diffusion.denoiser import latent_model, shipped_weights
 from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING, read_sampling
 from egoactgen_bench.diffusion.denoiser.latent_model import LatentModel
 from egoactgen_bench.diffusion.denoiser.noise_schedule import save_scheduler
+from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_DIFFUSION
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising, Features
@@ -33,6 +34,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
 
     presets: ClassVar[Any] = PRESETS
     non_semantic_options = NON_SEMANTIC
+    published_weights = (STABLE_DIFFUSION,)
     packages = ("torch", "accelerate", "diffusers", "transformers", "safetensors")
     pipeline: ClassVar[str | None] = None  # of diffusers, that these weights are of
     toy_weights: ClassVar[Path | None] = None  # what `-o init=toy` means
@@ -53,7 +55,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
     def _find(self, name: str) -> Path:
         models = self.context.models
         return shipped_weights.find(name, self.toy_weights, models) or starting_networks.find(
-            name, models
+            name, models, type(self)
         )
 
     def sources(self) -> dict[str, str]:

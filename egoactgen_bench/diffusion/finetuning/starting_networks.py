@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from egoactgen_bench.diffusion.denoiser import latent_model
+from egoactgen_bench.api.weights_folder import locate
+from egoactgen_bench.diffusion.denoiser import latent_model, untrained_weights
 from egoactgen_bench.diffusion.denoiser.clip_tokenizer import clip_tokenizer
 from egoactgen_bench.diffusion.denoiser.latent_editor import LatentEditor
 from egoactgen_bench.diffusion.denoiser.prediction import Prediction
@@ -107,11 +108,16 @@ def load_vae(folder: Path) -> Any:
     """The frozen autoencoder in a folder."""
     from diffusers import AutoencoderKL
 
-    return latent_model.load_network(AutoencoderKL, folder, torch_dtype=torch.float32)
+    return latent_model.load_network(AutoencoderKL, folder, dtype=torch.float32)
 
 
-def find(name: str, models: Path) -> Path:
-    """The weights folder that a path or name means; a checkpoint file is converted first."""
+def find(name: str, models: Path, trainer: type[Any]) -> Path:
+    """The weights folder that a path or name means; a checkpoint file is converted first.
+
+    An absent one that `trainer` declares is a `BenchError` with the command that fetches it.
+    """
+    if name not in untrained_weights.NAMES:
+        locate(name, models, plugin=trainer)
     found = LatentEditor.find_weights(name, models)
     assert found is not None
     return found

@@ -27,6 +27,7 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.measuring import Failure
+from egoactgen_bench.measurement.protocols import Defaults, protocol_options
 from egoactgen_bench.measurement.sources import Samples
 from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions
 from egoactgen_bench.stages.doctor.trials import Labels, Trials, Variant, Ways
@@ -95,16 +96,17 @@ def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Tria
     context = MetricContext(
         weights=stand_ins.folder_for(split.manifest.dataset, asked.weights, root / "models"),
         device=resolve_device(asked.device),
-        egovlp=split.manifest.egovlp,
         workspace=root,
     )
     texts = descriptions_of(split, asked.descriptions)
     samples = Samples(split, texts.texts if texts else {})
     candidates, notices = candidates_of(split, [run], ())
-    options = plugin.variants()[asked.protocol]
+    defaults = Defaults(split.manifest.metric_defaults)
+    protocols = {name: protocol_options(plugin, name, defaults) for name in plugin.variants()}
     trials = Trials(
         plugin,
-        options,
+        protocols[asked.protocol],
+        protocols,
         context,
         samples.roles,
         samples,
@@ -122,7 +124,7 @@ def _axes(trials: Trials, protocol: str) -> Axes:
     """The ways that can be tried here, other protocols among them; others are named."""
     protocols = {
         f"protocol {name}": Deviation(options=options.model_dump())
-        for name, options in trials.plugin.variants().items()
+        for name, options in trials.protocols.items()
         if name != protocol
     }
     seen = {trials.variant({}).identity}

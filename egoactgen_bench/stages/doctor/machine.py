@@ -1,20 +1,21 @@
 """`bench doctor`: what this machine has and lacks for scoring and running."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from itertools import product
 from pathlib import Path
-from typing import get_args, get_type_hints
 
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.metric import Metric, MetricContext
+from egoactgen_bench.api.published_weights import how_to_get
 from egoactgen_bench.captioning import captioner_choice
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.weights.weights_registry import registry
+from egoactgen_bench.measurement.protocols import Defaults, protocol_options
 
 DISTRIBUTION = "egoactgen-bench"
 # The newest versions with which the reference values are met; only packages that shape numbers.
@@ -33,7 +34,6 @@ TESTED = {
     "transformers": "5.23",
 }
 LITTLE_DISK = 20e9  # bytes
-CLIPS = get_args(get_type_hints(MetricContext)["egovlp"])
 
 
 @dataclass(frozen=True)
@@ -117,15 +117,26 @@ def _weights(workspace: Path, folder: Path) -> Iterator[Finding]:
         except BenchError as error:
             yield Finding("metric", False, str(error))
             continue
-        for protocol, options in metric.variants().items():
-            for clip in CLIPS:
-                context = MetricContext(weights=folder, egovlp=clip, workspace=workspace)
-                for missing in metric(options, context).missing_weights():
-                    wanted.setdefault(missing, {}).setdefault(name, set()).add(protocol)
+        context = MetricContext(weights=folder, workspace=workspace)
+        for protocol, defaults in product(metric.variants(), _defaults()):
+            built = metric(protocol_options(metric, protocol, defaults), context)
+            for missing in built.missing_weights():
+                wanted.setdefault(missing, {}).setdefault(name, set()).add(protocol)
     for missing, metrics in sorted(wanted.items()):
         users = [f"{name} ({', '.join(sorted(protocols))})" for name, protocols in metrics.items()]
-        known = missing in registry()
-        how = f"`bench models fetch {missing}`" if known else f"put it into {folder}"
+        how = how_to_get([missing], plugins.find("metrics", next(iter(metrics))), folder)
         yield Finding("weights", False, f"{missing} for {', '.join(users)}: {how}.")
     if not wanted:
-        yield Finding("weights", True, f"{folder} holds those of every metric.")
+        yield Finding("weights", True, f"{folder} contains those of every metric.")
+
+
+def _defaults() -> list[Defaults]:
+    """No defaults, and those that registered data sets declare for all of their splits."""
+    found = [Defaults()]
+    for name in plugins.registered("datasets"):
+        try:
+            declared = vars(plugins.find("datasets", name)).get("metric_defaults")
+        except BenchError:  # `bench datasets` reports it
+            continue
+        found += [Defaults(declared)] if isinstance(declared, Mapping) else []
+    return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -59,6 +59,7 @@ class Trials:
 
     plugin: type[Metric]
     options: Options
+    protocols: Mapping[str, Options]
     context: MetricContext
     roles: frozenset[Role]
     samples: Samples
@@ -74,12 +75,11 @@ class Trials:
 
     def variant(self, ways: Ways) -> Variant:
         """The metric in those ways; of two that set the same option the later one holds."""
-        plugin, values, context = self.plugin, self.options.model_dump(), self.context
+        plugin, values = self.plugin, self.options.model_dump()
         for way in ways.values():
             plugin, values = way.metric or plugin, values | dict(way.options)
-            context = replace(context, **way.context)
         known = {key: value for key, value in values.items() if key in plugin.Options.model_fields}
-        return Variant(plugin(resolve(plugin.Options, known, plugin.name), context), ways)
+        return Variant(plugin(resolve(plugin.Options, known, plugin.name), self.context), ways)
 
     def obstacle(self, variant: Variant) -> str | None:
         """Why a variant cannot be measured here, as a sentence, or None."""

@@ -247,7 +247,8 @@ def _finish(
             },
             "fingerprint": fingerprint(samples),
             "frames_fingerprint": None if stored is None else frames_fingerprint(samples),
-            "egovlp": plan.dataset.egovlp,
+            "egovlp": plan.dataset.metric_defaults.get("egovlp", {}).get("clip_length", "4-frame"),
+            "metric_defaults": plan.dataset.metric_defaults,
             "files": {name: sha256_file(folder / name) for name in files},
             "versions": made_by,
         }

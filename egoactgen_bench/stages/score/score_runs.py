@@ -8,7 +8,7 @@ from typing import Any
 
 from egoactgen_bench.analysis.published import published_rows
 from egoactgen_bench.analysis.slices import all_slices
-from egoactgen_bench.api.metric import CAPTIONERS, MetricContext
+from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.manifest_base import build, read_manifest
@@ -16,10 +16,17 @@ from egoactgen_bench.artifacts.manifests import SCORE, ScoreManifest
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.captioning.captioner import CAPTIONERS
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.measuring import Measurer, Outcome, gather
-from egoactgen_bench.measurement.protocols import PUBLISHED_PROTOCOL, Selection, left_out, select
+from egoactgen_bench.measurement.protocols import (
+    PUBLISHED_PROTOCOL,
+    Defaults,
+    Selection,
+    left_out,
+    select,
+)
 from egoactgen_bench.measurement.sources import Candidate, Frame, Samples
 from egoactgen_bench.presentation.score_tables import latex, markdown, plain
 from egoactgen_bench.stages.score.score_options import ScoreOptions
@@ -97,15 +104,16 @@ def prepare(
     context = MetricContext(
         weights=stand_ins.folder_for(split.manifest.dataset, asked.weights, root / "models"),
         device=resolve_device(asked.device, share.local_rank),
-        egovlp=split.manifest.egovlp,
-        captioner=asked.captioner,
         workspace=root,
         fresh=asked.overwrite,
     )
     samples = Samples(split, texts.texts if texts else {})
-    selection = select(asked.protocol, asked.metrics, asked.options, context, samples.roles)
+    defaults = Defaults(split.manifest.metric_defaults, {"captioner": asked.captioner})
+    selection = select(
+        asked.protocol, asked.metrics, asked.options, context, samples.roles, defaults
+    )
     candidates, notices = candidates_of(split, runs, asked.references)
-    if deviating := selection.deviating(asked.protocol):
+    if deviating := selection.deviating():
         notices.append(f"By -o, not as protocol {asked.protocol} has it: {', '.join(deviating)}.")
     measurer = Measurer(
         samples,
@@ -239,8 +247,8 @@ def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any
 def _published(job: Job) -> list[dict[str, Any]]:
     """The paper's numbers, which may stand only beside rows made as its code made them."""
     own = job.settled["protocol"] == PUBLISHED_PROTOCOL
-    own = own and not job.selection.deviating(PUBLISHED_PROTOCOL)
-    own = own and not any(metric.context.stand_in for metric in job.selection.metrics)
+    own = own and not job.selection.deviating()
+    own = own and not any(metric.context.weights_folder.label for metric in job.selection.metrics)
     return published_rows(job.split.manifest) if own else []
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from egoactgen_bench.analysis import statistics
 from egoactgen_bench.analysis.intervals import PERMUTATION_SEED, Measured, clusters_of, compare
 from egoactgen_bench.analysis.statistics import Clusters
-from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric import CaptionSource, Metric
 from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.artifacts.scores import CAPTION_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
 from egoactgen_bench.measurement.measuring import Failure, Measurer, Outcome
@@ -132,6 +132,8 @@ def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
         for column in columns:
             positions, rows = column.rows[number]
             if not len(rows) or not column.metric.per_sample:
+                continue
+            if not isinstance(column.metric, CaptionSource):
                 continue
             for captioner, captions in column.metric.captions(np.asarray(rows)).items():
                 named = {"sample_id": ids[positions], "captioner": captioner, "caption": captions}

@@ -187,7 +187,7 @@ def test_the_number_of_frames_in_a_clip_is_recognised(mine: Path) -> None:
     small_egovlp(weights / "egovlp.pth", frames=4)
     small_egovlp(weights / "epic_mir_plus.pth", frames=16)
     split = load_split(mine.parents[2] / "splits" / "drawn-val")
-    split.manifest.egovlp = "16-frame"
+    split.manifest.metric_defaults["egovlp"]["clip_length"] = "16-frame"
     long = diagnose(split, load_run(mine), "egovlp_plus", 0, workspace=mine.parents[2], most=0)
     value = long.table.set_index("variant")["value"]["protocol standard as it is"]
     found = examine(mine, "egovlp_plus", f"{value:.4f}", most=0)
@@ -206,7 +206,7 @@ def test_another_model_of_clip_is_recognised(mine: Path) -> None:
     value = other.table.set_index("variant")["value"]["protocol standard as it is"]
     found = examine(mine, "clip", f"{value:.4f}", most=0)
     assert found.table["variant"][0] == "model ViT-B-32"
-    assert any("`bench models fetch ViT-B-16.safetensors`" in notice for notice in found.notices)
+    assert any("`bench models fetch ViT-B-16.safetensors --weights-dir" in notice for notice in found.notices)
 
 
 def test_a_metric_of_sets_leaves_no_rows_behind(mine: Path) -> None:

@@ -33,7 +33,6 @@ class Drawn(Dataset):
     """Numbered pictures, two a clip: in folders, or in tar archives named like the video."""
 
     name = "drawn"
-    egovlp = "4-frame"
 
     def clips(self) -> Iterator[ActionClip | Rejection]:
         for number in range(CLIPS):

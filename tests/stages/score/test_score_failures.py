@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drawn_metrics import Failing, Spread, Weighty, named
+from drawn_metrics import Failing, Spread, Undeclared, Weighty, named
 from drawn_runs import damage, in_process, scores_folder, write_run
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import write_csv
@@ -69,9 +69,12 @@ def test_runs_of_another_split_are_refused_and_other_frames_warned_of(bench, dra
 
 
 def test_absent_weights(bench, drawn_split, runs, monkeypatch):
-    result = bench("score", "--metrics", f"psnr,{named(Weighty)}")
+    result = bench("score", "--metrics", f"psnr,{named(Weighty)},{named(Undeclared)}")
     assert result.status == 1
-    assert "bench models fetch weighty.safetensors" in result.err
+    fetch = f"bench models fetch weighty.safetensors --plugin {named(Weighty)}"
+    assert f"weighty needs weighty.safetensors: get it with `{fetch}`." in result.err
+    models = drawn_split.parents[1] / "models"
+    assert f"undeclared needs weighty.safetensors: put it into {models}." in result.err
     folder = scores_folder(drawn_split)
     assert "psnr" in pd.read_csv(folder / "summary.csv")
     from egoactgen_bench.api import plugins
