@@ -15,7 +15,7 @@ from egoactgen_bench.presentation import charts
 from egoactgen_bench.support.images import read_rgb, resize
 from egoactgen_bench.toy.world.filming import video_clips
 from egoactgen_bench.toy.world.motion import PNR, PROGRESS
-from egoactgen_bench.toy.world.photograph import photograph
+from egoactgen_bench.toy.world.rendering import render
 
 PANELS = (("judge", "judge_side", "judge_target"), ("psnr",), ("egovlp",), ("lpips",))
 COLUMNS = {"InstructPix2Pix": "ip2p", "descriptions": "descriptions", "LEGO": "joint"}
@@ -127,7 +127,7 @@ def worlds(stem: Path) -> None:
     for number in range(4):
         clips = {cue: video_clips("val", number, cue)[0] for cue in PROGRESS}
         moments = [(clip, clip.pre15) for clip in clips.values()] + [(clips["weak"], PNR)]
-        pictures = [photograph(clip.moment(at), clip.camera(at), 256) for clip, at in moments]
+        pictures = [render(clip.moment(at), clip.camera(at), 256) for clip, at in moments]
         lines.append((clips["weak"].action, pictures))
     _pictures([*(f"cue: {cue}" for cue in PROGRESS), "target"], lines, stem)
 

@@ -1,7 +1,7 @@
-"""The toy kitchen's judge as metrics: whether the output shows the action that was asked for.
+"""The toy kitchen's judge as metrics: whether the output shows the requested action.
 
-It reads the change from the input to the output, and is compared with what the world knows of the
-sample. An output in which it finds no action has nothing right.
+The judge classifies the change from input to output; its verdict is compared with the ground truth
+of the sample. An output in which it finds no action counts as wrong in all three metrics.
 """
 
 import json
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from egoactgen_bench.toy.judge_network import Verdict
 
 Question = Literal["action", "hand", "place"]
-NEAR = 0.065  # of the kitchen's side: half the least distance of two things on the counter
+NEAR = 0.065  # of the frame's side: half the smallest distance between two items on the counter
 
 
 class Judge(Metric[Options]):
-    """Share of outputs in which the toy kitchen's judge sees the action that was asked for."""
+    """Fraction of outputs in which the toy kitchen's judge sees the requested action."""
 
     name, label, position = "judge", "Judge: action", 5
     unit, factor, decimals = "%", 100, 1
@@ -36,11 +36,11 @@ class Judge(Metric[Options]):
     asks: ClassVar[Question] = "action"
 
     def facts(self) -> Mapping[str, str]:
-        """The judge is the one that comes with the package, whatever weights the others use."""
+        """The judge's weights; always the package's own, whichever weights other metrics use."""
         return {f"{SHIPPED}/{stand_ins.JUDGE.name}": content_digest(stand_ins.JUDGE)[:12]}
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
-        """(n, 1): 1 where the judge is right about the output, else 0."""
+        """(n, 1) float32: 1 where the judge's verdict on the output is correct, else 0."""
         from egoactgen_bench.toy.judge_network import load_judge
 
         judge = load_judge(device=self.context.device)
@@ -48,27 +48,28 @@ class Judge(Metric[Options]):
             "judge", lambda: judge.read(batch.images("input"), batch.images("output"))
         )
         truths = map(json.loads, batch.texts("truth"))
-        right = [_is_right(self.asks, *both) for both in zip(verdicts, truths, strict=True)]
-        return np.array(right, np.float32)[:, None]
+        correct = [_is_correct(self.asks, *pair) for pair in zip(verdicts, truths, strict=True)]
+        return np.array(correct, np.float32)[:, None]
 
 
 class JudgeSide(Judge):
-    """Share of outputs in which the judge sees the right hand do something."""
+    """Fraction of outputs in which the judge sees the correct hand (left or right) act."""
 
     name, label, position = "judge_side", "Judge: side", 6
     asks = "hand"
 
 
 class JudgeTarget(Judge):
-    """Share of outputs in which the judge sees something done at the right place."""
+    """Fraction of outputs in which the judge sees an action at the correct place."""
 
     name, label, position = "judge_target", "Judge: target", 7
     asks = "place"
 
 
-def _is_right(asked: Question, said: "Verdict", true: dict[str, Any]) -> bool:
-    if not said.acted:
+def _is_correct(question: Question, verdict: "Verdict", truth: dict[str, Any]) -> bool:
+    if not verdict.acted:
         return False
-    if asked == "place":
-        return bool(np.hypot(said.place[0] - true["x"], said.place[1] - true["y"]) <= NEAR)
-    return bool(getattr(said, asked) == true[asked])
+    if question == "place":
+        x, y = verdict.place
+        return bool(np.hypot(x - truth["x"], y - truth["y"]) <= NEAR)
+    return bool(getattr(verdict, question) == truth[question])

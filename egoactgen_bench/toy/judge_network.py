@@ -1,7 +1,7 @@
-"""The toy kitchen's judge: which action lies between two frames, by which hand, and where.
+"""The toy kitchen's judge: which action happens between two frames, by which hand, and where.
 
-It sees the difference after − before alone. A judge that sees both frames reads the hand that sets
-out in the first one, and so credits a frame that shows nothing of the action.
+Its input is the difference after − before only. A judge that sees both frames could infer the
+action from the hand already moving in the first one, and credit an output that does not show it.
 """
 
 import functools
@@ -22,16 +22,16 @@ from egoactgen_bench.toy.world.actions import ACTIONS
 from egoactgen_bench.toy.world.scene import HANDS
 from egoactgen_bench.weights.stored_tensors import load_network
 
-SIZE = 64  # pixels of a side
-NOTHING = "nothing"  # the verdict where no action is seen
+SIZE = 64  # pixels per side
+NOTHING = "nothing"  # the verdict if no action is seen
 VERDICTS = (NOTHING, *sorted(ACTIONS))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was done, by which hand ("left", "right"), and where in the kitchen, in shares of it.
+    """The action, the hand ("left", "right") and the place (x, y as fractions of the frame's side).
 
-    `action` is the world's name of it ("take mug"), or "nothing".
+    `action` is a key of `ACTIONS` ("take mug"), or "nothing".
     """
 
     action: str
@@ -45,7 +45,7 @@ class Verdict:
 
 
 class JudgeNetwork(nn.Module):
-    """A small convolutional network with batch norm; three linear heads."""
+    """A small convolutional network with batch normalisation and three linear heads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,9 +65,9 @@ class JudgeNetwork(nn.Module):
         self.place = nn.Linear(192, 2)
 
     def forward(self, difference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(n, 3, 64, 64) in [−1, 1] → logits of actions and hands, places (n, 2)."""
-        seen = self.trunk(difference)
-        return self.action(seen), self.hand(seen), self.place(seen)
+        """(n, 3, 64, 64) in [−1, 1] → logits of actions and of hands, and places (n, 2)."""
+        features = self.trunk(difference)
+        return self.action(features), self.hand(features), self.place(features)
 
 
 def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Module:
@@ -84,19 +84,19 @@ class Judge:
 
     @evaluating()
     def read(self, before: Sequence[Image.Image], after: Sequence[Image.Image]) -> list[Verdict]:
-        """What was done between each RGB frame of `before` and its `after`; any sizes."""
+        """A verdict for each pair of RGB images of any size."""
         pairs = zip(before, after, strict=True)
-        seen = np.stack([difference(_pixels(first), _pixels(last)) for first, last in pairs])
-        actions, hands, places = self.network(torch.from_numpy(seen).to(self.device))
-        read = (actions.argmax(1).tolist(), hands.argmax(1).tolist(), places.tolist())
+        changes = np.stack([difference(_pixels(first), _pixels(last)) for first, last in pairs])
+        actions, hands, places = self.network(torch.from_numpy(changes).to(self.device))
+        predictions = (actions.argmax(1).tolist(), hands.argmax(1).tolist(), places.tolist())
         return [
             Verdict(VERDICTS[action], HANDS[hand], (place[0], place[1]))
-            for action, hand, place in zip(*read, strict=True)
+            for action, hand, place in zip(*predictions, strict=True)
         ]
 
 
 def difference(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(…, h, w, 3) pixels → (…, 3, h, w), after − before in [−1, 1]."""
+    """(…, h, w, 3) uint8 → (…, 3, h, w) float32: after − before, in [−1, 1]."""
     change = images.uint8_to_unit(after) - images.uint8_to_unit(before)
     return np.ascontiguousarray(np.moveaxis(change, -1, -3))
 
@@ -107,6 +107,6 @@ def _pixels(frame: Image.Image) -> NDArray[np.uint8]:
 
 @functools.cache
 def load_judge(weights: Path | None = None, device: str = "cpu") -> Judge:
-    """The judge of a safetensors file, by default the one that is shipped."""
+    """The judge with weights from a safetensors file, by default those in the package."""
     path = weights or stand_ins.JUDGE
     return Judge(load_network(JudgeNetwork(), path, "the judge's network", device))

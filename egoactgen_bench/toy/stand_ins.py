@@ -1,6 +1,6 @@
-"""The toy weights of the metrics, which come with the package in place of published ones.
+"""The metrics' toy weights, which come with the package and replace published ones.
 
-`metric_weights/stand-ins.json` says which published file each of them stands in for.
+`metric_weights/stand-ins.json` maps each published file to the toy file that replaces it.
 """
 
 from pathlib import Path
@@ -13,9 +13,9 @@ JUDGE = FOLDER / "judge.safetensors"
 
 
 def folder_for(dataset: str, chosen: Path | None, models: Path) -> Path:
-    """The folder of weights to score a data set with: the chosen one, if any.
+    """The weights folder for scoring a data set: `chosen` if given ("toy" means the toy weights).
 
-    By default `models`, and for the toy kitchen the toy weights; they may be chosen by their name.
+    The default is `models`, or the toy weights if the data set is a toy one.
     """
     if chosen is not None:
         return FOLDER if means_shipped(str(chosen)) else chosen

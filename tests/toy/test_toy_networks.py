@@ -1,4 +1,4 @@
-"""The toy's metric models: recipes that learn, weights that are shipped and do what they say."""
+"""The metrics' toy models: training recipes, and the scores of the shipped weights."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def frames(drawn: Drawn, moment: int) -> list[Image.Image]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    """Every recipe, in their order, for two steps on eight clips."""
+    """All recipes in order, trained for two steps on eight clips."""
     folder = tmp_path_factory.mktemp("toy")
     for name in RECIPES:
         make(name, folder, cache, steps=2, videos=(2, 1))
@@ -58,13 +58,13 @@ def test_every_recipe_trains_loads_and_scores(made):
         assert all(0 <= score <= 1 for score in card["scores"].values())
 
 
-def test_a_seed_makes_the_same_weights(made, cache, tmp_path):
+def test_the_same_seed_gives_the_same_weights(made, cache, tmp_path):
     make("judge", tmp_path, cache, steps=2, videos=(2, 1))
     first, again = (read_tensors(each / "judge.safetensors") for each in (made, tmp_path))
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 
-def test_frames_are_drawn_once_and_of_other_videos_than_those_held_out(cache, held_out):
+def test_frames_are_cached_and_subsets_share_no_kitchen(cache, held_out):
     again = draw("val", 12, cache)
     assert (again.frames == held_out.frames).all()
     trained = draw("train", 2, cache)
@@ -73,16 +73,16 @@ def test_frames_are_drawn_once_and_of_other_videos_than_those_held_out(cache, he
     )
 
 
-def test_captions_and_labels_are_whole_words_of_the_vocabulary(held_out):
+def test_captions_and_labels_use_words_of_the_vocabulary(held_out):
     known = set(toy_texts.vocabulary())
     for clip, label in zip(held_out.clips, held_out.labels, strict=True):
         sentence = toy_texts.sentence(clip).lower().replace(".", " .")
-        said = f"{toy_texts.caption(clip)} {label} {sentence}"
-        assert set(said.split()) <= known
+        texts = f"{toy_texts.caption(clip)} {label} {sentence}"
+        assert set(texts.split()) <= known
         assert clip.plan.hand in toy_texts.caption(clip)
 
 
-def test_shipped_weights_are_small_and_each_has_its_card():
+def test_shipped_weights_are_small_and_have_cards():
     assert sum(path.stat().st_size for path in stand_ins.FOLDER.rglob("*")) <= LARGEST
     for name in RECIPES:
         card = read_json(stand_ins.FOLDER / f"{name}.json")
@@ -93,35 +93,35 @@ def test_shipped_weights_are_small_and_each_has_its_card():
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_shipped_weights_do_on_other_clips_what_their_card_says(name, held_out):
-    """The card's clips hold these, so that a share may differ by chance alone."""
+def test_shipped_weights_score_as_their_cards_say(name, held_out):
+    """These clips are a subset of the card's, so scores differ by sampling error only."""
     from importlib import import_module
 
     card = read_json(stand_ins.FOLDER / f"{name}.json")
     recipe = import_module(f"egoactgen_bench.toy.networks.toy_{name}")
     found = recipe.check(held_out, stand_ins.FOLDER)
     assert found.keys() == card["scores"].keys()
-    for score, share in found.items():
-        if score.startswith("nearest"):  # there are fewer clips to be near to
-            assert share > 0.2
+    for score, accuracy in found.items():
+        if score.startswith("nearest"):  # fewer clips, so fewer neighbours with the same action
+            assert accuracy > 0.2
         else:
-            assert share == pytest.approx(card["scores"][score], abs=0.2)
+            assert accuracy == pytest.approx(card["scores"][score], abs=0.2)
 
 
-def test_the_judge_names_true_changes_and_nothing_else(held_out):
+def test_the_judge_recognises_actions_and_copies(held_out):
     judge = load_judge()
     before, after = frames(held_out, 0), frames(held_out, 1)
-    right = [
+    correct = [
         v.action == a for v, a in zip(judge.read(before, after), held_out.actions, strict=True)
     ]
-    assert sum(right) >= 0.9 * len(right)
+    assert sum(correct) >= 0.9 * len(correct)
     assert {verdict.action for verdict in judge.read(before, before)} == {NOTHING}
     large = [frame.resize((256, 256), Image.Resampling.BICUBIC) for frame in after]
     same = [v.action == a for v, a in zip(judge.read(before, large), held_out.actions, strict=True)]
     assert sum(same) >= 0.9 * len(same)
 
 
-def test_the_judge_as_metrics(held_out):
+def test_the_judge_s_metrics_are_zero_for_copies(held_out):
     truths = [
         json.dumps({"action": a, "hand": h, "x": float(x), "y": float(y)})
         for a, h, (x, y) in zip(held_out.actions, held_out.hands, held_out.places, strict=True)
@@ -138,7 +138,7 @@ def test_the_judge_as_metrics(held_out):
 
 
 @pytest.mark.parametrize("name", NETWORK_METRICS)
-def test_toy_metrics_prefer_the_true_frame_to_the_one_before(name, held_out, tmp_path):
+def test_toy_metrics_rank_the_target_above_the_input(name, held_out, tmp_path):
     metric = plugins.find("metrics", name)
     built = metric(
         metric.variants()["standard"], MetricContext(stand_ins.FOLDER, workspace=tmp_path)
@@ -158,7 +158,7 @@ def test_toy_metrics_prefer_the_true_frame_to_the_one_before(name, held_out, tmp
     assert not built.missing_weights()
 
 
-def test_a_toy_split_is_scored_with_toy_weights_unless_others_are_named(bench, tmp_path):
+def test_a_toy_split_is_scored_with_toy_weights_by_default(bench, tmp_path):
     bench("prepare-splits", "--limit", 4)
     assert bench("run", "--method", "copy-input").status == 0
     result = bench("score", "--reference", "target", "--bootstrap", 0)
@@ -176,7 +176,7 @@ def test_a_toy_split_is_scored_with_toy_weights_unless_others_are_named(bench, t
     assert "bench models fetch egovlp.pth" in others.err
 
 
-def test_a_toy_split_keeps_what_its_world_knows(bench, tmp_path):
+def test_a_toy_split_contains_the_ground_truth(bench, tmp_path):
     bench("prepare-splits", "--limit", 4)
     split = load_split(tmp_path / "workspace/splits/toy-kitchen")
     assert list(split.truth()) == list(split.samples["sample_id"])
@@ -184,7 +184,7 @@ def test_a_toy_split_keeps_what_its_world_knows(bench, tmp_path):
     assert bench("verify", split.folder).status == 0
 
 
-def test_stored_tensors_come_back_as_float32(tmp_path):
+def test_stored_tensors_are_read_as_float32(tmp_path):
     tensors = {"half": torch.tensor([0.5, 0.1]), "count": torch.tensor(3)}
     write_tensors(tmp_path / "some.safetensors", tensors)
     read = read_tensors(tmp_path / "some.safetensors")

@@ -1,4 +1,4 @@
-"""The weights that come with the package: whole, small, right by default, and ready to go on."""
+"""The weights that come with the package: complete, small, the default, and trainable."""
 
 import json
 import shutil
@@ -23,7 +23,7 @@ CLIPS = 6
 
 @pytest.fixture(scope="module")
 def kitchen(tmp_path_factory):
-    """A workspace with a few filmed clips, and two drawn ones to learn from."""
+    """A workspace with a few filmed clips, and two rendered ones for training."""
     root = tmp_path_factory.mktemp("kitchen")
     for words in (["--limit", str(CLIPS)], ["--subset", "train", "--limit", "2"]):
         program = Path(sys.executable).with_name("bench")
@@ -31,25 +31,25 @@ def kitchen(tmp_path_factory):
     return root
 
 
-def test_they_are_at_most_20_megabytes():
+def test_shipped_weights_take_at_most_20_megabytes():
     roots = (METRICS, baselines_toy.FOLDER, DENOISER_WEIGHTS, WEIGHTS)
     files = [path for root in roots for path in root.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 20_000_000
 
 
 @pytest.mark.parametrize("method", ["lego", "ip2p", "sdedit", "proxedit"])
-def test_every_method_runs_on_them_by_default(bench, kitchen, method):
+def test_every_method_uses_them_by_default(bench, kitchen, method):
     done = bench("-w", kitchen, "run", "--method", method, "--limit", 2)
     assert done.status == 0, done.err
     run = kitchen / "runs" / "toy-kitchen" / method
-    told = json.loads((run / "run.json").read_text())
-    assert told["counts"]["failed"] == 0
-    assert "unet/diffusion_pytorch_model.safetensors" in told["weights"]
+    manifest = json.loads((run / "run.json").read_text())
+    assert manifest["counts"]["failed"] == 0
+    assert "unet/diffusion_pytorch_model.safetensors" in manifest["weights"]
     assert all(pd.read_csv(run / "samples.csv")["prompt"])
 
 
-def test_lego_is_told_what_its_vllm_sees(bench, kitchen):
-    """The judge names the action in most of LEGO's frames; noise or copies would get none."""
+def test_lego_is_conditioned_on_its_vllm_s_descriptions(bench, kitchen):
+    """The judge sees the action in most of LEGO's images; it would in no noise or copy."""
     done = bench("-w", kitchen, "run", "--method", "lego", "--run", "all")
     assert (done.status, "wrote 6 descriptions" in done.out) == (0, True)
     split, run = kitchen / "splits" / "toy-kitchen", kitchen / "runs" / "toy-kitchen" / "all"
@@ -57,30 +57,34 @@ def test_lego_is_told_what_its_vllm_sees(bench, kitchen):
     assert prompts.str.contains("hand").all()
     truth = json.loads((split / "truth.json").read_text())
     names = list(pd.read_csv(split / "samples.csv")["sample_id"])
-    read = load_judge().read(
+    verdicts = load_judge().read(
         [Image.open(split / "frames" / name / "input.png") for name in names],
         [Image.open(run / "images" / f"{name}.png") for name in names],
     )
-    right = [seen.action == truth[name]["action"] for seen, name in zip(read, names, strict=True)]
-    assert np.mean(right) >= 0.5
+    correct = [
+        verdict.action == truth[name]["action"]
+        for verdict, name in zip(verdicts, names, strict=True)
+    ]
+    assert np.mean(correct) >= 0.5
 
 
 @pytest.mark.parametrize("trainer", ["lego", "ip2p", "sd"])
-def test_training_can_go_on_from_them(bench, kitchen, trainer):
-    """Two steps from the shipped weights, in a moment; then a frame with what came of it."""
+def test_they_can_be_finetuned(bench, kitchen, trainer):
+    """Two steps from the shipped weights, then one image with the result."""
     few = ("-o", "init=toy", "-o", "iterations=2", "-o", "batch_size=2", "-o", "warmup=0")
-    told = ("-o", "vllm=toy", "--descriptions", "toy") if trainer == "lego" else ()
-    if told:
-        writes = ("lego", "enrich", "--weights", "toy", "--name", "toy")
-        done = bench("-w", kitchen, *writes, "--split", "toy-kitchen-train")
+    lego = ("-o", "vllm=toy", "--descriptions", "toy") if trainer == "lego" else ()
+    if lego:
+        enrich = ("lego", "enrich", "--weights", "toy", "--name", "toy")
+        done = bench("-w", kitchen, *enrich, "--split", "toy-kitchen-train")
         assert done.status == 0, done.err
-    done = bench("-w", kitchen, "train", trainer, *few, *told)
+    done = bench("-w", kitchen, "train", trainer, *few, *lego)
     assert done.status == 0, done.err
-    asked = json.loads((kitchen / f"models/{trainer}-toy-kitchen-train/sampling.json").read_text())
-    assert "steps" in asked and "vllm" not in asked
+    trained = kitchen / f"models/{trainer}-toy-kitchen-train"
+    sampling = json.loads((trained / "sampling.json").read_text())
+    assert "steps" in sampling and "vllm" not in sampling
     method = {"sd": "sdedit"}.get(trainer, trainer)
     weights = ("--weights", f"{trainer}-toy-kitchen-train", "--run", f"tuned-{trainer}")
-    vllm = ("-o", "vllm=toy") if told else ()
+    vllm = ("-o", "vllm=toy") if lego else ()
     done = bench("-w", kitchen, "run", "--method", method, *weights, *vllm, "--limit", 1)
     assert done.status == 0, done.err
 
@@ -99,7 +103,7 @@ def test_the_vllm_can_be_tuned_further(bench, kitchen):
         assert done.status == 0, done.err
 
 
-def test_they_are_unpacked_anew_when_the_package_has_others(tmp_path):
+def test_they_are_unpacked_again_when_the_package_has_new_ones(tmp_path):
     own = tmp_path / "ip2p"
     shutil.copytree(baselines_toy.FOLDER / "ip2p", own)
     unpacked = shipped_weights.unpack(own, tmp_path / "models")

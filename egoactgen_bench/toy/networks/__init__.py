@@ -1,6 +1,6 @@
-"""Small models of the real metric architectures, trained on the toy kitchen; and its judge.
+"""Small models of the real metric architectures, and the judge, all trained on the toy kitchen.
 
-`drawn` draws before and after frames with their truth, `texts` says them in words, `fitting` is the
-one training loop; a file a model holds its recipe. `python -m egoactgen_bench.toy.networks` makes
-all of them again.
+`drawn_clips` renders frames before and after an action with their ground truth, `toy_texts` writes
+captions for them, `toy_fitting` is the training loop; each model has its recipe in one file.
+`python -m egoactgen_bench.toy.networks` trains them all.
 """

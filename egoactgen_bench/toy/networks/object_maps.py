@@ -1,4 +1,4 @@
-"""Where things are in a drawn frame: what a transformer is told at every patch."""
+"""Where objects are in a rendered frame: the dense supervision of a vision transformer."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from egoactgen_bench.toy.world.drawn_boxes import things
 from egoactgen_bench.toy.world.motion import PNR, Clip
 from egoactgen_bench.toy.world.scene import HANDS, MOVABLE
 
-SIDE = 8  # patches of a side
+SIDE = 8  # patches per side
 KINDS = (
     *(f"{hand} hand" for hand in HANDS),
     *MOVABLE,
@@ -19,7 +19,7 @@ KINDS = (
 
 
 def maps(drawn: Drawn) -> Tensor:
-    """(n, 2, 13, 8, 8) float16: the share of each patch that each kind of thing covers."""
+    """(n, 2, 13, 8, 8) float16: the fraction of each patch that each kind of object covers."""
     found = [[_map(clip, frame) for frame in (clip.pre15, PNR)] for clip in drawn.clips]
     return torch.from_numpy(np.array(found, np.float16))
 
@@ -34,6 +34,7 @@ def _map(clip: Clip, frame: int) -> NDArray[np.float64]:
 
 
 def _overlap(start: float, stop: float) -> NDArray[np.float64]:
-    """The share of each unit cell that lies between start and stop."""
-    cells = np.arange(SIDE)
-    return np.clip(np.minimum(cells + 1, stop) - np.maximum(cells, start), 0, 1)
+    """(SIDE,) the fraction of each unit cell between `start` and `stop`."""
+    cells = np.arange(SIDE, dtype=np.float64)
+    covered: NDArray[np.float64] = np.minimum(cells + 1, stop) - np.maximum(cells, start)
+    return covered.clip(0, 1)

@@ -1,4 +1,4 @@
-"""BLIP's recipe: it writes a caption of the frame; its image tower starts from the toy's DINOv2."""
+"""BLIP's recipe: captions of frames; the image tower is initialised from the toy DINOv2."""
 
 import re
 from pathlib import Path
@@ -12,17 +12,25 @@ from egoactgen_bench.captioning.captioner import Decoding
 from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normalise
 from egoactgen_bench.toy.networks import toy_texts
 from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
-from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision
+from egoactgen_bench.toy.networks.frame_supervision import AuxiliaryHeads, Supervision
 from egoactgen_bench.toy.networks.object_maps import SIDE
 from egoactgen_bench.toy.networks.toy_dino import DEPTH, WIDTH
 from egoactgen_bench.toy.networks.toy_egovlp import space_blocks
-from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit, share
+from egoactgen_bench.toy.networks.toy_fitting import (
+    TrainingConfig,
+    TrainingResult,
+    corrupted,
+    fit,
+    fraction,
+)
 from egoactgen_bench.weights.stored_tensors import read_tensors, write_folder
 
 TRAINING = TrainingConfig(steps=550, batch=48)
 FOLDER = "blip"
-IGNORED = -100  # by the loss
-SPREAD = 0.1  # of first weights: BERT's 0.02 is for widths of 768, and here would hide the frame
+IGNORED = -100  # label that the loss skips
+# Standard deviation of initial weights: with BERT's 0.02, meant for a width of 768, the decoder
+# would hardly see the frame.
+SPREAD = 0.1
 
 
 def network_config(words: int) -> Any:
@@ -53,8 +61,8 @@ def network_config(words: int) -> Any:
     )
 
 
-def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
-    """Write `blip/` as transformers loads it."""
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> TrainingResult:
+    """Write `blip/` in transformers' format."""
     from transformers import BertTokenizer, BlipForConditionalGeneration
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
@@ -68,33 +76,35 @@ def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitt
     ).save_pretrained(place)
     model = BlipForConditionalGeneration(sizes)
     _start(model.vision_model, folder / "dinov2")
-    told = _captions(drawn, tokenizer, sizes.text_config.bos_token_id)
+    captions = _captions(drawn, tokenizer, sizes.text_config.bos_token_id)
     prompt = len(tokenizer(Decoding.prompt)["input_ids"]) - 1
-    truth, naming = Supervision(drawn, before=0.1), Naming(WIDTH)
+    truth, heads = Supervision(drawn, before=0.1), AuxiliaryHeads(WIDTH)
 
     def step(number: int) -> Tensor:
         batch = truth.batch(config.batch)
-        spoilt = torch.rand(config.batch, 1, 1, 1) < 0.3
-        frames = torch.where(spoilt, disturbed(batch.frames), batch.frames)
-        tokens = told[torch.where(batch.done, batch.clips, len(told) - 1)]
-        seen = model.vision_model(normalise(frames, IMAGENET_MEAN, IMAGENET_STD)).last_hidden_state
-        wanted = tokens.masked_fill(tokens == 0, IGNORED)
-        wanted[:, :prompt] = IGNORED
-        loss: Tensor = model.text_decoder(
+        corrupt = torch.rand(config.batch, 1, 1, 1) < 0.3
+        frames = torch.where(corrupt, corrupted(batch.frames), batch.frames)
+        tokens = captions[torch.where(batch.done, batch.clips, len(captions) - 1)]
+        frames = normalise(frames, IMAGENET_MEAN, IMAGENET_STD)
+        image_features = model.vision_model(frames).last_hidden_state
+        labels = tokens.masked_fill(tokens == 0, IGNORED)
+        labels[:, :prompt] = IGNORED
+        caption_loss: Tensor = model.text_decoder(
             input_ids=tokens,
             attention_mask=(tokens > 0).long(),
-            encoder_hidden_states=seen,
-            labels=wanted,
+            encoder_hidden_states=image_features,
+            labels=labels,
         ).loss
-        return 4 * loss + 0.5 * naming(seen[:, 0], batch)
+        auxiliary_loss: Tensor = heads(image_features[:, 0], batch)
+        return 4 * caption_loss + 0.5 * auxiliary_loss
 
-    fitted = fit(nn.ModuleList([model, naming]), step, config)
+    result = fit(nn.ModuleList([model, heads]), step, config)
     write_folder(place, model)
-    return fitted
+    return result
 
 
 def _start(vision: Any, dino: Path) -> None:
-    """Give the tower the blocks of a DINOv2."""
+    """Initialise the image tower with the blocks of a DINOv2."""
     state = {}
     for name, tensor in space_blocks(read_tensors(dino / "model.safetensors")).items():
         for old, new in _NAMES:
@@ -115,27 +125,29 @@ _NAMES = (
 
 
 def _captions(drawn: Drawn, tokenizer: Any, start: int) -> Tensor:
-    """(n + 1, length) tokens of the prompted captions, the last one for frames before."""
-    said = [*(toy_texts.caption(clip) for clip in drawn.clips), toy_texts.IDLE]
-    prompted = [f"{Decoding.prompt} {text}" for text in said]
+    """(n + 1, length) tokens of the prompted captions; the last is for frames before the action."""
+    captions = [*(toy_texts.caption(clip) for clip in drawn.clips), toy_texts.IDLE]
+    prompted = [f"{Decoding.prompt} {text}" for text in captions]
     tokens: Tensor = tokenizer(prompted, padding=True, return_tensors="pt")["input_ids"]
     tokens[:, 0] = start
     return tokens
 
 
 def check(drawn: Drawn, folder: Path) -> dict[str, float]:
-    """Shares of captions that are right throughout, and in the hand and the deed."""
+    """Fractions of captions that are correct as a whole, and up to the place."""
     from egoactgen_bench.captioning.transformers_blip import TransformersCaptioner
 
     captioner = TransformersCaptioner(folder / FOLDER, Decoding(), "cpu")
-    found = captioner.caption([Image.fromarray(frame) for frame in drawn.frames[:, 1]])
-    wanted = [toy_texts.caption(clip) for clip in drawn.clips]
+    predicted = captioner.caption([Image.fromarray(frame) for frame in drawn.frames[:, 1]])
+    references = [toy_texts.caption(clip) for clip in drawn.clips]
 
-    def deed(text: str) -> str:
+    def without_place(text: str) -> str:
         return text.partition(" on the ")[0].partition(" in the middle")[0]
 
-    pairs = list(zip(found, wanted, strict=True))
+    pairs = list(zip(predicted, references, strict=True))
     return {
-        "caption": share(ours == true for ours, true in pairs),
-        "hand_and_deed": share(deed(ours) == deed(true) for ours, true in pairs),
+        "caption": fraction(ours == true for ours, true in pairs),
+        "hand_and_deed": fraction(
+            without_place(ours) == without_place(true) for ours, true in pairs
+        ),
     }

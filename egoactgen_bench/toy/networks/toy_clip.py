@@ -1,6 +1,7 @@
-"""CLIP's recipe: frames and what is said of them, told from those of other frames.
+"""CLIP's recipe: contrastive learning of frames and their texts.
 
-So small a contrast teaches slowly: a frame's embedding also has to name what it shows.
+With batches this small the contrastive loss learns slowly, so auxiliary heads also predict a
+frame's labels from its embedding.
 """
 
 from pathlib import Path
@@ -14,8 +15,14 @@ from torch.nn import functional as F
 from egoactgen_bench.support.files import write_json
 from egoactgen_bench.toy.networks import toy_texts
 from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
-from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision
-from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit, share
+from egoactgen_bench.toy.networks.frame_supervision import AuxiliaryHeads, Supervision
+from egoactgen_bench.toy.networks.toy_fitting import (
+    TrainingConfig,
+    TrainingResult,
+    corrupted,
+    fit,
+    fraction,
+)
 from egoactgen_bench.weights.stored_tensors import write_tensors
 
 TRAINING = TrainingConfig(steps=700)
@@ -25,7 +32,7 @@ EMBEDDING = 128
 
 
 def network_config(tokens: int) -> dict[str, Any]:
-    """open_clip's: OpenAI's ResNet and text transformer, small."""
+    """open_clip's configuration of a small CLIP (OpenAI's ResNet and text transformer)."""
     return {
         "embed_dim": EMBEDDING,
         "vision_cfg": {
@@ -47,8 +54,8 @@ def network_config(tokens: int) -> dict[str, Any]:
     }
 
 
-def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
-    """Write `clip/` as open_clip loads it by `local-dir:`."""
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> TrainingResult:
+    """Write `clip/` in open_clip's format, for its `local-dir:` scheme."""
     from open_clip import CLIP, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD, get_tokenizer
     from transformers import BertTokenizer
 
@@ -59,26 +66,29 @@ def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitt
     BertTokenizer.from_pretrained(place).save_pretrained(place)
     write_json(place / "open_clip_config.json", {"model_cfg": sizes, "preprocess_cfg": {}})
     model = CLIP(**sizes)
-    told = ClipTexts(drawn, get_tokenizer(f"local-dir:{place}"))
-    truth, naming = Supervision(drawn), Naming(EMBEDDING)
+    texts = ClipTexts(drawn, get_tokenizer(f"local-dir:{place}"))
+    truth, heads = Supervision(drawn), AuxiliaryHeads(EMBEDDING)
 
     def step(number: int) -> Tensor:
         batch = truth.batch(config.batch)
-        spoilt = torch.rand(config.batch, 1, 1, 1) < 0.3
-        frames = torch.where(spoilt, disturbed(batch.frames), batch.frames)
-        tokens, alike = told.of(batch.clips, batch.done)
-        seen = model.encode_image(normalise(frames, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
-        read = model.encode_text(tokens, normalize=True)
-        alikeness = F.normalize(seen, dim=1) @ read.T * model.logit_scale.exp().clamp(max=50)
-        return contrast(alikeness, alike) + naming(seen, batch)
+        corrupt = torch.rand(config.batch, 1, 1, 1) < 0.3
+        frames = torch.where(corrupt, corrupted(batch.frames), batch.frames)
+        tokens, positives = texts.of(batch.clips, batch.done)
+        frames = normalise(frames, OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+        image_features = model.encode_image(frames)
+        text_features = model.encode_text(tokens, normalize=True)
+        scale = model.logit_scale.exp().clamp(max=50)
+        logits = F.normalize(image_features, dim=1) @ text_features.T * scale
+        auxiliary_loss: Tensor = heads(image_features, batch)
+        return contrastive_loss(logits, positives) + auxiliary_loss
 
-    fitted = fit(nn.ModuleList([model, naming]), step, config)
+    result = fit(nn.ModuleList([model, heads]), step, config)
     write_tensors(place / "open_clip_model.safetensors", model.state_dict())
-    return fitted
+    return result
 
 
 class ClipTexts:
-    """The texts of clips as tokens, and which of a batch's texts say the same."""
+    """The tokenized texts of clips, and which texts of a batch have the same meaning."""
 
     def __init__(self, drawn: Drawn, tokenizer: Any) -> None:
         captions = [toy_texts.caption(clip) for clip in drawn.clips]
@@ -86,16 +96,16 @@ class ClipTexts:
         # Sentences of one caption are paraphrases.
         sources = ((drawn.labels, drawn.actions), (captions, captions), (sentences, captions))
         self._kinds = [
-            (tokenizer([*said, toy_texts.IDLE]), _numbered([*meant, toy_texts.IDLE]))
-            for said, meant in sources
+            (tokenizer([*texts, toy_texts.IDLE]), _numbered([*meanings, toy_texts.IDLE]))
+            for texts, meanings in sources
         ]
 
     def of(self, clips: Tensor, done: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (n, context), of one kind of text by chance, and who is alike (n, n)."""
+        """Tokens (n, context) of one random kind of text, and the positive pairs (n, n)."""
         tokens, meanings = self._kinds[int(torch.randint(len(self._kinds), ()))]
-        places = torch.where(done, clips, len(tokens) - 1)
-        meant = meanings[places]
-        return tokens[places], meant[:, None] == meant[None]
+        rows = torch.where(done, clips, len(tokens) - 1)
+        chosen = meanings[rows]
+        return tokens[rows], chosen[:, None] == chosen[None]
 
 
 def _numbered(names: list[str]) -> Tensor:
@@ -103,26 +113,26 @@ def _numbered(names: list[str]) -> Tensor:
     return torch.tensor([known[name] for name in names])
 
 
-def contrast(logits: Tensor, alike: Tensor) -> Tensor:
-    """Cross-entropy both ways (n, n); the texts that say the same share the right answer."""
-    wanted = alike.float() / alike.sum(1, keepdim=True)
-    return (F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)) / 2
+def contrastive_loss(logits: Tensor, positives: Tensor) -> Tensor:
+    """Symmetric cross-entropy of logits (n, n), uniform over the positives (n, n) of each row."""
+    target = positives.float() / positives.sum(1, keepdim=True)
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
 def check(drawn: Drawn, folder: Path) -> dict[str, float]:
-    """How often, of all labels, one an action, the frame's own is nearest; and of all captions."""
+    """Zero-shot accuracy of frames after the action, over all labels and over all captions."""
     from egoactgen_bench.metrics.clip_network import ClipImages, ClipTexts
 
     weights = folder / FOLDER
     frames = [(Image.fromarray(frame),) for frame in drawn.frames[:, 1]]
-    seen = ClipImages(weights, "open_clip", "quick_gelu", "cpu").extract(frames)
+    image_features = ClipImages(weights, "open_clip", "quick_gelu", "cpu").extract(frames)
 
-    def named(said: list[str]) -> float:
-        choices = sorted(set(said))
-        read = ClipTexts(weights, "cpu").extract([(text,) for text in choices])
-        nearest = (seen @ read.T).argmax(1).tolist()
-        return share(choices[best] == own for best, own in zip(nearest, said, strict=True))
+    def accuracy(texts: list[str]) -> float:
+        choices = sorted(set(texts))
+        text_features = ClipTexts(weights, "cpu").extract([(text,) for text in choices])
+        nearest = (image_features @ text_features.T).argmax(1).tolist()
+        return fraction(choices[best] == own for best, own in zip(nearest, texts, strict=True))
 
     captions = [toy_texts.caption(clip) for clip in drawn.clips]
     labels = [toy_texts.label(action) for action in drawn.actions]
-    return {"label": named(labels), "caption": named(captions)}
+    return {"label": accuracy(labels), "caption": accuracy(captions)}

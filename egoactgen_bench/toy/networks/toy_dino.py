@@ -1,7 +1,7 @@
-"""DINOv2's recipe: a small vision transformer that says of each patch what is there.
+"""DINOv2's recipe: a small vision transformer that predicts the objects in each patch.
 
-Taught by the action alone, a transformer of patches learns too slowly for this budget; told where
-things are, it sees after minutes. EgoVLP and BLIP start from it.
+With action labels only, a vision transformer learns too slowly for this budget; dense supervision
+by object maps takes minutes. EgoVLP and BLIP are initialised from it.
 """
 
 from pathlib import Path
@@ -14,15 +14,15 @@ from torch.nn import functional as F
 
 from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normalise
 from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
-from egoactgen_bench.toy.networks.frame_supervision import FrameBatch, Naming, Supervision
+from egoactgen_bench.toy.networks.frame_supervision import AuxiliaryHeads, FrameBatch, Supervision
 from egoactgen_bench.toy.networks.neighbours import nearest_has_same_action
 from egoactgen_bench.toy.networks.object_maps import KINDS, SIDE, maps
-from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit
+from egoactgen_bench.toy.networks.toy_fitting import TrainingConfig, TrainingResult, corrupted, fit
 from egoactgen_bench.weights.stored_tensors import write_folder
 
 TRAINING = TrainingConfig(steps=700, rate=1.5e-3)
 FOLDER = "dinov2"
-WIDTH, DEPTH = 96, 3  # and one attention head, as EgoVLP has in so narrow a tower
+WIDTH, DEPTH = 96, 3  # one attention head: EgoVLP's are 64 channels wide, so this width has one
 
 
 def config() -> Any:
@@ -39,25 +39,26 @@ def config() -> Any:
 
 
 class _Learning(nn.Module):
-    """The transformer with what it answers by."""
+    """The transformer with its heads for training."""
 
     def __init__(self) -> None:
         from transformers import Dinov2Model
 
         super().__init__()
         self.model = Dinov2Model(config())
-        self.things = nn.Linear(WIDTH, len(KINDS))
-        self.naming = Naming(WIDTH)
+        self.objects = nn.Linear(WIDTH, len(KINDS))
+        self.heads = AuxiliaryHeads(WIDTH)
 
     def forward(self, frames: Tensor, batch: FrameBatch, covered: Tensor) -> Tensor:
         tokens = self.model(frames).last_hidden_state
-        said = self.things(tokens[:, 1:]).transpose(1, 2)
-        where = F.binary_cross_entropy_with_logits(said, covered.flatten(2))
-        return 10 * where + self.naming(tokens[:, 0], batch)
+        logits = self.objects(tokens[:, 1:]).transpose(1, 2)
+        map_loss = F.binary_cross_entropy_with_logits(logits, covered.flatten(2))
+        auxiliary_loss: Tensor = self.heads(tokens[:, 0], batch)
+        return 10 * map_loss + auxiliary_loss
 
 
-def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
-    """Write `dinov2/` as transformers loads it."""
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> TrainingResult:
+    """Write `dinov2/` in transformers' format."""
     from transformers import BitImageProcessor
 
     truth, covered = Supervision(drawn), maps(drawn)
@@ -65,13 +66,13 @@ def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitt
 
     def step(number: int) -> Tensor:
         batch = truth.batch(config.batch)
-        spoilt = torch.rand(config.batch, 1, 1, 1) < 0.3
-        frames = torch.where(spoilt, disturbed(batch.frames), batch.frames)
-        there = covered[batch.clips, batch.done.long()].float()
-        loss: Tensor = network(normalise(frames, IMAGENET_MEAN, IMAGENET_STD), batch, there)
+        corrupt = torch.rand(config.batch, 1, 1, 1) < 0.3
+        frames = torch.where(corrupt, corrupted(batch.frames), batch.frames)
+        target = covered[batch.clips, batch.done.long()].float()
+        loss: Tensor = network(normalise(frames, IMAGENET_MEAN, IMAGENET_STD), batch, target)
         return loss
 
-    fitted = fit(network, step, config)
+    result = fit(network, step, config)
     write_folder(folder / FOLDER, network.model)
     processor = BitImageProcessor(
         size={"height": SIZE, "width": SIZE},
@@ -80,13 +81,13 @@ def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitt
         image_std=IMAGENET_STD,
     )
     processor.save_pretrained(folder / FOLDER)
-    return fitted
+    return result
 
 
 def check(drawn: Drawn, folder: Path) -> dict[str, float]:
-    """How often the nearest other clip, by features of true frames, shows the same action."""
+    """Nearest-neighbour accuracy of frames after the action."""
     from egoactgen_bench.metrics.dino_network import DinoImages
 
     frames = [(Image.fromarray(frame),) for frame in drawn.frames[:, 1]]
-    seen = DinoImages(folder / FOLDER, "cpu").extract(frames)
-    return nearest_has_same_action(torch.from_numpy(seen), drawn)
+    features = DinoImages(folder / FOLDER, "cpu").extract(frames)
+    return nearest_has_same_action(torch.from_numpy(features), drawn)

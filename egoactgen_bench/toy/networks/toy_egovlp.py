@@ -1,9 +1,10 @@
-"""EgoVLP's recipe: clips of frames before and after, told from others by their texts.
+"""EgoVLP's recipe: contrastive learning of clips (frames before and after) and their texts.
 
-Both towers are of EgoVLP's own classes; the video tower's blocks start from the toy's DINOv2, its
-attention across time from nothing. A clip shows one frame throughout, or one and then the other, as
-the metrics show them: it learns from clips of two frames, and is stored for four. Clips and texts
-also have to name the action by one classifier, without which so small a contrast teaches nothing.
+Both towers use EgoVLP's own classes. The video tower's spatial blocks are initialised from the toy
+DINOv2, and its temporal attention is zero at first. As in the metrics, a clip repeats one frame or
+shows the frame before and then the one after. Training uses clips of two frames; the temporal
+embedding is then repeated for four. A classifier shared by clips and texts also predicts the
+action: with batches this small the contrastive loss alone does not converge.
 """
 
 from pathlib import Path
@@ -19,19 +20,25 @@ from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normali
 from egoactgen_bench.support.files import write_json
 from egoactgen_bench.toy.networks import toy_texts
 from egoactgen_bench.toy.networks.drawn_clips import SIZE, Drawn
-from egoactgen_bench.toy.networks.frame_supervision import FrameBatch, Naming, Supervision
+from egoactgen_bench.toy.networks.frame_supervision import AuxiliaryHeads, FrameBatch, Supervision
 from egoactgen_bench.toy.networks.object_maps import SIDE
-from egoactgen_bench.toy.networks.toy_clip import ClipTexts, contrast
+from egoactgen_bench.toy.networks.toy_clip import ClipTexts, contrastive_loss
 from egoactgen_bench.toy.networks.toy_dino import DEPTH, WIDTH
-from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit, share
+from egoactgen_bench.toy.networks.toy_fitting import (
+    TrainingConfig,
+    TrainingResult,
+    corrupted,
+    fit,
+    fraction,
+)
 from egoactgen_bench.weights.stored_tensors import read_tensors, write_tensors
 
 TRAINING = TrainingConfig(steps=650, rate=1.5e-3, batch=48)
 FILE, DISTILBERT = "egovlp.safetensors", "distilbert"
 FRAMES, EMBEDDING = 2, 128
-STORED = 4  # frames of a clip, each of the two for half of them
-STILL = 0.55  # share of clips that show one frame throughout
-BEFORE = 0.15  # share of those that show the frame before
+STORED = 4  # frames per clip of the saved weights: each of the two embeddings is repeated
+STILL = 0.55  # fraction of clips that repeat one frame
+BEFORE = 0.15  # fraction of those that repeat the frame before the action
 
 
 class _Towers(nn.Module):
@@ -39,41 +46,45 @@ class _Towers(nn.Module):
         super().__init__()
         self.video, self.text = video, text
         self.scale = nn.Parameter(torch.tensor(2.5))
-        self.naming = Naming(EMBEDDING)
+        self.heads = AuxiliaryHeads(EMBEDDING)
 
-    def forward(self, clips: Tensor, tokens: Tensor, alike: Tensor, batch: FrameBatch) -> Tensor:
-        seen, read = self.video(clips), self.text(tokens, (tokens > 0).long())
-        alikeness = F.normalize(seen, dim=1) @ F.normalize(read, dim=1).T
-        told = contrast(alikeness * self.scale.exp().clamp(max=50), alike)
-        said = F.cross_entropy(self.naming.names[0](read), batch.names[:, 0])
-        return told + said + self.naming(seen, batch)
+    def forward(
+        self, clips: Tensor, tokens: Tensor, positives: Tensor, batch: FrameBatch
+    ) -> Tensor:
+        video, text = self.video(clips), self.text(tokens, (tokens > 0).long())
+        cosines = F.normalize(video, dim=1) @ F.normalize(text, dim=1).T
+        matching = contrastive_loss(cosines * self.scale.exp().clamp(max=50), positives)
+        text_loss = F.cross_entropy(self.heads.classifiers[0](text), batch.names[:, 0])
+        video_loss: Tensor = self.heads(video, batch)
+        return matching + text_loss + video_loss
 
 
-def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
-    """Write `egovlp.safetensors`, and `distilbert/` with its vocabulary and sizes."""
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> TrainingResult:
+    """Write `egovlp.safetensors`, and `distilbert/` with the tokenizer and configuration."""
     towers = _Towers(_video_tower(folder / "dinov2"), _text_tower(folder / DISTILBERT))
-    told, truth = ClipTexts(drawn, _tokenizer(folder / DISTILBERT)), Supervision(drawn)
+    texts, truth = ClipTexts(drawn, _tokenizer(folder / DISTILBERT)), Supervision(drawn)
 
     def step(number: int) -> Tensor:
         chosen = torch.randint(len(drawn), (config.batch,))
-        clips, done = _held(drawn, chosen)
-        tokens, alike = told.of(chosen, done)
+        clips, done = _sample_clips(drawn, chosen)
+        tokens, positives = texts.of(chosen, done)
         batch = truth.of(chosen, done)
-        loss: Tensor = towers(normalise(clips, IMAGENET_MEAN, IMAGENET_STD), tokens, alike, batch)
+        clips = normalise(clips, IMAGENET_MEAN, IMAGENET_STD)
+        loss: Tensor = towers(clips, tokens, positives, batch)
         return loss
 
-    fitted = fit(towers, step, config)
+    result = fit(towers, step, config)
     state = towers.video.state_dict() | towers.text.state_dict()
     temporal = state["video_model.temporal_embed"].repeat_interleave(STORED // FRAMES, dim=1)
     write_tensors(folder / FILE, state | {"video_model.temporal_embed": temporal})
-    return fitted
+    return result
 
 
-def _held(drawn: Drawn, chosen: Tensor) -> tuple[Tensor, Tensor]:
-    """(n, 2, 3, 64, 64) the two frames that clips hold, and whether the action is in them."""
+def _sample_clips(drawn: Drawn, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """(n, 2, 3, 64, 64) clips of two frames in [0, 1], and whether they show the action (n,)."""
     pairs = torch.from_numpy(drawn.frames[chosen.numpy()]).permute(0, 1, 4, 2, 3) / 255
-    spoilt = torch.rand(len(pairs), 1, 1, 1) < 0.3
-    pairs[:, 1] = torch.where(spoilt, disturbed(pairs[:, 1]), pairs[:, 1])
+    corrupt = torch.rand(len(pairs), 1, 1, 1) < 0.3
+    pairs[:, 1] = torch.where(corrupt, corrupted(pairs[:, 1]), pairs[:, 1])
     still, before = torch.rand(2, len(pairs))
     first, last = still < STILL, (still < STILL) & (before < BEFORE)
     pairs[first, 0] = pairs[first, 1]
@@ -84,7 +95,7 @@ def _held(drawn: Drawn, chosen: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _video_tower(dino: Path) -> VideoTower:
-    """A tower whose blocks are those of a DINOv2, and whose attention across time is silent."""
+    """A tower initialised with the blocks of a DINOv2; temporal attention outputs zero."""
     transformer = SpaceTimeTransformer(
         width=WIDTH,
         hidden=2 * WIDTH,
@@ -94,13 +105,13 @@ def _video_tower(dino: Path) -> VideoTower:
         frames=FRAMES,
     )
     state = transformer.state_dict() | space_blocks(read_tensors(dino / "model.safetensors"))
-    silent = {name: torch.zeros_like(state[name]) for name in state if ".timeattn.proj." in name}
-    transformer.load_state_dict(state | silent)
+    zeros = {name: torch.zeros_like(state[name]) for name in state if ".timeattn.proj." in name}
+    transformer.load_state_dict(state | zeros)
     return VideoTower(transformer, EMBEDDING)
 
 
 def space_blocks(dino: dict[str, Tensor]) -> dict[str, Tensor]:
-    """DINOv2's parameters under the names of EgoVLP's tower, its layer scales taken in."""
+    """DINOv2's parameters under the names of EgoVLP's tower, with layer scales folded in."""
     state = {
         "cls_token": dino["embeddings.cls_token"],
         "pos_embed": dino["embeddings.position_embeddings"],
@@ -113,15 +124,15 @@ def space_blocks(dino: dict[str, Tensor]) -> dict[str, Tensor]:
         old, new = f"encoder.layer.{number}", f"blocks.{number}"
         scales = [dino[f"{old}.layer_scale{part}.lambda1"] for part in (1, 2)]
         for kind in ("weight", "bias"):
-            asked = (
+            projections = [
                 dino[f"{old}.attention.attention.{part}.{kind}"]
                 for part in ("query", "key", "value")
-            )
+            ]
             scale = [each[:, None] if kind == "weight" else each for each in scales]
             state |= {
                 f"{new}.norm1.{kind}": dino[f"{old}.norm1.{kind}"],
                 f"{new}.norm2.{kind}": dino[f"{old}.norm2.{kind}"],
-                f"{new}.attn.qkv.{kind}": torch.cat(list(asked)),
+                f"{new}.attn.qkv.{kind}": torch.cat(projections),
                 f"{new}.attn.proj.{kind}": dino[f"{old}.attention.output.dense.{kind}"] * scale[0],
                 f"{new}.mlp.fc1.{kind}": dino[f"{old}.mlp.fc1.{kind}"],
                 f"{new}.mlp.fc2.{kind}": dino[f"{old}.mlp.fc2.{kind}"] * scale[1],
@@ -139,7 +150,7 @@ def _text_tower(folder: Path) -> TextTower:
         hidden_dim=2 * WIDTH,
         n_layers=1,
         n_heads=3,
-        initializer_range=0.1,  # BERT's 0.02 is for widths of 768
+        initializer_range=0.1,  # BERT's 0.02 is meant for a width of 768
         dropout=0.0,
         attention_dropout=0.0,
     )
@@ -151,28 +162,28 @@ def _tokenizer(folder: Path) -> Any:
     from egoactgen_bench.metrics.egovlp_text import SentenceEncoder
 
     tokenizer = SentenceEncoder.load_tokenizer(folder)
-    return lambda said: tokenizer(said, padding=True, return_tensors="pt")["input_ids"]
+    return lambda texts: tokenizer(texts, padding=True, return_tensors="pt")["input_ids"]
 
 
 def check(drawn: Drawn, folder: Path) -> dict[str, float]:
-    """How often, of all labels, one an action, a clip's is nearest."""
+    """Zero-shot accuracy over all labels: of repeated frames after and before, and of both."""
     from egoactgen_bench.metrics.egovlp_features import EgovlpClips, EgovlpSentences
 
     sentences = EgovlpSentences(folder / FILE, folder / DISTILBERT, "cpu")
     clips = EgovlpClips(folder / FILE, STORED, True, "lanczos", "zeros", "cpu")
     own = [toy_texts.label(action) for action in drawn.actions]
     choices = sorted(set(own))
-    read = torch.from_numpy(sentences.extract([(text,) for text in choices]))
-    read = F.normalize(read, dim=1)
+    text_features = torch.from_numpy(sentences.extract([(text,) for text in choices]))
+    text_features = F.normalize(text_features, dim=1)
     after = [Image.fromarray(frame) for frame in drawn.frames[:, 1]]
     before = [Image.fromarray(frame) for frame in drawn.frames[:, 0]]
 
-    def named(items: list[tuple[Image.Image, ...]]) -> float:
-        nearest = (torch.from_numpy(clips.extract(items)) @ read.T).argmax(1).tolist()
-        return share(choices[n] == label for n, label in zip(nearest, own, strict=True))
+    def accuracy(items: list[tuple[Image.Image, ...]]) -> float:
+        nearest = (torch.from_numpy(clips.extract(items)) @ text_features.T).argmax(1).tolist()
+        return fraction(choices[n] == label for n, label in zip(nearest, own, strict=True))
 
     return {
-        "action_of_still": named([(frame,) for frame in after]),
-        "action_of_before_and_after": named(list(zip(before, after, strict=True))),
-        "action_of_still_before": named([(frame,) for frame in before]),
+        "action_of_still": accuracy([(frame,) for frame in after]),
+        "action_of_before_and_after": accuracy(list(zip(before, after, strict=True))),
+        "action_of_still_before": accuracy([(frame,) for frame in before]),
     }

@@ -1,4 +1,4 @@
-"""The training loop that all recipes share, and the disturbances that they train under."""
+"""The training loop that all recipes share, and the image corruptions for augmentation."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -9,37 +9,37 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import trange
 
-Step = Callable[[int], Tensor]  # the number of a step → its loss
+Step = Callable[[int], Tensor]  # step number → loss
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How long and how fast a network learns."""
+    """Hyperparameters of a training: AdamW with a one-cycle learning rate."""
 
     steps: int
     rate: float = 2e-3
     batch: int = 64
     decay: float = 0.02
-    warm_up: float = 0.1  # share of the steps
+    warm_up: float = 0.1  # fraction of the steps
 
     def shortened(self, steps: int) -> "TrainingConfig":
-        """The same with fewer steps."""
+        """The same configuration with another number of steps."""
         return replace(self, steps=steps)
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What a training took, and its last mean loss."""
+class TrainingResult:
+    """Processor seconds of a training, and the mean loss of its last 50 steps."""
 
     config: TrainingConfig
     seconds: float
     loss: float
 
 
-def fit(network: nn.Module, step: Step, config: TrainingConfig) -> Fitted:
-    """Minimise the loss of `step` over the network's parameters; AdamW, one cycle of the rate.
+def fit(network: nn.Module, step: Step, config: TrainingConfig) -> TrainingResult:
+    """Minimise the loss of `step` over the network's parameters, with gradients clipped to norm 1.
 
-    What `step` draws comes from PyTorch's own generator.
+    `step` draws its batches from PyTorch's global generator.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, config.rate, weight_decay=config.decay)
@@ -53,7 +53,7 @@ def fit(network: nn.Module, step: Step, config: TrainingConfig) -> Fitted:
         for number in bar:
             loss = step(number)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             cycle.step()
@@ -61,24 +61,25 @@ def fit(network: nn.Module, step: Step, config: TrainingConfig) -> Fitted:
             bar.set_postfix(loss=f"{sum(losses[-50:]) / len(losses[-50:]):.4f}", refresh=False)
     network.eval()
     tail = losses[-50:]
-    return Fitted(config, round(time.process_time() - start, 1), round(sum(tail) / len(tail), 4))
+    seconds = round(time.process_time() - start, 1)
+    return TrainingResult(config, seconds, round(sum(tail) / len(tail), 4))
 
 
-def share(right: Iterable[bool]) -> float:
-    """The share of what is right."""
-    found = list(right)
-    return round(sum(found) / len(found), 4)
+def fraction(correct: Iterable[bool]) -> float:
+    """The fraction of true values, rounded to four digits."""
+    values = list(correct)
+    return round(sum(values) / len(values), 4)
 
 
 def drawn_batch(count: int, size: int) -> Tensor:
-    """Positions of a batch, drawn from PyTorch's own generator."""
+    """(size,) random indices below `count`, from PyTorch's global generator."""
     return torch.randint(count, (size,))
 
 
-def disturbed(frames: Tensor) -> Tensor:
-    """(n, 3, h, w) in [0, 1] as a generator might render them: softer, spotted, another light."""
+def corrupted(frames: Tensor) -> Tensor:
+    """Frames (n, 3, h, w) in [0, 1] with artefacts of generators: blur, spots, noise, tint."""
     kept = torch.rand(len(frames), 1, 1, 1)
-    soft = _softened(frames, int(torch.randint(20, 56, ())))
+    soft = _blurred(frames, int(torch.randint(20, 56, ())))
     frames = torch.where(kept < 0.5, soft, frames)
     spots = F.interpolate(torch.randn(len(frames), 3, 16, 16), frames.shape[-2:], mode="bilinear")
     grain = torch.randn_like(frames)
@@ -87,6 +88,6 @@ def disturbed(frames: Tensor) -> Tensor:
     return (frames * light + strength[0] * spots + strength[1] * grain).clamp(0, 1)
 
 
-def _softened(frames: Tensor, side: int) -> Tensor:
+def _blurred(frames: Tensor, side: int) -> Tensor:
     small = F.interpolate(frames, (side, side), mode="bilinear", antialias=True)
     return F.interpolate(small, frames.shape[-2:], mode="bicubic").clamp(0, 1)

@@ -1,7 +1,6 @@
-"""SqueezeNet's recipe: it names the action, the kitchen, and whether the frame was disturbed.
+"""SqueezeNet's recipe: it classifies the action, the kitchen, and whether the frame is corrupted.
 
-So its features tell what is in a frame, how it looks, and whether it is clean: what LPIPS, FID and
-KID compare.
+So its features encode content, appearance and image quality, which LPIPS, FID and KID compare.
 """
 
 from pathlib import Path
@@ -14,27 +13,27 @@ from torch.nn.utils import fuse_conv_bn_eval
 from egoactgen_bench.metrics.squeezenet_features import WIDTH, ToyFeatures, load_features
 from egoactgen_bench.metrics.tensors import IMAGENET_MEAN, IMAGENET_STD, normalise
 from egoactgen_bench.toy.networks.drawn_clips import Drawn
-from egoactgen_bench.toy.networks.frame_supervision import Naming, Supervision, unit_frames
+from egoactgen_bench.toy.networks.frame_supervision import AuxiliaryHeads, Supervision, unit_frames
 from egoactgen_bench.toy.networks.neighbours import nearest_has_same_action
-from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, disturbed, fit
+from egoactgen_bench.toy.networks.toy_fitting import TrainingConfig, TrainingResult, corrupted, fit
 from egoactgen_bench.weights.stored_tensors import write_tensors
 
 TRAINING = TrainingConfig(steps=640)
 FILE = "squeezenet.safetensors"
-DISTURBED = 0.3  # share of a batch
+CORRUPTED = 0.3  # fraction of a batch
 
 
 class _Learning(nn.Module):
-    """The features with what names things by them."""
+    """The feature network with its heads for training."""
 
     def __init__(self, features: ToyFeatures) -> None:
         super().__init__()
         self.features = features
-        self.naming = Naming(WIDTH)
-        self.disturbed = nn.Linear(WIDTH, 2)
+        self.heads = AuxiliaryHeads(WIDTH)
+        self.corrupted = nn.Linear(WIDTH, 2)
 
 
-def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitted:
+def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> TrainingResult:
     """Write `squeezenet.safetensors`."""
     truth = Supervision(drawn)
     network = _Learning(ToyFeatures())
@@ -42,19 +41,20 @@ def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Fitt
 
     def step(number: int) -> Tensor:
         batch = truth.batch(config.batch)
-        spoilt = torch.rand(config.batch) < DISTURBED
-        frames = torch.where(spoilt[:, None, None, None], disturbed(batch.frames), batch.frames)
-        seen = network.features(normalise(frames, IMAGENET_MEAN, IMAGENET_STD))
-        quality = F.cross_entropy(network.disturbed(seen), spoilt.long())
-        return 2 * network.naming(seen, batch) + 0.5 * quality
+        corrupt = torch.rand(config.batch) < CORRUPTED
+        frames = torch.where(corrupt[:, None, None, None], corrupted(batch.frames), batch.frames)
+        features = network.features(normalise(frames, IMAGENET_MEAN, IMAGENET_STD))
+        quality_loss = F.cross_entropy(network.corrupted(features), corrupt.long())
+        auxiliary_loss: Tensor = network.heads(features, batch)
+        return 2 * auxiliary_loss + 0.5 * quality_loss
 
-    fitted = fit(network, step, config)
+    result = fit(network, step, config)
     write_tensors(folder / FILE, _folded(network.features).state_dict())
-    return fitted
+    return result
 
 
 def _with_norms(module: nn.Module) -> nn.Module:
-    """The module with a batch norm behind every convolution, with which it learns faster."""
+    """The module with a batch norm after every convolution, for faster training."""
     for name, child in list(module.named_children()):
         if isinstance(child, nn.Conv2d):
             setattr(module, name, _Normed(child, nn.BatchNorm2d(child.out_channels)))
@@ -64,7 +64,7 @@ def _with_norms(module: nn.Module) -> nn.Module:
 
 
 def _folded(module: nn.Module) -> nn.Module:
-    """The module in eval mode with its batch norms taken into the convolutions before them."""
+    """The module in eval mode with its batch norms fused into the preceding convolutions."""
     for name, child in list(module.named_children()):
         if isinstance(child, _Normed):
             setattr(module, name, fuse_conv_bn_eval(child.convolution, child.norm))
@@ -84,8 +84,8 @@ class _Normed(nn.Module):
 
 
 def check(drawn: Drawn, folder: Path) -> dict[str, float]:
-    """How often the nearest other clip, by features of true frames, shows the same action."""
+    """Nearest-neighbour accuracy of frames after the action."""
     after = unit_frames(drawn, 1)
     with torch.inference_mode():
-        seen = load_features(folder / FILE)(normalise(after, IMAGENET_MEAN, IMAGENET_STD))
-    return nearest_has_same_action(seen, drawn)
+        features = load_features(folder / FILE)(normalise(after, IMAGENET_MEAN, IMAGENET_STD))
+    return nearest_has_same_action(features, drawn)

@@ -1,4 +1,4 @@
-"""What the toy models read and write: captions of clips, and the vocabulary of all texts."""
+"""Texts of the toy models: captions of clips, and the vocabulary."""
 
 import string
 from pathlib import Path
@@ -8,9 +8,9 @@ from egoactgen_bench.support.files import write_text
 from egoactgen_bench.toy.world.actions import ACTIONS
 from egoactgen_bench.toy.world.motion import Clip
 
-IDLE = "both hands at rest"  # the caption of a frame before
+IDLE = "both hands at rest"  # the caption of a frame before the action
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-# Beyond the words of labels and captions: what people say of such scenes.
+# Further words of descriptions of such scenes, in addition to those of labels and captions.
 WORDS = """a an and at away back before behind below beside between both bottom by camera centre
 down edge far fingers first fist forward from front grasp grasping grip gripping hand handle handles
 hands held hold holding holds in inside into is it its knob lever lift lifted lifting lifts lower
@@ -24,23 +24,23 @@ uses reaching brings draws slides shut person's"""
 
 
 def caption(clip: Clip) -> str:
-    """ "the left hand taking a mug on the right", of one wording an action."""
+    """ "the left hand taking a mug on the right", with one wording per action."""
     verb, _, rest = label(clip.action).partition(" ")
     return f"the {clip.plan.hand} hand {gerund(verb)} {rest} {where(clip)}"
 
 
 def label(action: str) -> str:
-    """The label of an action's first wording."""
+    """The label of an action's first narration."""
     return ego4d_label(f"#C C {ACTIONS[action].narrations[0]}") or ""
 
 
 def sentence(clip: Clip) -> str:
-    """ "With the left hand the person picks up the mug on the right.", in the narrator's words."""
+    """ "With the left hand the person picks up the mug on the right.", from its narration."""
     return f"With the {clip.plan.hand} hand the person {clip.narration} {where(clip)}."
 
 
 def where(clip: Clip) -> str:
-    """On which third of the kitchen it happens."""
+    """The third of the frame in which the action happens, such as "on the left"."""
     x = (clip.plan.place if clip.plan.place != (0.0, 0.0) else clip.plan.goal)[0]
     return "on the left" if x < 36 else "on the right" if x > 64 else "in the middle"
 
@@ -52,7 +52,7 @@ def gerund(verb: str) -> str:
 
 
 def vocabulary() -> list[str]:
-    """BERT's special tokens, every word of the toy kitchen, and letters to spell others by."""
+    """BERT's special tokens, every word of the toy kitchen, and letters to spell other words."""
     words = set(WORDS.split()) | set(IDLE.split())
     for action in ACTIONS.values():
         for narration in action.narrations:
@@ -64,7 +64,7 @@ def vocabulary() -> list[str]:
 
 
 def write_vocabulary(folder: Path) -> int:
-    """Write `vocab.txt`; returns how many tokens it holds."""
+    """Write `vocab.txt`; returns the number of tokens."""
     tokens = vocabulary()
     write_text(folder / "vocab.txt", "\n".join(tokens) + "\n")
     return len(tokens)

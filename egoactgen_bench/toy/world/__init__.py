@@ -1,6 +1,6 @@
-"""The toy kitchen: a drawn first-person world, with videos and annotations in the true formats.
+"""The toy kitchen: a drawn first-person world with videos, annotated in Ego4D's and EPIC's formats.
 
-`scene` samples a kitchen and what stands in it, `actions` says what can be done there, `motion`
-where everything is at a moment; `shapes`, `furniture`, `hands` and `picture` draw that moment;
-`world` films it, and `annotations` writes down what an annotator would.
+`scene` samples a kitchen and its items, `actions` defines the possible actions, `motion` computes
+the state of everything at a time; `shapes`, `furniture`, `hands` and `rendering` draw that state;
+`filming` writes videos, and `annotations` what an annotator would write.
 """

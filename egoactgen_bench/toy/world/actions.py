@@ -1,7 +1,7 @@
-"""What can be done in a scene, and where hands and things are while it is done.
+"""The possible actions in a scene, and the positions of hands and items during each.
 
-An action has two phases: `reach` 0 … 1, the acting hand on its way, and `done` 0 … 1, the change it
-makes. A moment follows from the scene before the action, the plan and the two phases alone.
+An action has two phases: in `reach` (0 … 1) the hand moves to its goal, in `done` (0 … 1) the
+change happens. A moment is a function of the scene before the action, the plan and the two phases.
 """
 
 import math
@@ -11,16 +11,24 @@ from random import Random
 
 from egoactgen_bench.toy.world.furniture import COUNTER_END, DRAWER_SLIDE, spout_end, tap_lever
 from egoactgen_bench.toy.world.hands import HandPose, fingertip_at
-from egoactgen_bench.toy.world.moments import Moment, Plan, at_rest, carried, carry_turn, grip, mix
+from egoactgen_bench.toy.world.moments import (
+    ActionPlan,
+    Moment,
+    at_rest,
+    carried,
+    carry_turn,
+    grip,
+    mix,
+)
 from egoactgen_bench.toy.world.scene import CARRY, REST, Hand, Point, Scene, drawer_centre
 
-Options = Callable[[Scene, Random], list[Plan]]
-Motion = Callable[[Scene, Plan, float, float], Moment]
+Options = Callable[[Scene, Random], list[ActionPlan]]
+Motion = Callable[[Scene, ActionPlan, float, float], Moment]
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A kind of action: EPIC-style verb and noun, and how narrators call it (third person)."""
+    """A kind of action: EPIC-style verb and noun, and the narrators' wordings (third person)."""
 
     verb: str
     noun: str
@@ -36,17 +44,17 @@ def _handle(scene: Scene, drawer: int, slide: float) -> Point:
     return (drawer_centre(scene.kitchen, drawer), COUNTER_END + 10.2 + DRAWER_SLIDE * slide)
 
 
-def _drawers_to_open(scene: Scene, _: Random) -> list[Plan]:
+def _drawers_to_open(scene: Scene, _: Random) -> list[ActionPlan]:
     if scene.open_drawer is not None:
         return []
     return [
-        Plan(hand, _handle(scene, drawer, 0.0), drawer)
+        ActionPlan(hand, _handle(scene, drawer, 0.0), drawer)
         for drawer in range(scene.kitchen.drawers)
         for hand in scene.free_hands()
     ]
 
 
-def _open_drawer(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _open_drawer(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     poses = at_rest(scene).poses
     hand = mix(REST[plan.hand], _handle(scene, plan.target, done), reach)
     moved = at_rest(scene).scene
@@ -56,14 +64,14 @@ def _open_drawer(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     return Moment(moved, {**poses, plan.hand: HandPose(hand, curl)})
 
 
-def _drawer_to_close(scene: Scene, _: Random) -> list[Plan]:
+def _drawer_to_close(scene: Scene, _: Random) -> list[ActionPlan]:
     if scene.open_drawer is None:
         return []
     goal = _handle(scene, scene.open_drawer, 1.0)
-    return [Plan(hand, goal, scene.open_drawer) for hand in scene.free_hands()]
+    return [ActionPlan(hand, goal, scene.open_drawer) for hand in scene.free_hands()]
 
 
-def _close_drawer(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _close_drawer(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
     hand = mix(REST[plan.hand], _handle(scene, plan.target, 1.0 - done), reach)
     still_open = plan.target if done < 1 else None
@@ -75,7 +83,7 @@ def _close_drawer(scene: Scene, plan: Plan, reach: float, done: float) -> Moment
 
 
 def _takes(kind: str) -> Options:
-    def options(scene: Scene, _: Random) -> list[Plan]:
+    def options(scene: Scene, _: Random) -> list[ActionPlan]:
         plans = []
         for index in scene.standing(kind):
             item = scene.items[index]
@@ -84,13 +92,13 @@ def _takes(kind: str) -> Options:
                     continue
                 offset = grip(item, hand)
                 goal = (item.place[0] + offset[0], item.place[1] + offset[1])
-                plans.append(Plan(hand, goal, index))
+                plans.append(ActionPlan(hand, goal, index))
         return plans
 
     return options
 
 
-def _take(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _take(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
     item, lift, drift = (
         scene.items[plan.target],
@@ -99,7 +107,7 @@ def _take(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     )
     hand = mix(REST[plan.hand], plan.goal, reach)
     hand = (hand[0] + drift[0], hand[1] + drift[1] - lift)
-    # The thing turns about the hand as it comes up.
+    # The item rotates about the hand while it is lifted.
     turn = item.turn + (carry_turn(item) - item.turn) * done
     lifted = replace(item, turn=turn if item.kind == "knife" else item.turn, lift=lift)
     offset = grip(lifted, plan.hand)
@@ -110,7 +118,7 @@ def _take(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
 
 
 def _puts(kind: str) -> Options:
-    def options(scene: Scene, random: Random) -> list[Plan]:
+    def options(scene: Scene, random: Random) -> list[ActionPlan]:
         item = scene.held_item()
         if scene.held is None or item is None or item.kind != kind:
             return []
@@ -120,14 +128,14 @@ def _puts(kind: str) -> Options:
             50
         ]
         return [
-            Plan(hand, (0.0, 0.0), index, (x + random.uniform(-2, 2), random.uniform(59, 64)))
+            ActionPlan(hand, (0.0, 0.0), index, (x + random.uniform(-2, 2), random.uniform(59, 64)))
             for x in free
         ]
 
     return options
 
 
-def _put(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _put(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
     item = scene.items[plan.target]
     lift = 7.0 * (1 - done)
@@ -138,7 +146,7 @@ def _put(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     moment = carried(
         idle.scene, idle.poses, plan.hand, plan.target, (at[0], at[1] + 7 - lift), turn, lift
     )
-    # Once the thing stands, the hand opens and draws back a little.
+    # Once the item is down, the hand opens and moves back a little.
     away = mix((0, 0), (2.5 if plan.hand == "right" else -2.5, 5.0), max(0.0, 2 * done - 1))
     pose = moment.poses[plan.hand]
     freed = replace(
@@ -149,12 +157,12 @@ def _put(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     return Moment(moment.scene, {**moment.poses, plan.hand: freed})
 
 
-def _pan_to_hob(scene: Scene, random: Random) -> list[Plan]:
+def _pan_to_hob(scene: Scene, random: Random) -> list[ActionPlan]:
     x, y = scene.kitchen.hob
     return [replace(plan, place=(x, y + 0.5)) for plan in _puts("pan")(scene, random)[:1]]
 
 
-def _put_pan_on_hob(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _put_pan_on_hob(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     moment = _put(scene, plan, reach, min(done, 0.7))
     return Moment(replace(moment.scene, lit=scene.lit or done > 0.6), moment.poses)
 
@@ -163,19 +171,21 @@ def _put_pan_on_hob(scene: Scene, plan: Plan, reach: float, done: float) -> Mome
 
 
 def _tap(open_now: bool) -> Options:
-    def options(scene: Scene, _: Random) -> list[Plan]:
+    def options(scene: Scene, _: Random) -> list[ActionPlan]:
         if (scene.tap > 0.5) != open_now:
             return []
         near: Hand = "left" if scene.kitchen.sink[0] < 50 else "right"
         lever = tap_lever(scene.kitchen.sink)
         return [
-            Plan(hand, fingertip_at(hand, lever)) for hand in scene.free_hands() if hand == near
+            ActionPlan(hand, fingertip_at(hand, lever))
+            for hand in scene.free_hands()
+            if hand == near
         ]
 
     return options
 
 
-def _turn_tap(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _turn_tap(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
     opened = done if scene.tap < 0.5 else 1 - done
     goal = (plan.goal[0], plan.goal[1] - 3.0 * opened)
@@ -183,20 +193,20 @@ def _turn_tap(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     return Moment(replace(idle.scene, tap=opened), {**idle.poses, plan.hand: pose})
 
 
-# --- with a thing in hand ------------------------------------------------------------------------
+# --- with an item in hand ------------------------------------------------------------------------
 
 
-def _cuts(scene: Scene, _: Random) -> list[Plan]:
+def _cuts(scene: Scene, _: Random) -> list[ActionPlan]:
     item = scene.held_item()
     if scene.held is None or item is None or item.kind != "knife":
         return []
     hand, index = scene.held
     x, y = scene.kitchen.board
     side = 1 if hand == "right" else -1
-    return [Plan(hand, (x + side * 13.0, y + 7.0), index)]
+    return [ActionPlan(hand, (x + side * 13.0, y + 7.0), index)]
 
 
-def _cut(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _cut(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
     side = 1 if plan.hand == "right" else -1
     at = mix(CARRY[plan.hand], plan.goal, reach)
@@ -216,7 +226,7 @@ def _cut(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     return Moment(replace(moment.scene, onion_cut=done), {**moment.poses, other: holding})
 
 
-def _pours(scene: Scene, _: Random) -> list[Plan]:
+def _pours(scene: Scene, _: Random) -> list[ActionPlan]:
     item = scene.held_item()
     if scene.held is None or item is None or item.kind != "jug":
         return []
@@ -225,11 +235,11 @@ def _pours(scene: Scene, _: Random) -> list[Plan]:
     plans = []
     for mug in scene.standing("mug"):
         x, y = scene.items[mug].place
-        plans.append(Plan(hand, (x + side * 17.0, y - 19.0), index, (x, y - 9.5)))
+        plans.append(ActionPlan(hand, (x + side * 17.0, y - 19.0), index, (x, y - 9.5)))
     return plans
 
 
-def _pour(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _pour(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
     side = 1 if plan.hand == "right" else -1
     at = mix(CARRY[plan.hand], plan.goal, reach)
@@ -248,17 +258,17 @@ def _pour(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
     return Moment(replace(moment.scene, stream=(spout, plan.place)), moment.poses)
 
 
-def _washes(scene: Scene, _: Random) -> list[Plan]:
+def _washes(scene: Scene, _: Random) -> list[ActionPlan]:
     item = scene.held_item()
     if scene.held is None or item is None or item.kind != "plate" or scene.tap < 0.5:
         return []
     hand, index = scene.held
     x, y = spout_end(scene.kitchen.sink)
     side = 1 if hand == "right" else -1
-    return [Plan(hand, (x + side * 8.0, y + 9.5), index)]
+    return [ActionPlan(hand, (x + side * 8.0, y + 9.5), index)]
 
 
-def _wash(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
+def _wash(scene: Scene, plan: ActionPlan, reach: float, done: float) -> Moment:
     idle = at_rest(scene)
     side = 1 if plan.hand == "right" else -1
     at = mix(CARRY[plan.hand], plan.goal, reach)
@@ -275,13 +285,13 @@ def _wash(scene: Scene, plan: Plan, reach: float, done: float) -> Moment:
 
 
 def _taking(noun: str, *more: str) -> Action:
-    said = (f"takes a {noun}", f"picks up the {noun}", f"takes the {noun}", *more)
-    return Action("take", noun, said, _takes(noun), _take)
+    narrations = (f"takes a {noun}", f"picks up the {noun}", f"takes the {noun}", *more)
+    return Action("take", noun, narrations, _takes(noun), _take)
 
 
 def _putting(noun: str) -> Action:
-    said = (f"puts down the {noun}", f"places the {noun} on the counter", f"drops the {noun}")
-    return Action("put-down", noun, said, _puts(noun), _put)
+    narrations = (f"puts down the {noun}", f"places the {noun} on the counter", f"drops the {noun}")
+    return Action("put-down", noun, narrations, _puts(noun), _put)
 
 
 ACTIONS: dict[str, Action] = {
@@ -324,15 +334,15 @@ ACTIONS: dict[str, Action] = {
     "wash plate": Action("wash", "plate", ("washes the plate", "rinses a plate"), _washes, _wash),
 }
 
-# What a hand that holds a thing is likely to do with it.
-WITH_HELD_THING = frozenset(
+# Actions with an item in hand, which are sampled more often.
+WITH_HELD_ITEM = frozenset(
     name
     for name in ACTIONS
     if name.startswith("put") or name in ("cut onion", "pour water", "wash plate")
 )
 
 
-def possible(scene: Scene, random: Random) -> dict[str, list[Plan]]:
-    """Every action that the scene allows, each with the ways it can be done."""
+def possible(scene: Scene, random: Random) -> dict[str, list[ActionPlan]]:
+    """All actions that are possible in the scene, each with all its plans."""
     found = {name: action.options(scene, random) for name, action in ACTIONS.items()}
     return {name: plans for name, plans in found.items() if plans}

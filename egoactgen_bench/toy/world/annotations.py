@@ -1,4 +1,4 @@
-"""The world's annotations, in the true formats of Ego4D FHO and of EPIC-KITCHENS-100."""
+"""The toy kitchen's annotations in the formats of Ego4D FHO and EPIC-KITCHENS-100."""
 
 from typing import Any
 
@@ -121,8 +121,8 @@ def _fho_frame(clip: Clip, role: str, frame: int, first: int, size: int) -> dict
 def epic_rows(video_id: str, clips: list[Clip]) -> list[dict[str, Any]]:
     """The rows of one video in EPIC_100_validation.csv.
 
-    Start and stop are chosen such that 0.25 s before the start lies in the PRE-15 frame and 60 % of
-    the action in the PNR frame: both recipes show the same two frames.
+    Start and stop are chosen such that 0.25 s before the start is in the PRE-15 frame and 60 % of
+    the action is in the PNR frame, so both data sets' recipes select the same two frames.
     """
     verbs = sorted({action.verb for action in ACTIONS.values()})
     nouns = sorted({action.noun for action in ACTIONS.values()})
@@ -153,7 +153,7 @@ def epic_rows(video_id: str, clips: list[Clip]) -> list[dict[str, Any]]:
 
 
 def truth(uid: str, index: int, clip: Clip) -> dict[str, Any]:
-    """What the world knows of a clip and its annotations do not say."""
+    """The ground truth of a clip that its annotations lack; x, y as fractions of the sides."""
     return {
         "sample_id": f"{uid}_{index * LENGTH + PNR}",
         "action": clip.action,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from egoactgen_bench.toy.world.actions import ACTIONS
 from egoactgen_bench.toy.world.furniture import COUNTER_END, DRAWER_SLIDE
-from egoactgen_bench.toy.world.moments import Moment, Plan
-from egoactgen_bench.toy.world.photograph import Camera
+from egoactgen_bench.toy.world.moments import ActionPlan, Moment
+from egoactgen_bench.toy.world.rendering import Camera
 from egoactgen_bench.toy.world.scene import HANDS, Point, drawer_centre
 from egoactgen_bench.toy.world.shapes import EXTENT
 
@@ -22,8 +22,8 @@ class Box:
     corners: Corners
 
 
-def boxes(moment: Moment, plan: Plan, action: str, camera: Camera, size: int) -> list[Box]:
-    """What of hands and changing object is in the frame."""
+def boxes(moment: Moment, plan: ActionPlan, action: str, camera: Camera, size: int) -> list[Box]:
+    """The boxes of both hands and of the object of change, if they are in the frame."""
     found = [
         (f"{hand}_hand", "hand", _around(moment.poses[hand].at, 8.0, 9.0, 9.0)) for hand in HANDS
     ]
@@ -33,7 +33,7 @@ def boxes(moment: Moment, plan: Plan, action: str, camera: Camera, size: int) ->
 
 
 def things(moment: Moment, camera: Camera, size: int) -> list[tuple[str, Corners]]:
-    """Every hand and thing with its kind; "water" stands for what runs from tap or jug."""
+    """Boxes of all hands and objects with their kinds; "water" is a stream from tap or jug."""
     scene = moment.scene
     kitchen = scene.kitchen
     found = [(f"{hand} hand", _around(moment.poses[hand].at, 8.0, 9.0, 9.0)) for hand in HANDS]
@@ -57,7 +57,7 @@ def things(moment: Moment, camera: Camera, size: int) -> list[tuple[str, Corners
     return [(kind, _to_pixels(corners, camera, size)) for kind, corners in found]
 
 
-def _changing(moment: Moment, plan: Plan, action: str) -> Corners:
+def _changing(moment: Moment, plan: ActionPlan, action: str) -> Corners:
     scene, noun = moment.scene, ACTIONS[action].noun
     if noun == "drawer":
         out = scene.drawer_slide if scene.open_drawer == plan.target else 0.0

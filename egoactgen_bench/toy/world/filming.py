@@ -10,51 +10,52 @@ from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
+import numpy as np
 from tqdm import tqdm
 
 from egoactgen_bench.support.files import read_json, replacing, write_bytes, write_csv, write_json
 from egoactgen_bench.support.images import png_bytes
 from egoactgen_bench.toy.world.annotations import epic_rows, fho_video, truth
 from egoactgen_bench.toy.world.motion import FPS, LENGTH, PNR, TWOS, Clip, Cue, sample_clip
-from egoactgen_bench.toy.world.photograph import photograph
+from egoactgen_bench.toy.world.rendering import render
 from egoactgen_bench.toy.world.scene import sample_kitchen
 
-SIZE = 256  # pixels of a side
+SIZE = 256  # pixels per side
 CLIPS_PER_VIDEO = 4
-EDITION = 1  # raised whenever the same seed gives other pictures
-# Without `cpu-independent` the pictures would depend on the processor's instruction set.
+EDITION = 1  # increased whenever the same seed gives different frames
+# Without `cpu-independent` the encoded frames would depend on the processor's instruction set.
 ENCODING = {"crf": "17", "preset": "veryfast", "g": "48", "x264-params": "cpu-independent=1"}
 
 
 def video_uid(subset: str, number: int) -> str:
-    """A uuid, as Ego4D's videos have, from the subset and the video's number alone."""
+    """A UUID like those of Ego4D's videos; a function of the subset and the video's number."""
     random = Random(f"toy kitchen {EDITION} {subset} {number} uid")
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 def videos_of(clips: int) -> int:
-    """How many videos hold so many clips."""
+    """The number of videos for a number of clips."""
     return -(-clips // CLIPS_PER_VIDEO)
 
 
 def video_clips(subset: str, number: int, cue: Cue = "weak") -> list[Clip]:
-    """The actions of one video, all in one kitchen. Seeds of the subsets are disjoint."""
+    """The clips of one video, all in one kitchen; every subset has its own seeds."""
     random = Random(f"toy kitchen {EDITION} {subset} {number}")
     kitchen = sample_kitchen(random)
     return [sample_clip(random, kitchen, cue) for _ in range(CLIPS_PER_VIDEO)]
 
 
 def film(folder: Path, subset: str, videos: int, workers: int = 1, progress: bool = False) -> None:
-    """Film what is not there yet of the first `videos` videos: `full_scale/<uid>.mp4`.
+    """Film those of the first `videos` videos that are missing: `full_scale/<uid>.mp4`.
 
-    A cue's films are every cue's. Films of another encoding are made again.
+    Videos do not depend on the cue. Videos with other encoding settings are filmed again.
     """
     _discard_other_encodings(folder)
     missing = [n for n in range(videos) if not _video_path(folder, subset, n).is_file()]
     _each(_film, folder, subset, missing, workers, progress)
 
 
-def photograph_all(
+def render_stills(
     folder: Path,
     subset: str,
     videos: int,
@@ -62,24 +63,24 @@ def photograph_all(
     cue: Cue = "weak",
     progress: bool = False,
 ) -> None:
-    """The two frames of each clip without the film between them: `stills/<uid>_<frame>.png`.
+    """Render only the two frames of each clip: `stills/<uid>_<frame>.png`.
 
-    A clip costs a ninth of its film's time.
+    This takes a ninth of the time of filming.
     """
     missing = [n for n in range(videos) if not _stills(folder, subset, n, cue)[-1].is_file()]
-    _each(partial(_photograph, cue=cue), folder, subset, missing, workers, progress)
+    _each(partial(_render_stills, cue=cue), folder, subset, missing, workers, progress)
 
 
 def still_path(folder: Path, uid: str, frame: int) -> Path:
-    """Where the picture of a video's frame is."""
+    """The path of a video's rendered frame."""
     return folder / "stills" / f"{uid}_{frame:06d}.png"
 
 
 def annotate(folder: Path, subset: str, videos: int, cue: Cue = "weak") -> None:
-    """Write the annotations of the first `videos` videos in both formats, and the truth.
+    """Write annotations of the first `videos` videos in both formats, and the ground truth.
 
-    `annotations/{fho_main,ego4d}.json` as Ego4D has them; `epic/EPIC_100_*.csv` and, for videos
-    that are filmed, `epic/P01/videos/P01_01.MP4` as EPIC-KITCHENS has them; `truth.json`.
+    Ego4D: `annotations/{fho_main,ego4d}.json`. EPIC-KITCHENS: `epic/EPIC_100_*.csv` and, for filmed
+    videos, `epic/P01/videos/P01_01.MP4`. Ground truth: `truth.json`.
     """
     clips = {number: video_clips(subset, number, cue) for number in range(videos)}
     _write_ego4d(folder, subset, clips)
@@ -94,9 +95,9 @@ def _each(
     workers: int,
     progress: bool,
 ) -> None:
-    """`do` for each video of these numbers, in processes of their own."""
-    quiet = None if progress else True  # None: unless it is no terminal
-    with tqdm(total=len(numbers), unit="video", disable=quiet, leave=False) as bar:
+    """Call `do` for each video number, with `workers` > 1 in parallel processes."""
+    disable = None if progress else True  # None: disabled if stderr is not a terminal
+    with tqdm(total=len(numbers), unit="video", disable=disable, leave=False) as bar:
         if workers <= 1 or len(numbers) <= 1:
             for number in numbers:
                 do(folder, subset, number)
@@ -110,7 +111,7 @@ def _each(
 
 
 def _discard_other_encodings(folder: Path) -> None:
-    """Remove videos that an earlier version encoded otherwise."""
+    """Remove videos that an earlier version encoded with other settings."""
     marker = folder / "encoding.json"
     if marker.is_file() and read_json(marker) == ENCODING:
         return
@@ -124,7 +125,7 @@ def _video_path(folder: Path, subset: str, number: int) -> Path:
 
 
 def _film(folder: Path, subset: str, number: int) -> None:
-    """H.264, 30 frames a second, one thread: the same bytes on the same library versions."""
+    """H.264, 30 frames per second; one thread, so equal library versions give equal bytes."""
     import av
 
     with (
@@ -138,36 +139,36 @@ def _film(folder: Path, subset: str, number: int) -> None:
         stream.options = dict(ENCODING)
         for clip in video_clips(subset, number):
             for frame in range(0, LENGTH, TWOS):
-                image = photograph(clip.moment(frame), clip.camera(frame), SIZE)
+                pixels = np.asarray(render(clip.moment(frame), clip.camera(frame), SIZE))
                 for _ in range(TWOS):
-                    container.mux(stream.encode(av.VideoFrame.from_image(image)))
+                    container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
         container.mux(stream.encode(None))
 
 
 def _stills(folder: Path, subset: str, number: int, cue: Cue) -> list[Path]:
-    """The pictures of one video, in the order in which they are made."""
+    """The paths of one video's rendered frames, in rendering order."""
     uid, clips = video_uid(subset, number), video_clips(subset, number, cue)
     frames = [index * LENGTH + at for index, c in enumerate(clips) for at in (c.pre15, PNR)]
     return [still_path(folder, uid, frame) for frame in frames]
 
 
-def _photograph(folder: Path, subset: str, number: int, cue: Cue) -> None:
+def _render_stills(folder: Path, subset: str, number: int, cue: Cue) -> None:
     paths = iter(_stills(folder, subset, number, cue))
     for clip in video_clips(subset, number, cue):
         for frame in (clip.pre15, PNR):
-            image = photograph(clip.moment(frame), clip.camera(frame), SIZE)
+            image = render(clip.moment(frame), clip.camera(frame), SIZE)
             write_bytes(next(paths), png_bytes(image))
 
 
 def _write_ego4d(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> None:
-    entries, states, known = [], [], []
+    entries, states, truths = [], [], []
     for number, clips in videos.items():
         uid = video_uid(subset, number)
         entries.append(fho_video(uid, clips, SIZE))
         states.append({"video_uid": uid, "split_fho": subset, "redacted_intervals": []})
-        known += [truth(uid, index, clip) for index, clip in enumerate(clips)]
+        truths += [truth(uid, index, clip) for index, clip in enumerate(clips)]
     write_json(folder / "annotations" / "ego4d.json", {"videos": states})
-    write_json(folder / "truth.json", known)
+    write_json(folder / "truth.json", truths)
     header = {"version": "toy", "date": "", "description": "toy kitchen", "metadata": {}}
     write_json(folder / "annotations" / "fho_main.json", header | {"videos": entries})
 

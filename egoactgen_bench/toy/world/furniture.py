@@ -3,12 +3,12 @@
 from egoactgen_bench.toy.world.palette import shade
 from egoactgen_bench.toy.world.scene import Kitchen, Point, Scene, drawer_centre
 
-DRAWER_SLIDE = 15.0  # how far an open drawer's front comes down
+DRAWER_SLIDE = 15.0  # how far the front of an open drawer moves down
 WALL_END, COUNTER_END = 30.0, 68.0
 
 
 def draw_room(kitchen: Kitchen) -> str:
-    """Everything that never moves behind the things: wall, counter, cabinet."""
+    """The static background: wall, counter, cabinet."""
     return _wall(kitchen) + _counter(kitchen) + _cabinet(kitchen)
 
 
@@ -27,7 +27,7 @@ def _wall(kitchen: Kitchen) -> str:
 
 
 def _bands(y: float, height: float, colour: str, strengths: tuple[float, ...]) -> str:
-    """A vertical gradient in plain strips."""
+    """A vertical gradient, approximated by plain strips."""
     step = height / len(strengths)
     return "".join(
         f'<rect x="-60" y="{y + step * i:.2f}" width="220" height="{step + 0.02:.2f}" fill="{colour}"'
@@ -66,7 +66,7 @@ def _cabinet(kitchen: Kitchen) -> str:
 
 
 def draw_drawers(scene: Scene) -> str:
-    """Closed fronts first, then the open drawer with its box and what lies in it."""
+    """Closed fronts first, then the open drawer with its box and contents."""
     kitchen = scene.kitchen
     width = 100 / kitchen.drawers - 3
     closed, opened = [], ""
@@ -127,7 +127,7 @@ def draw_hob(at: Point, lit: bool) -> str:
 
 
 def tap_lever(sink: Point) -> Point:
-    """Where a finger moves the tap's lever, on the outer side of the sink."""
+    """The point where a finger moves the tap's lever, on the outer side of the sink."""
     return (sink[0] + _outer(sink) * 8.4, sink[1] - 11.6)
 
 

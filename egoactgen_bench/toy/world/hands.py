@@ -14,10 +14,10 @@ _FINGERS = (-3.3, -1.1, 1.1, 3.3)
 
 @dataclass(frozen=True, slots=True)
 class HandPose:
-    """Where a hand's grip point is, and its shape.
+    """Position of a hand's grip point, and its shape.
 
-    `curl` 0 … 1 closes it from spread open to round a thing;
-    `point` 0 … 1 stretches the index finger alone, as a hand does that is about to press.
+    `curl` (0 … 1) closes the hand from spread open to a grip; `point` (0 … 1) stretches the index
+    finger, as for pressing a button.
     """
 
     at: Point
@@ -46,8 +46,7 @@ def fingertip_at(hand: Hand, tip: Point) -> Point:
     """The grip point of a pointing hand whose index finger touches `tip`."""
     elbow, beyond = ELBOW[hand], 15.6 * _SIZE - PALM
     length = math.hypot(tip[0] - elbow[0], tip[1] - elbow[1])
-    share = 1 - beyond / length
-    return (elbow[0] + (tip[0] - elbow[0]) * share, elbow[1] + (tip[1] - elbow[1]) * share)
+    return _mix(elbow, tip, 1 - beyond / length)
 
 
 def _forearm(length: float, skin: str, sleeve: str) -> str:
@@ -65,7 +64,7 @@ def _forearm(length: float, skin: str, sleeve: str) -> str:
 
 
 def _hand(pose: HandPose, skin: str) -> str:
-    """A hand in its own frame: wrist at the origin, fingers upward, thumb to the right."""
+    """A hand in its own coordinates: wrist at the origin, fingers up, thumb to the right."""
     edge = shade(skin, -0.32)
     strokes = [_finger(index, pose) for index in range(4)]
     open_thumb, closed_thumb = (8.2, -8.2), (4.6, -8.6)

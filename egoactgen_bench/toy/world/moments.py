@@ -1,4 +1,4 @@
-"""One moment of an action: where hands and things are, and what a hand does to a thing it holds."""
+"""One moment of an action: positions of hands and items, and how a hand carries an item."""
 
 import math
 from dataclasses import dataclass, replace
@@ -8,27 +8,30 @@ from egoactgen_bench.toy.world.scene import CARRY, HANDS, REST, Hand, Item, Poin
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """One way to do an action: with which hand, to which thing or place."""
+class ActionPlan:
+    """One way to do an action: with which hand, and on which item, drawer or place."""
 
     hand: Hand
-    goal: Point  # where the grip point of the hand goes
-    target: int = -1  # item or drawer
-    place: Point = (0.0, 0.0)  # where a thing is put or poured
+    goal: Point  # the final position of the hand's grip point
+    target: int = -1  # index of the item or drawer
+    place: Point = (0.0, 0.0)  # where an item is put down or water is poured
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
+    """The state of the world at one time: the scene, and the poses of both hands."""
+
     scene: Scene
     poses: dict[Hand, HandPose]
 
 
 def mix(a: Point, b: Point, t: float) -> Point:
+    """Linear interpolation from `a` (t = 0) to `b` (t = 1)."""
     return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
 
 
 def grip(item: Item, hand: Hand) -> Point:
-    """The grip point of a thing relative to where it stands."""
+    """The grip point of an item relative to its place."""
     side = -1 if item.mirrored else 1
     x, y = {
         "mug": (0.0, -4.5),
@@ -45,7 +48,7 @@ def grip(item: Item, hand: Hand) -> Point:
 
 
 def at_rest(scene: Scene) -> Moment:
-    """Both hands idle, one of them perhaps holding a thing."""
+    """Both hands idle; one of them may hold an item."""
     poses = {hand: HandPose(REST[hand]) for hand in HANDS}
     if scene.held is None:
         return Moment(scene, poses)
@@ -62,7 +65,7 @@ def carried(
     turn: float | None = None,
     lift: float = 7.0,
 ) -> Moment:
-    """The thing hangs from the hand at `at`."""
+    """The moment in which `hand` holds the item at the point `at`."""
     angle = carry_turn(scene.items[index]) if turn is None else turn
     item = replace(scene.items[index], turn=angle, lift=lift)
     offset = grip(item, hand)
@@ -73,7 +76,7 @@ def carried(
 
 
 def carry_turn(item: Item) -> float:
-    """The angle at which a hand carries the thing."""
+    """The item's rotation in degrees while it is carried."""
     if item.kind != "knife":
         return 0.0
     return 62.0 if item.mirrored else -62.0

@@ -1,50 +1,51 @@
-"""One action as it is filmed: its frames, their moments and the camera's path."""
+"""One filmed action: the moment and the camera of each frame."""
 
 import math
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from egoactgen_bench.toy.world.actions import ACTIONS, WITH_HELD_THING, possible
-from egoactgen_bench.toy.world.moments import Moment, Plan
-from egoactgen_bench.toy.world.photograph import Camera
+from egoactgen_bench.toy.world.actions import ACTIONS, WITH_HELD_ITEM, possible
+from egoactgen_bench.toy.world.moments import ActionPlan, Moment
+from egoactgen_bench.toy.world.rendering import Camera
 from egoactgen_bench.toy.world.scene import Kitchen, Scene, sample_scene
 
 FPS = 30
-IDLE, CONTACT, PNR, LENGTH = 8, 26, 40, 48  # frames of a clip: the reach begins, …, the clip ends
-TWOS = 2  # frames that show one drawing: animation on twos, which halves the time to film
-LEAN = IDLE - 6  # the head leans before the hand sets out
+IDLE, CONTACT, PNR, LENGTH = 8, 26, 40, 48  # frame numbers: reach begins, …, clip ends
+TWOS = 2  # frames per drawing: animation "on twos", which halves the filming time
+LEAN = IDLE - 6  # the head leans before the hand moves
 Cue = Literal["none", "weak", "strong"]
-# Share of its way that the acting hand has covered in the input frame.
+# Range of the fraction of its path that the acting hand has covered in the input frame.
 PROGRESS: dict[Cue, tuple[float, float]] = {
     "none": (0.0, 0.0),
     "weak": (0.10, 0.25),
     "strong": (0.35, 0.50),
 }
-LEAST_POSSIBLE = 6  # actions that every scene allows
+LEAST_POSSIBLE = 6  # minimum number of possible actions per scene
 
 
 @dataclass(frozen=True)
 class Clip:
-    """An action in a scene that was sampled before it, and how the head moves meanwhile."""
+    """An action in a scene, and the movement of the head (the camera)."""
 
     scene: Scene
     action: str
-    narration: str  # third person, as a narrator writes it: "takes the mug"
-    plan: Plan
-    pre15: int  # frame of the clip, as are contact and PNR
+    narration: str  # third person: "takes the mug"
+    plan: ActionPlan
+    pre15: int  # number of the input frame, from the clip's first frame
     base: Camera
     sway: tuple[float, ...]  # phases of the head's small movements
     lean: float
 
     def moment(self, frame: int) -> Moment:
+        """The state of the world at a frame, counted from the clip's first frame."""
         frame -= frame % TWOS
         reach = _ease((frame - IDLE) / (CONTACT - IDLE))
         done = _ease((frame - CONTACT) / (PNR - CONTACT))
         return ACTIONS[self.action].motion(self.scene, self.plan, reach, done)
 
     def camera(self, frame: int) -> Camera:
-        """The head leans to the hand's goal while it reaches, and is never quite still."""
+        """The camera at a frame: it leans to the hand's goal during the reach, and sways."""
         frame -= frame % TWOS
         towards = self.lean * _ease((frame - LEAN) / (CONTACT - LEAN))
         x, y, roll = (
@@ -61,10 +62,10 @@ class Clip:
 
 
 def sample_clip(random: Random, kitchen: Kitchen, cue: Cue = "weak") -> Clip:
-    """Sample a scene, then one of the actions that it allows, then a way to do it.
+    """Sample a scene, then one of its possible actions, then a plan.
 
-    The cue says how much of it the input frame shows: it moves that frame and nothing else. With
-    none, neither hand nor head has set out.
+    The cue determines how far the hand has moved in the input frame; it changes nothing but the
+    number of that frame. With "none", neither hand nor head has moved.
     """
     while True:
         scene = sample_scene(random, kitchen)
@@ -72,7 +73,7 @@ def sample_clip(random: Random, kitchen: Kitchen, cue: Cue = "weak") -> Clip:
         if len(plans) >= LEAST_POSSIBLE:
             break
     names = sorted(plans)
-    action = random.choices(names, [3 if name in WITH_HELD_THING else 1 for name in names])[0]
+    action = random.choices(names, [3 if name in WITH_HELD_ITEM else 1 for name in names])[0]
     reached = IDLE + round((CONTACT - IDLE) * _unease(random.uniform(*PROGRESS[cue])))
     return Clip(
         scene,
@@ -87,11 +88,11 @@ def sample_clip(random: Random, kitchen: Kitchen, cue: Cue = "weak") -> Clip:
 
 
 def _ease(t: float) -> float:
-    """Smooth from 0 to 1 while t goes from 0 to 1."""
+    """Smoothstep: 0 at t ≤ 0, 1 at t ≥ 1."""
     t = min(1.0, max(0.0, t))
     return t * t * (3 - 2 * t)
 
 
 def _unease(value: float) -> float:
-    """The t at which `_ease` has the value."""
+    """The inverse of `_ease` on [0, 1]."""
     return 0.5 - math.sin(math.asin(1 - 2 * value) / 3)

@@ -1,4 +1,4 @@
-"""A moment in the kitchen, seen through a moving camera, as SVG and as pixels."""
+"""Rendering of a moment through a moving camera, as SVG and as pixels."""
 
 import io
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from egoactgen_bench.toy.world.moments import Moment
 from egoactgen_bench.toy.world.scene import HANDS, Kitchen, Scene
 from egoactgen_bench.toy.world.shapes import draw_board, draw_item, draw_onion
 
-# A gradient costs as much as thirty plain shapes, so only the glow of the hob is one.
+# A gradient takes as long to render as thirty plain shapes, so only the hob's glow uses one.
 _DEFINITIONS = (
     '<radialGradient id="glow"><stop offset="0" stop-color="#ff7a45" stop-opacity=".75"/>'
     '<stop offset="1" stop-color="#ff3a1d" stop-opacity="0"/></radialGradient>'
@@ -29,7 +29,7 @@ _DEFINITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Where the head looks: shift in hundredths of the frame, roll in degrees, zoom."""
+    """The camera on the head: shift in hundredths of the frame's side, roll in degrees, zoom."""
 
     x: float = 0.0
     y: float = 0.0
@@ -57,8 +57,8 @@ def draw(moment: Moment, camera: Camera) -> str:
     )
 
 
-def photograph(moment: Moment, camera: Camera, size: int) -> Image.Image:
-    """The moment as an RGB image of `size` × `size` pixels, in the kitchen's light."""
+def render(moment: Moment, camera: Camera, size: int) -> Image.Image:
+    """The moment as an RGB image of `size` × `size` pixels, lit by the kitchen's lamp."""
     import resvg_py
 
     svg = draw(moment, camera)
@@ -70,17 +70,18 @@ def photograph(moment: Moment, camera: Camera, size: int) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def _light(kitchen: Kitchen, size: int) -> NDArray[np.float32]:
-    """(size, size, 3) gains: bright round the lamp, darker to the corners, warm or cool."""
+    """(size, size, 3) gains: bright near the lamp, darker towards the corners, warm or cool."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) * np.float32(100 / size)
     away = np.hypot(x - kitchen.light_from, y - 18) / 105
     gain = kitchen.brightness * (1.12 - 0.5 * np.clip(away, 0, 1) ** 1.6)
     warm = 0.06 * kitchen.warmth
     tint = np.array([1 + warm, 1 + 0.2 * abs(warm), 1 - warm], dtype=np.float32)
-    return gain[..., None] * tint
+    gains: NDArray[np.float32] = gain[..., None] * tint
+    return gains
 
 
 def _things(scene: Scene) -> str:
-    """Back to front: what stands further down the frame covers what stands behind it."""
+    """All items from back to front: those lower in the frame cover those above them."""
     kitchen, held = scene.kitchen, None if scene.held is None else scene.held[1]
     layers = [
         (kitchen.hob[1] - 9, draw_hob(kitchen.hob, scene.lit)),

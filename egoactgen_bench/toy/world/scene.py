@@ -1,7 +1,7 @@
-"""A kitchen and what stands in it, sampled before any action is chosen.
+"""A kitchen and its items, sampled before an action is chosen.
 
-Lengths are in hundredths of the frame's side: (0, 0) is its upper left corner, (100, 100) the lower
-right one. The wall ends and the counter begins at y = 30; the counter ends at y = 68.
+Lengths are in hundredths of the frame's side: (0, 0) is the upper left corner, (100, 100) the lower
+right one. The counter extends from y = 30, where the wall ends, to y = 68.
 """
 
 from dataclasses import dataclass, replace
@@ -27,9 +27,9 @@ PLATES = ("#f6f4ee", "#b9d3ea", "#f0d2b0", "#d4e6cd")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A movable thing that stands at `place`, or hangs `lift` above it.
+    """A movable item at `place`, or lifted `lift` above it.
 
-    `turn` is its own angle in degrees; a mirrored jug or pan has its handle on the left.
+    `turn` is its rotation in degrees; a mirrored jug or pan has its handle on the left.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Kitchen:
-    """What one video shows throughout: furniture, materials, light, and the person's arms."""
+    """Properties that are constant in a video: furniture, materials, light, the person's arms."""
 
     wall: str
     tiled: bool
@@ -62,16 +62,16 @@ class Kitchen:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One arrangement of movable things in a kitchen, at one moment."""
+    """The arrangement of movable items in a kitchen at one moment."""
 
     kitchen: Kitchen
     items: tuple[Item, ...]
     held: tuple[Hand, int] | None  # which hand holds which item
     tap: float  # 0 shut, 1 open
     open_drawer: int | None
-    drawer_slide: float = 1.0  # how far the open drawer is out, 0 … 1
+    drawer_slide: float = 1.0  # how far the open drawer is pulled out, 0 … 1
     onion_cut: float = 0.0
-    stream: tuple[Point, Point] | None = None  # water from a jug: where it leaves, where it lands
+    stream: tuple[Point, Point] | None = None  # water from a jug: start and end point
     splash: float = 0.0  # under the tap
     lit: bool = False
 
@@ -82,7 +82,7 @@ class Scene:
         return [hand for hand in HANDS if self.held is None or self.held[0] != hand]
 
     def standing(self, kind: str) -> list[int]:
-        """Indices of the items of a kind that stand on the counter."""
+        """Indices of the items of a kind that are on the counter."""
         held = None if self.held is None else self.held[1]
         return [i for i, item in enumerate(self.items) if item.kind == kind and i != held]
 
@@ -114,7 +114,7 @@ def sample_kitchen(random: Random) -> Kitchen:
 
 
 def sample_scene(random: Random, kitchen: Kitchen) -> Scene:
-    """Place what is there, wherever it may be; nothing of it depends on an action."""
+    """Sample items and their places, independently of any action."""
     kinds = ["mug", "mug", "plate", "knife", random.choice(("jug", "pan")), "jug", "pan"]
     kinds = kinds[: random.choice((5, 6, 6))]
     if kinds.count("jug") > 1 or kinds.count("pan") > 1:
@@ -160,5 +160,5 @@ def counter_places(random: Random, count: int) -> list[Point]:
 
 
 def drawer_centre(kitchen: Kitchen, index: int) -> float:
-    """x of a drawer's middle."""
+    """x of a drawer's centre."""
     return 100 / kitchen.drawers * (index + 0.5)

@@ -1,9 +1,9 @@
-"""The movable things, each drawn as SVG about the point it stands on."""
+"""The movable items as SVG; the origin is the point where an item touches the counter."""
 
 from egoactgen_bench.toy.world.palette import shade, shadow
 from egoactgen_bench.toy.world.scene import Item, Point
 
-# Half width, height above and below the standing point: the boxes of the annotations.
+# Half width, height above and below the origin: the boxes of the annotations.
 EXTENT: dict[str, tuple[float, float, float]] = {
     "mug": (7.0, 11.5, 2.5),
     "plate": (9.2, 6.0, 6.0),
@@ -15,7 +15,7 @@ EXTENT: dict[str, tuple[float, float, float]] = {
 
 
 def draw_item(item: Item) -> str:
-    """One thing: its shadow where it stands or would stand, itself above that."""
+    """An item, `lift` above its shadow on the counter."""
     (x, y), half = item.place, EXTENT[item.kind][0]
     draw = {"mug": _mug, "plate": _plate, "knife": _knife, "jug": _jug, "pan": _pan}[item.kind]
     side = -1 if item.mirrored else 1
@@ -98,7 +98,7 @@ def draw_board(at: Point) -> str:
 
 
 def draw_onion(at: Point, cut: float) -> str:
-    """A whole onion; as `cut` goes to 1, slices fall from its right side."""
+    """An onion; as `cut` increases from 0 to 1, slices fall from its right side."""
     x, y = at
     whole = (
         f"{shadow(0.6, 2.8, 4.8, 2.1)}"

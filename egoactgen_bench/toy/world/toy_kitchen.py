@@ -1,4 +1,4 @@
-"""The toy kitchen as a data set: its world is filmed on demand and read as Ego4D is read."""
+"""The toy kitchen as a data set: filmed on demand and read in Ego4D's format."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +19,7 @@ from egoactgen_bench.toy.world.filming import (
     SIZE,
     annotate,
     film,
-    photograph_all,
+    render_stills,
     still_path,
     videos_of,
 )
@@ -29,19 +29,18 @@ DEFAULT_CLIPS = {"train": 4096, "val": 32, "test": 32}
 
 
 class ToyKitchenOptions(Options):
-    """What may be chosen of the world."""
+    """Options of the toy kitchen."""
 
-    cue: Cue = Field(default="weak", description="what the input frame shows of the hand's way")
+    cue: Cue = Field(default="weak", description="how much of the action the input frame shows")
 
 
 class ToyKitchen(Dataset):
-    """A drawn first-person kitchen: needs no licence, no download and no GPU.
+    """A drawn first-person kitchen; it needs no licence, no download and no GPU.
 
-    Of its training subset only the frames that a split takes are drawn; the others are filmed.
+    For the training subset only the two frames of each sample are rendered, no videos.
     """
 
     name = "toy-kitchen"
-    egovlp = "4-frame"
     draws = toy = True
     packages = ("resvg_py",)
     Options = ToyKitchenOptions
@@ -73,14 +72,11 @@ class ToyKitchen(Dataset):
         with_videos: bool,
         progress: bool = False,
     ) -> None:
-        """Draw as many clips as are wanted, by default 32, or 4,096 to train on.
-
-        What is in `folder` stays.
-        """
+        """Render `limit` clips (default: 4,096 for training, else 32); existing files are kept."""
         videos = videos_of(limit or DEFAULT_CLIPS[self.subset])
         if with_videos:
             if self.subset == "train":
-                photograph_all(folder, self.subset, videos, workers, self.options.cue, progress)
+                render_stills(folder, self.subset, videos, workers, self.options.cue, progress)
             else:
                 film(folder, self.subset, videos, workers, progress)
         annotate(folder, self.subset, videos, self.options.cue)
@@ -90,9 +86,9 @@ class ToyKitchen(Dataset):
 
     @property
     def reader(self) -> Ego4D:
-        """The Ego4D reader over the world that was made."""
+        """The Ego4D reader of the rendered data set."""
         if self._reader is None:
-            raise BenchError("The toy kitchen's world is made by `materialise`, before its clips.")
+            raise BenchError("Call `materialise` of the toy kitchen before reading its clips.")
         return self._reader
 
     def clips(self) -> Iterator[ActionClip | Rejection]:
@@ -107,7 +103,7 @@ class ToyKitchen(Dataset):
         return FrameSource(first), FrameSource(last)
 
     def recipe(self) -> dict[str, Any]:
-        """The options stand in it where they are not the standard world's."""
+        """The reader's recipe; options are included if they differ from the defaults."""
         recipe = {**self.reader.recipe(), "world_edition": EDITION, "world_size": SIZE}
         return recipe if self._standard else recipe | self.options.model_dump()
 
@@ -115,7 +111,7 @@ class ToyKitchen(Dataset):
         return self.reader.notices()
 
     def truth(self) -> dict[str, dict[str, Any]]:
-        """By sample: `action`, `hand`, and `x`, `y` in shares of the kitchen's sides."""
+        """By sample id: `action`, `hand`, and `x`, `y` as fractions of the frame's sides."""
         facts = map(dict, self._truth)
         return {fact.pop("sample_id"): fact for fact in facts}
 

@@ -11,13 +11,20 @@ from PIL import Image
 from torch import Tensor, nn
 
 from egoactgen_bench.support.seeds import derive_seed, seeded
-from egoactgen_bench.toy.networks.toy_fitting import Fitted, TrainingConfig, drawn_batch, fit
+from egoactgen_bench.toy.networks.toy_fitting import (
+    TrainingConfig,
+    TrainingResult,
+    drawn_batch,
+    fit,
+)
 from egoactgen_lego.toy.frame_facts import Facts, Reader
 
 STEPS = 2000
 
 
-def teach(tower: Any, frames: Tensor, facts: Facts, seed: int, steps: int = STEPS) -> Fitted:
+def teach(
+    tower: Any, frames: Tensor, facts: Facts, seed: int, steps: int = STEPS
+) -> TrainingResult:
     """Fit a CLIPVisionModel to the facts of normalised frames (n, 3, S, S).
 
     What is read is the mean of the patches that LLaVA sees, those of the last layer but one.
