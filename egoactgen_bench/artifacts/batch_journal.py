@@ -97,7 +97,7 @@ class BatchWork:
     number of `unit`s in a batch, for the progress bar.
     """
 
-    share: ProcessShard
+    shard: ProcessShard
     batches: int
     holds: Callable[[int], bool]
     finished: Callable[[], bool]
@@ -107,12 +107,12 @@ class BatchWork:
     @property
     def own(self) -> range:
         """The numbers of this process's batches."""
-        return self.share.of_rank(self.batches)
+        return self.shard.of_rank(self.batches)
 
     @property
     def of_shard(self) -> range:
         """The numbers of the batches of all processes of this shard."""
-        return self.share.of_shard(self.batches)
+        return self.shard.of_shard(self.batches)
 
     @property
     def missing(self) -> list[int]:
@@ -125,14 +125,14 @@ class BatchWork:
         A launcher ends all processes when one of them exits with a failure, so that the first one,
         whose exit status is the launcher's, must not leave early.
         """
-        shown = progress and self.share.rank == 0
+        shown = progress and self.shard.rank == 0
         missing = self.missing
         if missing:
             with self._bar(self.own, missing, shown) as bar:
                 for batch in missing:
                     do(batch)
                     bar.update(self.size(batch))
-        if self.share.rank == 0:
+        if self.shard.rank == 0:
             self._wait(shown)
 
     def count(self, batches: Iterable[int]) -> int:

@@ -19,7 +19,7 @@ from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 if TYPE_CHECKING:
     from egoactgen_bench.api.dataset import Dataset
     from egoactgen_bench.stages.prepare.prepare_split import Prepared
-    from egoactgen_bench.stages.prepare.split_plan import Plan
+    from egoactgen_bench.stages.prepare.split_plan import SplitPlan
 
 
 class PrepareArguments(Options):
@@ -139,7 +139,7 @@ def _world(source: "Dataset", limit: int | None, workers: int, with_videos: bool
             yield
 
 
-def _list_videos(plan: "Plan", path: Path) -> int:
+def _list_videos(plan: "SplitPlan", path: Path) -> int:
     from egoactgen_bench.support.files import write_text
 
     ids, seconds, unknown = plan.video_list()
@@ -150,7 +150,7 @@ def _list_videos(plan: "Plan", path: Path) -> int:
     return EXIT_DONE
 
 
-def _dry_run(plan: "Plan", folder: Path, workers: int) -> int:
+def _dry_run(plan: "SplitPlan", folder: Path, workers: int) -> int:
     kept = len(plan.clips) - plan.unlocated.total()
     typer.echo(f"{plan.name}: {_count(kept, 'sample')} would be kept")
     _echo_reasons(_reasons(plan))
@@ -167,7 +167,7 @@ def _dry_run(plan: "Plan", folder: Path, workers: int) -> int:
     return EXIT_DONE
 
 
-def _prepare(plan: "Plan", folder: Path, workers: int, overwrite: bool) -> int:
+def _prepare(plan: "SplitPlan", folder: Path, workers: int, overwrite: bool) -> int:
     from tqdm import tqdm
 
     from egoactgen_bench.stages.prepare.prepare_split import prepare
@@ -198,7 +198,7 @@ def _summarise(done: "Prepared") -> None:
         )
 
 
-def _reasons(plan: "Plan") -> dict[str, int]:
+def _reasons(plan: "SplitPlan") -> dict[str, int]:
     counts = plan.unlocated
     counts.update(rejection.reason for rejection in plan.rejections)
     return dict(sorted(counts.items()))

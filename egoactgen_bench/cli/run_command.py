@@ -15,7 +15,7 @@ from egoactgen_bench.stages.run.run_options import RunOptions
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.runs import Run
-    from egoactgen_bench.stages.run.run_method import Job
+    from egoactgen_bench.stages.run.run_method import RunJob
 
 
 class RunArguments(RunOptions):
@@ -59,23 +59,23 @@ def run(asked: RunArguments) -> int:
         return _estimate(job, place.root / "runs")
     complete = job.journal.finished and not asked.overwrite
     done = execute(job, asked.overwrite, progress=True)
-    if job.share.rank != 0:  # only rank 0 reports, and its status is the launcher's
+    if job.shard.rank != 0:  # only rank 0 reports, and its status is the launcher's
         return EXIT_DONE
     if complete:
         typer.echo("This run is already complete; --overwrite would start it over.")
     return _report(job, done)
 
 
-def _estimate(job: "Job", runs: Path) -> int:
+def _estimate(job: "RunJob", runs: Path) -> int:
     from egoactgen_bench.stages.run.run_method import estimate
 
-    if job.share.rank == 0:
+    if job.shard.rank == 0:
         typer.echo(estimate(job, runs))
         typer.echo("Nothing was done (--dry-run).")
     return EXIT_DONE
 
 
-def _report(job: "Job", done: "Run") -> int:
+def _report(job: "RunJob", done: "Run") -> int:
     for row in done.failed.to_dict("records"):
         detail = f" ({row['detail']})" if row["detail"] else ""
         typer.echo(f"failed: {row['sample_id']}: {row['status']}{detail}")
@@ -91,7 +91,7 @@ def _report(job: "Job", done: "Run") -> int:
         )
     else:
         typer.echo(
-            f"{done.method}: shard {job.share.index + 1}/{job.share.count} is done, {made} images; "
+            f"{done.method}: shard {job.shard.index + 1}/{job.shard.count} is done, {made} images; "
             f"the last shard to finish completes {done.folder}"
         )
     return EXIT_PARTIAL if len(done.failed) else EXIT_DONE

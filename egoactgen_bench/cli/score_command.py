@@ -15,7 +15,7 @@ from egoactgen_bench.stages.score.score_options import ScoreOptions
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.scores import Scores
-    from egoactgen_bench.stages.score.score_runs import Job
+    from egoactgen_bench.stages.score.score_runs import ScoringJob
 
 
 class ScoreArguments(ScoreOptions):
@@ -71,7 +71,7 @@ def run_folder(name: str, split: str) -> Path:
     return current_workspace().find_run(split, name)
 
 
-def _report_nothing(job: "Job", nothing: str) -> int:
+def _report_nothing(job: "ScoringJob", nothing: str) -> int:
     """Say why no metric can be computed."""
     for sentence in job.selection.failed.values():
         typer.echo(f"failed: {sentence}", err=True)

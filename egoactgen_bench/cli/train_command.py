@@ -14,7 +14,7 @@ from egoactgen_bench.stages.train.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.manifests import TrainManifest
-    from egoactgen_bench.stages.train.train_weights import Job
+    from egoactgen_bench.stages.train.train_weights import TrainingJob
 
 
 class TrainArguments(TrainOptions):
@@ -72,7 +72,7 @@ def _tell(sentence: str) -> None:
     typer.echo(sentence, err=True)
 
 
-def _report(job: "Job", manifest: "TrainManifest") -> int:
+def _report(job: "TrainingJob", manifest: "TrainManifest") -> int:
     for sample_id, code in manifest.left_out.items():
         typer.echo(f"left out: {sample_id}: {code}", err=True)
     if manifest.subset != "train":

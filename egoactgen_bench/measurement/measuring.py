@@ -51,7 +51,7 @@ class Failure:
 
 
 @dataclass
-class Outcome:
+class Measurements:
     """What was measured: short keys of rows (samples, candidates, measurements), 0 for none.
 
     `broken` says of a metric why it cannot work at all. `changed` counts the files of a run, or of
@@ -75,7 +75,7 @@ class Outcome:
             for source in entry.values():
                 self.changed[name] += isinstance(source, Source) and source.changed
 
-    def merge(self, other: "Outcome") -> None:
+    def merge(self, other: "Measurements") -> None:
         """Take in what another process found for its own samples."""
         self.keys = np.maximum(self.keys, other.keys)
         self.failures += other.failures
@@ -115,10 +115,10 @@ class Measurer:
         """How many batches the split is cut into."""
         return -(-len(self.samples) // self.batch_size)
 
-    def measure(self, batches: Iterable[int]) -> Outcome:
+    def measure(self, batches: Iterable[int]) -> Measurements:
         """Measure the samples of some batches."""
         shape = len(self.samples), len(self.candidates), len(self._groups)
-        outcome = Outcome(np.zeros(shape, np.uint64))
+        outcome = Measurements(np.zeros(shape, np.uint64))
         for number in batches:
             start = number * self.batch_size
             part = range(start, min(start + self.batch_size, len(self.samples)))
@@ -135,7 +135,7 @@ class Measurer:
         return outcome
 
     def rows(
-        self, outcome: Outcome, candidate: int, metric: Metric
+        self, outcome: Measurements, candidate: int, metric: Metric
     ) -> tuple[Positions, StoredRows]:
         """Positions of the samples that have a row, and their rows."""
         number = next(n for n, group in enumerate(self._groups) if metric in group)
@@ -174,7 +174,7 @@ class Measurer:
         return entries
 
     def _measure_candidate(
-        self, column: int, entries: Entries, across: dict[Places, dict[str, Any]], outcome: Outcome
+        self, column: int, entries: Entries, across: dict[Places, dict[str, Any]], outcome: Measurements
     ) -> None:
         """Measure what a candidate lacks of a batch, metrics that lack the same together."""
         todo: dict[Places, list[int]] = {}
@@ -192,7 +192,7 @@ class Measurer:
             for number in numbers:
                 self._measure_group(column, number, chosen, batch, outcome)
 
-    def _wanted(self, column: int, number: int, entries: Entries, outcome: Outcome) -> list[int]:
+    def _wanted(self, column: int, number: int, entries: Entries, outcome: Measurements) -> list[int]:
         """Positions whose row is not known yet, though all that it needs is there."""
         group = self._groups[number]
         wanted = []
@@ -210,7 +210,7 @@ class Measurer:
         return wanted
 
     def _measure_group(
-        self, column: int, number: int, entries: Entries, batch: Batch, outcome: Outcome
+        self, column: int, number: int, entries: Entries, batch: Batch, outcome: Measurements
     ) -> None:
         """Measure one batch, keep its good rows, note its failures."""
         group = self._groups[number]
@@ -253,7 +253,7 @@ def _checked_rows(metric: Metric, batch: Batch) -> list[Rows | SampleError]:
     return [failure if wrong else row for row, wrong in zip(rows, bad.any(axis=1), strict=True)]
 
 
-def gather(outcome: Outcome, share: ProcessShard) -> Outcome:
+def gather(outcome: Measurements, share: ProcessShard) -> Measurements:
     """What all processes found, at the first of them; the others get their own back."""
     if share.ranks == 1:
         return outcome

@@ -61,11 +61,11 @@ class Read:
     bytes: int = 0
 
 
-Outcome = Stored | Failed | Read
+ExtractionResult = Stored | Failed | Read
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ExtractionJob:
     """The samples of one video. `height` None keeps frames at their size."""
 
     wanted: tuple[Wanted, ...]
@@ -86,7 +86,7 @@ def frame_name(sample_id: str, role: str) -> str:
     return f"frames/{sample_id}/{role}.png"
 
 
-def extract_all(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
+def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[ExtractionResult]:
     """Run all jobs, up to `workers` at a time in processes of their own; 1 runs them here.
 
     The order of what comes back depends on `workers`; what comes back and what is stored does not.
@@ -115,7 +115,7 @@ def extract_all(jobs: Sequence[Job], workers: int) -> Iterator[Outcome]:
             child.terminate()
 
 
-def extract(job: Job) -> Iterator[Outcome]:
+def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
     """Store the frames of one video; a sample is stored whole or not at all."""
     places: dict[FrameSource, list[tuple[str, str]]] = defaultdict(list)
     for wanted in job.wanted:
@@ -174,7 +174,7 @@ def _store(
     return Stored(sample_id, first.sha256, last.sha256, *first.source_size)
 
 
-def _extract_whole(job: Job) -> list[Outcome]:
+def _extract_whole(job: ExtractionJob) -> list[ExtractionResult]:
     return list(extract(job))
 
 

@@ -25,7 +25,7 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.stages.prepare.extraction import (
     ROLES,
     Failed,
-    Job,
+    ExtractionJob,
     Read,
     Stored,
     Wanted,
@@ -33,7 +33,7 @@ from egoactgen_bench.stages.prepare.extraction import (
     frame_name,
     read_journals,
 )
-from egoactgen_bench.stages.prepare.split_plan import Plan, by_reason
+from egoactgen_bench.stages.prepare.split_plan import SplitPlan, by_reason
 from egoactgen_bench.support.files import sha256_file, write_csv, write_json
 from egoactgen_bench.support.provenance import versions
 
@@ -56,7 +56,7 @@ class Prepared:
 
 
 def prepare(
-    plan: Plan,
+    plan: SplitPlan,
     folder: Path,
     *,
     workers: int = 1,
@@ -92,7 +92,7 @@ def prepare(
 
 
 def _extract(
-    plan: Plan,
+    plan: SplitPlan,
     folder: Path,
     stored: dict[str, Stored],
     workers: int,
@@ -110,7 +110,7 @@ def _extract(
     read = Read()
     # The videos with most samples come first, so that workers end together.
     jobs = [
-        Job(tuple(items), folder, folder / JOURNAL / f"{number:06d}.jsonl", plan.recipe["size"])
+        ExtractionJob(tuple(items), folder, folder / JOURNAL / f"{number:06d}.jsonl", plan.recipe["size"])
         for number, items in enumerate(sorted(videos.values(), key=len, reverse=True))
     ]
     for outcome in extract_all(jobs, workers):
@@ -126,7 +126,7 @@ def _extract(
     return failures, read
 
 
-def _unlocated(plan: Plan) -> dict[str, Rejection]:
+def _unlocated(plan: SplitPlan) -> dict[str, Rejection]:
     places = ((clip, plan.places[clip.sample_id]) for clip in plan.clips)
     return {
         clip.sample_id: Rejection(clip.row, place.code, place.detail)
@@ -135,7 +135,7 @@ def _unlocated(plan: Plan) -> dict[str, Rejection]:
     }
 
 
-def _nothing_kept(plan: Plan, failures: dict[str, Rejection]) -> BenchError:
+def _nothing_kept(plan: SplitPlan, failures: dict[str, Rejection]) -> BenchError:
     return BenchError(
         f"None of the {len(failures):,} samples of {plan.name} could be kept: "
         f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
@@ -143,7 +143,7 @@ def _nothing_kept(plan: Plan, failures: dict[str, Rejection]) -> BenchError:
     )
 
 
-def _work_folder(plan: Plan, folder: Path, made_by: dict[str, str]) -> WorkFolder[SplitManifest]:
+def _work_folder(plan: SplitPlan, folder: Path, made_by: dict[str, str]) -> WorkFolder[SplitManifest]:
     """The split's folder; an unfinished one goes on only with the same decoder."""
     return WorkFolder(
         folder / SPLIT,
@@ -160,7 +160,7 @@ def _work_folder(plan: Plan, folder: Path, made_by: dict[str, str]) -> WorkFolde
     )
 
 
-def _open_folder(plan: Plan, work: WorkFolder[SplitManifest], overwrite: bool) -> Split | None:
+def _open_folder(plan: SplitPlan, work: WorkFolder[SplitManifest], overwrite: bool) -> Split | None:
     """The same split if it is finished there; refuses what is neither it nor its beginning."""
     work.check(overwrite)
     if overwrite and (work.finished or work.begun):
@@ -213,7 +213,7 @@ def _is_whole(folder: Path, item: Stored) -> bool:
 
 
 def _finish(
-    plan: Plan,
+    plan: SplitPlan,
     work: WorkFolder[SplitManifest],
     made_by: dict[str, str],
     stored: dict[str, Stored] | None,
@@ -292,7 +292,7 @@ def _write_truth(dataset: Dataset, folder: Path, kept: list[ActionClip]) -> list
     return [TRUTH]
 
 
-def _versions(plan: Plan) -> dict[str, str]:
+def _versions(plan: SplitPlan) -> dict[str, str]:
     """The programs that shaped the split: for frames, also the decoder's libraries."""
     if plan.recipe["times_only"]:
         return versions(["pandas"])

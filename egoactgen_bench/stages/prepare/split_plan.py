@@ -26,7 +26,7 @@ SECONDS_PER_FRAME = 0.5
 
 
 @dataclass(frozen=True)
-class Plan:
+class SplitPlan:
     """What the annotation allows, and where the frames are.
 
     `rows` holds every annotation row in order. `places` holds, for each sample, where its two
@@ -104,7 +104,7 @@ def plan_split(
     limit: int | None = None,
     times_only: bool = False,
     locate: bool = True,
-) -> Plan:
+) -> SplitPlan:
     """List a data set's clips and find their frames, without reading a picture.
 
     `limit` keeps the first clips that the annotation's times allow. `locate` False looks for no
@@ -136,7 +136,7 @@ def plan_split(
         "limit": limit,
         **dataset.recipe(),
     }
-    return Plan(dataset, name, recipe, rows, places)
+    return SplitPlan(dataset, name, recipe, rows, places)
 
 
 def by_reason(rejections: Iterable[Rejection]) -> str:

@@ -30,7 +30,7 @@ Sample = dict[str, Any]  # a row of a samples.csv
 
 
 @dataclass(frozen=True)
-class Job:
+class RunJob:
     """A run with everything settled: what is asked, of which method, and where it goes."""
 
     split: Split
@@ -38,7 +38,7 @@ class Job:
     samples: list[Sample]  # of the split, in its order
     descriptions: dict[str, str]
     passed: dict[str, Any]
-    share: ProcessShard
+    shard: ProcessShard
     journal: RunJournal
 
     @property
@@ -51,7 +51,7 @@ class Job:
         """This process's part of the batches."""
         batches = self.journal.batches
         return BatchWork(
-            self.share,
+            self.shard,
             batches.batches,
             batches.holds,
             lambda: self.journal.finished,
@@ -86,14 +86,14 @@ def run(
 
 def prepare(
     method: str, split: Split, folder: Path, settings: RunOptions | None = None, **choices: Any
-) -> Job:
+) -> RunJob:
     """Settle a run before any image is made; invalid choices are a `BenchError`.
 
     `settings` and `choices` are fields of `RunOptions`; `choices` override `settings`.
     """
     split.require_frames()
     asked = chosen(RunOptions, settings, choices, "run")
-    share = ProcessShard.of_process(asked.shard)
+    shard = ProcessShard.of_process(asked.shard)
     texts = load_descriptions(split.folder, asked.descriptions) if asked.descriptions else None
     samples = cast("list[Sample]", split.samples[: asked.limit].to_dict("records"))
     built = method_factory.build(
@@ -108,7 +108,7 @@ def prepare(
             cache=asked.cache,
             sample_ids=[sample["sample_id"] for sample in samples],
         ),
-        local_rank=share.local_rank,
+        local_rank=shard.local_rank,
     )
     size = asked.batch_size or built.default_batch_size
     plan = {
@@ -128,7 +128,7 @@ def prepare(
     }
     journal = RunJournal(folder, plan, batches=-(-len(samples) // size))
     described = texts.texts if texts else {}
-    return Job(split, built, samples, described, dict(asked.options), share, journal)
+    return RunJob(split, built, samples, described, dict(asked.options), shard, journal)
 
 
 def _without_folders(method: str, argument: str | None) -> str:
@@ -138,7 +138,7 @@ def _without_folders(method: str, argument: str | None) -> str:
     return f"{method.partition(':')[0]}:{Path(argument).resolve().name}"
 
 
-def execute(job: Job, overwrite: bool = False, progress: bool = False) -> Run:
+def execute(job: RunJob, overwrite: bool = False, progress: bool = False) -> Run:
     """Do a job's own share, and complete the run if nothing of it is missing then."""
     journal, work = job.journal, job.work
     journal.begin(overwrite, work.own)
@@ -148,7 +148,7 @@ def execute(job: Job, overwrite: bool = False, progress: bool = False) -> Run:
     return journal.assemble(job.passed, versions) or journal.partial(work.own)
 
 
-def _generate(job: Job, progress: bool) -> None:
+def _generate(job: RunJob, progress: bool) -> None:
     if job.work.missing:
         job.method.load()
     device = provenance.device_name(job.method.context.device)
@@ -162,7 +162,7 @@ def _generate(job: Job, progress: bool) -> None:
     job.work.run(make, progress)
 
 
-def _make(job: Job, samples: list[Sample]) -> list[Sample]:
+def _make(job: RunJob, samples: list[Sample]) -> list[Sample]:
     """Ask for one batch, write its images, and return its rows of samples.csv."""
     # Threads, since reading and writing PNG costs more than a light method and frees the GIL.
     with ThreadPoolExecutor() as threads:
@@ -172,7 +172,7 @@ def _make(job: Job, samples: list[Sample]) -> list[Sample]:
         return list(threads.map(partial(_row, job), ids, asked))
 
 
-def _request(job: Job, sample: Sample) -> Request | SampleError:
+def _request(job: RunJob, sample: Sample) -> Request | SampleError:
     sample_id, frame = sample["sample_id"], sample["input_frame"]
     try:
         image = read_rgb(job.split.frame_path(frame))
@@ -182,7 +182,7 @@ def _request(job: Job, sample: Sample) -> Request | SampleError:
     return Request(sample_id, image, sample["action"], job.descriptions.get(sample_id), seed)
 
 
-def _row(job: Job, sample_id: str, answer: answers.Answer) -> Sample:
+def _row(job: RunJob, sample_id: str, answer: answers.Answer) -> Sample:
     row = {
         "sample_id": sample_id,
         "image": "",
@@ -200,7 +200,7 @@ def _row(job: Job, sample_id: str, answer: answers.Answer) -> Sample:
     return row | {"image": image, "sha256": sha256_bytes(data)}
 
 
-def estimate(job: Job, runs: Path) -> str:
+def estimate(job: RunJob, runs: Path) -> str:
     """What a job would do: images, disk, and time by an earlier run of the same method."""
     job.journal.work.check()
     work = job.work

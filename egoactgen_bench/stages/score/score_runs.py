@@ -19,7 +19,7 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.captioning.captioner import CAPTIONERS
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.candidates import candidates_of
-from egoactgen_bench.measurement.measuring import Measurer, Outcome, gather
+from egoactgen_bench.measurement.measuring import Measurer, Measurements, gather
 from egoactgen_bench.measurement.protocols import (
     PUBLISHED_PROTOCOL,
     Defaults,
@@ -50,7 +50,7 @@ TABLES = (
 
 
 @dataclass(frozen=True)
-class Job:
+class ScoringJob:
     """A scoring with everything settled: what is measured on what, and where it goes."""
 
     split: Split
@@ -59,7 +59,7 @@ class Job:
     selection: Selection
     measurer: Measurer
     folder: Path
-    share: ProcessShard
+    shard: ProcessShard
     device: str
     settled: dict[str, Any]  # all that shapes the values, for score.json
     notices: list[str] = field(default_factory=list)
@@ -88,7 +88,7 @@ def prepare(
     folder: Path,
     settings: ScoreOptions | None = None,
     **choices: Any,
-) -> Job:
+) -> ScoringJob:
     """Settle a scoring; invalid choices are a `BenchError`.
 
     `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
@@ -98,12 +98,12 @@ def prepare(
         raise BenchError(
             f"Unknown captioner '{asked.captioner}'.{did_you_mean(asked.captioner, CAPTIONERS)}"
         )
-    share = ProcessShard.of_process()
+    shard = ProcessShard.of_process()
     root = asked.workspace or folder
     texts = descriptions_of(split, asked.descriptions)
     context = MetricContext(
         weights=stand_ins.folder_for(split.manifest.dataset, asked.weights, root / "models"),
-        device=resolve_device(asked.device, share.local_rank),
+        device=resolve_device(asked.device, shard.local_rank),
         workspace=root,
         fresh=asked.overwrite,
     )
@@ -135,21 +135,21 @@ def prepare(
         "fid_permutations": asked.fid_permutations,
         "batch_size": asked.batch_size,
     }
-    return Job(
+    return ScoringJob(
         split,
         candidates,
         samples,
         selection,
         measurer,
         folder,
-        share,
+        shard,
         context.device,
         settled,
         notices,
     )
 
 
-def execute(job: Job, progress: bool = False) -> Scores | None:
+def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
     """Measure, summarise and write a settled scoring; None in all processes but the first.
 
     Where no metric can be computed it is a `BenchError`, and an older table stays as it is.
@@ -159,11 +159,11 @@ def execute(job: Job, progress: bool = False) -> Scores | None:
     if nothing := nothing_to_measure(job):
         raise BenchError(" ".join([nothing, *job.selection.failed.values()]))
     start = time.monotonic()
-    own = job.share.of_rank(job.measurer.batches)
-    quiet = not progress or job.share.rank != 0
+    own = job.shard.of_rank(job.measurer.batches)
+    quiet = not progress or job.shard.rank != 0
     outcome = job.measurer.measure(tqdm(own, "score", disable=quiet or None, unit="batch"))
-    outcome = gather(outcome, job.share)
-    if job.share.rank != 0:
+    outcome = gather(outcome, job.shard)
+    if job.shard.rank != 0:
         return None
     tables = tabulate(
         job.measurer,
@@ -193,14 +193,14 @@ def execute(job: Job, progress: bool = False) -> Scores | None:
     return _write(job, manifest, tables)
 
 
-def nothing_to_measure(job: Job) -> str:
+def nothing_to_measure(job: ScoringJob) -> str:
     """A sentence where no metric can be computed, else none."""
     if job.selection.metrics:
         return ""
     return f"No metric can be computed; what {job.folder} holds stays as it is."
 
 
-def _write(job: Job, manifest: ScoreManifest, tables: Tables) -> Scores:
+def _write(job: ScoringJob, manifest: ScoreManifest, tables: Tables) -> Scores:
     """Write the tables, and last of all score.json."""
     folder = job.folder
     (folder / SCORE).unlink(missing_ok=True)
@@ -244,7 +244,7 @@ def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any
     ]
 
 
-def _published(job: Job) -> list[dict[str, Any]]:
+def _published(job: ScoringJob) -> list[dict[str, Any]]:
     """The paper's numbers, which may stand only beside rows made as its code made them."""
     own = job.settled["protocol"] == PUBLISHED_PROTOCOL
     own = own and not job.selection.deviating()
@@ -252,7 +252,7 @@ def _published(job: Job) -> list[dict[str, Any]]:
     return published_rows(job.split.manifest) if own else []
 
 
-def _changes(outcome: Outcome) -> list[str]:
+def _changes(outcome: Measurements) -> list[str]:
     return [
         f"warning: {count} image{'s' * (count > 1)} of "
         f"{f'run {name!r}' if name else 'the split'} changed since being recorded; scored as found "
@@ -262,12 +262,12 @@ def _changes(outcome: Outcome) -> list[str]:
     ]
 
 
-def _packages(job: Job) -> list[str]:
+def _packages(job: ScoringJob) -> list[str]:
     named = {package for metric in job.selection.metrics for package in metric.packages}
     return ["numpy", "pillow", *sorted(named)]
 
 
-def estimate(job: Job) -> str:
+def estimate(job: ScoringJob) -> str:
     """What a scoring would read, compute and write."""
     outputs = [
         frame.path
@@ -291,7 +291,7 @@ def estimate(job: Job) -> str:
     return "\n".join([*lines, *job.notices])
 
 
-def _expected_time(job: Job, values: int) -> str:
+def _expected_time(job: ScoringJob, values: int) -> str:
     """From what the last scoring into this folder took, if it measured anything."""
     path = job.folder / SCORE
     timing = read_manifest(path, ScoreManifest).timing if path.is_file() else None

@@ -15,7 +15,7 @@ from egoactgen_bench.analysis.statistics import Clusters
 from egoactgen_bench.api.metric import CaptionSource, Metric
 from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.artifacts.scores import CAPTION_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
-from egoactgen_bench.measurement.measuring import Failure, Measurer, Outcome
+from egoactgen_bench.measurement.measuring import Failure, Measurer, Measurements
 from egoactgen_bench.support.row_store import StoredRows
 
 
@@ -45,7 +45,7 @@ class Tables:
 
 
 def tabulate(
-    measurer: Measurer, outcome: Outcome, split: str, draws: int, fid_permutations: int
+    measurer: Measurer, outcome: Measurements, split: str, draws: int, fid_permutations: int
 ) -> Tables:
     """All tables of what was measured."""
     notices: list[str] = []
@@ -68,7 +68,7 @@ def tabulate(
     )
 
 
-def _column(measurer: Measurer, outcome: Outcome, metric: Metric, notices: list[str]) -> Column:
+def _column(measurer: Measurer, outcome: Measurements, metric: Metric, notices: list[str]) -> Column:
     shape = len(measurer.samples), len(measurer.candidates)
     values, totals = np.full(shape, np.nan), np.full(shape[1], np.nan)
     every, small = [], []

@@ -14,8 +14,8 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.study.example_sampling import balanced_orders, choose_examples, shuffled
 from egoactgen_bench.stages.study.study_options import StudyOptions
 from egoactgen_bench.stages.study.study_plan import (
-    Plan,
-    Task,
+    StudyPlan,
+    PlannedTask,
     frame,
     numbered,
     row_of,
@@ -64,7 +64,7 @@ class Candidates:
 
 def plan_best_of(
     workspace: Workspace, split: Split, run_names: Sequence[str], options: StudyOptions
-) -> Plan:
+) -> StudyPlan:
     """Plan a study over the named runs, or over all finished runs of the split."""
     candidates = find_candidates(workspace, split, run_names)
     samples = candidates.usable()
@@ -83,7 +83,7 @@ def plan_best_of(
     tasks = best_of_tasks(examples, spare, candidates.names, options.checks, key)
     show = partial(_show, candidates)
     remarks = ("with one run only, copy-input stands against it.",) * candidates.copies_input
-    return Plan(split, options, candidates.names, examples, spare, key, tasks, show, remarks)
+    return StudyPlan(split, options, candidates.names, examples, spare, key, tasks, show, remarks)
 
 
 def find_candidates(workspace: Workspace, split: Split, names: Sequence[str]) -> Candidates:
@@ -118,7 +118,7 @@ def find_candidates(workspace: Workspace, split: Split, names: Sequence[str]) ->
 
 def best_of_tasks(
     examples: Sequence[str], spare: Sequence[str], runs: Sequence[str], checks: int, key: bytes
-) -> list[Task]:
+) -> list[PlannedTask]:
     """One vote an example, with `checks` further tasks hidden among them.
 
     Every second check, from the first, shows the true target in one run's place: of a `spare`
@@ -126,7 +126,7 @@ def best_of_tasks(
     """
     orders = balanced_orders(runs, len(examples), key)
     votes = [
-        Task(f"vote {sample_id}", sample_id, "vote", tuple(order))
+        PlannedTask(f"vote {sample_id}", sample_id, "vote", tuple(order))
         for sample_id, order in zip(shuffled(examples, key, "examples"), orders, strict=True)
     ]
     pool = shuffled(spare, key, "spare") + shuffled(examples, key, "checks")
@@ -142,11 +142,11 @@ def best_of_tasks(
             sample_id = pool[index // 2 % len(pool)]
             order = shuffled([TARGET, *order[1:]], key, f"target of check {index}")
             expected = str(order.index(TARGET) + 1)
-            planned.append(Task("", sample_id, "check", tuple(order), expected=expected))
+            planned.append(PlannedTask("", sample_id, "check", tuple(order), expected=expected))
     return numbered(votes, planned, key)
 
 
-def _show(candidates: Candidates, task: Task) -> dict[str, str | Image.Image]:
+def _show(candidates: Candidates, task: PlannedTask) -> dict[str, str | Image.Image]:
     columns: dict[str, str | Image.Image] = {
         "action": row_of(candidates.split.samples, task.sample_id)["action"],
         "input": frame(candidates.split, task.sample_id, "input"),

@@ -11,10 +11,10 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.study.example_sampling import choose_examples, shuffled
 from egoactgen_bench.stages.study.study_options import StudyOptions
-from egoactgen_bench.stages.study.study_plan import Plan, Task, frame, numbered, row_of, secret_key
+from egoactgen_bench.stages.study.study_plan import StudyPlan, PlannedTask, frame, numbered, row_of, secret_key
 
 
-def plan_description(split: Split, names: Sequence[str], options: StudyOptions) -> Plan:
+def plan_description(split: Split, names: Sequence[str], options: StudyOptions) -> StudyPlan:
     """Plan a study of the named description sets, or of all that the split has: one arm each."""
     descriptions = find_descriptions(split, names)
     described = set.intersection(*(set(texts) for texts in descriptions.values()))
@@ -31,7 +31,7 @@ def plan_description(split: Split, names: Sequence[str], options: StudyOptions) 
     chosen = samples[samples["sample_id"].isin(examples)]
     tasks = description_tasks(chosen, list(descriptions), options.checks, key)
 
-    def show(task: Task) -> dict[str, str | Image.Image]:
+    def show(task: PlannedTask) -> dict[str, str | Image.Image]:
         return {
             "action": row_of(samples, task.sample_id)["action"],
             "description": descriptions[task.candidates[0]][task.text_from],
@@ -39,7 +39,7 @@ def plan_description(split: Split, names: Sequence[str], options: StudyOptions) 
             "target": frame(split, task.sample_id, "target"),
         }
 
-    return Plan(split, options, tuple(descriptions), examples, spare, key, tasks, show)
+    return StudyPlan(split, options, tuple(descriptions), examples, spare, key, tasks, show)
 
 
 def find_descriptions(split: Split, names: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -56,14 +56,14 @@ def find_descriptions(split: Split, names: Sequence[str]) -> dict[str, dict[str,
 
 def description_tasks(
     examples: pd.DataFrame, arms: Sequence[str], checks: int, key: bytes
-) -> list[Task]:
+) -> list[PlannedTask]:
     """One vote an example and arm, with `checks` further tasks hidden among them.
 
     Every second check, from the first, shows another action's description, whose known answer is
     no (where all examples are alike, it repeats a vote); the others ask a vote again.
     """
     votes = [
-        Task(f"vote {sample_id} {arm}", sample_id, "vote", (arm,), text_from=sample_id)
+        PlannedTask(f"vote {sample_id} {arm}", sample_id, "vote", (arm,), text_from=sample_id)
         for sample_id in shuffled(examples["sample_id"].tolist(), key, "examples")
         for arm in arms
     ]

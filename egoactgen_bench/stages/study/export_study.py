@@ -20,7 +20,7 @@ from egoactgen_bench.stages.study.description_study import plan_description
 from egoactgen_bench.stages.study.example_sampling import shuffled
 from egoactgen_bench.stages.study.safe_text import html_cell
 from egoactgen_bench.stages.study.study_options import StudyOptions
-from egoactgen_bench.stages.study.study_plan import Plan, frame, picture_name
+from egoactgen_bench.stages.study.study_plan import StudyPlan, frame, picture_name
 from egoactgen_bench.support.files import sha256_file, write_csv, write_text
 from egoactgen_bench.support.images import write_png
 from egoactgen_bench.support.provenance import versions
@@ -38,7 +38,7 @@ def export(
     name: str | None = None,
     out: Path | None = None,
     overwrite: bool = False,
-) -> tuple[Path, Plan]:
+) -> tuple[Path, StudyPlan]:
     """Plan a study and write it to `out`, or to the workspace under its name."""
     _check(options, runs, descriptions)
     split = load_split(workspace.find_split(split_name))
@@ -67,7 +67,7 @@ def _check(options: StudyOptions, runs: Sequence[str], descriptions: Sequence[st
         raise BenchError(f"--image-base-url '{url}' is not an address like https://host/folder.")
 
 
-def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) -> None:
+def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = False) -> None:
     """Write study.json, batch.csv, key.csv, hit.html, preview.html and images/.
 
     Raises `BenchError` where a study with other tasks lies there: its answers may be on their way.
@@ -123,7 +123,7 @@ def write_study(plan: Plan, folder: Path, name: str, overwrite: bool = False) ->
     pictures.remove_others()
 
 
-def _recipe(plan: Plan) -> dict[str, Any]:
+def _recipe(plan: StudyPlan) -> dict[str, Any]:
     """What two calls must share for the second to write the same study again."""
     return {
         "study": plan.options.study,
@@ -175,7 +175,7 @@ def _texts(columns: dict[str, str | study_pages.Picture]) -> dict[str, str]:
     return {column: value for column, value in columns.items() if isinstance(value, str)}
 
 
-def _instruction_example(plan: Plan, pictures: _Pictures) -> study_pages.Example | None:
+def _instruction_example(plan: StudyPlan, pictures: _Pictures) -> study_pages.Example | None:
     """Real frames of two samples outside the study that share neither verb nor noun, or None."""
     spare = plan.split.samples[plan.split.samples["sample_id"].isin(plan.spare)]
     checked = {task.sample_id for task in plan.tasks}

@@ -21,7 +21,7 @@ from egoactgen_bench.stages.study import ratings_analysis
 from egoactgen_bench.stages.study.amazon import Assignment, read_results
 from egoactgen_bench.stages.study.ratings import Rating, rate
 from egoactgen_bench.stages.study.safe_text import csv_cell, keyed_hash
-from egoactgen_bench.stages.study.study_plan import Task, picture_name
+from egoactgen_bench.stages.study.study_plan import PlannedTask, picture_name
 from egoactgen_bench.support.files import write_bytes, write_csv, write_json
 
 WORKER_KEY = "worker.key"
@@ -126,8 +126,8 @@ def import_results(paths: Sequence[Path], folder: Path) -> Imported:
     return Imported(rates, rejected, agreement)
 
 
-def _task(entry: StudyTask) -> Task:
-    return Task(
+def _task(entry: StudyTask) -> PlannedTask:
+    return PlannedTask(
         name=entry.name,
         sample_id=entry.sample_id,
         kind=entry.kind,

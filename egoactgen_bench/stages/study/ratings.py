@@ -7,7 +7,7 @@ from egoactgen_bench.api.records import Rejection
 from egoactgen_bench.artifacts.studies import Study
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.stages.study.amazon import Assignment
-from egoactgen_bench.stages.study.study_plan import Task
+from egoactgen_bench.stages.study.study_plan import PlannedTask
 
 STATUSES = ("Rejected", "Approved", "Submitted")  # the most decided first
 
@@ -20,7 +20,7 @@ class Rating:
     yes, no or empty.
     """
 
-    task: Task
+    task: PlannedTask
     worker: str
     answer: str
     invents: str
@@ -31,7 +31,7 @@ class Rating:
 
 
 def rate(
-    assignments: Sequence[Assignment], tasks: Sequence[Task], study: Study
+    assignments: Sequence[Assignment], tasks: Sequence[PlannedTask], study: Study
 ) -> tuple[list[Rating], list[Rejection]]:
     """The ratings by task and worker, and the assignments that give none, with reason codes.
 
@@ -61,7 +61,7 @@ def _precedence(assignment: Assignment) -> tuple[int, str]:
     return (STATUSES.index(assignment.status) if known else len(STATUSES), repr(assignment))
 
 
-def _rating(assignment: Assignment, by_name: dict[str, Task], study: Study) -> Rating:
+def _rating(assignment: Assignment, by_name: dict[str, PlannedTask], study: Study) -> Rating:
     name = assignment.inputs.get("task", "").strip()
     if name not in by_name:
         raise SampleError("unknown_task", name or "no Input.task")
@@ -84,7 +84,7 @@ def _rating(assignment: Assignment, by_name: dict[str, Task], study: Study) -> R
     )
 
 
-def _chosen_run(task: Task, answers: dict[str, str]) -> str:
+def _chosen_run(task: PlannedTask, answers: dict[str, str]) -> str:
     choice = answers.get("choice", "")
     if not choice:
         raise SampleError("missing_answer", f"no choice in task {task.name}")

@@ -19,7 +19,7 @@ from egoactgen_bench.support.images import read_rgb
 
 
 @dataclass(frozen=True)
-class Task:
+class PlannedTask:
     """One question. `candidates` are the runs at positions 1…K, or the one description set.
 
     A check is never counted as a vote: `expected` is its known answer, or `repeats` names the task
@@ -50,7 +50,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """A study ready to be written.
 
     `candidates` are the runs or description sets compared; `spare` the usable samples outside the
@@ -63,8 +63,8 @@ class Plan:
     examples: list[str]
     spare: list[str]
     key: bytes
-    tasks: list[Task]
-    show: Callable[[Task], dict[str, str | Image.Image]]
+    tasks: list[PlannedTask]
+    show: Callable[[PlannedTask], dict[str, str | Image.Image]]
     remarks: tuple[str, ...] = ()
 
     def notices(self) -> list[str]:
@@ -86,7 +86,7 @@ class Plan:
         return found
 
 
-def numbered(votes: Sequence[Task], checks: Sequence[Task], key: bytes) -> list[Task]:
+def numbered(votes: Sequence[PlannedTask], checks: Sequence[PlannedTask], key: bytes) -> list[PlannedTask]:
     """Votes and checks in one secret order, named t001, t002, …; votes come with unique names."""
     drafts = {task.name: task for task in votes}
     drafts |= {f"check {index}": task for index, task in enumerate(checks)}

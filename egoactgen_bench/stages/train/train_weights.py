@@ -27,7 +27,7 @@ Report = Callable[[str], object]
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """A training with everything settled."""
 
     trainer: Trainer[Any]
@@ -58,7 +58,7 @@ def prepare(
     *,
     progress: bool = False,
     **choices: Any,
-) -> Job:
+) -> TrainingJob:
     """Settle a training; invalid choices are a `BenchError`.
 
     `settings` and `choices` are fields of `TrainOptions`; `choices` override `settings`.
@@ -102,7 +102,7 @@ def prepare(
         not_compared=found.non_semantic_options,
         elsewhere="--name or --out",
     )
-    return Job(trainer, work, dict(asked.options), share.rank, asked)
+    return TrainingJob(trainer, work, dict(asked.options), share.rank, asked)
 
 
 def _resolve(found: type[Trainer[OptionsT]], values: dict[str, Any], name: str) -> OptionsT:
@@ -110,7 +110,7 @@ def _resolve(found: type[Trainer[OptionsT]], values: dict[str, Any], name: str) 
 
 
 def execute(
-    job: Job, overwrite: bool = False, report: Report = lambda sentence: None
+    job: TrainingJob, overwrite: bool = False, report: Report = lambda sentence: None
 ) -> TrainManifest:
     """Train to the end, from the last checkpoint on, and return train.json's content.
 
@@ -138,7 +138,7 @@ def execute(
     return build(TrainManifest, {**job.plan, **content})
 
 
-def _prepare_required(job: Job, required: Prerequisite) -> Job:
+def _prepare_required(job: TrainingJob, required: Prerequisite) -> TrainingJob:
     """A training that another one requires: on the same split, by the same seed."""
     context = job.trainer.context
     settings = TrainOptions(

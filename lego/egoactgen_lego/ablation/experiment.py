@@ -4,6 +4,7 @@ Every stage leaves files and goes on from them, so a stopped ablation does too; 
 has trained for a table, the next does not train again for another.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +24,18 @@ from egoactgen_bench.stages.score import score_runs as scoring
 from egoactgen_bench.stages.train import train_weights as training
 from egoactgen_bench.support.devices import check_dtype, resolve_device
 from egoactgen_bench.support.sharding import ProcessShard
-from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS, Row
+from egoactgen_lego.ablation.ablation_rows import (
+    ROWS,
+    TABLES,
+    TRAININGS,
+    Row,
+    further_label,
+    further_rows,
+    training_of,
+)
 from egoactgen_lego.ablation.materials import Materials
 from egoactgen_lego.ablation.option_choices import Choices
-from egoactgen_lego.generator.vllm_conditioning import FEATURES
+from egoactgen_lego.features.conditioning_names import kinds_of
 from egoactgen_lego.options.ablate_options import AblateOptions
 
 Tell = Callable[[str], None]
@@ -59,33 +68,50 @@ class Ablation:
     @property
     def chosen(self) -> dict[str, Row]:
         """The rows of the tables, each once."""
-        of_tables = {row for table in self.options.tables for row in TABLES[table].rows.values()}
+        of_tables = {row for table in self.options.tables for row in self.rows_of(table).values()}
         return {
             name: row
-            for name, row in ROWS.items()
+            for name, row in self.known_rows.items()
             if name in of_tables and (self.options.rows is None or name in self.options.rows)
         }
+
+    @property
+    def known_rows(self) -> dict[str, Row]:
+        """`ROWS`, and those of further feature kinds that the options name."""
+        return ROWS | further_rows(self.options.rows or ())
+
+    def rows_of(self, table: str) -> dict[str, str]:
+        """The rows of a table in their order, by what they are called in it."""
+        rows = TABLES[table].rows
+        if table != "conditioning":
+            return rows
+        return rows | {further_label(name): name for name in self.known_rows if name not in ROWS}
 
     @property
     def trainings(self) -> list[str]:
         """What has to be trained for them, in an order in which it can be."""
         wanted = {row.training for row in self.chosen.values()}
-        wanted |= {TRAININGS[name].stands_on for name in wanted if name}
-        return [name for name in TRAININGS if name in wanted]
+        wanted |= {training_of(name).stands_on for name in wanted if name}
+        return [name for name in dict.fromkeys([*TRAININGS, *self.chosen]) if name in wanted]
 
     def weights(self, name: str, seed: int) -> Path:
         """The folder of a training's weights."""
-        return self.place.models / f"{self.name}-{name}-{self.train.name}-s{seed}"
+        return self.place.models / f"{self.name}-{_file_name(name)}-{self.train.name}-s{seed}"
 
     def run(self, row: str, seed: int) -> Path:
         """The folder of a row's run."""
-        return self.place.run(self.test.name, f"{self.name}-{row}-s{seed}")
+        return self.place.run(self.test.name, f"{self.name}-{_file_name(row)}-s{seed}")
 
     def runs_of(self, row: str) -> list[str]:
         """The names under which a row is scored: a run for each seed, or the reference's."""
-        if ROWS[row].method is None:
+        if self.known_rows[row].method is None:
             return [row]
         return [self.run(row, seed).name for seed in self.seeds]
+
+
+def _file_name(row: str) -> str:
+    """A row's name in those of folders: `joint+depth` → `joint-depth`."""
+    return re.sub("[^A-Za-z0-9._-]", "-", row)
 
 
 @dataclass
@@ -101,13 +127,13 @@ def check(ablation: Ablation, folder: Path) -> None:
     _check_names(ablation)
     for name, row in ablation.chosen.items():
         if row.conditioning:
-            kinds = FEATURES[row.conditioning]
-            source = TRAININGS[row.training or ""].source
+            kinds = kinds_of(row.conditioning)
+            source = training_of(row.training or "").source
             ablation.materials.check(source, ablation.train, True, kinds, name)
             ablation.materials.check(row.told, ablation.test, False, kinds, name)
     ablation.choices.check(
         {
-            "train": {TRAININGS[name].trainer for name in ablation.trainings},
+            "train": {training_of(name).trainer for name in ablation.trainings},
             "run": {row.method for row in ablation.chosen.values() if row.method},
         }
     )
@@ -117,16 +143,18 @@ def check(ablation: Ablation, folder: Path) -> None:
 
 
 def _check_names(ablation: Ablation) -> None:
-    for named, known in ((ablation.options.tables, TABLES), (ablation.options.rows or (), ROWS)):
-        for name in named:
-            if name not in known:
-                raise BenchError(f"Unknown table or row '{name}'.{did_you_mean(name, known)}")
+    for table in ablation.options.tables:
+        if table not in TABLES:
+            raise BenchError(f"Unknown table '{table}'.{did_you_mean(table, TABLES)}")
+    for row in ablation.options.rows or ():
+        if row not in ablation.known_rows:
+            raise BenchError(f"Unknown row '{row}'.{did_you_mean(row, ROWS)}")
     if not ablation.chosen:
         raise BenchError("None of the tables holds one of the rows: name others.")
     if not ablation.seeds or len(set(ablation.seeds)) != len(ablation.seeds):
         raise BenchError("The seeds must be different numbers, at least one.")
     if ProcessShard.of_process().ranks > 1 and any(
-        TRAININGS[n].stands_on for n in ablation.trainings
+        training_of(n).stands_on for n in ablation.trainings
     ):
         raise BenchError(
             "SDEdit's sweep is one process's: leave the row out with --rows under a launcher, and "
@@ -169,13 +197,13 @@ def ablate(
 
 def _train(ablation: Ablation, name: str, seed: int, overwrite: bool) -> list[str]:
     """Train one, and return what it could not learn from."""
-    about = TRAININGS[name]
+    about = training_of(name)
     options = ablation.choices.of("train", about.trainer)
     descriptions = None
     if about.stands_on:
         options["weights"] = ablation.weights(about.stands_on, seed).name
     if about.conditioning:
-        kinds = FEATURES[about.conditioning]
+        kinds = kinds_of(about.conditioning)
         told = ablation.materials.of(about.source, ablation.train, True, kinds)
         descriptions = told.descriptions
         options |= {"conditioning": about.conditioning, **told.options}
@@ -205,7 +233,7 @@ def _run(ablation: Ablation, name: str, row: Row, seed: int, overwrite: bool) ->
     options = ablation.choices.of("run", row.method)
     descriptions = None
     if row.conditioning:
-        kinds = FEATURES[row.conditioning]
+        kinds = kinds_of(row.conditioning)
         told = ablation.materials.of(row.told, ablation.test, False, kinds)
         descriptions = told.descriptions
         options |= told.options
@@ -246,7 +274,7 @@ def _score(ablation: Ablation, folder: Path) -> Scores | None:
 
 def _scoring(
     ablation: Ablation, folder: Path, runs: Sequence[Run], references: Sequence[str]
-) -> scoring.Job:
+) -> scoring.ScoringJob:
     return scoring.prepare(
         ablation.test,
         runs,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from egoactgen_bench.stages.study.amazon import Assignment, parse_answers, read_results
 from egoactgen_bench.stages.study.ratings import rate
 from egoactgen_bench.stages.study.ratings_analysis import alpha
-from egoactgen_bench.stages.study.study_plan import Task
+from egoactgen_bench.stages.study.study_plan import PlannedTask
 from turk_results import results_text
 
 
@@ -80,7 +80,7 @@ def test_any_comment_round_trips_through_any_shape(tmp_path, comment, shape):
 
 @given(data=st.data())
 def test_any_subset_in_any_order_gives_the_same_ratings(data):
-    tasks = [Task(f"t{i}", f"s{i}", "vote", ("a", "b")) for i in range(3)]
+    tasks = [PlannedTask(f"t{i}", f"s{i}", "vote", ("a", "b")) for i in range(3)]
     row = st.builds(
         Assignment,
         row=st.sampled_from(["A", "B", "C", "D"]),
