@@ -1,1 +1,1 @@
-"""Exact frames of videos: the one on screen at a time, by presentation time."""
+"""Exact video frames: the frame on screen at a given time, by presentation time."""

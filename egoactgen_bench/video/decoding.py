@@ -1,4 +1,4 @@
-"""Decoding from a keyframe on, and which of the frames can be trusted."""
+"""Decoding from a keyframe, with detection of damaged frames."""
 
 from bisect import bisect_left
 from collections import deque
@@ -9,25 +9,25 @@ import av
 from PIL import Image
 
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.video.frame_pictures import picture
-from egoactgen_bench.video.video_stream import Shown, VideoStream
+from egoactgen_bench.video.frame_conversion import to_image
+from egoactgen_bench.video.video_stream import Packet, Shown, VideoStream
 
 Found = Image.Image | SampleError
 
 
 def frames_from(video: VideoStream, times: Sequence[float]) -> Iterator[tuple[float, Found]]:
-    """The frames for ascending times, decoded in one go from the keyframe before the first."""
+    """The frames at ascending times, decoded in one pass from the keyframe before the first."""
     run = DecodingRun(video)
     for done, (time, found) in enumerate(decode(run, times, video.limit(times[0]))):
         if is_undecodable(found) and run.began > video.origin and not run.torn:
-            # The keyframe is a mere recovery point (intra refresh), which needs what lies before.
+            # The keyframe is only a recovery point (intra refresh): it depends on earlier frames.
             yield from decode(DecodingRun(video), times[done:], video.origin)
             return
         yield time, found
 
 
 def decode(run: "DecodingRun", times: Sequence[float], start: int) -> Iterator[tuple[float, Found]]:
-    """The frames for ascending times, decoded from the last keyframe shown at or before `start`."""
+    """The frames at ascending times, decoded from the last keyframe shown at or before `start`."""
     video, waiting = run.video, deque(times)
     limits = [video.limit(time) for time in times]
     for shown in video.shown_from(start):
@@ -43,7 +43,7 @@ def decode(run: "DecodingRun", times: Sequence[float], start: int) -> Iterator[t
 
 
 def past_the_last(video: VideoStream, time: float, end: int) -> SampleError:
-    """Why no frame that could be read is on screen at `time`; the last of them ended at `end`."""
+    """The error for a `time` after the last readable frame, which ends at `end` (in ticks)."""
     end = max(end, video.declared_end() or end)
     if video.limit(time) < end + video.tolerance:
         return lost(video, time)
@@ -59,8 +59,8 @@ def lost(video: VideoStream, time: float) -> SampleError:
     return SampleError("undecodable", f"{video.name}: the frame at {time:.3f} s is damaged")
 
 
-class Fed(NamedTuple):
-    """A frame's place: presentation time, rank in decode order, rank of the keyframe it needs."""
+class FrameOrder(NamedTuple):
+    """Presentation time of a frame, its rank in decode order, the rank of its keyframe."""
 
     pts: int
     rank: int
@@ -68,38 +68,38 @@ class Fed(NamedTuple):
 
 
 class DecodingRun:
-    """Decoding from one keyframe on.
+    """Decoding from one keyframe.
 
-    A frame is true only if it and all frames decoded before it, back to its keyframe, came out
-    whole: a decoder conceals damage and carries it into the frames that are predicted from it.
-    Damage that the decoder reads as valid data, without a word, stays unnoticed.
+    A frame is intact only if it and all frames decoded before it, back to its keyframe, are
+    undamaged: a decoder conceals damage and propagates it to the frames predicted from it. Damage
+    that the decoder reads as valid data remains undetected.
     """
 
     def __init__(self, video: VideoStream) -> None:
         self.video = video
         self.decoder = video.stream.codec_context
         self.began = self.end = video.origin
-        self.torn = False  # broken bytes were seen: more than frames that did not come out
+        self.torn = False  # corrupt bytes were found, not only frames that were never output
         self._rank = 0
-        self._keyframes: deque[Fed] = deque(maxlen=2)
+        self._keyframes: deque[FrameOrder] = deque(maxlen=2)
         self._damage: dict[int, int] = {}  # rank of a keyframe → rank of its first damaged frame
-        self._inside: dict[int, Fed] = {}  # by pts: fed to the decoder, not out yet
-        self._targets: dict[float, Fed] = {}
+        self._inside: dict[int, FrameOrder] = {}  # by pts: sent to the decoder, not yet output
+        self._targets: dict[float, FrameOrder] = {}
         self._frames: dict[int, av.VideoFrame] = {}
 
     def take(self, shown: Shown, times: Sequence[float]) -> None:
-        """Decode the next packet, whose frame is wanted for `times` (perhaps for none)."""
+        """Decode the next packet, whose frame is on screen at `times` (may be empty)."""
         packet, pts, _, duration = shown.coded
         self._rank += 1
         self.end = max(self.end, pts + duration)
         if self._rank == 1:
             self.began = pts
         if packet.is_keyframe:
-            self._keyframes.append(Fed(pts, self._rank, self._rank))
+            self._keyframes.append(FrameOrder(pts, self._rank, self._rank))
         needed = [key.rank for key in self._keyframes if key.pts <= pts]
         if not needed:
-            return  # displayed before the keyframe where the run began, decoded after it
-        fed = Fed(pts, self._rank, needed[-1])
+            return  # displayed before the run's first keyframe, but decoded after it
+        fed = FrameOrder(pts, self._rank, needed[-1])
         self._targets.update(dict.fromkeys(times, fed))
         if shown.damaged:
             self.torn = True
@@ -109,7 +109,7 @@ class DecodingRun:
         if times or not self.video.is_unreferenced(packet):
             self._feed(packet, fed)
 
-    def _feed(self, packet: av.Packet, fed: Fed) -> None:
+    def _feed(self, packet: Packet, fed: FrameOrder) -> None:
         if not packet.is_discard:
             self._inside[fed.pts] = fed
         try:
@@ -120,7 +120,7 @@ class DecodingRun:
             self._mark(fed)
 
     def drain(self) -> None:
-        """Get the frames that the decoder still holds; what does not come is lost."""
+        """Flush the decoder; frames that it does not output are lost."""
         while self._inside:
             try:
                 self._receive(self.decoder.decode(None))
@@ -138,18 +138,19 @@ class DecodingRun:
             if fed is None:
                 continue
             for pts in [pts for pts in self._inside if pts < fed.pts]:
-                self._mark(self._inside.pop(pts))  # frames come in display order: it was dropped
+                # Frames are output in display order, so this one was dropped.
+                self._mark(self._inside.pop(pts))
             if frame.is_corrupt:
                 self.torn = True
                 self._mark(fed)
             elif fed in self._targets.values():
                 self._frames[fed.pts] = frame
 
-    def _mark(self, fed: Fed) -> None:
+    def _mark(self, fed: FrameOrder) -> None:
         self._damage[fed.keyframe] = min(fed.rank, self._damage.get(fed.keyframe, fed.rank))
 
     def is_decided(self, time: float) -> bool:
-        """Whether the frame for `time` is known to be lost, or out and true."""
+        """Whether the frame at `time` is known to be lost, or was output intact."""
         target = self._targets.get(time)
         if target is None:
             return False
@@ -159,14 +160,14 @@ class DecodingRun:
         return out or self._is_lost(target)
 
     def pop(self, time: float) -> Found:
-        """What to give for a decided time."""
+        """The frame or the error for a time for which `is_decided` holds."""
         target = self._targets.pop(time)
         if self._is_lost(target):
             return lost(self.video, time)
         frame = self._frames[target.pts]
         if target not in self._targets.values():
             del self._frames[target.pts]
-        return picture(frame, self.video.stream.sample_aspect_ratio)
+        return to_image(frame, self.video.stream.sample_aspect_ratio)
 
-    def _is_lost(self, target: Fed) -> bool:
+    def _is_lost(self, target: FrameOrder) -> bool:
         return self._damage.get(target.keyframe, target.rank + 1) <= target.rank

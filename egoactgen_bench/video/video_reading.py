@@ -1,4 +1,4 @@
-"""Exact frames: the picture on screen at a wanted time, by presentation time."""
+"""Exact frames: the frame on screen at a given time, by presentation time."""
 
 import queue
 from bisect import bisect_left, bisect_right
@@ -13,9 +13,9 @@ from egoactgen_bench.errors import SampleError
 from egoactgen_bench.video.decoding import Found, frames_from
 from egoactgen_bench.video.video_stream import VideoStream
 
-SEEK_WORTH = 0.5  # seconds to the next keyframe from which a jump beats decoding on
-BLIND_SEEK_WORTH = 10.0  # the same where the container's index does not reach
-LARGEST_SHARE = 64  # frames that one thread may hold until they are asked for
+SEEK_WORTH = 0.5  # seconds: from this distance, seeking to a later keyframe is faster than decoding
+BLIND_SEEK_WORTH = 10.0  # the same beyond the end of the container's index
+LARGEST_CHUNK = 64  # frames that one thread may decode ahead of the consumer
 
 
 def frames_at(
@@ -23,10 +23,10 @@ def frames_at(
 ) -> Iterator[tuple[float, Found]]:
     """The frame on screen at each distinct time, in ascending order, in one pass over the video.
 
-    Times are in seconds after the first displayed frame; on screen is the last frame that begins at
-    or before the time + 1 ms. Frames are 8-bit RGB at display size. A time without its true frame
-    gives a `SampleError`: `before_start`, `after_end` (at or past the end of the last frame),
-    `missing_video`, or `undecodable` (lost by damage; never a neighbour's picture).
+    Times are in seconds from the first displayed frame; the frame on screen is the last one that
+    begins at or before the time + 1 ms. Frames are 8-bit RGB at display size. A time whose frame
+    cannot be read gives a `SampleError`: `before_start`, `after_end` (at or after the end of the
+    last frame), `missing_video` or `undecodable` (damaged; never replaced by a neighbouring frame).
     """
     try:
         reader = VideoReader(path, threads)
@@ -38,9 +38,9 @@ def frames_at(
 
 
 class VideoReader:
-    """An open video that gives frames by time; `bytes_read` counts what was read of the file.
+    """An open video file that returns frames by time; `bytes_read` counts the bytes read so far.
 
-    Only groups of pictures that hold a wanted time are decoded, `threads` of them at once.
+    Only groups of pictures (GOPs) that contain a requested time are decoded, in `threads` threads.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
@@ -64,31 +64,31 @@ class VideoReader:
         return sum(stream.file.bytes_read for stream in self._streams)
 
     def frames_at(self, times: Sequence[float]) -> Iterator[tuple[float, Found]]:
-        """As the function `frames_at`."""
-        wanted = sorted(set(times))
-        early = bisect_left(wanted, -0.001)
-        for time in wanted[:early]:
+        """Same as the function `frames_at`."""
+        distinct = sorted(set(times))
+        early = bisect_left(distinct, -0.001)
+        for time in distinct[:early]:
             yield time, SampleError("before_start", f"{self.path.name}: {time:.3f} s")
-        shares = list(self._shares(wanted[early:]))
-        if self.threads > 1 and len(shares) > 1:
-            yield from self._in_threads(shares)
+        chunks = list(self._chunks(distinct[early:]))
+        if self.threads > 1 and len(chunks) > 1:
+            yield from self._in_threads(chunks)
         else:
-            for share in shares:
-                yield from frames_from(self._streams[0], share)
+            for chunk in chunks:
+                yield from frames_from(self._streams[0], chunk)
 
-    def _shares(self, times: list[float]) -> Iterator[list[float]]:
-        """Cut `times` where jumping to a later keyframe is cheaper than decoding on."""
-        share: list[float] = []
+    def _chunks(self, times: list[float]) -> Iterator[list[float]]:
+        """Split `times` where seeking to a later keyframe is faster than decoding up to it."""
+        chunk: list[float] = []
         for time in times:
-            full = self.threads > 1 and len(share) == LARGEST_SHARE
-            if share and (full or self._jump_pays(share[-1], time)):
-                yield share
-                share = []
-            share.append(time)
-        if share:
-            yield share
+            full = self.threads > 1 and len(chunk) == LARGEST_CHUNK
+            if chunk and (full or self._is_worth_seeking(chunk[-1], time)):
+                yield chunk
+                chunk = []
+            chunk.append(time)
+        if chunk:
+            yield chunk
 
-    def _jump_pays(self, now: float, then: float) -> bool:
+    def _is_worth_seeking(self, now: float, then: float) -> bool:
         video = self._streams[0]
         if video.last_dts is None or video.last_dts < video.limit(now):
             return then - now > BLIND_SEEK_WORTH
@@ -97,25 +97,25 @@ class VideoReader:
             return False
         return video.keyframes[position - 1] + video.delay > video.limit(now + SEEK_WORTH)
 
-    def _in_threads(self, shares: list[list[float]]) -> Iterator[tuple[float, Found]]:
-        """The shares' frames in order, some shares ahead; each thread has the file open."""
-        count = min(self.threads, len(shares))
+    def _in_threads(self, chunks: list[list[float]]) -> Iterator[tuple[float, Found]]:
+        """The chunks' frames in order, decoded ahead; each thread opens the file itself."""
+        count = min(self.threads, len(chunks))
         self._streams += [VideoStream(self.path) for _ in range(count - len(self._streams))]
         idle: queue.SimpleQueue[VideoStream] = queue.SimpleQueue()
         for stream in self._streams:
             idle.put(stream)
 
-        def decode(share: list[float]) -> list[tuple[float, Found]]:
+        def decode(chunk: list[float]) -> list[tuple[float, Found]]:
             stream = idle.get()
             try:
-                return list(frames_from(stream, share))
+                return list(frames_from(stream, chunk))
             finally:
                 idle.put(stream)
 
         with ThreadPoolExecutor(count) as pool:
             ahead: deque[Future[list[tuple[float, Found]]]] = deque()
-            for share in shares:
-                ahead.append(pool.submit(decode, share))
+            for chunk in chunks:
+                ahead.append(pool.submit(decode, chunk))
                 if len(ahead) > count:
                     yield from ahead.popleft().result()
             while ahead:

@@ -1,4 +1,4 @@
-"""The packets of a video file: opening, seeking, their order on screen, and visible damage."""
+"""The packets of a video file: opening, seeking, display order, and detectable damage."""
 
 import bisect
 import io
@@ -7,16 +7,19 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import av
 from av.stream import Discard
+from av.video.stream import VideoStream as CodedStream
 
 from egoactgen_bench.errors import SampleError
 
+Packet: TypeAlias = "av.Packet[CodedStream]"
+
 
 class CountedFile(io.FileIO):
-    """A file that counts the bytes that were read from it."""
+    """A file that counts the bytes read from it."""
 
     bytes_read = 0
 
@@ -27,16 +30,16 @@ class CountedFile(io.FileIO):
 
 
 class Coded(NamedTuple):
-    """A packet and its times in ticks; none after it has a pts below its dts."""
+    """A packet and its times in ticks; no later packet has a pts below this one's dts."""
 
-    packet: av.Packet
+    packet: Packet
     pts: int
     dts: int
     duration: int
 
 
 class Shown(NamedTuple):
-    """A coded frame and the span of ticks in which it is on screen: [coded.pts, until)."""
+    """A coded frame and the interval of ticks in which it is on screen: [coded.pts, until)."""
 
     coded: Coded
     until: int
@@ -46,7 +49,7 @@ class Shown(NamedTuple):
 class VideoStream:
     """The first video stream of a file.
 
-    Errors: `SampleError` `missing_video`, or `undecodable` where the file cannot be opened.
+    Raises `SampleError`: `missing_video`, or `undecodable` if the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,21 +79,23 @@ class VideoStream:
             if not stream.disposition & av.stream.Disposition.attached_pic
         ]
         if not videos:
-            raise SampleError("undecodable", f"{path.name} holds no video stream")
+            raise SampleError("undecodable", f"{path.name} contains no video stream")
         self.stream = videos[0]
         for other in self.container.streams:
             other.discard = Discard.default if other is self.stream else Discard.all
         self.ticks = 1 / (self.stream.time_base or Fraction(1, 1000))
         self.tolerance = int(self.ticks / 1000)
         decoder = self.stream.codec_context
-        decoder.thread_count = 1  # with more, a frame can leave before its damage is known
-        if decoder.name != "h264":  # which marks damaged frames, and calls harmless oddities errors
+        decoder.thread_count = 1  # with more, a frame may be output before its damage is detected
+        # FFmpeg's h264 decoder marks damaged frames by itself, and `explode` would make it fail on
+        # harmless irregularities.
+        if decoder.name != "h264":
             decoder.options = {"err_detect": "explode"}
         extradata = self.stream.codec_context.extradata or b""
         self.nal_length_size = nal_length_size(self.stream.codec_context.name, extradata)
         self.delay = 0
         self.origin = self._first_pts(path)
-        self._seek(self.origin)  # only now does a Matroska file's index get read
+        self._seek(self.origin)  # FFmpeg reads the index of a Matroska file at the first seek
         entries = self.stream.index_entries
         self.keyframes = sorted(entry.timestamp for entry in entries if entry.is_keyframe)
         self.last_dts = max((entry.timestamp for entry in entries), default=None)
@@ -100,7 +105,7 @@ class VideoStream:
         self.file.close()
 
     def _first_pts(self, path: Path) -> int:
-        """The time of the first displayed frame: at or after the first keyframe, none discarded."""
+        """The time of the first displayed frame, at or after the first keyframe, not discarded."""
         first, shown = None, list[int]()
         for coded in self._demux():
             if shown and coded.dts >= min(shown):
@@ -111,15 +116,15 @@ class VideoStream:
             if first is not None and coded.pts >= first and not coded.packet.is_discard:
                 shown.append(coded.pts)
         if not shown:
-            raise SampleError("undecodable", f"{path.name} holds no frame")
+            raise SampleError("undecodable", f"{path.name} contains no frame")
         return min(shown)
 
     def limit(self, time: float) -> int:
-        """The last tick at which a frame may begin to be on screen at `time` (+ 1 ms)."""
+        """The latest start, in ticks, of the frame on screen at `time` (+ 1 ms)."""
         return self.origin + int((time + 0.001 + 1e-9) * self.ticks)
 
     def declared_end(self) -> int | None:
-        """Where the container's own table says that the video ends, in ticks."""
+        """The end of the video according to the container's index, in ticks."""
         if self.last_dts is None or self.stream.duration is None:
             return None
         return self.origin + self.stream.duration
@@ -158,10 +163,10 @@ class VideoStream:
         return coded if first is None else itertools.chain((first,), coded)
 
     def shown_from(self, limit: int) -> Iterator[Shown]:
-        """Frames in decode order, each with its span on screen.
+        """Frames in decode order, each with its interval on screen.
 
-        The first is the last keyframe displayed at or before `limit`. A frame is given once nothing
-        that follows in the file can begin before its span ends.
+        The first is the last keyframe displayed at or before `limit`. A frame is yielded once no
+        later packet can begin before its interval ends.
         """
         held: deque[tuple[Coded, bool]] = deque()
         begins: list[int] = []
@@ -185,10 +190,10 @@ class VideoStream:
             yield Shown(coded, min(until, coded.pts + shortest) if cut else until, damaged)
 
     def _with_damage(self, stream: Iterator[Coded]) -> Iterator[tuple[Coded, bool]]:
-        """Each packet and whether its bytes are broken, or so near a broken start that they may be.
+        """Each packet, and whether its bytes are corrupt or may be, next to a corrupt header.
 
-        Damage that begins in a slice's data is the decoder's to notice, which it may fail to; but
-        damage of more than one packet shows in the head of the second.
+        Damage inside a slice's data must be detected by the decoder, which may miss it; but damage
+        that spans two packets is visible in the header of the second.
         """
         previous, broken = None, False
         for coded in stream:
@@ -199,12 +204,12 @@ class VideoStream:
         if previous is not None:
             yield previous, broken
 
-    def _nal_units(self, packet: av.Packet) -> list[bytes]:
-        """The packet's NAL units as of `split_nal_units`; one unit where the codec has none."""
+    def _nal_units(self, packet: Packet) -> list[bytes]:
+        """The packet's NAL units, see `split_nal_units`; the whole packet for other codecs."""
         data = bytes(packet)
         return split_nal_units(data, self.nal_length_size) if self.nal_length_size else [data]
 
-    def is_unreferenced(self, packet: av.Packet) -> bool:
+    def is_unreferenced(self, packet: Packet) -> bool:
         """Whether no other frame is predicted from this one (known for H.264 in MP4 and MKV)."""
         if not self.nal_length_size or self.stream.codec_context.name != "h264":
             return False
@@ -212,13 +217,13 @@ class VideoStream:
 
 
 def successor(ordered: list[int], value: int) -> int | None:
-    """The smallest member above `value`."""
+    """The smallest element above `value`."""
     position = bisect.bisect_right(ordered, value)
     return ordered[position] if position < len(ordered) else None
 
 
 def nal_length_size(codec: str, extradata: bytes) -> int:
-    """Bytes of the length before each NAL unit (ISO/IEC 14496-15); 0 where there are none."""
+    """Size in bytes of the length prefix of NAL units (ISO/IEC 14496-15); 0 without prefixes."""
     if codec == "h264" and len(extradata) > 6 and extradata[0] == 1:
         return (extradata[4] & 3) + 1
     if codec == "hevc" and len(extradata) > 22 and extradata[0] == 1:
@@ -227,10 +232,10 @@ def nal_length_size(codec: str, extradata: bytes) -> int:
 
 
 def split_nal_units(data: bytes, length_size: int) -> list[bytes]:
-    """The NAL units of a packet; an empty one at the end stands for bytes no encoder wrote.
+    """The NAL units of a packet; an empty unit at the end marks bytes that no encoder writes.
 
-    None at all: not even the first unit's head makes sense. Inside a unit three zero bytes never
-    follow each other (H.264 and H.265, 7.4.1); zeros at its end may be padding.
+    The list is empty if even the first unit's header is invalid. Three consecutive zero bytes never
+    occur inside a unit (H.264 and H.265, 7.4.1); zeros at its end may be padding.
     """
     units, position = list[bytes](), 0
     while position < len(data):

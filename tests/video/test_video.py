@@ -1,4 +1,4 @@
-"""Exact frames, read back from videos with a counter drawn into each frame."""
+"""Exact frames, read from videos with a counter drawn into each frame."""
 
 import functools
 import hashlib
@@ -29,16 +29,16 @@ HEVC_CLOSED = {"g": "24", "x265-params": "open-gop=0:bframes=3:scenecut=0:log-le
 
 @functools.cache
 def drawn(number: int) -> NDArray[np.uint8]:
-    """Moving coloured noise below, the number in black and white squares above: RGB."""
+    """An RGB frame: the number as black and white squares at the top, moving noise below."""
     noise = np.random.default_rng(5).integers(40, 216, (HEIGHT // 8, WIDTH // 8, 3), dtype=np.uint8)
-    picture = np.repeat(np.repeat(np.roll(noise, number // 2, axis=1), 8, axis=0), 8, axis=1)
+    frame = np.repeat(np.repeat(np.roll(noise, number // 2, axis=1), 8, axis=0), 8, axis=1)
     for bit in range(BITS):
-        picture[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 235 if number >> bit & 1 else 16
-    return picture
+        frame[:BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = 235 if number >> bit & 1 else 16
+    return frame
 
 
 def number_in(image: Image.Image) -> int:
-    """The number drawn into a frame; -1 where the squares are not clear."""
+    """The number drawn into a frame; -1 if the squares are unclear."""
     grey = np.asarray(image, dtype=np.float64).mean(axis=2)[:BLOCK, : BITS * BLOCK]
     squares = grey.reshape(BLOCK, BITS, BLOCK).swapaxes(0, 1)[:, 8:-8, 8:-8]
     if (squares.std(axis=(1, 2)) > 12).any():
@@ -57,7 +57,7 @@ def write_video(
     time_base: Fraction = Fraction(1, RATE),
     prepare: Any = lambda stream: None,
 ) -> Path:
-    """Frame n is shown from tick `ticks[n]` on."""
+    """Write a video whose frame n is displayed from tick `ticks[n]`."""
     with av.open(path, "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=RATE, options=options or {"g": "24", "bf": "2"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixels
@@ -71,8 +71,8 @@ def write_video(
     return path
 
 
-def answers(path: Path, times: Sequence[float]) -> list[int | str]:
-    """Per ascending time the number that was read, or the error's code."""
+def read_numbers(path: Path, times: Sequence[float]) -> list[int | str]:
+    """For each ascending time, the number in the frame or the error's code."""
     return [
         found.code if isinstance(found, SampleError) else number_in(found)
         for _, found in frames_at(path, times)
@@ -103,23 +103,23 @@ VIDEOS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module", params=VIDEOS)
 def video(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video of 75 frames at 30 frames a second; frame n shows the number n."""
+    """A video of 75 frames at 30 frames per second; frame n shows the number n."""
     return write_video(tmp_path_factory.mktemp("videos") / request.param, **VIDEOS[request.param])
 
 
-def test_every_frame_by_its_time(video: Path) -> None:
+def test_every_frame_is_found_by_its_time(video: Path) -> None:
     times = [n / RATE + part for n in range(75) for part in (0, 0.9 / RATE)]
-    assert answers(video, times) == [n for n in range(75) for _ in range(2)]
+    assert read_numbers(video, times) == [n for n in range(75) for _ in range(2)]
 
 
-def test_a_single_time_needs_no_neighbours(video: Path) -> None:
+def test_a_frame_does_not_depend_on_other_requested_times(video: Path) -> None:
     for number in random.Random(video.name).sample(range(75), 5):
-        assert answers(video, [number / RATE]) == [number]
+        assert read_numbers(video, [number / RATE]) == [number]
 
 
 def test_before_the_start_and_after_the_end(video: Path) -> None:
     times = [-0.5, -0.0005, 74.9 / RATE, 75 / RATE + 0.001, 9.0]
-    assert answers(video, times) == ["before_start", 0, 74, "after_end", "after_end"]
+    assert read_numbers(video, times) == ["before_start", 0, 74, "after_end", "after_end"]
 
 
 def test_variable_frame_rate(tmp_path: Path) -> None:
@@ -127,17 +127,17 @@ def test_variable_frame_rate(tmp_path: Path) -> None:
     ticks = [0, *np.cumsum(steps).tolist()]
     path = write_video(tmp_path / "a.mp4", ticks, time_base=Fraction(1, 1000))
     expected = {tick / 1000 + part: n for n, tick in enumerate(ticks) for part in (0, 0.0015)}
-    assert answers(path, list(expected)) == list(expected.values())
-    assert answers(path, [ticks[9] / 1000 - 0.0009, ticks[9] / 1000 - 0.0015]) == [8, 9]
+    assert read_numbers(path, list(expected)) == list(expected.values())
+    assert read_numbers(path, [ticks[9] / 1000 - 0.0009, ticks[9] / 1000 - 0.0015]) == [8, 9]
 
 
 @pytest.mark.parametrize("hidden", [1, 10, 30])
-def test_frames_that_an_edit_list_hides(tmp_path: Path, hidden: int) -> None:
+def test_frames_hidden_by_an_edit_list_are_skipped(tmp_path: Path, hidden: int) -> None:
     path = write_video(tmp_path / "a.mp4", range(-hidden, 75 - hidden), options=OPEN_GOP)
     with av.open(path) as container:
         assert any(packet.is_discard for packet in container.demux(video=0))
     times = [n / RATE for n in range(75 - hidden)]
-    assert answers(path, times) == list(range(hidden, 75))
+    assert read_numbers(path, times) == list(range(hidden, 75))
 
 
 def test_times_are_distinct_and_ascending(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_rotation_and_flips_are_applied(tmp_path: Path, degrees: int, flip: bool
     assert image.tobytes() == expected.tobytes()
 
 
-def test_oblong_pixels_become_square(tmp_path: Path) -> None:
+def test_non_square_pixels_are_scaled_to_square(tmp_path: Path) -> None:
     def stretch(stream: Any) -> None:
         stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
 
@@ -182,7 +182,7 @@ TAGS = {
 
 @pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv420p10le"])
 @pytest.mark.parametrize("tag", TAGS)
-def test_colours_are_those_of_ffmpeg(tmp_path: Path, tag: str, pixels: str) -> None:
+def test_colours_match_ffmpeg(tmp_path: Path, tag: str, pixels: str) -> None:
     if not shutil.which("ffmpeg"):
         pytest.skip("the ffmpeg program is not installed")
 
@@ -217,7 +217,7 @@ def packets(path: Path) -> list[tuple[int, int, int]]:
 
 @pytest.mark.parametrize("fill", ["zeros", "noise"])
 @pytest.mark.parametrize("trial", range(8))
-def test_damage_in_the_middle_loses_frames_but_never_lies(
+def test_damaged_frames_are_reported_and_never_replaced(
     tmp_path: Path, fill: str, trial: int
 ) -> None:
     path = write_video(tmp_path / "a.mp4", options={"g": "15", "bf": "2", "crf": "12"})
@@ -227,7 +227,7 @@ def test_damage_in_the_middle_loses_frames_but_never_lies(
     begin = coded[first][0] + source.randrange(coded[first][1])
     length = source.choice([40, 400, 4000])
     damage(path, begin, bytes(length) if fill == "zeros" else source.randbytes(length))
-    got = answers(path, [n / RATE for n in range(75)])
+    got = read_numbers(path, [n / RATE for n in range(75)])
     touched = {n for pos, size, n in coded if pos < begin + length and begin < pos + size}
     assert all(number in (n, "undecodable") for n, number in enumerate(got))
     assert all(got[n] == "undecodable" for n in touched)
@@ -236,21 +236,21 @@ def test_damage_in_the_middle_loses_frames_but_never_lies(
     assert got[following:] == list(range(following, 75))
 
 
-def test_a_truncated_video_keeps_what_it_still_holds(tmp_path: Path) -> None:
+def test_the_complete_frames_of_a_truncated_video_are_read(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", container_options={"movflags": "faststart"})
     coded = packets(path)
     position, size, _ = coded[40]
     path.write_bytes(path.read_bytes()[: position + size // 2])
-    held = {n for _, _, n in coded[:40]}
+    complete = {n for _, _, n in coded[:40]}
     times = [n / RATE for n in range(75)]
-    got = answers(path, [*times, 75 / RATE])
-    assert got == [n if n in held else "undecodable" for n in range(75)] + ["after_end"]
+    got = read_numbers(path, [*times, 75 / RATE])
+    assert got == [n if n in complete else "undecodable" for n in range(75)] + ["after_end"]
 
 
-def test_a_truncated_video_without_its_table_does_not_open(tmp_path: Path) -> None:
+def test_a_truncated_video_without_index_cannot_be_opened(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4")
     path.write_bytes(path.read_bytes()[:-4000])
-    assert answers(path, [0.0, 1.0]) == ["undecodable", "undecodable"]
+    assert read_numbers(path, [0.0, 1.0]) == ["undecodable", "undecodable"]
 
 
 def test_only_the_needed_part_of_the_file_is_read(tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_only_the_needed_part_of_the_file_is_read(tmp_path: Path) -> None:
         assert 0 < reader.bytes_read < path.stat().st_size / 4
 
 
-def test_the_real_clip_gives_the_golden_bytes(shared: Path) -> None:
+def test_a_real_clip_gives_the_reference_frames(shared: Path) -> None:
     clip = next((shared / "data" / "ego4d").glob("*.mp4"))
     files = json.loads((shared / "golden" / "frames" / "frames.json").read_text())["files"]
     numbers = (0, 15, 30, 45, 59)
@@ -273,11 +273,11 @@ def test_the_real_clip_gives_the_golden_bytes(shared: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "code"), [(None, "missing_video"), (b"x", "undecodable")])
-def test_a_video_that_does_not_open(tmp_path: Path, content: bytes | None, code: str) -> None:
+def test_unreadable_videos_give_errors(tmp_path: Path, content: bytes | None, code: str) -> None:
     path = tmp_path / "a.mp4"
     if content is not None:
         path.write_bytes(content)
-    assert answers(path, [1.0, 0.5, 1.0]) == [code, code]
+    assert read_numbers(path, [1.0, 0.5, 1.0]) == [code, code]
 
 
 def test_threads_give_the_same_frames(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""From a decoded video frame to the picture that a viewer sees."""
+"""Conversion of a decoded video frame to the image that a viewer sees."""
 
 from fractions import Fraction
 from typing import cast
@@ -11,7 +11,7 @@ from PIL import Image
 from egoactgen_bench.support.images import resize
 
 
-def picture(frame: av.VideoFrame, sample_aspect_ratio: Fraction | None) -> Image.Image:
+def to_image(frame: av.VideoFrame, sample_aspect_ratio: Fraction | None) -> Image.Image:
     """8-bit RGB at display size: square pixels, upright."""
     image = Image.fromarray(to_rgb(frame).to_ndarray())
     if sample_aspect_ratio not in (None, 0, 1):
@@ -21,12 +21,12 @@ def picture(frame: av.VideoFrame, sample_aspect_ratio: Fraction | None) -> Image
 
 
 def to_rgb(frame: av.VideoFrame) -> av.VideoFrame:
-    """Convert by FFmpeg's scale filter with its defaults: what `ffmpeg -pix_fmt rgb24` writes.
+    """Convert with FFmpeg's scale filter and its defaults, like `ffmpeg -pix_fmt rgb24`.
 
-    It honours the tagged matrix and range; untagged video counts as BT.601 of limited range.
-    Swscale's `accurate_rnd` and `full_chroma_int` would move pixels at coloured edges by tens of
-    levels, away from what all FFmpeg-based pipelines give; `VideoFrame.reformat` places the chroma
-    of 10-bit video otherwise.
+    It honours the tagged matrix and range; untagged video is read as BT.601 with limited range.
+    Swscale's `accurate_rnd` and `full_chroma_int` would change pixels at coloured edges by tens of
+    levels compared with all other FFmpeg-based pipelines; `VideoFrame.reformat` uses another chroma
+    location for 10-bit video.
     """
     graph = av.filter.Graph()
     source = graph.add_buffer(
@@ -42,8 +42,9 @@ def to_rgb(frame: av.VideoFrame) -> av.VideoFrame:
 def upright(image: Image.Image, display_matrix: bytes) -> Image.Image:
     """Apply the quarter turns and flips of a display matrix (FFmpeg's libavutil/display.h).
 
-    The matrix holds 3 × 3 int32; a point (x, y) goes to (a·x + c·y, b·x + d·y) with a, b in the
-    first and c, d in the second row. Other angles are taken to the nearest of the eight positions.
+    The matrix is 3 × 3 int32; it maps a point (x, y) to (a·x + c·y, b·x + d·y) with a, b in the
+    first and c, d in the second row. Other angles are rounded to the nearest of the eight
+    orientations.
     """
     a, b, _, c, d = np.frombuffer(display_matrix, dtype=np.int32, count=5).tolist()
     turned = abs(b) + abs(c) > abs(a) + abs(d)
