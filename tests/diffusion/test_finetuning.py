@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from drawn_split import write_drawn_split
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import latent_model, noise_schedule, untrained_weights
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
-from egoactgen_bench.diffusion.finetuning import starting_networks, training_loop
+from egoactgen_bench.diffusion.finetuning import starting_networks
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
 from egoactgen_bench.diffusion.finetuning.frame_latents import (
     Frame,
@@ -19,9 +20,10 @@ from egoactgen_bench.diffusion.finetuning.frame_latents import (
     frames_of,
     pixels,
 )
+from egoactgen_bench.diffusion.finetuning.resumable_loop import micro_batch
 from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw, sample_draws
-from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
-from egoactgen_bench.diffusion.finetuning.weight_average import Average
+from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop, TrainingTask
+from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions, LoopOptions
 from egoactgen_bench.errors import BenchError
 from egoactgen_lego.generator.vllm_conditioning import Conditioner
 
@@ -133,8 +135,8 @@ def test_where_the_prompt_is_dropped_the_features_are_nought(model):
     for dropped in (True, False):
         batch["drop_text"] = torch.tensor([dropped])
         for number in (1, 2):
-            batch["image"] = torch.full((1, 3, 6), float(number))
-            batch["text"] = torch.full((1, 77, 6), float(number))
+            batch["feature image"] = torch.full((1, 3, 6), float(number))
+            batch["feature text"] = torch.full((1, 77, 6), float(number))
             losses[dropped, number] = learnt(batch).item()
     assert losses[True, 1] == losses[True, 2]
     assert losses[False, 1] != losses[False, 2]
@@ -184,17 +186,49 @@ def test_a_widened_network_says_what_it_said(models):
     assert unet.config.in_channels == 8
 
 
-def test_the_average_follows_its_formula():
-    weight = torch.tensor([0.0])
-    average, expected = Average({"w": weight}, decay=0.3), 0.0
-    for count in range(1, 8):
-        weight += count
-        average.update(count)
-        decay = min(0.3, (1 + count) / (10 + count))
-        expected -= (1 - decay) * (expected - float(weight))
-        assert float(average.values["w"]) == pytest.approx(expected, rel=1e-6)
-    average.apply()
-    assert float(weight) == pytest.approx(expected, rel=1e-6)
+class Slope(TrainingTask):
+    """One weight, which falls; `seen` is what it was before each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.seen = torch.nn.Parameter(torch.ones(1)), []
+
+    def __len__(self):
+        return 3
+
+    def batch(self, asked):
+        return {"factor": torch.tensor([1.0 + draw.sample for draw in asked])}
+
+    def forward(self, batch):
+        self.seen.append(self.weight.item())
+        return (self.weight * batch["factor"]).mean()
+
+
+def slope(folder, **options):
+    """A `Slope` after its training."""
+    learnt = Slope()
+    context = SimpleNamespace(device="cpu", folder=folder, seed=0, progress=False)
+    chosen = LoopOptions(batch_size=1, learning_rate=0.1, iterations=12, **options)
+    TrainingLoop(learnt, chosen, context).run()
+    return learnt
+
+
+@pytest.mark.parametrize("decay", [0.3, 0.9999])
+def test_a_trained_weight_is_its_moving_average(tmp_path, decay):
+    """θ' ← θ' − (1 − d)(θ' − θ), d = min(decay, (1 + n) / (10 + n)): latent diffusion's formula."""
+    raw = slope(tmp_path / "raw", ema_decay=0)
+    start, *weights = [*raw.seen, raw.weight.item()]
+    average = start
+    for count, weight in enumerate(weights, 1):
+        average -= (1 - min(decay, (1 + count) / (10 + count))) * (average - weight)
+    averaged = slope(tmp_path / "averaged", ema_decay=decay)
+    assert averaged.seen == raw.seen
+    assert averaged.weight.item() == pytest.approx(average, rel=1e-5)
+    # Resumed from the checkpoint after 8 steps, to the same bits.
+    slope(tmp_path / "resumed", ema_decay=decay, checkpoint_every=8)
+    resumed = slope(tmp_path / "resumed", ema_decay=decay)
+    assert len(resumed.seen) == 4
+    assert torch.equal(resumed.weight, averaged.weight)
 
 
 def test_latents_on_disk_are_the_encoder_s(model, tmp_path):
@@ -218,8 +252,8 @@ def test_latents_on_disk_are_the_encoder_s(model, tmp_path):
 
 
 def test_micro_batches_part_a_batch_evenly():
-    assert training_loop.micro_batch(1024, 32, 8) == 32
-    assert training_loop.micro_batch(1024, 5, 8) == 4
-    assert training_loop.micro_batch(6, 4, 1) == 3
+    assert micro_batch(1024, 32, 8) == 32
+    assert micro_batch(1024, 5, 8) == 4
+    assert micro_batch(6, 4, 1) == 3
     with pytest.raises(BenchError, match="cannot be shared evenly by 4 processes"):
-        training_loop.micro_batch(6, 4, 4)
+        micro_batch(6, 4, 4)

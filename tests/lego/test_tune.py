@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.diffusion.finetuning import training_checkpoints
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.conversion import convert
 from egoactgen_lego.stages.curate import instruction
@@ -163,18 +164,18 @@ def test_killed_and_resumed_is_as_uninterrupted(tuned, monkeypatch):
 
 
 def test_a_checkpoint_stays_until_the_next_is_whole(tuned, tmp_path, monkeypatch):
-    write = tuning_loop.write_json
+    write = training_checkpoints.write_json
 
     def fail(path, value):
         if path.parent.name == "checkpoint-00000010":
             raise Killed
         write(path, value)
 
-    monkeypatch.setattr(tuning_loop, "write_json", fail)
+    monkeypatch.setattr(training_checkpoints, "write_json", fail)
     with pytest.raises(Killed):
         tuned()
     whole = tmp_path / "tuned.parts" / "checkpoint-00000005"
-    assert len(json.loads((whole / tuning_loop.STATE).read_text())["curve"]) == 5
+    assert len(json.loads((whole / training_checkpoints.STATE).read_text())["curve"]) == 5
     # What does not learn is not written again and again.
     assert not any(TOWER in name for name in weights_of(whole))
 
@@ -293,15 +294,20 @@ def settings(name):
     return launch.prepare_deepspeed_cmd_env(chosen)[1]
 
 
-def test_two_processes_share_one_model_by_fsdp(
-    tuned, weights, data, drawn_split, tmp_path, monkeypatch
-):
-    options = {"precision": "bfloat16", "epochs": 3}
-    _, alone = tuned("alone", **options)
+@pytest.fixture
+def sharded(tmp_path, monkeypatch):
+    """The environment in which `SHARDED` shards on CPUs."""
     for key, value in settings("fsdp").items():
         monkeypatch.setenv(key, value)
     monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", "cpu")
     monkeypatch.setenv("KINDS", str(tmp_path))
+
+
+def test_two_processes_share_one_model_by_fsdp(
+    tuned, weights, data, drawn_split, tmp_path, sharded
+):
+    options = {"precision": "bfloat16", "epochs": 3}
+    _, alone = tuned("alone", **options)
     both, manifest = launched(tmp_path, "both", weights, data, drawn_split, SHARDED, **options)
     assert [(tmp_path / f"kind-{rank}").read_text() for rank in (0, 1)] == ["FSDP", "FSDP"]
     for (_, one), (_, two) in zip(alone.loss, manifest["loss"], strict=True):
@@ -311,6 +317,30 @@ def test_two_processes_share_one_model_by_fsdp(
     for name, tensor in before.items():
         rounded = tensor.to(torch.bfloat16)
         assert torch.equal(rounded, after[name]) == name.startswith(TOWER), name
+
+
+DYING = """
+import os
+from egoactgen_lego.vllm.tuning_loop import Tuning
+
+step = Tuning._step
+Tuning._step = lambda self, number: os._exit(3) if number == 7 else step(self, number)
+"""
+
+
+@pytest.mark.slow
+def test_a_sharded_tuning_resumes_to_the_same_weights(
+    weights, data, drawn_split, tmp_path, sharded
+):
+    options = {"precision": "bfloat16", "epochs": 8}
+    inputs = (weights, data, drawn_split)
+    _, whole = launched(tmp_path, "whole", *inputs, SHARDED, **options)
+    with pytest.raises(AssertionError):
+        launched(tmp_path, "killed", *inputs, DYING + SHARDED, **options)
+    assert list((tmp_path / "models" / "vllm-killed.parts").glob("checkpoint-00000005/state.json"))
+    _, resumed = launched(tmp_path, "killed", *inputs, SHARDED, **options)
+    assert resumed["loss"] == whole["loss"]
+    assert resumed["weights"] == whole["weights"]  # sha256
 
 
 ENTRY = {
@@ -362,7 +392,7 @@ def test_data_that_cannot_be_used_are_refused(weights, drawn_split, tmp_path, en
     [
         ({"epoch": 1}, "tune has no option 'epoch'. Did you mean 'epochs'?"),
         ({"templates": "ten"}, "option templates=ten"),
-        ({"learning_rate": 1e30}, "no number: try a smaller -o learning_rate"),
+        ({"learning_rate": 1e30}, "NaN or infinite: try a smaller -o learning_rate"),
         ({"max_length": 2}, "raise -o max_length"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The VLLM's tuning against the authors' batches and losses, and transformers' schedule."""
+"""The VLLM's tuning against the authors' batches and losses; its schedule in closed form."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from egoactgen_bench.weights.conversion import convert
 from egoactgen_lego.vllm.answer_supervision import IGNORED
 from egoactgen_lego.vllm.instructions import read_instructions
 from egoactgen_lego.vllm.prompting import PLACEHOLDER
-from egoactgen_lego.vllm.tuning_loop import TuningOptions
+from egoactgen_lego.vllm.tuning_loop import TuningOptions, schedule
 from egoactgen_lego.vllm.vllm_model import load
 from vllm_loss import batch_and_loss
 
@@ -62,14 +62,25 @@ def test_the_authors_losses(golden):
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.03), (7, 0.5), (3, 0)])
-def test_the_learning_rate_is_that_of_transformers(steps, warmup):
-    from transformers import get_cosine_schedule_with_warmup
-
+def test_the_learning_rate_rises_then_falls_as_a_cosine(steps, warmup):
+    """Closed form, after the rounded-up share of the steps; resumed, the very same numbers."""
     options = TuningOptions(warmup=warmup)
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=2e-5)
     warm = int(np.ceil(warmup * steps))
-    schedule = get_cosine_schedule_with_warmup(optimizer, warm, steps)
-    for step in range(steps):
-        assert options.rate(step, steps) == pytest.approx(schedule.get_last_lr()[0], abs=1e-12)
+    whole = rates(options, steps, 0)
+    for step, rate in enumerate(whole):
+        done = (step - warm) / (steps - warm)
+        share = step / warm if step < warm else (1 + np.cos(np.pi * done)) / 2
+        assert rate == pytest.approx(2e-5 * share, rel=1e-12, abs=1e-20)
+    for done in range(steps):
+        assert rates(options, steps, done) == whole[done:]
+
+
+def rates(options, steps, done):
+    """The learning rates of the steps after `done`, with an optimizer at another one's rate."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    found, rate = [], schedule(optimizer, options, steps, done)
+    for _ in range(done, steps):
+        found.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        schedule.step()
+        rate.step()
+    return found

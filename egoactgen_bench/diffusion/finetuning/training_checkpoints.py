@@ -1,4 +1,4 @@
-"""Checkpoints of a training: a new one is whole before the old one goes."""
+"""Checkpoints of a training: a new one is complete before the old one is removed."""
 
 import shutil
 from pathlib import Path
@@ -13,34 +13,51 @@ from egoactgen_bench.support.files import read_json, replacing, write_json
 TENSORS, STATE = "tensors.safetensors", "state.json"
 
 
-def write(folder: Path, step: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-    """Write `folder`/checkpoint-<step>/, then remove the others; `state` is plain data."""
-    from safetensors.torch import save_file
+def place(folder: Path, step: int) -> Path:
+    """The folder of the checkpoint after `step` steps."""
+    return folder / f"checkpoint-{step:08d}"
 
-    new = folder / f"checkpoint-{step:08d}"
-    with replacing(new / TENSORS) as path:
-        # Copies, since an optimiser may share one table among all parameters.
-        copies = {name: t.detach().to("cpu", copy=True) for name, t in tensors.items()}
-        save_file({name: tensor.contiguous() for name, tensor in copies.items()}, path)
-    write_json(new / STATE, state | {"step": step})
-    for old in set(folder.glob("checkpoint-*")) - {new}:
+
+def finish(checkpoint: Path, state: dict[str, Any]) -> None:
+    """Mark a checkpoint as complete by its `state`, plain data, and remove the others."""
+    write_json(checkpoint / STATE, state)
+    for old in set(checkpoint.parent.glob("checkpoint-*")) - {checkpoint}:
         shutil.rmtree(old)
 
 
-def read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Tensors (on the CPU) and state of the last whole checkpoint; None where there is none."""
-    from safetensors.torch import load_file
-
-    whole = sorted(path.parent for path in folder.glob(f"checkpoint-*/{STATE}"))
-    if not whole:
-        return None
-    return load_file(whole[-1] / TENSORS), read_json(whole[-1] / STATE)
+def latest(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The last complete checkpoint and its state; None where there is none."""
+    # Without its state a checkpoint was interrupted: it is ignored, and removed by the next one.
+    complete = sorted(path.parent for path in folder.glob(f"checkpoint-*/{STATE}"))
+    return (complete[-1], read_json(complete[-1] / STATE)) if complete else None
 
 
 def clear(folder: Path) -> None:
     """Remove all checkpoints."""
     for path in folder.glob("checkpoint-*"):
         shutil.rmtree(path)
+
+
+# Tensors by name, not accelerate's save_state: that pickles the optimizer, writes a file of random
+# states per process and names weights by their wrapper, so that a training could not resume with
+# another number of processes. Here every draw depends on the step and the sample alone: the tensors
+# are all there is to keep.
+def write_tensors(checkpoint: Path, tensors: dict[str, Tensor]) -> None:
+    """Write tensors of any device and layout into `checkpoint`."""
+    from safetensors.torch import save_file
+
+    # Copies: safetensors refuses shared memory, and an optimizer may share one table among all
+    # parameters.
+    copies = {name: t.detach().to("cpu", copy=True) for name, t in tensors.items()}
+    with replacing(checkpoint / TENSORS) as path:
+        save_file({name: tensor.contiguous() for name, tensor in copies.items()}, path)
+
+
+def read_tensors(checkpoint: Path) -> dict[str, Tensor]:
+    """What `write_tensors` wrote, on the CPU."""
+    from safetensors.torch import load_file
+
+    return load_file(checkpoint / TENSORS)
 
 
 def optimizer_state(

@@ -42,6 +42,8 @@ class LoopOptions(options.Options):
     flip: float = Field(0.5, ge=0, le=1, description="share of mirrored samples, both frames alike")
     size: int = Field(256, ge=8, multiple_of=8, description="side of the squashed frames in pixels")
 
+    # Not transformers' schedule, whose warm-up starts at rate 0 and so wastes the first step: the
+    # shipped weights were trained with this one.
     def rate(self, step: int) -> float:
         """The learning rate of a step (from 0)."""
         if step < self.warmup:

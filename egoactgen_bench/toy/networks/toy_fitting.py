@@ -36,6 +36,9 @@ class TrainingResult:
     loss: float
 
 
+# A loop of its own rather than the denoisers' resumable one: these fits take minutes in one process,
+# so they need no checkpoints, and they draw from PyTorch's global generator as the shipped weights
+# did.
 def fit(network: nn.Module, step: Step, config: TrainingConfig) -> TrainingResult:
     """Minimise the loss of `step` over the network's parameters, with gradients clipped to norm 1.
 

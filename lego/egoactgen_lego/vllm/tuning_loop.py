@@ -1,8 +1,6 @@
 """The training loop of the VLLM, on one device or on several through accelerate."""
 
 import math
-import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,17 +10,13 @@ from pydantic import Field
 from torch import Tensor
 
 from egoactgen_bench.api.options import Options
-from egoactgen_bench.diffusion.finetuning.loss_curve import Curve
-from egoactgen_bench.diffusion.finetuning.training_loop import micro_batch
+from egoactgen_bench.diffusion.finetuning.resumable_loop import ResumableLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
-from egoactgen_bench.support.files import read_json, write_json
 from egoactgen_lego.vllm.answer_supervision import Batch, answer_loss, batch_of, supervised
 from egoactgen_lego.vllm.instructions import Instruction, check_actions, visited
 from egoactgen_lego.vllm.trainable_weights import learnt, open_weights, save
 from egoactgen_lego.vllm.vllm_model import load
-
-STATE = "state.json"  # a checkpoint's last file
 
 
 class TuningOptions(Options):
@@ -51,16 +45,11 @@ class TuningOptions(Options):
         """Batches run on across epochs; the last is filled with visits of one epoch more."""
         return math.ceil(self.epochs * instructions / self.batch_size)
 
-    def rate(self, step: int, steps: int) -> float:
-        """The learning rate of a step (from 0), as transformers' cosine schedule has it."""
-        warm = math.ceil(self.warmup * steps)
-        if step < warm:
-            return self.learning_rate * step / warm
-        return self.learning_rate * (1 + math.cos(math.pi * (step - warm) / (steps - warm))) / 2
 
-
-class Tuning:
-    """A tuning under way; it goes on where the last checkpoint in `folder` ends."""
+# A step of its own rather than TrainingLoop's: the loss is a mean over the tokens of all processes,
+# and FSDP or DeepSpeed, which only accelerate knows how to drive, may hold a part of the weights.
+class Tuning(ResumableLoop):
+    """A tuning in progress, which resumes from the last checkpoint in `folder`."""
 
     def __init__(
         self,
@@ -73,18 +62,14 @@ class Tuning:
     ) -> None:
         from accelerate import Accelerator
 
-        self.options, self.folder, self.seed = options, folder, seed
+        self.options, self.seed = options, seed
         self.instructions = instructions
         if options.templates == "drawn":
             check_actions(instructions)
-        self.steps = options.steps(len(instructions))
-        self.curve = Curve()
-        self.accelerator = Accelerator(cpu=resolve_device(device) == "cpu")
+        accelerator = Accelerator(cpu=resolve_device(device) == "cpu")
+        super().__init__(accelerator, options, folder, options.steps(len(instructions)))
         if self.accelerator.mixed_precision == "bf16" and options.precision != "bfloat16":
             raise BenchError("accelerate's configuration computes in bf16: -o precision=bfloat16.")
-        processes = self.accelerator.num_processes
-        self.size = micro_batch(options.batch_size, options.micro_batch, processes)
-        self.rounds = options.batch_size // (self.size * processes)
         self.weights = weights
 
     @property
@@ -115,22 +100,11 @@ class Tuning:
         if not self.sharded:
             accelerator.register_save_state_pre_hook(_without_frozen)
         self._restore()
+        self.schedule = schedule(self.optimizer, options, self.steps, len(self.curve))
 
     def run(self, progress: bool) -> None:
         """Do the steps that are missing."""
-        from tqdm import tqdm
-
-        hidden = None if progress else True  # None: shown on a terminal
-        done = len(self.curve)
-        bar = tqdm(range(done, self.steps), total=self.steps, initial=done, disable=hidden)
-        for step in bar:
-            start = time.perf_counter()
-            loss = self._step(step)
-            self.curve.add(loss, time.perf_counter() - start)
-            bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-            done = len(self.curve)
-            if done % self.options.checkpoint_every == 0 and done < self.steps:
-                self._checkpoint()
+        self._run_steps(progress)
 
     def result(self) -> dict[str, Tensor]:
         """The weights that have been learnt, whole, by name (on the main process)."""
@@ -146,10 +120,7 @@ class Tuning:
         save(model, values, dtype, folder)
 
     def _step(self, step: int) -> float:
-        """One step of the optimiser; returns the mean loss over the answers' tokens."""
         accelerator = self.accelerator
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.options.rate(step, self.steps)
         batches = [self._batch(step, number) for number in range(self.rounds)]
         own = torch.stack([supervised(batch["labels"]) for batch in batches]).sum()
         tokens = accelerator.reduce(own.to(accelerator.device), "sum")
@@ -165,12 +136,8 @@ class Tuning:
                     accelerator.clip_grad_norm_(parameters, self.options.max_gradient_norm)
                 self.optimizer.step()
                 self.optimizer.zero_grad()
-        value = float(accelerator.reduce(total, "sum"))
-        if not math.isfinite(value):
-            raise BenchError(
-                f"The loss of step {step + 1} is no number: try a smaller -o learning_rate."
-            )
-        return value
+        self.schedule.step()
+        return float(accelerator.reduce(total, "sum"))
 
     def _loss(self, batch: Batch) -> Tensor:
         batch = {name: tensor.to(self.accelerator.device) for name, tensor in batch.items()}
@@ -182,9 +149,7 @@ class Tuning:
 
     def _batch(self, step: int, number: int) -> Batch:
         """This process's part of a step, the `number`-th of its rounds."""
-        part = number * self.accelerator.num_processes + self.accelerator.process_index
-        first = step * self.options.batch_size + part * self.size
-        chosen = self._visits(first, first + self.size)
+        chosen = self._visits(self._positions(step, number))
         questions = [
             one.question
             if self.options.templates == "stored"
@@ -193,31 +158,34 @@ class Tuning:
         ]
         return batch_of(self.vllm, chosen, questions, self.options.max_length)
 
-    def _visits(self, first: int, last: int) -> list[Instruction]:
-        """The instructions at these places of the endless row of epochs."""
+    def _visits(self, positions: range) -> list[Instruction]:
+        """The instructions at these positions of the endless sequence of epochs."""
         count = len(self.instructions)
-        epochs = range(first // count, (last - 1) // count + 1)
+        epochs = range(positions.start // count, (positions.stop - 1) // count + 1)
         row = [one for epoch in epochs for one in visited(self.instructions, self.seed, epoch)]
-        return row[first - epochs[0] * count : last - epochs[0] * count]
+        first = epochs.start * count
+        return row[positions.start - first : positions.stop - first]
 
-    def _checkpoint(self) -> None:
-        """Write a checkpoint beside the old one, which goes when the new one is whole."""
-        done = len(self.curve)
-        new = self.folder / f"checkpoint-{done:08d}"
-        self.accelerator.save_state(new)
-        self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            write_json(new / STATE, {"curve": self.curve.rows})
-            for old in set(self.folder.glob("checkpoint-*")) - {new}:
-                shutil.rmtree(old)
-        self.accelerator.wait_for_everyone()
+    def _save(self, checkpoint: Path) -> dict[str, Any]:
+        # accelerate's, not the denoisers' tensors by name: under FSDP or DeepSpeed no process has
+        # all weights, and each must write its own part.
+        self.accelerator.save_state(checkpoint)
+        return {}
 
-    def _restore(self) -> None:
-        whole = sorted(path.parent for path in self.folder.glob(f"checkpoint-*/{STATE}"))
-        if whole:
-            lenient: dict[str, Any] = {} if self.sharded else {"strict": False}
-            self.accelerator.load_state(whole[-1], **lenient)
-            self.curve = Curve(read_json(whole[-1] / STATE)["curve"])
+    def _load(self, checkpoint: Path, state: dict[str, Any]) -> None:
+        lenient: dict[str, Any] = {} if self.sharded else {"strict": False}
+        self.accelerator.load_state(checkpoint, **lenient)
+
+
+def schedule(optimizer: Any, options: TuningOptions, steps: int, done: int) -> Any:
+    """transformers' cosine schedule after `done` of all `steps`, as LLaVA is tuned with."""
+    from transformers import get_cosine_schedule_with_warmup
+
+    # The learning rate depends on the step alone, so checkpoints need not contain the schedule.
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"] = options.learning_rate
+    warmup = math.ceil(options.warmup * steps)
+    return get_cosine_schedule_with_warmup(optimizer, warmup, steps, last_epoch=done - 1)
 
 
 def _without_frozen(models: list[Any], weights: list[dict[str, Tensor]], folder: str) -> None:

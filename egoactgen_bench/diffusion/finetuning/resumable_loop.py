@@ -1,0 +1,108 @@
+"""What every training has in common: steps, their losses, and checkpoints to resume from."""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, Protocol
+
+from egoactgen_bench.diffusion.finetuning import training_checkpoints
+from egoactgen_bench.diffusion.finetuning.loss_curve import Curve
+from egoactgen_bench.errors import BenchError
+
+
+class Batching(Protocol):
+    """The options of a training that its loop reads."""
+
+    batch_size: int
+    micro_batch: int
+    checkpoint_every: int
+
+
+# Not transformers' Trainer: its samples come from a DataLoader and one global generator, so that a
+# resumed training repeats a stream of draws, where ours depends on the seed, the step and the
+# sample alone and is the same for any micro-batch and any number of processes.
+class ResumableLoop(ABC):
+    """Optimiser steps over a batch each, starting where the last checkpoint in `folder` ends.
+
+    A subclass defines what a step computes and what a checkpoint contains. A batch is divided among
+    the processes and, within each, into `rounds` micro-batches of `size` samples.
+    """
+
+    def __init__(self, accelerator: Any, options: Batching, folder: Path, steps: int) -> None:
+        processes = accelerator.num_processes
+        self.accelerator, self.batching = accelerator, options
+        self.folder, self.steps = folder, steps
+        self.size = micro_batch(options.batch_size, options.micro_batch, processes)
+        self.rounds = options.batch_size // (self.size * processes)
+        self.curve = Curve()
+
+    @abstractmethod
+    def _step(self, step: int) -> float:
+        """One optimiser step, counted from 0; returns the loss over the batch of all processes."""
+
+    @abstractmethod
+    def _save(self, checkpoint: Path) -> dict[str, Any]:
+        """Write the state into `checkpoint`, in all processes; returns what goes into its JSON."""
+
+    @abstractmethod
+    def _load(self, checkpoint: Path, state: dict[str, Any]) -> None:
+        """Restore what `_save` wrote and returned."""
+
+    def _positions(self, step: int, number: int) -> range:
+        """This process's part of a step's batch, the `number`-th of its rounds.
+
+        Positions count the samples of the whole training.
+        """
+        part = number * self.accelerator.num_processes + self.accelerator.process_index
+        first = step * self.batching.batch_size + part * self.size
+        return range(first, first + self.size)
+
+    def _run_steps(self, progress: bool) -> None:
+        """Do the steps that are missing."""
+        from tqdm import tqdm
+
+        done = len(self.curve)
+        hidden = None if progress else True  # None: shown on a terminal only
+        with tqdm(total=self.steps, initial=done, unit="step", disable=hidden) as bar:
+            for step in range(done, self.steps):
+                start = time.perf_counter()
+                loss = self._step(step)
+                if not math.isfinite(loss):
+                    raise BenchError(
+                        f"The loss of step {step + 1} is NaN or infinite: try a smaller "
+                        "-o learning_rate."
+                    )
+                self.curve.add(loss, time.perf_counter() - start)
+                bar.set_postfix(loss=f"{self.curve.recent():.4f}", refresh=False)
+                bar.update()
+                if (step + 1) % self.batching.checkpoint_every == 0 and step + 1 < self.steps:
+                    self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        checkpoint = training_checkpoints.place(self.folder, len(self.curve))
+        state = self._save(checkpoint)
+        # The state marks the checkpoint as complete, so every process must have written its part.
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            training_checkpoints.finish(checkpoint, state | {"curve": self.curve.rows})
+        self.accelerator.wait_for_everyone()
+
+    def _restore(self) -> None:
+        """Continue from the last complete checkpoint, if there is one."""
+        self.accelerator.wait_for_everyone()  # an old checkpoint may be on its way out
+        found = training_checkpoints.latest(self.folder)
+        if found is not None:
+            checkpoint, state = found
+            self._load(checkpoint, state)
+            self.curve = Curve(state["curve"])
+
+
+def micro_batch(batch_size: int, most: int, processes: int) -> int:
+    """The largest micro-batch that divides the batch evenly among processes and rounds."""
+    if batch_size % processes:
+        raise BenchError(
+            f"batch_size={batch_size} cannot be shared evenly by {processes} processes."
+        )
+    share = batch_size // processes
+    return next(size for size in range(min(most, share), 0, -1) if not share % size)
