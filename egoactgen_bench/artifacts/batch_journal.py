@@ -4,7 +4,6 @@
 write to a journal; a batch of another plan does not count.
 """
 
-import hashlib
 import json
 import shutil
 import time
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from egoactgen_bench.support.files import write_json
+from egoactgen_bench.support.files import sha256_bytes, write_json
 from egoactgen_bench.support.sharding import ProcessShard
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class BatchJournal:
     ) -> None:
         self.folder = folder
         self.batches = batches
-        self._digest = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()
+        self._digest = sha256_bytes(json.dumps(plan, sort_keys=True).encode())
         self._is_whole = is_whole
         self._trusted: set[int] = set()
 

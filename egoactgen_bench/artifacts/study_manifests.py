@@ -1,12 +1,12 @@
 """The manifests of a study with people, and of its answers."""
 
-import hashlib
 import json
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from egoactgen_bench.artifacts.manifest_base import Manifest, Record
+from egoactgen_bench.support.files import sha256_bytes
 
 
 class StudyTask(Record):
@@ -86,4 +86,4 @@ def tasks_digest(secret: str, tasks: list[Any]) -> str:
         if isinstance(task, dict)
     ]
     text = json.dumps([secret, kept], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256_bytes(text.encode())

@@ -1,12 +1,9 @@
 """`bench pack`: runs with their images, scores and hashes in one archive."""
 
-import hashlib
-import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,7 +15,13 @@ from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.protocols import PROTOCOLS
-from egoactgen_bench.support.files import replacing, sha256_file, write_csv
+from egoactgen_bench.support.files import (
+    json_bytes,
+    replacing,
+    sha256_bytes,
+    sha256_file,
+    write_csv,
+)
 from egoactgen_bench.support.provenance import versions
 from egoactgen_bench.support.safe_names import is_safe_id
 
@@ -89,7 +92,7 @@ def _write(
     hashes = {}
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in _files(split, runs, scores):
-            hashes[name] = hashlib.sha256(data).hexdigest()
+            hashes[name] = sha256_bytes(data)
             _add(archive, name, data)
         manifest = {
             "format": FORMAT,
@@ -100,7 +103,7 @@ def _write(
             "files": hashes,
             "versions": versions(),
         }
-        _add(archive, "pack.json", _json(manifest))
+        _add(archive, "pack.json", json_bytes(manifest))
 
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
@@ -116,7 +119,7 @@ def _files(
 ) -> Iterator[tuple[str, bytes]]:
     yield "split/samples.csv", _csv(split.samples[SPLIT_COLUMNS])
     for run in runs:
-        yield f"runs/{run.name}/run.json", _json(run.manifest.model_dump(mode="json"))
+        yield f"runs/{run.name}/run.json", json_bytes(run.manifest.model_dump(mode="json"))
         yield f"runs/{run.name}/samples.csv", _csv(run.samples.assign(prompt=""))
         for image, sha256 in zip(run.finished["image"], run.finished["sha256"], strict=True):
             yield f"runs/{run.name}/{image}", _image(run, image, sha256)
@@ -125,14 +128,14 @@ def _files(
         folder = f"scores/{each.protocol}"
         kept = [run for run in each.manifest.runs if run.run in names]
         manifest = each.manifest.model_copy(update={"runs": kept, "files": {}})
-        yield f"{folder}/score.json", _json(manifest.model_dump(mode="json"))
+        yield f"{folder}/score.json", json_bytes(manifest.model_dump(mode="json"))
         yield f"{folder}/scores.csv", _csv(each.values[each.values["run"].isin(names)])
         yield f"{folder}/errors.csv", _csv(each.errors[each.errors["run"].isin(names)])
 
 
 def _image(run: Run, name: str, sha256: str) -> bytes:
     data = run.image_path(name).read_bytes() if is_image_name(name) else b""
-    if hashlib.sha256(data).hexdigest() != sha256:
+    if sha256_bytes(data) != sha256:
         raise BenchError(
             f"{run.image_path(name)} is no longer the image that run '{run.name}' recorded: "
             "make the run again."
@@ -142,10 +145,6 @@ def _image(run: Run, name: str, sha256: str) -> bytes:
 
 def _csv(table: pd.DataFrame) -> bytes:
     return table.to_csv(index=False, lineterminator="\n").encode()
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _rows(

@@ -1,6 +1,5 @@
 """Small pictures beside the page, named by what they show, so that each is made once."""
 
-import hashlib
 import io
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.measurement.sources import Frame
-from egoactgen_bench.support.files import write_bytes
+from egoactgen_bench.measurement.sources import ImageFile
+from egoactgen_bench.support.files import sha256_bytes, write_bytes
 from egoactgen_bench.support.images import decode_rgb, resize
 
 FULL_HEIGHT, SMALL_HEIGHT = 256, 144
@@ -22,7 +21,7 @@ def height_for(pictures: int) -> int:
     return FULL_HEIGHT if pictures <= MOST_FULL else SMALL_HEIGHT
 
 
-def name_of(frame: Frame) -> str:
+def name_of(frame: ImageFile) -> str:
     """A picture's name: 16 digits of its source's recorded sha256."""
     return frame.sha256[:16]
 
@@ -37,7 +36,7 @@ class Thumbnails:
     def path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.webp"
 
-    def make(self, frames: Iterable[Frame], progress: bool = False) -> dict[str, str]:
+    def make(self, frames: Iterable[ImageFile], progress: bool = False) -> dict[str, str]:
         """Make those that are not there yet; for each that cannot be made, its name and why."""
         from tqdm import tqdm
 
@@ -52,10 +51,10 @@ class Thumbnails:
                     failed[name_of(frame)] = why
         return failed
 
-    def _make(self, frame: Frame) -> str | None:
+    def _make(self, frame: ImageFile) -> str | None:
         try:
             data = frame.path.read_bytes()
-            if hashlib.sha256(data).hexdigest() != frame.sha256:
+            if sha256_bytes(data) != frame.sha256:
                 return "changed_image"
             image = decode_rgb(data, frame.path.name)
         except OSError:
@@ -69,7 +68,7 @@ class Thumbnails:
         write_bytes(self.path(name_of(frame)), stream.getvalue())
         return None
 
-    def remove_others(self, frames: Iterable[Frame]) -> None:
+    def remove_others(self, frames: Iterable[ImageFile]) -> None:
         """Remove what an earlier report showed and this one does not."""
         kept = {self.path(name_of(frame)) for frame in frames}
         for path in self.folder.parent.rglob("*.webp"):

@@ -36,7 +36,7 @@ class TrainingResult:
     loss: float
 
 
-# A loop of its own rather than the denoisers' resumable one: these fits take minutes in one process,
+# A loop of its own, not the denoisers' resumable one: these fits take minutes in one process,
 # so they need no checkpoints, and they draw from PyTorch's global generator as the shipped weights
 # did.
 def fit(network: nn.Module, step: Step, config: TrainingConfig) -> TrainingResult:

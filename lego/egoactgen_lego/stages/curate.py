@@ -1,6 +1,5 @@
 """The stage `curate`: instruction data for tuning the VLLM (section 3.1 of the paper)."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,7 +15,13 @@ from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support import provenance
-from egoactgen_bench.support.files import read_json, sha256_file, write_csv, write_json
+from egoactgen_bench.support.files import (
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    write_csv,
+    write_json,
+)
 from egoactgen_bench.support.seeds import derive_seed
 from egoactgen_lego.curation.asking import Example, Query, description_in, messages, read_examples
 from egoactgen_lego.curation.box_sources import read_boxes
@@ -100,7 +105,7 @@ def _plan(
         "split": split.name,
         "fingerprint": split.fingerprint,
         "model": chat.name,
-        "conversations_sha256": hashlib.sha256(json.dumps(conversations).encode()).hexdigest(),
+        "conversations_sha256": sha256_bytes(json.dumps(conversations).encode()),
         "examples": len(worked),
         "seed": options.seed,
         "limit": options.limit,
