@@ -12,6 +12,8 @@ from egoactgen_bench.analysis.statistics import Clusters, Floats
 from egoactgen_bench.artifacts.scores import COMPARISON_COLUMNS
 from egoactgen_bench.support.seeds import derive_seed
 
+# Fixed seeds: the same values give the same table. Separate ones, so that a test does not reuse the
+# draws of an interval.
 BOOTSTRAP_SEED = derive_seed(0, "bootstrap")
 PERMUTATION_SEED = derive_seed(0, "permutation")
 

@@ -63,6 +63,7 @@ def _overall_bounds(a: Floats, b: Floats, clusters: Clusters, draws: int) -> tup
         chosen = generator.integers(0, len(groups), len(groups))
         drawn = np.concatenate([groups[number] for number in chosen])
         found.append(spearman(a[drawn], b[drawn]))
+    # A draw of few clusters may be constant in one of the two, and then has no correlation.
     finite = [value for value in found if np.isfinite(value)]
     if not finite:
         return float("nan"), float("nan")

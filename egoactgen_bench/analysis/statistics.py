@@ -23,11 +23,14 @@ def means(values: Floats) -> Floats:
         return np.nansum(values, axis=0) / np.where(counts, counts, np.nan)
 
 
+# Ours, since scipy.stats.bootstrap draws samples one by one: actions of one video are alike, so
+# that its intervals would be too narrow. It also takes no missing or infinite values.
 def bootstrap_means(values: Floats, clusters: Clusters, draws: int, seed: int = 0) -> Floats:
     """(draws, columns) means over clusters drawn with replacement, the same draws for all columns.
 
     NaN where a draw holds no sample of a column.
     """
+    # Infinite values are counted apart: in the product below, infinity times a weight of 0 is NaN.
     infinite = np.isinf(values)
     sums = _cluster_sums(np.where(infinite, 0, values), clusters)
     counts = _cluster_sums(np.where(np.isnan(values), np.nan, 1), clusters)
@@ -93,7 +96,9 @@ def sign_flip_test(
     outweighs all finite ones together. NaN for a column without values.
     """
     sums = _cluster_sums(_outweighing(differences), clusters)
+    # Patterns that equal the observed one up to rounding, such as its mirror image, must count.
     observed = np.abs(sums.sum(axis=0)) * (1 - 1e-12)
+    # 62, to spare a power with thousands of bits where there are thousands of clusters.
     exact = 2 ** min(len(sums), 62) <= permutations
     signs = _all_signs(len(sums)) if exact else _drawn_signs(len(sums), permutations, seed)
     reached = np.zeros(sums.shape[1])
@@ -101,6 +106,8 @@ def sign_flip_test(
     for block in signs:
         reached += np.sum(np.abs(block @ sums) >= observed, axis=0)
         total += len(block)
+    # Among all patterns the observed one occurs by itself. Among drawn ones it is added, since an
+    # estimate of p = 0 would claim too much (Phipson and Smyth, 2010).
     p_values = reached / total if exact else (reached + 1) / (total + 1)
     return np.where(np.isnan(differences).all(axis=0), np.nan, p_values)
 
@@ -126,6 +133,8 @@ def swap_test(
     return (reached + 1) / (permutations + 1)
 
 
+# Ours, since SciPy has only procedures for the false discovery rate, and statsmodels would be a
+# dependency for ten lines.
 def holm(p_values: Iterable[float]) -> list[float]:
     """Holm's step-down adjustment, in the given order; NaN stays and is not counted."""
     p_values = list(p_values)
@@ -141,6 +150,7 @@ def holm(p_values: Iterable[float]) -> list[float]:
 def _cluster_sums(values: Floats, clusters: Clusters) -> Floats:
     """(clusters, columns) sums, missing values left out."""
     sums = np.zeros((int(clusters.max()) + 1 if len(clusters) else 0, values.shape[1]))
+    # Not `sums[clusters] += …`, which adds only one of the samples of a cluster.
     np.add.at(sums, clusters, np.nan_to_num(values, nan=0.0))
     return sums
 

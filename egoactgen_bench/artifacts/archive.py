@@ -15,6 +15,7 @@ from egoactgen_bench.support.files import sha256_file
 
 MANIFEST = "pack.json"
 _ID = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
+# Known names are allowed rather than bad ones cleaned: nothing can lead out of the folder.
 _NAME = re.compile(
     rf"pack\.json|split/samples\.csv|runs/{_ID}/(?:run\.json|samples\.csv|images/{_ID})"
     rf"|scores/{_ID}/(?:score\.json|scores\.csv|errors\.csv)"
@@ -89,6 +90,7 @@ def _check(archive: zipfile.ZipFile, path: Path) -> None:
         if why := _objection(entry):
             raise BenchError(f"{path} is refused: {entry.filename[:80]!r} {why}.")
     allowed = GROWTH * path.stat().st_size + SLACK
+    # Images do not compress further, so that only a bomb grows many times when it is unpacked.
     if sum(entry.file_size for entry in entries) > allowed:
         raise BenchError(f"{path} is refused: it would unpack to more than {allowed:,} bytes.")
 
@@ -141,6 +143,8 @@ def _copy(archive: zipfile.ZipFile, name: str, folder: Path | None) -> str | Non
                     digest.update(block)
                 return digest.hexdigest()
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            # "x": a name that differs only in case overwrites nothing on file systems that ignore
+            # case.
             with (folder / name).open("xb") as copy:
                 while block := stream.read(CHUNK):
                     digest.update(block)

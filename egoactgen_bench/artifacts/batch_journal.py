@@ -63,6 +63,7 @@ class BatchJournal:
 
     def record(self, batch: int, rows: Sequence[Row], **facts: Any) -> None:
         """Note a batch that is done; `facts` are kept with it (seconds, device)."""
+        # One file per batch: several processes and machines write to a journal without a lock.
         write_json(self._path(batch), {"plan": self._digest, **facts, "rows": list(rows)})
         self._trusted.add(batch)
 
@@ -143,6 +144,9 @@ class BatchWork:
         with self._bar(self.of_shard, missing, shown and bool(missing)) as bar:
             bar.set_description("waiting for the other processes")
             while missing and not self.finished():
+                # Files rather than torch.distributed's barrier: it needs a process group, ends
+                # after a timeout that a slow shard may exceed, and knows nothing of batches that an
+                # earlier call finished.
                 time.sleep(POLL_SECONDS)
                 done = {batch for batch in missing if self.holds(batch)}
                 missing = [batch for batch in missing if batch not in done]

@@ -164,6 +164,7 @@ def _seconds(record: dict[str, Any], key: str) -> float:
 
 def _number(record: dict[str, Any], key: str) -> int | float:
     value = record.get(key)
+    # True and False are ints in Python, but no numbers in JSON.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SampleError("bad_row", f"{key} is a {type(value).__name__}, wanted a number")
     if not abs(value) < _LARGEST:

@@ -134,6 +134,7 @@ def _clip(line: str, row: dict[str, str]) -> ActionClip | Rejection:
         _check(row, t_start, t_end)
     except ValueError as error:
         return Rejection(row_id or line, "bad_row", f"{line}: {error}")
+    # Microseconds: 1.07 − 0.25 is 0.8200000000000001 in floats, and would be written as such.
     t_input = round(t_start - INPUT_LEAD, 6)
     if t_input < 0:
         return Rejection(row_id, "input_before_start", f"t_input = {t_input:g} s")

@@ -17,6 +17,7 @@ def stream_items(path: Path, prefix: str) -> Iterator[Any]:
     count = 0
     with path.open("rb") as stream:
         try:
+            # Floats as `json` reads them; ijson's default is Decimal.
             for item in ijson.items(stream, prefix, use_float=True):
                 count += 1
                 yield item

@@ -20,6 +20,7 @@ def index_videos(folder: Path | None, patterns: Sequence[str]) -> dict[str, Path
         raise BenchError(f"{folder} is not a folder; --videos names the folder of the videos.")
     found: dict[str, Path] = {}
     for pattern in patterns:
+        # Sorted: which of two files of one name is taken must not depend on the file system.
         for path in sorted(folder.glob(pattern)):
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 found.setdefault(path.stem, path)

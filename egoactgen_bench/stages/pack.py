@@ -108,6 +108,7 @@ def _write(
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     entry = zipfile.ZipInfo(name, _EPOCH)
+    # Fixed permissions and time: the archive's bytes depend on the content alone.
     entry.external_attr = 0o644 << 16
     packed = name.endswith((".json", ".csv"))  # images are compressed already
     entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """Give a fresh path beside `path` to write to; on success it takes `path`'s place at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # In the same folder, since a rename is atomic within one file system only; hidden, so that no
+    # pattern finds it; with a token, so that two processes never write to one file.
     temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.tmp"
     try:
         yield temporary
         with temporary.open("rb") as stream:
+            # The rename may reach the disk before the content does: a power cut would leave an
+            # empty file.
             os.fsync(stream.fileno())
         temporary.replace(path)
     finally:
@@ -40,6 +44,8 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         new.mkdir()
         yield new
         if folder.exists():
+            # A folder cannot be renamed over one that is not empty. What was there goes with the
+            # temporary folder.
             folder.rename(Path(temporary) / "old")
         new.rename(folder)
 
@@ -62,6 +68,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def json_bytes(value: Any) -> bytes:
     """The bytes of a manifest, as `write_json` writes them."""
+    # NaN and Infinity are not JSON: other programs could not read the file.
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode("utf-8")
 
@@ -90,6 +97,8 @@ def read_csv(path: Path, **options: Any) -> "pd.DataFrame":
     import pandas as pd
 
     try:
+        # pandas' defaults turn words such as "null", "None" and "NA", which ids and verbs may be,
+        # into NaN.
         return pd.read_csv(path, keep_default_na=False, na_values=[], **options)
     except FileNotFoundError:
         raise BenchError(f"{path} does not exist.") from None

@@ -40,6 +40,8 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
     """
     try:
         image = Image.open(io.BytesIO(data))
+        # Pillow reads the header only until then: a truncated file would fail later, somewhere
+        # else.
         image.load()
     except (
         OSError,
@@ -57,6 +59,8 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
 def png_bytes(image: Image.Image) -> bytes:
     """The PNG file of an RGB image, without metadata, so that equal pixels give equal bytes."""
     stream = io.BytesIO()
+    # From the pixels alone, since `save` would keep the source's profile and texts; at a fixed
+    # level, since Pillow's default may change.
     Image.fromarray(np.asarray(image)).save(stream, format="PNG", compress_level=6)
     return stream.getvalue()
 

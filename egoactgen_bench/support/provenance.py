@@ -55,6 +55,7 @@ def content_digest(path: Path) -> str:
     A file is read again only where its size or time of change differs.
     """
     if path.is_file():
+        # Checkpoints have gigabytes, and one command asks for the same digest several times.
         return _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
     digest = hashlib.sha256()
     for file in files_in(path):

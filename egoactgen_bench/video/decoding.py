@@ -31,6 +31,7 @@ def decode(run: "DecodingRun", times: Sequence[float], start: int) -> Iterator[t
     video, waiting = run.video, deque(times)
     limits = [video.limit(time) for time in times]
     for shown in video.shown_from(start):
+        # No later packet can be displayed at or before the last of the times.
         if shown.coded.dts > limits[-1]:
             break
         wanted = slice(bisect_left(limits, shown.coded.pts), bisect_left(limits, shown.until))
@@ -127,6 +128,7 @@ class DecodingRun:
             except av.EOFError:
                 break
             except av.FFmpegError:
+                # The error belongs to one packet; frames behind it can still come out.
                 continue
         for fed in self._inside.values():
             self._mark(fed)

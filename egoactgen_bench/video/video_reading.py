@@ -90,6 +90,8 @@ class VideoReader:
 
     def _is_worth_seeking(self, now: float, then: float) -> bool:
         video = self._streams[0]
+        # Without an index it is unknown where the next keyframe is: seeking may read what decoding
+        # would.
         if video.last_dts is None or video.last_dts < video.limit(now):
             return then - now > BLIND_SEEK_WORTH
         position = bisect_right(video.keyframes, video.limit(then) - video.delay)
@@ -116,6 +118,8 @@ class VideoReader:
             ahead: deque[Future[list[tuple[float, Found]]]] = deque()
             for chunk in chunks:
                 ahead.append(pool.submit(decode, chunk))
+                # A chunk is decoded while others wait to be taken, but no more of them than fit
+                # into memory.
                 if len(ahead) > count:
                     yield from ahead.popleft().result()
             while ahead:

@@ -76,12 +76,14 @@ class VideoStream:
         videos = [
             stream
             for stream in self.container.streams.video
+            # A cover picture counts as a video stream of one frame.
             if not stream.disposition & av.stream.Disposition.attached_pic
         ]
         if not videos:
             raise SampleError("undecodable", f"{path.name} contains no video stream")
         self.stream = videos[0]
         for other in self.container.streams:
+            # Audio and IMU streams of Ego4D's files need not be read at all.
             other.discard = Discard.default if other is self.stream else Discard.all
         self.ticks = 1 / (self.stream.time_base or Fraction(1, 1000))
         self.tolerance = int(self.ticks / 1000)
@@ -121,6 +123,8 @@ class VideoStream:
 
     def limit(self, time: float) -> int:
         """The latest start, in ticks, of the frame on screen at `time` (+ 1 ms)."""
+        # 1 ms, since annotations round their times; 1e-9 s, since the product of floats may fall
+        # short of the tick that it means.
         return self.origin + int((time + 0.001 + 1e-9) * self.ticks)
 
     def declared_end(self) -> int | None:
@@ -131,6 +135,7 @@ class VideoStream:
 
     def _demux(self) -> Iterator[Coded]:
         """Packets in decode order, as far as the file can be read."""
+        # Before any packet with a time: a raw stream may begin without.
         dts = -(2**63)
         try:
             for packet in self.container.demux(self.stream):
@@ -159,6 +164,8 @@ class VideoStream:
                 break
             before = request if first is None else first.dts
             request = max(min(request - step, before - 1), start)
+            # Doubled steps: a file without an index, whose keyframes are far apart, takes few
+            # seeks.
             step = 2 * step or int(self.ticks)
         return coded if first is None else itertools.chain((first,), coded)
 

@@ -98,6 +98,7 @@ def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[Extract
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)),
+        # Not "fork", which copies locks that FFmpeg's threads may hold at that moment, and hangs.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_end_with_parent,
     )
@@ -112,6 +113,7 @@ def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[Extract
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - others:
+            # A worker in the middle of a video does not see that its future was cancelled.
             child.terminate()
 
 
