@@ -123,7 +123,10 @@ def prepare(
         "weights": provenance.hashes(built.weight_files()),
         "sources": built.sources(),
         "dtype": asked.dtype,
+        # Part of the plan, though it only moves a pixel by one level: other kernels round
+        # differently.
         "batch_size": size,
+        # A limit that leaves nothing out is the same run as none.
         "limit": asked.limit if len(samples) < len(split.samples) else None,
     }
     journal = RunJournal(folder, plan, batches=-(-len(samples) // size))
@@ -178,6 +181,8 @@ def _request(job: RunJob, sample: Sample) -> Request | SampleError:
         image = read_rgb(job.split.frame_path(frame))
     except SampleError as error:
         return SampleError(error.code, f"input frame {frame}")
+    # From the id, not the position: a limit, another order or a shard leaves a sample's noise as it
+    # is.
     seed = derive_seed(job.plan["seed"], sample_id)
     return Request(sample_id, image, sample["action"], job.descriptions.get(sample_id), seed)
 

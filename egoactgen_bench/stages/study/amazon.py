@@ -62,6 +62,7 @@ def read_results(path: Path, pseudonym: Callable[[str], str]) -> Iterator[Assign
     A row that cannot be read is a `Rejection` `bad_row`; a file that is no results file at all is a
     `BenchError`.
     """
+    # A crowd-form packs all answers of a task into one cell; csv's own limit is 128 KiB.
     csv.field_size_limit(LONGEST_CELL)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:

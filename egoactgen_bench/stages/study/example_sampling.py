@@ -21,12 +21,14 @@ def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
         _order=[derive_seed(seed, "example", sample_id) for sample_id in samples["sample_id"]]
     ).sort_values(["verb", "_order"])
     start = derive_seed(seed, "first example")
+    # (start / 2⁶³ + i) · n / count in integers: rounded floats could reach n, one past the end.
     positions = [(start + (i << 63)) * len(samples) // (count << 63) for i in range(count)]
     return shuffled.iloc[positions].sort_index()["sample_id"].tolist()
 
 
 def shuffled(items: Sequence[str], key: bytes, purpose: str) -> list[str]:
     """`items` in an order that only the holder of `key` can compute."""
+    # By a hash rather than by NumPy's generators, whose streams may change between versions.
     return sorted(items, key=lambda item: keyed_hash(key, purpose, item))
 
 
