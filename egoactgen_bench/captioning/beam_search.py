@@ -57,6 +57,8 @@ class Beams:
             self._finished.remove(min(self._finished, key=lambda each: each[0]))
 
 
+# Ours, since `generate` of transformers divides by another length, as the module says, and takes
+# its penalty as an exponent of that length only.
 def search(
     logits: Tensor, prolong: Prolong, prompt: Sequence[int], end: int, decoding: Decoding
 ) -> list[list[int]]:
@@ -71,9 +73,12 @@ def search(
     totals = logits.new_zeros(count, 1, dtype=torch.float32)
     first_rows = torch.arange(0, count * width, width)[:, None]
     for length in range(len(prompt), decoding.longest):
+        # float32 also for a half-precision network: sums of 20 log-probabilities decide between
+        # sentences.
         scores = logits.float().log_softmax(-1).view(count, -1, logits.shape[-1])
         if length < decoding.shortest:
             scores[..., end] = -torch.inf
+        # Twice as many as there are beams: even if half of them end here, enough sentences go on.
         best, places = (totals[..., None] + scores).flatten(1).topk(2 * width)
         origins, tokens = places // logits.shape[-1], places % logits.shape[-1]
         for image, *found in zip(

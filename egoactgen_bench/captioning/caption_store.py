@@ -76,6 +76,7 @@ class CaptionStore:
             with path.open("rb") as stream:
                 stream.seek(start)
                 for line in stream:
+                    # Another process is still writing this line.
                     if not line.endswith(b"\n"):
                         break
                     keys.append(bytes.fromhex(json.loads(line)["frame"]))

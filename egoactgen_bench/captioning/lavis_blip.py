@@ -72,6 +72,8 @@ class Worker:
         (tokenizer / "vocab.txt").write_bytes(vocabulary.read_bytes())
         self._log = (self.folder / "worker.log").open("wb")
         self._process = subprocess.Popen(
+            # -I: neither PYTHONPATH nor the current folder may put our own libraries before
+            # LAVIS's.
             [environment.python, "-I", "-W", "ignore", WORKER],
             cwd=self.folder,
             env=os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
@@ -115,6 +117,7 @@ class Worker:
         self._scratch.cleanup()
 
 
+# One process for a whole scoring: LAVIS takes longer to start than to caption a batch.
 @functools.cache
 def _worker(workspace: Path, vocabulary: Path) -> Worker:
     return Worker(workspace, vocabulary)

@@ -88,6 +88,8 @@ def setup(
     )
     pip = [environment.python, "-m", "pip", "install", "--no-input", "-q"]
     say(f"Installing {REQUIREMENTS.name}")
+    # LAVIS also declares libraries of its demos and data sets, some of which no longer install; the
+    # list names what captioning imports.
     _call([*pip, "--no-deps", "-r", REQUIREMENTS], "pip could not install LAVIS")
     borrowed = _provide_torch(environment, pip, say)
     say("Importing LAVIS")

@@ -134,6 +134,7 @@ def caption(job: Any) -> None:
 
 
 def main() -> None:
+    # LAVIS and its libraries print to stdout, which would read as answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     open_lavis()

@@ -55,6 +55,8 @@ def context_of_picture(path: Path) -> Context:
     """One's own picture, upright, scaled to a split's height of 256."""
     try:
         with Image.open(path) as opened:
+            # Phones store pictures as the sensor lies, and turn them by a tag that Pillow does not
+            # apply.
             image = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise BenchError(f"{path} is not a readable image ({error}).") from None
@@ -177,6 +179,7 @@ def _requests(
 ) -> Iterator[Request]:
     for number, action in enumerate(actions):
         own = action == context.action
+        # The name is the seed's: the sample's own action gets the noise that `bench run` gives it.
         name = context.name if own else f"{context.name[:80]}_{_slug(action, 'action')}"
         given = descriptions[number] if descriptions else context.description if own else None
         yield Request(name, context.frame, action, given or None, derive_seed(seed, name))
