@@ -62,6 +62,7 @@ def widen(unet: Any, channels: int) -> None:
     nn.init.zeros_(new.weight)
     with torch.no_grad():
         new.weight[:, : old.in_channels] = old.weight
+    # diffusers' training script of InstructPix2Pix forgets it, which shifts every feature.
     new.bias = old.bias
     unet.conv_in = new
     unet.register_to_config(in_channels=channels)
@@ -75,6 +76,7 @@ def adapt(unet: Any, rank: int, seed: int) -> None:
     chosen = LoraConfig(r=rank, lora_alpha=rank, target_modules=attention)
     with seeded(derive_seed(seed, "lora")):
         unet.add_adapter(chosen)
+    # Its new channels are zeros: without training them, the input frame would never be seen.
     unet.conv_in.requires_grad_(True)
 
 

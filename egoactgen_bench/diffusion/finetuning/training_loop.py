@@ -84,10 +84,12 @@ class TrainingLoop(ResumableLoop):
         for number in range(self.rounds):
             last = number + 1 == self.rounds
             batch = {key: t.to(self.context.device) for key, t in next(self._batches).items()}
+            # Processes exchange their gradients once a step, after the last round.
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 with torch.autocast(kind, torch.bfloat16, enabled=half):
                     loss = self.model(batch) / self.rounds
                 self.accelerator.backward(loss)
+            # Added on the device and read once a step: each reading waits for the GPU.
             total += loss.detach()
         if self.options.max_gradient_norm:
             nn.utils.clip_grad_norm_(self.parameters.values(), self.options.max_gradient_norm)
