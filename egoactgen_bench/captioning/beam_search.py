@@ -57,8 +57,8 @@ class Beams:
             self._finished.remove(min(self._finished, key=lambda each: each[0]))
 
 
-# Ours, since `generate` of transformers divides by another length, as the module says, and takes
-# its penalty as an exponent of that length only.
+# Ours, since transformers' `generate` divides by the length without the prompt and cannot be told
+# otherwise: it would find other captions than BLIP was published with.
 def search(
     logits: Tensor, prolong: Prolong, prompt: Sequence[int], end: int, decoding: Decoding
 ) -> list[list[int]]:
