@@ -26,6 +26,7 @@ def tokens_and_labels(vllm: VLLM, question: str, answer: str) -> tuple[list[int]
     if ids[-1] != vllm.tokenizer.eos_token_id:  # a template that does not say where answers end
         ids.append(vllm.tokenizer.eos_token_id)
     pairs = enumerate(zip(prompt, ids, strict=False))
+    # Not simply the question's length: its last token may merge with the answer's first.
     first = next((place for place, (asked, told) in pairs if asked != told), len(prompt))
     return ids, [IGNORED] * first + ids[first:]
 
@@ -69,6 +70,7 @@ def answer_loss(logits: Tensor, labels: Tensor, words: int) -> Tensor:
     """
     targets = labels[:, 1:]
     learnt = targets != IGNORED
+    # The answers' rows before float32: 16 × 2048 logits of 32,000 words would take 4 GB.
     return F.cross_entropy(
         logits[:, :-1][learnt][:, :words].float(), targets[learnt], reduction="sum"
     )

@@ -35,6 +35,9 @@ def one_line(text: str) -> str:
     return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
+# Ours, since transformers' `generate` draws a whole batch from one generator, so that a sample's
+# words would depend on its neighbours, and returns the states of every layer where the last is
+# needed.
 def write(
     model: Any,
     prompts: Sequence[Tensor],

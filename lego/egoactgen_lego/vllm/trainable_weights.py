@@ -21,6 +21,8 @@ def open_weights(model: Any, lora_rank: int, lora_alpha: int, seed: int) -> Any:
         wrapped = _with_adapters(model, lora_rank, lora_alpha, seed)
     else:
         wrapped = model
+        # float32, since a step of 2e-5 is lost next to most weights in bfloat16, which keeps 8
+        # bits.
         for part in (model.model.language_model, model.lm_head):
             part.float().requires_grad_(True)
     projector.float().requires_grad_(True)

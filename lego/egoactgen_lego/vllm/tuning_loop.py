@@ -85,6 +85,8 @@ class Tuning(ResumableLoop):
         self.vllm = load(self.weights, "cpu", torch.bfloat16 if small else torch.float32)
         network = self.vllm.model
         if options.gradient_checkpointing:
+            # The reentrant kind passes no gradients through a layer whose inputs need none, as
+            # under LoRA.
             network.gradient_checkpointing_enable({"use_reentrant": False})
         model = open_weights(network, options.lora_rank, options.lora_alpha, self.seed).train()
         self.learnt = learnt(model)
@@ -173,6 +175,7 @@ class Tuning(ResumableLoop):
         return {}
 
     def _load(self, checkpoint: Path, state: dict[str, Any]) -> None:
+        # Frozen weights are not in the checkpoint.
         lenient: dict[str, Any] = {} if self.sharded else {"strict": False}
         self.accelerator.load_state(checkpoint, **lenient)
 

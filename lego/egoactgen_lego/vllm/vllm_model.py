@@ -118,6 +118,8 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
     return VLLM(
         model.to(device),
         AutoTokenizer.from_pretrained(folder, local_files_only=True),
+        # By Pillow, as in the authors' code: the default of transformers 5 resizes with
+        # torchvision, to other pixels.
         CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True),
     )
 
