@@ -22,8 +22,11 @@ class Moments:
         """Mean and unbiased covariance of (n, d) features, n ≥ 2, read in blocks of rows."""
         count, width = features.shape
         blocks = [slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE)]
+        # float64: summed in float32, 10,000 rows lose the digits by which similar sets differ.
         totals = [np.sum(features[block], axis=0, dtype=np.float64) for block in blocks]
         mean = np.sum(totals, axis=0) / count
+        # With no more samples than features the centred rows are a root already: there is no need
+        # to decompose a (2048, 2048) matrix.
         if count <= width:
             return cls(mean, (features[:] - mean) / np.sqrt(count - 1))
         scatter = np.zeros((width, width))
@@ -39,6 +42,8 @@ def root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T
 
 
+# Ours, since clean-fid's calls scipy.linalg.sqrtm with an argument that SciPy 1.18 removes, and
+# drops the imaginary part of what may come out complex. It is the oracle of the tests.
 def frechet_distance(first: Moments, second: Moments) -> float:
     """|μ₁ − μ₂|² + Tr(C₁ + C₂ − 2 (C₁ C₂)^½).
 

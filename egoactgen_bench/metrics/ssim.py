@@ -44,6 +44,7 @@ def ssim(output: Image.Image, target: Image.Image) -> float:
     """Mean SSIM over channels and all places where the window lies inside the images."""
     if min(target.size) < 2 * RADIUS + 1:
         raise SampleError("too_small", f"{target.size}, at least {2 * RADIUS + 1} pixels a side")
+    # float64: a variance is the small difference of squares of up to 65,025.
     x, y = (np.asarray(image, np.float64) for image in (output, target))
     mean_x, mean_y = _window(x), _window(y)
     variance_x = _window(x * x) - mean_x**2

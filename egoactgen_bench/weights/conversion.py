@@ -51,6 +51,7 @@ def convert(
 
 def cached(path: Path, models: Path) -> Path:
     """The conversion of the file `path` in the folder `models`, made where it is not yet there."""
+    # By content: another checkpoint under the same name is another folder.
     out = models / f"{path.stem}-{sha256_file(path)[:8]}"
     return (
         out if (out / CONVERSION).is_file() else convert(path, out, models=models, overwrite=True)

@@ -87,6 +87,7 @@ def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
     return partial
 
 
+# Ours, since torch.hub.download_url_to_file starts over after an interruption.
 def _from_url(weights: PublishedWeights, partial: Path) -> Path:
     """A file over http(s), resumed where an earlier call was interrupted."""
     assert weights.url is not None
@@ -96,6 +97,7 @@ def _from_url(weights: PublishedWeights, partial: Path) -> Path:
         request.add_header("Range", f"bytes={have}-")
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
+            # So Google Drive answers when a file has been fetched too often that day.
             if response.headers.get_content_type() == "text/html":
                 raise OSError("the server sent a web page instead of the file")
             resumed = response.status == 206
