@@ -103,6 +103,8 @@ def _each(
                 do(folder, subset, number)
                 bar.update()
             return
+        # Not "fork", which copies locks that the encoder's threads may hold at that moment, and
+        # hangs.
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             jobs = [pool.submit(do, folder, subset, number) for number in numbers]
             for job in as_completed(jobs):
