@@ -100,6 +100,8 @@ def _os_sentence(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return "The disk is full: free some space and run the same command again."
     if error.errno == errno.EPIPE:
+        # Nobody reads stdout any more (`bench … | head`): a normal exit would fail again in
+        # flushing it.
         os._exit(1)
     return str(error) + "."
 

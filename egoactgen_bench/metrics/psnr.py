@@ -58,6 +58,7 @@ class Psnr(Metric[PsnrOptions]):
 
 def psnr(output: Pixels, target: NDArray[np.uint8]) -> float:
     """10·log10(255² / mean squared error) of equally large images in [0, 255]; inf where equal."""
+    # In float64, since differences of bytes wrap around: 3 − 5 is 254.
     squared = np.mean(np.square(np.subtract(output, target, dtype=np.float64)))
     return float("inf") if squared == 0 else float(10 * np.log10(255.0**2 / squared))
 
