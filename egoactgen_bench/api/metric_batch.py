@@ -134,6 +134,8 @@ def content_key(item: tuple[Item, ...]) -> bytes:
     digest = hashlib.sha256()
     for part in item:
         if isinstance(part, str):
+            # A digest, so that each text has the same length here and two of them cannot run
+            # together.
             digest.update(b"text" + hashlib.sha256(part.encode()).digest())
         else:
             digest.update(f"image {part.size}".encode() + part.tobytes())
