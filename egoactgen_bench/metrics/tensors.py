@@ -18,8 +18,7 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 @contextmanager
 def evaluating() -> Iterator[None]:
     """No gradients; on a GPU, convolutions in full float32, where PyTorch would round to TF32."""
-    # TF32 keeps 10 bits of a number: cosines would differ in the third digit between a GPU and a
-    # CPU.
+    # TF32 keeps 10 bits of a number, too few for features that agree with a CPU's to 1e-5.
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         yield
 
