@@ -1,5 +1,6 @@
 """Which weights of a VLLM are tuned: its projector and its language model, or adapters of it."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,9 @@ def _with_adapters(model: Any, rank: int, alpha: int, seed: int) -> Any:
         for name, layer in model.model.language_model.named_modules()
         if isinstance(layer, nn.Linear)
     ]
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # peft 0.21 reads a property of the model that transformers 5.23 renamed.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
         torch.manual_seed(derive_seed(seed, "lora"))
         return get_peft_model(model, LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers))
 

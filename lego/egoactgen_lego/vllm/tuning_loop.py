@@ -87,7 +87,12 @@ class Tuning(ResumableLoop):
         if options.gradient_checkpointing:
             # The reentrant kind passes no gradients through a layer whose inputs need none, as
             # under LoRA.
-            network.gradient_checkpointing_enable({"use_reentrant": False})
+            enable = (
+                network.activation_checkpointing_enable
+                if hasattr(network, "activation_checkpointing_enable")
+                else network.gradient_checkpointing_enable  # its name before transformers 5.23
+            )
+            enable({"use_reentrant": False})
         model = open_weights(network, options.lora_rank, options.lora_alpha, self.seed).train()
         self.learnt = learnt(model)
         parameters = [weight for weight in model.parameters() if weight.requires_grad]
