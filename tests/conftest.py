@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import logging
 import os
 import shutil
 import signal
@@ -23,7 +24,41 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell's background job ignores Ctrl-C, and so would what the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Libraries that log some deprecations instead of issuing a warning.
+LOGGERS = ("accelerate", "diffusers", "huggingface_hub", "peft", "transformers")
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+class DeprecationLog(logging.Handler):
+    """The messages of libraries about calls that a later version will refuse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if "deprecat" in message or "will be removed" in message:
+            self.messages.append(f"{record.name}: {message}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def deprecation_log() -> Iterator[DeprecationLog]:
+    """Attached for the whole session, so that it sees what fixtures of modules call, too."""
+    log = DeprecationLog()
+    for name in LOGGERS:
+        logging.getLogger(name).addHandler(log)
+    yield log
+    for name in LOGGERS:
+        logging.getLogger(name).removeHandler(log)
+
+
+@pytest.fixture(autouse=True)
+def no_deprecation_is_logged(deprecation_log: DeprecationLog) -> Iterator[None]:
+    """Fail a test whose calls are logged as deprecated, as pyproject.toml does for warnings."""
+    yield
+    messages, deprecation_log.messages = deprecation_log.messages, []
+    assert messages == []
 
 
 @pytest.fixture(scope="session")

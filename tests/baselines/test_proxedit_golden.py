@@ -226,7 +226,8 @@ def test_shrinking_fixed_arrays(shared, golden):
 
 
 def test_the_curves_of_the_operators(golden):
-    x = torch.from_numpy(golden["prox/curve_x"])
+    points = golden["prox/curve_x"]
+    x = torch.from_numpy(points)
     one = torch.tensor(1.0)
     for released, ours in (("l0", "soft"), ("l1", "released-l1")):
         found = shrink(x, one, ours)
@@ -234,7 +235,7 @@ def test_the_curves_of_the_operators(golden):
         mask = Proximal(ours, -1.0, dilate=0).edited(found, one)
         np.testing.assert_array_equal(mask, golden[f"prox/curve_{released}_mask"])
     hard = shrink(x, one, "hard")
-    np.testing.assert_array_equal(hard, np.where(np.abs(x) > 1, x, 0))
+    np.testing.assert_array_equal(hard, np.where(np.abs(points) > 1, points, 0))
 
 
 def test_alignment_of_prompts(shared, golden, single):

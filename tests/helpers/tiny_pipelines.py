@@ -23,7 +23,8 @@ def write_pipeline(folder, kind):
     model = latent_model.load(
         untrained_weights.folder(folder.parent / "models", name), "cpu", torch.float32
     )
-    parts = (model.vae, model.text_encoder, model.tokenizer, model.unet, DDIMScheduler())
+    scheduler = DDIMScheduler(steps_offset=1, clip_sample=False)  # as Stable Diffusion is published
+    parts = (model.vae, model.text_encoder, model.tokenizer, model.unet, scheduler)
     made = pipeline(*parts, None, None, requires_safety_checker=False)
     made.save_pretrained(folder, safe_serialization=True)
     return folder
