@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from drawn_split import write_drawn_split
+from egoactgen_bench import __version__
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"egoactgen_bench", "egoactgen_baselines", "egoactgen_lego"}
@@ -95,6 +96,7 @@ def elsewhere(tmp_path) -> Path:
 
 def test_the_wheel_contains_the_packages_and_their_data_only(built):
     (wheel,) = built.glob("*.whl")
+    assert wheel.name.startswith(f"egoactgen_bench-{__version__}-")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES

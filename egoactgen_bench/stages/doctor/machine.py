@@ -31,7 +31,7 @@ TESTED = {
     "scipy": "1.17",
     "torch": "2.15",
     "torchvision": "0.29",
-    "transformers": "5.23",
+    "transformers": "5.24",
 }
 LITTLE_DISK = 20e9  # bytes
 
