@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Failed assertions of the contracts show the values that they compare.
+pytest.register_assert_rewrite(
+    "dataset_contract", "method_contract", "metric_contract", "plugin_contract"
+)
 # A shell's background job ignores Ctrl-C, and so would what the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -153,6 +157,16 @@ def served(folder: Path) -> Iterator[str]:
     yield f"{LOOPBACK}{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder with small drawn networks for all metrics; tests leave it as it is."""
+    from small_weights import write_small_weights
+
+    folder = tmp_path_factory.mktemp("small-weights")
+    write_small_weights(folder)
+    return folder
 
 
 @pytest.fixture

@@ -10,48 +10,12 @@ import torch
 
 from drawn_runs import write_drawn_run
 from egoactgen_bench.captioning import transformers_blip
-from small_blip import write_small_blip
-
-LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def weights(small_weights: Path) -> Path:
     """BLIP base and large, CLIP and EgoVLP's text tower, all small."""
-    import json
-
-    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
-    from safetensors.torch import save_file
-    from transformers import DistilBertConfig
-
-    from egoactgen_bench.metrics.egovlp_network import TextTower
-
-    folder = tmp_path_factory.mktemp("models")
-    write_small_blip(folder / "blip-image-captioning-base", seed=0)
-    write_small_blip(folder / "blip-image-captioning-large", seed=1)
-    torch.manual_seed(0)
-    vision = CLIPVisionCfg(layers=1, width=64, patch_size=16, image_size=32)
-    text = CLIPTextCfg(context_length=77, vocab_size=49408, width=64, heads=1, layers=1)
-    save_file(CLIP(16, vision, text, quick_gelu=True).state_dict(), folder / "ViT-L-14.safetensors")
-    vocabulary = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *LETTERS,
-        *("##" + c for c in LETTERS),
-    ]
-    sizes = {"dim": 64, "n_layers": 1, "n_heads": 2, "hidden_dim": 96, "vocab_size": 64}
-    (folder / "distilbert-base-uncased").mkdir()
-    (folder / "distilbert-base-uncased/vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    (folder / "distilbert-base-uncased/config.json").write_text(json.dumps(sizes))
-    tower = TextTower(DistilBertConfig(**sizes), 24)
-    for parameter in tower.parameters():
-        torch.nn.init.normal_(parameter, std=0.2)
-    state = {f"module.{name}": tensor for name, tensor in tower.state_dict().items()}
-    torch.save({"state_dict": state}, folder / "egovlp.pth")
-    return folder
+    return small_weights
 
 
 @pytest.fixture

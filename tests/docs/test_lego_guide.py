@@ -10,7 +10,7 @@ import typer
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.options import parse_pairs
 from egoactgen_bench.cli.app import build
-from egoactgen_bench.weights.weights_registry import find
+from egoactgen_bench.weights.weights_registry import find, registry
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
 from egoactgen_lego.ablation.option_choices import Choices
 from guide_blocks import read
@@ -67,7 +67,7 @@ def test_weights_metrics_data_sets_and_runs_are_known(commands):
     runs = {f"ablation-{row}-s0" for row in ROWS}
     for name, given in commands:
         if name == "models fetch":
-            assert all(find(weight) for weight in given["names"])
+            assert all(find(weight, registry()) for weight in given["names"])
         if name == "prepare-splits":
             assert given["dataset"] in plugins.registered("datasets")
         if name in ("score", "export-amt"):

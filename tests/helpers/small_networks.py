@@ -25,13 +25,19 @@ def small_clip_state() -> dict[str, torch.Tensor]:
     return CLIP(16, vision, text, quick_gelu=True).state_dict()
 
 
-def small_dino(folder: Path) -> None:
+def small_dino(folder: Path, image_size: int = 224) -> None:
+    """DINOv2 of one layer for frames of 56 × 56, its positions learnt for another `image_size`."""
     from transformers import BitImageProcessor, Dinov2Config, Dinov2Model
 
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    Dinov2Model(Dinov2Config(**sizes, patch_size=14)).save_pretrained(folder)
-    size = {"shortest_edge": 64}
-    BitImageProcessor(size=size, crop_size={"height": 56, "width": 56}).save_pretrained(folder)
+    config = Dinov2Config(**sizes, patch_size=14, image_size=image_size)
+    Dinov2Model(config).save_pretrained(folder)
+    BitImageProcessor(
+        size={"shortest_edge": 64},
+        crop_size={"height": 56, "width": 56},
+        image_mean=[0.485, 0.456, 0.406],  # as published with DINOv2
+        image_std=[0.229, 0.224, 0.225],
+    ).save_pretrained(folder)
 
 
 class ScriptedInception(nn.Module):

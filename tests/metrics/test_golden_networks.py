@@ -12,8 +12,8 @@ import torchvision
 from numpy.testing import assert_allclose
 from PIL import Image
 
+from egoactgen_bench.api.feature_metric import cosine
 from egoactgen_bench.metrics import clip_network, egovlp_features, inception_network, lpips_network
-from egoactgen_bench.metrics.cosine import cosine
 from egoactgen_bench.metrics.egovlp_network import VideoTower
 from egoactgen_bench.metrics.egovlp_weights import build_video_tower
 from egoactgen_bench.metrics.lpips_network import Range, Trunk
