@@ -69,6 +69,14 @@ def find(kind: str, name: str) -> Any:
         ) from error
 
 
+def require_subclass(plugin: Any, base: type[Any], name: str) -> Any:
+    """The plug-in `name` itself; `BenchError` if it is not a class derived from `base`."""
+    if not (isinstance(plugin, type) and issubclass(plugin, base)):
+        wanted = f"egoactgen_bench.api.{base.__name__}"
+        raise BenchError(f"'{name}' is not a class derived from {wanted}.")
+    return plugin
+
+
 def find_any(name: str) -> Any:
     """The plug-in class that `module:Class` names, of whichever kind."""
     return find("plug-ins", name)

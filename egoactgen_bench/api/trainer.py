@@ -49,7 +49,8 @@ class Trainer(ABC, Generic[OptionsT]):
     """
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    # Named values of options, selected with `--preset`, whose default is `toy`.
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"toy": {}}
     non_semantic_options: ClassVar[frozenset[str]] = (
         frozenset()
     )  # options that leave the weights as they are

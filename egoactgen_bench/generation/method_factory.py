@@ -7,7 +7,6 @@ from typing import Any
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import resolve
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import check_dtype, resolve_device
 
 
@@ -27,8 +26,7 @@ def build(
     asked = context or MethodContext(device="auto")
     check_dtype(asked.dtype)
     found, argument = plugins.load("methods", name)
-    if not (isinstance(found, type) and issubclass(found, Method)):
-        raise BenchError(f"'{name}' is not a class derived from egoactgen_bench.api.Method.")
+    plugins.require_subclass(found, Method, name)
     path = found.find_weights(weights, asked.models)
     given = dict(options or {})
     resolved = resolve(found.Options, found.suggested(path, given) | given, name)

@@ -65,9 +65,10 @@ def test_a_wrong_option_would_be_found():
 
 def test_weights_metrics_data_sets_and_runs_are_known(commands):
     runs = {f"ablation-{row}-s0" for row in ROWS}
+    declared = registry()
     for name, given in commands:
         if name == "models fetch":
-            assert all(find(weight, registry()) for weight in given["names"])
+            assert all(find(weight, declared) for weight in given["names"])
         if name == "prepare-splits":
             assert given["dataset"] in plugins.registered("datasets")
         if name in ("score", "export-amt"):

@@ -88,8 +88,7 @@ def open_dataset(
 ) -> Dataset:
     """A registered data set by name, or one named as `module:Class`, with its own options."""
     plugin, _ = plugins.load("datasets", name)
-    if not (isinstance(plugin, type) and issubclass(plugin, Dataset)):
-        raise BenchError(f"'{name}' is no data set: it is no subclass of Dataset.")
+    plugins.require_subclass(plugin, Dataset, name)
     chosen = resolve(plugin.Options, dict(options or {}), f"Data set {name}")
     dataset = plugin(annotations, videos, subset)
     dataset.options = chosen

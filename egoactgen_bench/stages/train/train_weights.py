@@ -65,7 +65,7 @@ def prepare(
     """
     split.require_frames()
     asked = chosen(TrainOptions, settings, choices, "train")
-    found = plugins.find("trainers", name)
+    found = plugins.require_subclass(plugins.find("trainers", name), Trainer, name)
     if asked.preset not in found.presets:
         raise BenchError(
             f"{name} has no preset '{asked.preset}'.{did_you_mean(asked.preset, found.presets)}"
