@@ -159,6 +159,13 @@ def served(folder: Path) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture
+def publish() -> Iterator[Callable[[Path], str]]:
+    """`publish(folder)`: the address at which a folder is served until the test ends."""
+    with ExitStack() as servers:
+        yield lambda folder: servers.enter_context(served(folder))
+
+
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights folder with small drawn networks for all metrics; tests leave it as it is."""
