@@ -18,6 +18,7 @@ from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.stages.train import train_weights
 from egoactgen_lego.ablation import control_files
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
+from egoactgen_lego.features.conditioning_names import kinds_of
 from egoactgen_lego.features.feature_folder import FeatureFolder
 from tiny_vllm import write_tiny_vllm
 
@@ -161,8 +162,8 @@ def check_pooled(folder):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--tables", "condition"], "Unknown table or row 'condition'. Did you mean"),
-        (["--rows", "joined"], "Unknown table or row 'joined'. Did you mean 'joint'?"),
+        (["--tables", "condition"], "Unknown table 'condition'. Did you mean"),
+        (["--rows", "joined"], "Unknown row 'joined'. Did you mean 'joint'?"),
         (["--tables", "methods", "--rows", "image"], "None of the tables holds one of the rows"),
         (["--seeds", "0,x"], "--seeds 0,x is not a list of numbers such as 0,1,2."),
         (["--seeds", "1,1"], "The seeds must be different numbers"),
@@ -193,7 +194,7 @@ def refused(result, sentence, root):
 
 def test_materials_that_lack_are_asked_for_before_anything_is_trained(bench, root):
     shutil.rmtree(root / "features" / "own" / "drawn-val" / "image")
-    sentence = "Row 'image' reads the VLLM's image features of split 'drawn-val', and "
+    sentence = "Row 'image' reads image features of split 'drawn-val', and "
     refused(ablate(bench), sentence, root)
     assert "`bench lego embed --split drawn-val --descriptions own --out " in ablate(bench).err
     result = bench("lego", "ablate", "--rows", "descriptions", *SMALL)
@@ -271,7 +272,7 @@ def test_random_features_have_the_statistics_of_the_real_ones(tmp_path):
             np.save(real / kind / f"s{number}.npy", states.astype(np.float32))
     made = control_files.randomise_features(real, tmp_path / "random", seed=1)
     sizes = {"vllm_width": VLLM, "image_tokens": 16, "text_tokens": 77}
-    read = FeatureFolder(made, ("image", "text"))
+    read = FeatureFolder(made, kinds_of("joint"))
     states = [read.of(f"s{number}", sizes) for number in range(40)]
     images = np.concatenate([each["image"].numpy() for each in states])
     assert np.allclose(images.mean(0), np.arange(VLLM), atol=1.5)

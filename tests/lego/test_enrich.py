@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_lego.features.conditioning_names import kinds_of
 from egoactgen_lego.features.feature_files import FeatureWriter
 from egoactgen_lego.features.feature_folder import FeatureFolder
 from egoactgen_lego.stages.embed import embed
@@ -27,6 +28,7 @@ FILES = [
     ("npy", "float16"),
     ("released", "float16"),
 ]
+SIZES = {"image_tokens": PATCHES, "text_tokens": 77, "vllm_width": WIDTH}
 SAMPLING = Sampling(temperature=1.0, max_new_tokens=20)
 
 
@@ -159,19 +161,19 @@ def test_features_are_those_of_the_words(engine, weights, drawn_split, tmp_path,
     enrich(engine(batch_size=3), "seen", sampling=sampling, features=writer)
     vllm = load(weights, "cpu", torch.float32)
     texts = load_descriptions(drawn_split, "seen").texts
-    found = FeatureFolder(writer.folder, ("image", "text"))
+    found = FeatureFolder(writer.folder, kinds_of("joint"))
     tolerance = 0.05 if dtype == "bfloat16" else 0.005
     for sample in load_split(drawn_split).samples.to_dict("records"):
         key = sample["sample_id"]
         frame = Image.open(drawn_split / sample["input_frame"])
         images = vllm.image_features([frame])
-        image = found.image(key, PATCHES, WIDTH)
+        image = found.read("image", key, SIZES)
         assert np.abs(image - images[0].numpy()).max() < tolerance * np.abs(image).max()
         prompt = vllm.embed(vllm.prompt(QUESTION.format(sample["action"])), images[0])
         ids = [*word_ids(vllm.tokenizer, texts[key]), 2]
         with torch.inference_mode():
             (states,) = read(vllm.model, [prompt], [ids])
-        padded = found.text(key, 77, WIDTH)
+        padded = found.read("text", key, SIZES)
         count = int(np.abs(padded).sum(1).astype(bool).sum())
         assert count in (len(ids), len(ids) - 1)  # without an end where the length ran out
         assert np.abs(padded[:count] - states[:count].numpy()).max() < tolerance * 4
@@ -187,11 +189,11 @@ def test_embedding_a_description_is_what_writing_it_would_have_given(engine, dra
         outcome = embed(engine(shard=part, batch_size=2), texts, embedded)
     assert outcome.manifest.counts == {"samples": 6, "embedded": 6}
     assert (outcome.manifest.descriptions, done.failed) == ("greedy", [])
-    pair = [FeatureFolder(writer.folder, ("image", "text")) for writer in (written, embedded)]
+    pair = [FeatureFolder(writer.folder, kinds_of("joint")) for writer in (written, embedded)]
     assert pair[0].digest() != pair[1].digest()
     for key in texts.texts:
-        for kind, tokens in (("image", PATCHES), ("text", 77)):
-            first, second = (getattr(folder, kind)(key, tokens, WIDTH) for folder in pair)
+        for kind in ("image", "text"):
+            first, second = (folder.read(kind, key, SIZES) for folder in pair)
             assert np.abs(first - second).max() < 0.01
     stored = load_file(written.folder / "text" / "V00_0.safetensors")["states"]
     assert stored.dtype == torch.float16
@@ -210,7 +212,7 @@ def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path
     assert "failed: V01_1: missing_description" in result.out
     assert np.load(out / "image" / "V00_0.npy").shape == (PATCHES, WIDTH)
     with pytest.raises(SampleError, match="missing_features"):
-        FeatureFolder(out, ("image",)).image("V01_1", PATCHES, WIDTH)
+        FeatureFolder(out, kinds_of("image")).read("image", "V01_1", SIZES)
 
 
 @pytest.mark.parametrize(
@@ -242,12 +244,13 @@ def test_calls_that_cannot_be_served(bench, drawn_split, weights, arguments, sen
 @pytest.mark.parametrize(("layout", "dtype"), FILES)
 def test_features_come_back_as_they_were_written(tmp_path, layout, dtype):
     states = {"image": torch.randn(5, WIDTH), "text": torch.randn(1, WIDTH)}
+    sizes = {"image_tokens": 5, "text_tokens": 2, "vllm_width": WIDTH}
     for sample_id in ("P01_11_0", "clip_7"):
         FeatureWriter(tmp_path, layout, dtype).write(sample_id, states)
-        found = FeatureFolder(tmp_path, ("image", "text"))
+        found = FeatureFolder(tmp_path, kinds_of("joint"))
         narrow = {kind: values.to(getattr(torch, dtype)).float() for kind, values in states.items()}
-        assert np.array_equal(found.image(sample_id, 5, WIDTH), narrow["image"])
-        assert np.array_equal(found.text(sample_id, 2, WIDTH)[:1], narrow["text"])
+        assert np.array_equal(found.read("image", sample_id, sizes), narrow["image"])
+        assert np.array_equal(found.read("text", sample_id, sizes)[:1], narrow["text"])
     if layout == "released":
         path = tmp_path / "vllm_text_feature" / "P01_11" / "0" / "input.npy"
         assert np.load(path).dtype == np.float16
@@ -293,7 +296,7 @@ def test_a_repeated_call_with_features_ends_with_all_of_them(
     assert files_of(drawn_split, "seen") == table
     enriched("early", "other")  # both at once
     assert len(asked) == 10
-    late, early = (FeatureFolder(tmp_path / name, ("image", "text")) for name in ("late", "early"))
+    late, early = (FeatureFolder(tmp_path / name, kinds_of("joint")) for name in ("late", "early"))
     assert len(list((tmp_path / "late").rglob("*.safetensors"))) == 12
     assert late.digest() == early.digest()
     manifest = json.loads((tmp_path / "late" / "enrich.json").read_text())

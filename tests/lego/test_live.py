@@ -16,13 +16,14 @@ from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.train import train_weights
+from egoactgen_lego.features.conditioning_names import paper_kinds
+from egoactgen_lego.features.feature_computation import Embedder
 from egoactgen_lego.features.feature_files import FeatureWriter
 from egoactgen_lego.features.feature_folder import FeatureFolder
 from egoactgen_lego.generator.lego_method import LEGO, LEGOOptions
 from egoactgen_lego.generator.live_features import LiveFeatures
 from egoactgen_lego.generator.vllm_conditioning import Conditioner, save_conditioner
 from egoactgen_lego.stages.embed import embed
-from egoactgen_lego.vllm.embedding import Embedder
 from egoactgen_lego.vllm.engine import Engine, EngineOptions
 from egoactgen_lego.vllm.vllm_model import VLLM
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
@@ -62,7 +63,7 @@ def embedded(split, vllm, folder, dtype="float16", cache=None, **choices):
     engine = Engine(load_split(split), vllm, EngineOptions(device="cpu", **choices))
     texts = load_descriptions(split, "mine")
     assert not embed(engine, texts, FeatureWriter(folder, dtype=dtype), cache=cache).failed
-    return FeatureFolder(folder, KINDS)
+    return FeatureFolder(folder, paper_kinds())
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def test_live_features_are_those_of_the_files(described, vllm, tmp_path, dtype):
     found = embedded(described, vllm, tmp_path / "together", dtype, batch_size=4)
     other = embedded(described, vllm, tmp_path / "apart", dtype, batch_size=1)
     assert found.digest() == other.digest()
-    live = LiveFeatures(Embedder(vllm, features_dtype=dtype), KINDS)
+    live = LiveFeatures(Embedder(vllm, features_dtype=dtype), paper_kinds())
     texts = load_descriptions(described, "mine").texts
     for sample in load_split(described).samples.to_dict("records"):
         frame = Image.open(described / sample["input_frame"]).convert("RGB")
@@ -196,12 +197,12 @@ def test_what_is_known_is_not_computed_again(described, vllm, tmp_path, computed
     assert len(computed) == 6
     paths = [tmp_path / name for name in ("first/text/V00_0", "second/text/W00_0")]
     assert paths[0].with_suffix(".safetensors").samefile(paths[1].with_suffix(".safetensors"))
-    assert np.array_equal(first.text("V01_1", 77, WIDTH), second.text("W01_1", 77, WIDTH))
+    assert np.array_equal(first.read("text", "V01_1", SIZES), second.read("text", "W01_1", SIZES))
 
     embedder = Embedder(vllm, cache=cache)  # as of a run or a training
     frame = Image.open(described / "frames" / "V01_1" / "input.png").convert("RGB")
     made = embedder.of(frame, "take mug", load_descriptions(described, "mine").texts["V01_1"])
-    assert np.array_equal(made["image"].float(), first.image("V01_1", PATCHES, WIDTH))
+    assert np.array_equal(made["image"].float(), first.read("image", "V01_1", SIZES))
     assert "vllm" not in vars(embedder)  # never loaded
 
     embedded(described, vllm, tmp_path / "bfloat16", "bfloat16", cache=cache)

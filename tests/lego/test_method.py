@@ -14,11 +14,13 @@ from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.diffusion.denoiser.postprocess import released
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_lego.features.conditioning_names import kinds_of
 from egoactgen_lego.features.feature_folder import FeatureFolder
 from egoactgen_lego.generator.lego_method import LEGO, LEGOOptions
 from egoactgen_lego.generator.vllm_conditioning import Conditioner, save_conditioner
 
 VLLM = 12  # the width of the features in these tests
+SIZES = {"image_tokens": 256, "text_tokens": 77, "vllm_width": VLLM}
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +122,7 @@ def test_weights_that_edit_no_images_are_refused(weights, tmp_path):
     UNet2DConditionModel(**untrained_weights.UNET | {"in_channels": 4}).save_pretrained(
         tmp_path / "weights" / "unet"
     )
-    with pytest.raises(BenchError, match="takes 4 channels"):
+    with pytest.raises(BenchError, match="has 4 input channels"):
         lego(tmp_path / "weights").load()
 
 
@@ -148,12 +150,12 @@ def test_text_features_are_cut_padded_and_taken_from_the_last_layer(tmp_path):
     files = {"long": rows[:, 0], "short": rows[:5, 0], "layers": rows[:5], "one": rows[0, 0]}
     for name, array in files.items():
         np.save(tmp_path / "text" / f"{name}.npy", array)
-    read = FeatureFolder(tmp_path, ("text",))
-    assert np.array_equal(read.text("long", 77, VLLM), rows[:77, 0])
-    assert np.array_equal(read.text("short", 77, VLLM)[:5], rows[:5, 0])
-    assert not read.text("short", 77, VLLM)[5:].any()
-    assert np.array_equal(read.text("layers", 77, VLLM)[:5], rows[:5, 2])
-    assert np.array_equal(read.text("one", 77, VLLM)[0], rows[0, 0])
+    read = FeatureFolder(tmp_path, kinds_of("text"))
+    assert np.array_equal(read.read("text", "long", SIZES), rows[:77, 0])
+    assert np.array_equal(read.read("text", "short", SIZES)[:5], rows[:5, 0])
+    assert not read.read("text", "short", SIZES)[5:].any()
+    assert np.array_equal(read.read("text", "layers", SIZES)[:5], rows[:5, 2])
+    assert np.array_equal(read.read("text", "one", SIZES)[0], rows[0, 0])
 
 
 def test_features_in_the_released_layout(tmp_path):
@@ -161,9 +163,9 @@ def test_features_in_the_released_layout(tmp_path):
         folder = tmp_path / f"vllm_{kind}_feature" / "ego4d.fho" / "val" / "clip_1" / "4"
         folder.mkdir(parents=True)
         np.save(folder / "000123.npy", np.ones((256 if kind == "image" else 7, VLLM), np.float32))
-    read = FeatureFolder(tmp_path, ("image", "text"))
-    assert read.image("clip_1_4", 256, VLLM).shape == (256, VLLM)
-    assert read.text("clip_1_4", 77, VLLM).sum() == 7 * VLLM
+    read = FeatureFolder(tmp_path, kinds_of("joint"))
+    assert read.read("image", "clip_1_4", SIZES).shape == (256, VLLM)
+    assert read.read("text", "clip_1_4", SIZES).sum() == 7 * VLLM
 
 
 def test_features_of_several_frames_are_not_chosen_from(tmp_path):
@@ -172,7 +174,7 @@ def test_features_of_several_frames_are_not_chosen_from(tmp_path):
     for frame in ("000001", "000002"):
         np.save(folder / f"{frame}.npy", np.ones((256, VLLM), np.float32))
     with pytest.raises(SampleError) as error:
-        FeatureFolder(tmp_path, ("image",)).image("clip_4", 256, VLLM)
+        FeatureFolder(tmp_path, kinds_of("image")).read("image", "clip_4", SIZES)
     assert error.value.code == "ambiguous_features"
 
 
@@ -185,10 +187,10 @@ def test_bad_features_are_named(tmp_path, array):
     (tmp_path / "image").mkdir()
     np.save(tmp_path / "image" / "x.npy", array)
     np.save(tmp_path / "image" / "object.npy", np.array([{}], dtype=object))
-    read = FeatureFolder(tmp_path, ("image",))
+    read = FeatureFolder(tmp_path, kinds_of("image"))
     for name in ("x", "object"):
         with pytest.raises(SampleError) as error:
-            read.image(name, 256, VLLM)
+            read.read("image", name, SIZES)
         assert error.value.code == "bad_features"
 
 
@@ -197,7 +199,9 @@ def test_what_the_weights_need_is_asked_for(joint, tmp_path):
         lego(joint)
     with pytest.raises(BenchError, match="--descriptions NAME"):
         lego(joint, described=False, features=write_features(tmp_path, 1))
-    with pytest.raises(BenchError, match=r"holds no features: .*image/<sample_id>\.npy"):
+    with pytest.raises(
+        BenchError, match=r"contains no image and text features: .*image/<sample_id>\.npy"
+    ):
         lego(joint, features=joint)
     shutil.copytree(joint, tmp_path / "broken")
     shutil.rmtree(tmp_path / "broken" / "text_encoder")

@@ -17,6 +17,7 @@ from egoactgen_bench.diffusion.finetuning.training_loop import Batch, TrainingTa
 from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
 
 Features = dict[str, Tensor]
+FEATURE = "feature "  # begins the keys of features in a batch, which may have any name
 
 
 class Denoising(TrainingTask):
@@ -88,16 +89,17 @@ class Denoising(TrainingTask):
             "time": time,
             "drop_text": torch.tensor(chance < 2 * share),
             "dropout_seed": torch.randint(2**62, (), generator=generator),
-            **self.features_of(pair.sample_id),
+            **{FEATURE + name: value for name, value in self.features_of(pair.sample_id).items()},
         }
 
     def forward(self, batch: Batch) -> Tensor:
         prompt = self._embed(batch["tokens"])
-        features = {name: batch[name] for name in self.conditioner.takes}
+        features = {name: batch[FEATURE + name] for name in self.conditioner.takes}
         told = self.conditioner(prompt, seeds=batch["dropout_seed"], **features)
         drop = batch["drop_text"][:, None, None]
         told = torch.where(drop, self.conditioner.null(prompt), told)
         said = self.unet(batch["seen"], batch["time"], encoder_hidden_states=told).sample
+        # Under autocast the prediction is bfloat16, whose squares keep two digits.
         return F.mse_loss(said.float(), batch["wanted"])
 
     def _embed(self, tokens: Tensor) -> Tensor:

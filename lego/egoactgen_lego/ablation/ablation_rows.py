@@ -4,10 +4,12 @@ A row is one method on one training; the tables only choose among rows. To compa
 add a line here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from egoactgen_lego.generator.vllm_conditioning import Conditioning
+from egoactgen_bench.api import plugins
+from egoactgen_lego.features.conditioning_names import GROUP, canonical
 
 # Whose descriptions and features a training or a run is told: of the VLLM that was tuned, of one
 # that was not, those that are true; those of the first given to other samples, or noise like them.
@@ -19,7 +21,7 @@ class Training:
     """A call of `bench train`; without a conditioning the trainer reads labels alone."""
 
     trainer: str
-    conditioning: Conditioning | None = None
+    conditioning: str | None = None
     source: Source = "tuned"
     stands_on: str | None = None  # another training, whose weights this one is about
 
@@ -39,11 +41,11 @@ class Row:
     @property
     def told(self) -> Source:
         """Whose descriptions and features it is told."""
-        return self.source or (TRAININGS[self.training].source if self.training else "tuned")
+        return self.source or (training_of(self.training).source if self.training else "tuned")
 
     @property
-    def conditioning(self) -> Conditioning | None:
-        return TRAININGS[self.training].conditioning if self.training else None
+    def conditioning(self) -> str | None:
+        return training_of(self.training).conditioning if self.training else None
 
 
 TRAININGS = {
@@ -72,6 +74,11 @@ ROWS = {
     "random": Row("lego", "random", control=True),
     "copy-input": Row(None, control=True),
 }
+
+
+def training_of(name: str) -> Training:
+    """One of `TRAININGS`, or of LEGO with the conditioning that its name is."""
+    return TRAININGS.get(name) or Training("lego", canonical(name))
 
 
 @dataclass(frozen=True)
@@ -130,3 +137,17 @@ TABLES = {
         },
     ),
 }
+
+
+def further_rows(names: Iterable[str]) -> dict[str, Row]:
+    """The rows of `names` that are not in `ROWS` but name feature kinds, such as `joint+depth`.
+
+    Each has a training of its own, and belongs to the table `conditioning`.
+    """
+    kinds = plugins.registered(GROUP).keys() - ROWS.keys()
+    return {name: Row("lego", name) for name in names if name in kinds or set("+:") & set(name)}
+
+
+def further_label(name: str) -> str:
+    """What such a row is called in its table."""
+    return " + ".join(["descriptions", *name.split("+")])

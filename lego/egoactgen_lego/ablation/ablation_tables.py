@@ -10,7 +10,7 @@ from egoactgen_bench.analysis.published import published_dataset, published_tabl
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation.score_tables import latex, markdown, plain
 from egoactgen_bench.support.files import write_csv, write_text
-from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES
+from egoactgen_lego.ablation.ablation_rows import TABLES
 from egoactgen_lego.ablation.experiment import Ablation
 from egoactgen_lego.lego_manifests import ABLATION, AblationManifest
 
@@ -20,7 +20,9 @@ def write_tables(ablation: Ablation, scores: Scores, folder: Path) -> list[Path]
     (folder / ABLATION).unlink(missing_ok=True)
     written = []
     for name in ablation.options.tables:
-        rows = {label: row for label, row in TABLES[name].rows.items() if row in ablation.chosen}
+        rows = {
+            label: row for label, row in ablation.rows_of(name).items() if row in ablation.chosen
+        }
         if rows:
             written.append(_write(ablation, name, rows, scores, folder / name))
     AblationManifest.model_validate(_manifest(ablation)).save(folder / ABLATION)
@@ -31,7 +33,7 @@ def _write(
     ablation: Ablation, name: str, rows: dict[str, str], scores: Scores, folder: Path
 ) -> Path:
     groups = {label: ablation.runs_of(row) for label, row in rows.items()}
-    references = [label for label, row in rows.items() if ROWS[row].control]
+    references = [label for label, row in rows.items() if ablation.chosen[row].control]
     pooled = pool(scores, ablation.test, groups, references)
     pooled.manifest.published = _published(ablation, name, scores)
     notices = _notices(scores, [run for runs in groups.values() for run in runs])

@@ -16,12 +16,12 @@ from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.support.files import read_json, sha256_file, write_csv
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
+from egoactgen_lego.features.conditioning_names import paper_kinds
 from egoactgen_lego.features.feature_files import FeatureWriter
 from egoactgen_lego.features.feature_folder import FeatureFolder
-from egoactgen_lego.generator.lego_trainer import TEXT_TOKENS
+from egoactgen_lego.features.feature_kind import FeatureKind
 from egoactgen_lego.lego_manifests import ControlManifest
 
-KINDS = ("image", "text")
 MEASURED = 1000  # samples on which the statistics of features stand
 
 
@@ -50,28 +50,36 @@ def shuffle_descriptions(split: Split, name: str, seed: int = 0) -> str:
     return made
 
 
-def randomise_features(real: Path, folder: Path, seed: int = 0) -> Path:
+def randomise_features(
+    real: Path, folder: Path, kinds: tuple[FeatureKind, ...] | None = None, seed: int = 0
+) -> Path:
     """Write noise with the statistics of the features in `real` to `folder`, and return it.
 
-    Each of their dimensions keeps its mean and its spread over tokens and samples; a text is as
-    long as another sample's. A sample's numbers are drawn from `seed` and its id.
+    Each of their dimensions keeps its mean and its spread over tokens and samples; features that
+    vary in length are as long as another sample's. A sample's numbers are drawn from `seed` and its
+    id. The `kinds` are the paper's by default.
     """
-    found = FeatureFolder(real, KINDS)
+    kinds = kinds or paper_kinds()
+    found = FeatureFolder(real, kinds)
     told = {"randomised": real.name, "source": found.digest(), "seed": seed}
     if _holds(folder / "random.json", told):
         return folder
-    sizes = {"text_tokens": TEXT_TOKENS, **found.sizes()}
+    sizes = {kind.tokens_name: kind.tokens for kind in kinds if kind.tokens} | found.sizes()
     ids = [sample_id for sample_id in found.sample_ids() if not found.lacks(sample_id)]
     others = partners(ids, seed)
     moments = _moments(found, sizes, list(others)[:MEASURED])
-    writer = FeatureWriter(folder, dtype="bfloat16")
+    # bfloat16: drawn numbers may lie beyond float16's 65,504.
+    writer = FeatureWriter(folder, dtype="bfloat16", kinds=kinds)
     for sample_id in ids:
         draw = torch_generator(derive_seed(seed, sample_id, "random features"))
-        length = len(_written(found.of(others[sample_id], sizes)["text"]))
-        lengths = {"image": sizes["image_tokens"], "text": length}
+        other = found.of(others[sample_id], sizes)
+        lengths = {
+            kind.name: len(_written(other[kind.name]) if kind.varies else other[kind.name])
+            for kind in kinds
+        }
         made = {
-            kind: mean + spread * torch.randn(lengths[kind], len(mean), generator=draw)
-            for kind, (mean, spread) in moments.items()
+            name: mean + spread * torch.randn(lengths[name], len(mean), generator=draw)
+            for name, (mean, spread) in moments.items()
         }
         writer.write(sample_id, made)
     ControlManifest.model_validate(told).save(folder / "random.json")
@@ -82,21 +90,22 @@ def _moments(
     found: FeatureFolder, sizes: dict[str, int], ids: list[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """By kind the mean and the spread, each (width,), over all tokens of these samples."""
-    sums = {kind: np.zeros((3, sizes["vllm_width"])) for kind in KINDS}
+    sums = {name: np.zeros((3, sizes[kind.width_name])) for name, kind in found.kinds.items()}
     for sample_id in ids:
-        for kind, states in found.of(sample_id, sizes).items():
+        for name, states in found.of(sample_id, sizes).items():
+            # float64: the spread is the small difference of large sums of squares.
             values = _written(states).numpy().astype(np.float64)
-            sums[kind] += [np.full(values.shape[1], len(values)), values.sum(0), (values**2).sum(0)]
+            sums[name] += [np.full(values.shape[1], len(values)), values.sum(0), (values**2).sum(0)]
     moments = {}
-    for kind, (count, total, squares) in sums.items():
+    for name, (count, total, squares) in sums.items():
         mean = total / count
         spread = np.sqrt(np.maximum(squares / count - mean**2, 0))
-        moments[kind] = torch.tensor(mean).float(), torch.tensor(spread).float()
+        moments[name] = torch.tensor(mean).float(), torch.tensor(spread).float()
     return moments
 
 
 def _written(states: Tensor) -> Tensor:
-    """The states without the zeros that fill a text up."""
+    """The states without the zeros at the end that pad a text."""
     rows = states.abs().sum(dim=1).nonzero()
     return states[: int(rows.max()) + 1 if len(rows) else 0]
 

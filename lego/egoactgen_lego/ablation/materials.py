@@ -9,9 +9,12 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
 from egoactgen_lego.ablation.ablation_rows import Source
 from egoactgen_lego.ablation.control_files import randomise_features, shuffle_descriptions
+from egoactgen_lego.features.feature_computation import require_computable
 from egoactgen_lego.features.feature_folder import FeatureFolder
+from egoactgen_lego.features.feature_kind import FeatureKind
 from egoactgen_lego.vllm_weights import find_weights
 
+Kinds = tuple[FeatureKind, ...]
 OPTIONS = {"tuned": "--descriptions", "untuned": "--untuned", "oracle": "--oracle"}
 
 
@@ -40,9 +43,7 @@ class Materials:
     train: str | None = None
     vllms: Mapping[Source, str | None] = field(default_factory=dict)
 
-    def check(
-        self, source: Source, split: Split, training: bool, kinds: tuple[str, ...], who: str
-    ) -> None:
+    def check(self, source: Source, split: Split, training: bool, kinds: Kinds, who: str) -> None:
         """Refuse what is not there, before hours go into what is."""
         name = self._name(source, training)
         if name is None:
@@ -51,17 +52,19 @@ class Materials:
         load_descriptions(split.folder, name)
         vllm = self.vllms.get(source)
         if vllm and kinds:
+            require_computable(kinds)
             find_weights(vllm, self.models)
             return
         folder = self.features / name / split.name
-        if not all(_holds(folder, kind) for kind in kinds):
+        missing = [kind for kind in kinds if not _holds(folder, kind)]
+        if missing:
+            names = " and ".join(kind.name for kind in missing)
             raise BenchError(
-                f"Row '{who}' reads the VLLM's {' and '.join(kinds)} features of split "
-                f"'{split.name}', and {folder} holds none: `bench lego embed --split {split.name} "
-                f"--descriptions {name} --out {folder} --weights VLLM` writes them."
+                f"Row '{who}' reads {names} features of split '{split.name}', and {folder} "
+                f"contains none: {_remedy(missing, split, name, folder)}."
             )
 
-    def of(self, source: Source, split: Split, training: bool, kinds: tuple[str, ...]) -> Inputs:
+    def of(self, source: Source, split: Split, training: bool, kinds: Kinds) -> Inputs:
         """What is told of a split; a control's files are made where they are not there."""
         name = self._name(source, training)
         assert name is not None  # `check` has refused it
@@ -69,7 +72,9 @@ class Materials:
         if source == "shuffled":
             return Inputs(shuffle_descriptions(split, name), {})
         if source == "random":
-            folder = randomise_features(folder, self.features / f"{name}-random" / split.name)
+            folder = randomise_features(
+                folder, self.features / f"{name}-random" / split.name, kinds
+            )
         vllm = self.vllms.get(source)
         if not kinds:
             return Inputs(name, {})
@@ -81,7 +86,17 @@ class Materials:
         return (training and self.train) or self.tuned
 
 
-def _holds(folder: Path, kind: str) -> bool:
+def _remedy(missing: list[FeatureKind], split: Split, descriptions: str, folder: Path) -> str:
+    """How to get missing features."""
+    if all(kind.computable for kind in missing):
+        return (
+            f"`bench lego embed --split {split.name} --descriptions {descriptions} --out {folder} "
+            "--weights VLLM` writes them"
+        )
+    return "write " + " and ".join(f"{folder / kind.name}/<sample_id>.npy" for kind in missing)
+
+
+def _holds(folder: Path, kind: FeatureKind) -> bool:
     try:
         return bool(FeatureFolder(folder, (kind,)).sample_ids())
     except BenchError:

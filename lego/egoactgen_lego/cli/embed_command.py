@@ -7,7 +7,13 @@ from pydantic import Field
 
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import current_workspace
-from egoactgen_lego.cli.vllm_options import VllmArguments, checked_question, make_engine, report
+from egoactgen_lego.cli.vllm_options import (
+    VllmArguments,
+    checked_question,
+    make_engine,
+    make_writer,
+    report,
+)
 
 
 class EmbedArguments(VllmArguments):
@@ -26,14 +32,13 @@ class EmbedArguments(VllmArguments):
 def embed(asked: EmbedArguments) -> int:
     """Save a VLLM's features of each sample: of its frame, and of a description that is there."""
     from egoactgen_bench.artifacts.descriptions import load_descriptions
-    from egoactgen_lego.features.feature_files import FeatureWriter
     from egoactgen_lego.stages.embed import embed as embed_split
 
     engine = make_engine(asked)
     done = embed_split(
         engine,
         load_descriptions(engine.split.folder, asked.descriptions),
-        FeatureWriter(asked.out, asked.features_layout, asked.features_dtype),
+        make_writer(asked, asked.out),
         question=checked_question(asked.question),
         cache=current_workspace().cache,
         overwrite=asked.overwrite,

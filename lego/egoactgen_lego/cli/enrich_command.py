@@ -8,7 +8,13 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import Seed
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name
-from egoactgen_lego.cli.vllm_options import VllmArguments, checked_question, make_engine, report
+from egoactgen_lego.cli.vllm_options import (
+    VllmArguments,
+    checked_question,
+    make_engine,
+    make_writer,
+    report,
+)
 from egoactgen_lego.vllm.sampling import Sampling
 
 
@@ -26,14 +32,11 @@ class EnrichArguments(VllmArguments, Sampling):
 
 def enrich(asked: EnrichArguments) -> int:
     """Describe how the action of each sample is done, from its frame and its label."""
-    from egoactgen_lego.features.feature_files import FeatureWriter
     from egoactgen_lego.stages.enrich import enrich as enrich_split
 
     check_name(asked.name)
     engine = make_engine(asked)
-    writer = None
-    if asked.features:
-        writer = FeatureWriter(asked.features, asked.features_layout, asked.features_dtype)
+    writer = make_writer(asked, asked.features) if asked.features else None
     done = enrich_split(
         engine,
         asked.name,

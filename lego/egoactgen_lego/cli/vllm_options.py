@@ -20,6 +20,7 @@ from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 
 if TYPE_CHECKING:
+    from egoactgen_lego.features.feature_files import FeatureWriter
     from egoactgen_lego.vllm.engine import Engine
     from egoactgen_lego.vllm.vllm_result import Outcome
 
@@ -48,6 +49,11 @@ class VllmArguments(Options):
     features_dtype: Annotated[
         str, Field(description="Of the files: float16, or bfloat16 (safetensors only).")
     ] = "float16"
+    features_kinds: Annotated[
+        str,
+        Field(description="joint (H_i and H_t), or feature kinds joined by +."),
+        Cli(metavar="KINDS"),
+    ] = "joint"
     batch_size: BatchSize = 4
     device: Device = "auto"
     dtype: Dtype = "float32"
@@ -66,6 +72,15 @@ def make_engine(asked: VllmArguments) -> "Engine":
     split = load_split(place.find_split(asked.split))
     options = EngineOptions(**asked.model_dump(include=set(EngineOptions.model_fields)))
     return Engine(split, find_weights(asked.weights, place.models), options)
+
+
+def make_writer(asked: VllmArguments, folder: Path) -> "FeatureWriter":
+    """What writes features to `folder`, in the form that the options name."""
+    from egoactgen_lego.features.conditioning_names import kinds_of
+    from egoactgen_lego.features.feature_files import FeatureWriter
+
+    kinds = kinds_of(asked.features_kinds)
+    return FeatureWriter(folder, asked.features_layout, asked.features_dtype, kinds)
 
 
 def checked_question(question: str | None) -> str:

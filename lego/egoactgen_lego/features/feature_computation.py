@@ -1,7 +1,6 @@
-"""H_i and H_t of a frame and its description, each sample's computed alone and kept by content."""
+"""Computing features with a VLLM: each sample's by themselves, cached by their content."""
 
-import hashlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,21 +10,23 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
+from egoactgen_bench.support.files import sha256_bytes
+from egoactgen_lego.features.conditioning_names import paper_kinds
 from egoactgen_lego.features.feature_files import TENSOR, narrowed, write_states
+from egoactgen_lego.features.feature_kind import FeatureKind, Reading
 from egoactgen_lego.vllm.prompting import QUESTION
 from egoactgen_lego.vllm.vllm_model import VLLM, load
-
-KINDS = ("image", "text")
 
 
 @dataclass(frozen=True)
 class Embedder:
-    """A VLLM as a function from content to features, loaded when one has to be computed.
+    """A VLLM as a function from content to features, loaded when the first one is computed.
 
-    It computes in `dtype` and gives `features_dtype`, 16 bits. A sample's features depend on its
-    frame, its label and its description alone, so those of `cache` are as good as new ones; what is
-    computed is added to it with `keep`.
+    It computes in `dtype` and returns `features_dtype`, 16 bits. A sample's features depend on its
+    frame, its label and its description alone, so those found in `cache` are used; with `keep`,
+    computed ones are added to it.
     """
 
     weights: Path
@@ -50,49 +51,66 @@ class Embedder:
         frame: Image.Image,
         action: str,
         description: str,
-        kinds: Iterable[str] = KINDS,
+        kinds: Sequence[FeatureKind] | None = None,
     ) -> dict[str, Tensor]:
-        """H_i, (P, D), as `image`, and H_t, (n, D), as `text`, on the CPU.
-
-        H_t are the states that predict the tokens of the description, and its end.
-        """
-        places = self.places(frame, action, description)
-        found = {kind: _read(places[kind]) if places else None for kind in kinds}
-        missing = [kind for kind, states in found.items() if states is None]
+        """The features (tokens, width) of each kind by name, on the CPU; the paper's by default."""
+        kinds = paper_kinds() if kinds is None else kinds
+        places = self.places(frame, action, description, kinds)
+        found = {kind.name: _read(places[kind.name]) if places else None for kind in kinds}
+        known = {name: states for name, states in found.items() if states is not None}
+        missing = [kind for kind in kinds if kind.name not in known]
         fresh = self._computed(frame, action, description, missing) if missing else {}
         if self.keep and places:
-            for kind, states in fresh.items():
-                write_states(places[kind], states, content=places[kind].stem)
-        known = {kind: states for kind, states in found.items() if states is not None}
+            for name, states in fresh.items():
+                write_states(places[name], states, content=places[name].stem)
         return known | fresh
 
-    def places(self, frame: Image.Image, action: str, description: str) -> dict[str, Path]:
-        """Where the features of this content are kept, by kind; nowhere without a cache."""
+    def places(
+        self,
+        frame: Image.Image,
+        action: str,
+        description: str,
+        kinds: Sequence[FeatureKind] | None = None,
+    ) -> dict[str, Path]:
+        """The files of the cache for this content, by kind; empty without a cache."""
         if self.cache is None:
             return {}
-        image = _sha256(str(frame.size).encode() + frame.tobytes())
-        text = _sha256("\x1f".join([image, self.question.format(action), description]).encode())
-        names = {"image": image, "text": text}
+        # The pixels rather than a file, which a frame in memory does not have; with the size, since
+        # a frame of 2 × 3 pixels may have the bytes of one of 3 × 2.
+        seen = sha256_bytes(str(frame.size).encode() + frame.tobytes())
+        read = sha256_bytes("\x1f".join([seen, self.question.format(action), description]).encode())
         return {
-            kind: self._folder / kind / name[:2] / f"{name}.safetensors"
-            for kind, name in names.items()
+            kind.name: self._place(kind, read if kind.reads_description else seen)
+            for kind in (paper_kinds() if kinds is None else kinds)
         }
+
+    def _place(self, kind: FeatureKind, content: str) -> Path:
+        return self._folder / kind.cache_name / content[:2] / f"{content}.safetensors"
 
     @cached_property
     def _folder(self) -> Path:
         assert self.cache is not None
         made = f"{self.digest} {self.dtype} {self.features_dtype}"
-        return self.cache / "vllm" / _sha256(made.encode())[:24]
+        return self.cache / "vllm" / sha256_bytes(made.encode())[:24]
 
     def _computed(
-        self, frame: Image.Image, action: str, description: str, kinds: list[str]
+        self, frame: Image.Image, action: str, description: str, kinds: Sequence[FeatureKind]
     ) -> dict[str, Tensor]:
-        images = self.vllm.image_features([frame])
-        states = {"image": images[0]}
-        if "text" in kinds:
-            question = self.question.format(action)
-            (states["text"],) = self.vllm.states([question], images, [description])
-        return {kind: narrowed(states[kind], self.features_dtype, action) for kind in kinds}
+        reading = Reading(self.vllm, frame, self.question.format(action), description)
+        return {
+            kind.name: narrowed(kind.compute(reading), self.features_dtype, action)
+            for kind in kinds
+        }
+
+
+def require_computable(kinds: Sequence[FeatureKind]) -> None:
+    """Raise `BenchError` for a kind that comes from files only."""
+    for kind in kinds:
+        if not kind.computable:
+            raise BenchError(
+                f"A VLLM does not compute '{kind.name}' features, which come from files only: "
+                f"give -o features=DIR with DIR/{kind.name}/<sample_id>.npy instead of a VLLM."
+            )
 
 
 def _read(path: Path) -> Tensor | None:
@@ -103,7 +121,3 @@ def _read(path: Path) -> Tensor | None:
             return file.get_tensor(TENSOR) if known else None
     except (FileNotFoundError, SafetensorError):
         return None
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -1,8 +1,8 @@
-"""The files in which the VLLM's features lie, and writing them."""
+"""Files of features, and writing them."""
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,9 @@ from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import replacing
+from egoactgen_lego.features.conditioning_names import PAPER_KINDS, paper_kinds
+from egoactgen_lego.features.feature_kind import FeatureKind
 
-# By sample id, and as in the released data, by the path of the sample's input frame.
-OWN = {"image": "image", "text": "text"}
-RELEASED = {"image": "vllm_image_feature", "text": "vllm_text_feature"}
 LAYOUTS = ("safetensors", "npy", "released")
 SUFFIXES = (".safetensors", ".npy")
 DTYPES = ("float16", "bfloat16")
@@ -25,17 +24,20 @@ TENSOR = "states"  # the name of the one tensor in a .safetensors file
 
 @dataclass(frozen=True)
 class FeatureWriter:
-    """Writes what `FeatureFolder` reads, 16 bit wide.
+    """Writes the files that `FeatureFolder` reads, in 16 bits.
 
-    `safetensors`, `npy`: `DIR/image/<sample_id>` and `DIR/text/<sample_id>` with that suffix;
-    `released`: `DIR/vllm_image_feature/<clip>/<action>/input.npy` for the sample `<clip>_<action>`.
+    `safetensors`, `npy`: `DIR/<kind>/<sample_id>` with that suffix; `released`:
+    `DIR/vllm_image_feature/<clip>/<action>/input.npy` for the sample `<clip>_<action>`.
     """
 
     folder: Path
     layout: str = "safetensors"
     dtype: str = "float16"
+    kinds: tuple[FeatureKind, ...] = field(default_factory=paper_kinds)
 
     def __post_init__(self) -> None:
+        if not self.kinds:
+            raise BenchError("There are no features to write: name at least one feature kind.")
         if self.layout not in LAYOUTS:
             raise BenchError(f"Unknown layout '{self.layout}'.{did_you_mean(self.layout, LAYOUTS)}")
         if self.dtype not in DTYPES:
@@ -46,34 +48,38 @@ class FeatureWriter:
     @property
     def told(self) -> dict[str, str]:
         """What a manifest says of the files."""
-        return {"layout": self.layout, "dtype": self.dtype}
+        told = {"layout": self.layout, "dtype": self.dtype}
+        names = "+".join(kind.name for kind in self.kinds)
+        return told if names == "+".join(PAPER_KINDS) else told | {"kinds": names}
 
     def write(
         self, sample_id: str, states: Mapping[str, Tensor], kept: Mapping[str, Path] | None = None
     ) -> None:
-        """Write H_i, (P, D), as `image` and H_t, (n, D), as `text` of one sample, each atomically.
+        """Write the features (tokens, width) of one sample, by kind, each file atomically.
 
-        A file in `kept` that holds the same states already is linked where it can be, and so takes
-        no space twice. Raises `BenchError` where a value does not fit.
+        If `kept` has a file that contains the same states, it is linked where possible, and so
+        takes no space twice. Raises `BenchError` for values that do not fit into the dtype.
         """
-        for kind, values in states.items():
-            path, source = self._path(kind, sample_id), (kept or {}).get(kind)
+        kinds = {kind.name: kind for kind in self.kinds}
+        for name, values in states.items():
+            path, source = self._path(kinds[name], sample_id), (kept or {}).get(name)
             if source is not None and self.layout == "safetensors":
                 with replacing(path) as temporary:
                     _link(source, temporary)
             else:
                 write_states(path, narrowed(values, self.dtype, sample_id))
 
-    def _path(self, kind: str, sample_id: str) -> Path:
-        if self.layout != "released":
-            return self.folder / OWN[kind] / f"{sample_id}.{self.layout}"
+    def _path(self, kind: FeatureKind, sample_id: str) -> Path:
+        if self.layout != "released" or kind.released_folder is None:
+            suffix = "npy" if self.layout == "released" else self.layout
+            return self.folder / kind.name / f"{sample_id}.{suffix}"
         clip, parted, action = sample_id.rpartition("_")
         if not (clip and parted and action):
             raise BenchError(
                 f"The released layout needs ids <clip>_<action>, which '{sample_id}' is not: "
                 "take --features-layout npy or safetensors."
             )
-        return self.folder / RELEASED[kind] / clip / action / "input.npy"
+        return self.folder / kind.released_folder / clip / action / "input.npy"
 
 
 def narrowed(states: Tensor, dtype: str, of: str) -> Tensor:

@@ -1,54 +1,51 @@
-"""The VLLM's features of each sample, read from files: H_i of its image, H_t of its description."""
+"""The features of each sample, read from files."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import sha256_file
-from egoactgen_lego.features.feature_files import OWN, RELEASED, SUFFIXES, read_states
-
-Array = NDArray[np.float32]
+from egoactgen_lego.features.feature_files import SUFFIXES, read_states
+from egoactgen_lego.features.feature_kind import Array, FeatureKind, Stored
 
 
 class FeatureFolder:
-    """`DIR/image/<sample_id>.npy` and `DIR/text/<sample_id>.npy`, or the released layout.
+    """`DIR/<kind>/<sample_id>.npy` or `.safetensors` of each kind, or the released layout.
 
-    In the former, .safetensors files may stand in their place. In the latter, a file lies at
-    `vllm_image_feature/…/<clip>/<action>/<frame>.npy` and serves the sample `<clip>_<action>`.
+    In the released layout, the features of the sample `<clip>_<action>` are in a file
+    `vllm_image_feature/…/<clip>/<action>/<frame>.npy`; kinds that were not released are in
+    `DIR/<kind>/` in both layouts.
     """
 
-    def __init__(self, folder: Path, kinds: tuple[str, ...]) -> None:
-        for layout in (OWN, RELEASED):
-            if all((folder / layout[kind]).is_dir() for kind in kinds):
-                self.roots = {kind: folder / layout[kind] for kind in kinds}
-                self.released = layout is RELEASED
+    def __init__(self, folder: Path, kinds: Sequence[FeatureKind]) -> None:
+        self.kinds = {kind.name: kind for kind in kinds}
+        own = {kind.name: folder / kind.name for kind in kinds}
+        released = {kind.name: folder / (kind.released_folder or kind.name) for kind in kinds}
+        for roots in (own, released):
+            if all(root.is_dir() for root in roots.values()):
+                self.roots = roots
                 return
-        wanted = " and ".join(f"{OWN[kind]}/<sample_id>.npy" for kind in kinds)
-        raise BenchError(
-            f"{folder} holds no features: these weights need {wanted} in it, or the released "
-            f"layout ({', '.join(RELEASED[kind] for kind in kinds)})."
-        )
+        raise BenchError(_missing(folder, own, released))
 
-    def image(self, sample_id: str, tokens: int, width: int) -> Array:
-        """H_i: (tokens, width) float32, the image tokens after the projector."""
-        return fit_image(self._read("image", sample_id), tokens, width)
+    def read(self, name: str, sample_id: str, sizes: Mapping[str, int]) -> Array:
+        """One kind of a sample: (tokens, width) float32 in a conditioner's `sizes`.
 
-    def text(self, sample_id: str, tokens: int, width: int) -> Array:
-        """H_t: (tokens, width) float32, the generated tokens' states, cut or padded with zeros."""
-        return fit_text(self._read("text", sample_id), tokens, width)
+        Raises `SampleError`: `missing_features`, `ambiguous_features` or `bad_features`.
+        """
+        return self.kinds[name].fit(self._read(name, sample_id), sizes)
 
     def of(self, sample_id: str, sizes: Mapping[str, int]) -> dict[str, Tensor]:
-        """All that is wanted of one sample, by kind, in a conditioner's `sizes`."""
-        return fit({kind: self._read(kind, sample_id) for kind in self.roots}, sizes)
+        """All kinds of one sample, by name, as `read` returns them."""
+        stored = {name: self._read(name, sample_id) for name in self.kinds}
+        return fit(self.kinds.values(), stored, sizes)
 
     def sources(self, sample_ids: Iterable[str] | None = None) -> dict[str, str]:
         """What a manifest records of them: the contents of these samples' files."""
@@ -64,6 +61,8 @@ class FeatureFolder:
             for path in files
             if wanted is None or sample_id in wanted
         ]
+        # By kind and sample rather than by path: the same files in the released layout are the
+        # same.
         digest = hashlib.sha256()
         with ThreadPoolExecutor() as threads:
             contents = threads.map(sha256_file, [path for *_, path in paths])
@@ -90,11 +89,9 @@ class FeatureFolder:
                 raise BenchError(f"{self.roots[kind]} holds no features.")
             try:
                 shape = self._read(kind, next(iter(named))).shape
+                found |= self.kinds[kind].sizes_of(shape)
             except SampleError as error:
                 raise BenchError(f"{self.roots[kind]}: {error}.") from None
-            found["vllm_width"] = shape[-1]
-            if kind == "image":
-                found["image_tokens"] = shape[-2]
         return found
 
     @cached_property
@@ -103,13 +100,14 @@ class FeatureFolder:
         found: dict[str, dict[str, list[Path]]] = {}
         for kind, root in self.roots.items():
             named: dict[str, list[Path]] = found.setdefault(kind, {})
-            found_here = root.glob("**/*.npy") if self.released else root.iterdir()
+            released = root.name != kind
+            found_here = root.glob("**/*.npy") if released else root.iterdir()
             for path in sorted(path for path in found_here if path.suffix in SUFFIXES):
                 above = f"{path.parent.parent.name}_{path.parent.name}"
-                named.setdefault(above if self.released else path.stem, []).append(path)
+                named.setdefault(above if released else path.stem, []).append(path)
         return found
 
-    def _read(self, kind: str, sample_id: str) -> NDArray[np.generic]:
+    def _read(self, kind: str, sample_id: str) -> Stored:
         paths = self._files[kind].get(sample_id, [])
         if not paths:
             raise SampleError("missing_features", f"no {kind} features in {self.roots[kind]}")
@@ -126,45 +124,26 @@ class FeatureFolder:
         return found
 
 
-def fit(states: Mapping[str, NDArray[np.generic]], sizes: Mapping[str, int]) -> dict[str, Tensor]:
-    """Features by kind as a conditioner of these `sizes` takes them; `SampleError` if it cannot."""
-    fits = {"image": fit_image, "text": fit_text}
-    return {
-        kind: torch.from_numpy(fits[kind](found, sizes[f"{kind}_tokens"], sizes["vllm_width"]))
-        for kind, found in states.items()
-    }
+def fit(
+    kinds: Iterable[FeatureKind], states: Mapping[str, Stored], sizes: Mapping[str, int]
+) -> dict[str, Tensor]:
+    """Each kind's (tokens, width) float32 as a conditioner of these `sizes` takes them.
 
-
-def fit_image(found: NDArray[np.generic], tokens: int, width: int) -> Array:
-    """H_i: (tokens, width) float32."""
-    if found.shape == (1, tokens, width):
-        found = found[0]
-    if found.shape != (tokens, width):
-        raise _wrong(f"image features of shape {found.shape}, wanted ({tokens}, {width})")
-    return _finite(found)
-
-
-def fit_text(found: NDArray[np.generic], tokens: int, width: int) -> Array:
-    """H_t: (tokens, width) float32, cut or padded with zeros.
-
-    Older files hold all layers, (n, layers, width), of which the last counts; a single token may
-    come as (width,).
+    Raises `SampleError("bad_features")` for states that do not fit.
     """
-    if found.ndim == 3:
-        found = found[:, -1]
-    found = np.atleast_2d(found)
-    if found.ndim != 2 or found.shape[1] != width:
-        raise _wrong(f"text features of shape {found.shape}, wanted (n, {width})")
-    padded = np.zeros((tokens, width), dtype=np.float32)
-    padded[: len(found)] = found[:tokens]
-    return _finite(padded)
+    return {kind.name: torch.from_numpy(kind.fit(states[kind.name], sizes)) for kind in kinds}
 
 
-def _finite(values: NDArray[np.generic]) -> Array:
-    numbers = np.array(values, dtype=np.float32)
-    if not np.isfinite(numbers).all():
-        raise _wrong("features that are not finite")
-    return numbers
+def _missing(folder: Path, own: Mapping[str, Path], released: Mapping[str, Path]) -> str:
+    """What to say of a folder that has neither layout."""
+    missing = [name for name in own if not (own[name].is_dir() or released[name].is_dir())]
+    wanted = " and ".join(f"{name}/<sample_id>.npy" for name in own)
+    layout = ", ".join(root.name for root in released.values())
+    alternative = "" if released == own else f", or the released layout ({layout})"
+    return (
+        f"{folder} contains no {' and '.join(missing or own)} features: the conditioning needs "
+        f"{wanted} in it{alternative}."
+    )
 
 
 def _wrong(detail: str) -> SampleError:

@@ -13,16 +13,12 @@ from egoactgen_bench.diffusion.denoiser.noise_schedule import alphas_cumprod, sa
 from egoactgen_bench.diffusion.denoiser.strict_loading import refuse
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
-from egoactgen_lego.generator.vllm_conditioning import (
-    FEATURES,
-    Conditioning,
-    conditioner_of,
-    save_conditioner,
-)
+from egoactgen_lego.features.conditioning_names import kinds_of, paper_kinds
+from egoactgen_lego.generator.vllm_conditioning import conditioner_of, save_conditioner
+from egoactgen_lego.published_lego_weights import LEGO_EGO4D, LEGO_EPIC_KITCHENS
 
 UNET, EMA = "model.diffusion_model.", "model_ema."
 VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer.text_model."
-CONDITIONER = ("projection_img.", "projection_txt.", "self_attn_mix.")
 # Constants of the noise schedule, and parts that no frame passes through.
 UNUSED = (
     "alphas_cumprod",
@@ -39,6 +35,7 @@ class LatentDiffusion(Converter):
     """A checkpoint of Stable Diffusion 1, InstructPix2Pix or LEGO under CompVis' names."""
 
     packages = ("torch", "diffusers", "transformers", "safetensors")
+    published_weights = (LEGO_EGO4D, LEGO_EPIC_KITCHENS)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -54,11 +51,13 @@ class LatentDiffusion(Converter):
         tensors = _tensors(path)
         _check_schedule(tensors)
         tensors = {name: t for name, t in tensors.items() if not name.startswith(UNUSED)}
-        known = (UNET, EMA, VAE, TEXT, *CONDITIONER)
+        conditioning = _conditioning(config)
+        own = _conditioner_names(conditioning)
+        known = (UNET, EMA, VAE, TEXT, *own)
         unknown = [name for name in tensors if not name.startswith(known)]
         refuse("The checkpoint", "has unknown tensors", unknown)
-        parts = {name: t for name, t in tensors.items() if name.startswith(CONDITIONER)}
-        conditioner = conditioner_of(parts, _conditioning(config))
+        parts = {name: t for name, t in tensors.items() if name.startswith(own)}
+        conditioner = conditioner_of(parts, conditioning, **_sizes(config))
         unet = compvis_names.convert_unet(unet_weights(tensors, raw), _heads(config, "unet") or 8)
         text = compvis_names.convert_text_encoder(
             _under(TEXT, tensors), _heads(config, "clip_text")
@@ -124,11 +123,25 @@ def _check_schedule(tensors: dict[str, Tensor]) -> None:
         raise BenchError("The checkpoint's noise schedule is not Stable Diffusion's.")
 
 
-def _conditioning(config: dict[str, Any]) -> Conditioning | None:
+def _conditioning(config: dict[str, Any]) -> str | None:
     stated = config.get("conditioning")
-    if stated is not None and stated not in FEATURES:
-        raise BenchError(f"conditioning is {stated!r}, wanted one of {', '.join(FEATURES)}.")
+    if stated is not None and not isinstance(stated, str):
+        raise BenchError(f"conditioning is {stated!r}, not a name such as 'joint'.")
     return stated
+
+
+def _sizes(config: dict[str, Any]) -> dict[str, int]:
+    """The sizes of the conditioner that `config` states."""
+    stated = config.get("conditioner", {})
+    if not (isinstance(stated, dict) and all(isinstance(size, int) for size in stated.values())):
+        raise BenchError(f"conditioner is {stated!r}, not sizes by name.")
+    return stated
+
+
+def _conditioner_names(conditioning: str | None) -> tuple[str, ...]:
+    """How the names of the conditioner's tensors begin."""
+    kinds = (*paper_kinds(), *(kinds_of(conditioning) if conditioning else ()))
+    return tuple(f"{module}." for kind in kinds for module in kind.modules)
 
 
 def _heads(config: dict[str, Any], part: str) -> int | None:

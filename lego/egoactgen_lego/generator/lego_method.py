@@ -15,13 +15,14 @@ from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_editor import EditorOptions, Features, LatentEditor
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_lego import toy
+from egoactgen_lego.features.conditioning_names import LABELS, kinds_of
 from egoactgen_lego.generator.live_features import FeatureOptions, LiveFeatures, open_features
 from egoactgen_lego.generator.vllm_conditioning import (
-    FEATURES,
     Conditioner,
     load_conditioner,
     read_conditioning,
 )
+from egoactgen_lego.published_lego_weights import LEGO_EGO4D, LEGO_EPIC_KITCHENS
 
 
 class LEGOOptions(EditorOptions, FeatureOptions):
@@ -39,6 +40,7 @@ class LEGO(LatentEditor[LEGOOptions]):
     """
 
     Options = LEGOOptions
+    published_weights = (LEGO_EGO4D, LEGO_EPIC_KITCHENS)
     toy_weights = toy.WEIGHTS / "lego"
 
     @classmethod
@@ -51,7 +53,7 @@ class LEGO(LatentEditor[LEGOOptions]):
     def __init__(self, options: LEGOOptions, context: MethodContext) -> None:
         super().__init__(options, context)
         self.conditioning, sizes = read_conditioning(self.folder / "conditioner")
-        kinds = FEATURES[self.conditioning]
+        kinds = kinds_of(self.conditioning)
         if self.reads == "description" and not (context.described or options.vllm):
             raise BenchError(
                 "These weights read enriched descriptions: give --descriptions NAME "
@@ -73,11 +75,11 @@ class LEGO(LatentEditor[LEGOOptions]):
         """Which text the prompt is."""
         if self.options.prompt != "auto":
             return self.options.prompt
-        return "action" if self.conditioning == "labels" else "description"
+        return "action" if self.conditioning == LABELS else "description"
 
     @cached_property
     def conditioner(self) -> Conditioner:
-        """σ, μ and π, as far as the conditioning takes them."""
+        """What embeds the features that the conditioning names."""
         found = load_conditioner(self.folder / "conditioner")
         return found.to(self.context.device).requires_grad_(False)
 
@@ -105,7 +107,8 @@ class LEGO(LatentEditor[LEGOOptions]):
             return {}
         sizes = self.conditioner.sizes
         if isinstance(self.features, LiveFeatures):
-            text = self.description(request) if "text" in self.features.kinds else ""
+            reads = any(kind.reads_description for kind in self.features.kinds)
+            text = self.description(request) if reads else ""
             return self.features.of(request.input, request.action, text, sizes)
         return self.features.of(request.sample_id, sizes)
 

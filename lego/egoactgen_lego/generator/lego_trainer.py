@@ -7,7 +7,7 @@ and π as they were drawn, in training and in the average: `train_conditioner=fa
 from functools import cached_property
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import nn
 
 from egoactgen_bench.api.trainer import TrainingContext
@@ -22,27 +22,26 @@ from egoactgen_bench.diffusion.finetuning.training_options import (
 )
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.images import read_rgb
-from egoactgen_bench.support.seeds import derive_seed, torch_generator
+from egoactgen_bench.support.seeds import derive_seed, seeded, torch_generator
 from egoactgen_lego import toy
+from egoactgen_lego.features.conditioning_names import LABELS, canonical, kinds_of
 from egoactgen_lego.features.feature_folder import FeatureFolder
 from egoactgen_lego.generator.live_features import FeatureOptions, open_features
 from egoactgen_lego.generator.vllm_conditioning import (
-    FEATURES,
     Conditioner,
-    Conditioning,
     load_conditioner,
     read_conditioning,
     save_conditioner,
 )
 
-TEXT_TOKENS = 77  # the paper's N
-
 
 class LEGOTrainingOptions(FinetuningOptions, FeatureOptions):
     """How LEGO's denoiser is trained."""
 
-    conditioning: Conditioning = Field(
-        "joint", description="what C holds: a row of the paper's Table 3"
+    conditioning: str = Field(
+        "joint",
+        description="labels, descriptions, image, text, joint (the rows of the paper's Table 3), "
+        "or feature kinds joined by +, as in joint+depth",
     )
     keep_features: bool = Field(
         True, description="of a VLLM: compute each sample's once, and keep it in the cache"
@@ -51,6 +50,14 @@ class LEGOTrainingOptions(FinetuningOptions, FeatureOptions):
         True, description="train and average σ, μ, π (paper); false: leave them drawn (released)"
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="in π, as in the released code")
+
+    @field_validator("conditioning")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            return canonical(value)
+        except BenchError as error:
+            raise ValueError(str(error).removesuffix(".")) from None
 
 
 class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
@@ -63,23 +70,23 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
 
     def __init__(self, options: LEGOTrainingOptions, context: TrainingContext) -> None:
         super().__init__(options, context)
-        takes = FEATURES[options.conditioning]
-        if options.conditioning != "labels" and context.descriptions is None:
+        kinds = kinds_of(options.conditioning)
+        if options.conditioning != LABELS and context.descriptions is None:
             raise BenchError(
                 f"conditioning={options.conditioning} reads enriched descriptions: give "
                 "--descriptions NAME (or -o conditioning=labels to learn from the action's label)."
             )
         places = context.models, context.cache, context.device
-        self.features = open_features(options, takes, *places) if takes else None
+        self.features = open_features(options, kinds, *places) if kinds else None
         found = self.features.sizes() if self.features else {}
-        self.sizes = {"text_tokens": TEXT_TOKENS, **found}
+        self.sizes = {kind.tokens_name: kind.tokens for kind in kinds if kind.tokens} | found
 
     def sources(self) -> dict[str, str]:
         found = self.features.sources(self._rows) if self.features else {}
         return super().sources() | found
 
     def prompts(self) -> list[str]:
-        if self.options.conditioning == "labels":
+        if self.options.conditioning == LABELS:
             return super().prompts()
         assert self.context.descriptions is not None
         texts = self.context.descriptions.texts
@@ -107,13 +114,14 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         return load_conditioner(folder, self.options.dropout)
 
     def _drawn(self, width: int) -> Conditioner:
-        conditioner = Conditioner(
-            self.options.conditioning,
-            width=width,
-            feed_forward=width * 8 // 3,
-            dropout=self.options.dropout,
-            **self.sizes,
-        )
+        with seeded(derive_seed(self.context.seed, "conditioner modules")):
+            conditioner = Conditioner(
+                self.options.conditioning,
+                width=width,
+                feed_forward=width * 8 // 3,
+                dropout=self.options.dropout,
+                **self.sizes,
+            )
         draw = torch_generator(derive_seed(self.context.seed, "conditioner"))
         for name, parameter in conditioner.named_parameters():
             if parameter.ndim > 1:

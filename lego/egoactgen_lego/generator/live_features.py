@@ -1,4 +1,4 @@
-"""The VLLM's features where no files hold them: computed, and described, when they are needed."""
+"""Features, and descriptions, that a VLLM computes as they are needed, without files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,8 +11,9 @@ from torch import Tensor
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_lego.features.feature_computation import Embedder, require_computable
 from egoactgen_lego.features.feature_folder import FeatureFolder, fit
-from egoactgen_lego.vllm.embedding import Embedder
+from egoactgen_lego.features.feature_kind import FeatureKind
 from egoactgen_lego.vllm.prompting import QUESTION
 from egoactgen_lego.vllm.text_generation import Sampling, generator_of, one_line
 from egoactgen_lego.vllm.vllm_model import sizes_of
@@ -20,10 +21,10 @@ from egoactgen_lego.vllm_weights import find_weights
 
 
 class FeatureOptions(Options):
-    """Where the VLLM's features come from: from files, or from the VLLM itself."""
+    """Where features come from: from files, or from a VLLM."""
 
     features: Path | None = Field(
-        None, description="folder of the VLLM's features: image/ and text/<sample_id>.npy"
+        None, description="folder of features: KIND/<sample_id>.npy, as in image/ and text/"
     )
     vllm: str | None = Field(
         None, description="a VLLM (path, or name in models/) that makes them as they are needed"
@@ -50,10 +51,11 @@ class FeatureOptions(Options):
 class LiveFeatures:
     """What `bench lego enrich` and `embed` would have written of a sample, to the bit.
 
-    `kinds` are those that the conditioning takes.
+    `kinds` are those of the conditioning. A kind that comes from files only is a `BenchError`.
     """
 
-    def __init__(self, embedder: Embedder, kinds: tuple[str, ...]) -> None:
+    def __init__(self, embedder: Embedder, kinds: tuple[FeatureKind, ...]) -> None:
+        require_computable(kinds)
         self.embedder = embedder
         self.kinds = kinds
         self.written: dict[tuple[str, str, int], str] = {}
@@ -61,11 +63,12 @@ class LiveFeatures:
     def of(
         self, frame: Image.Image, action: str, description: str, sizes: dict[str, int]
     ) -> dict[str, Tensor]:
-        """All that is wanted of one sample, by kind, in a conditioner's `sizes`."""
+        """All kinds of one sample, by name: (tokens, width) float32 in a conditioner's `sizes`."""
         if not self.kinds:
             return {}
         found = self.embedder.of(frame, action, description, self.kinds)
-        return fit({kind: states.float().numpy() for kind, states in found.items()}, sizes)
+        states = {name: each.float().numpy() for name, each in found.items()}
+        return fit(self.kinds, states, sizes)
 
     def describe(self, request: Request) -> str:
         """How the request's action is done: what `enrich` writes with its defaults."""
@@ -89,22 +92,19 @@ class LiveFeatures:
         return {"vllm": self.embedder.digest}
 
     def sizes(self) -> dict[str, int]:
-        """The sizes that a conditioner for these features has."""
-        found = sizes_of(self.embedder.weights)
-        return {name: found[name] for name in ("vllm_width", "image_tokens") if self._has(name)}
-
-    def _has(self, size: str) -> bool:
-        return "image" in self.kinds if size == "image_tokens" else bool(self.kinds)
+        """The sizes of a conditioner for these features, as far as the VLLM determines them."""
+        own = {name for kind in self.kinds for name in (kind.width_name, kind.tokens_name)}
+        return {name: size for name, size in sizes_of(self.embedder.weights).items() if name in own}
 
 
 def open_features(
     options: FeatureOptions,
-    kinds: tuple[str, ...],
+    kinds: tuple[FeatureKind, ...],
     models: Path,
     cache: Path | None,
     device: str,
 ) -> FeatureFolder | LiveFeatures | None:
-    """Where features of these `kinds` come from, as the options say; None where none are taken."""
+    """The source of features of these `kinds`, as the options say; None if there are no kinds."""
     if options.features and options.vllm:
         raise BenchError("Give -o features=DIR or -o vllm=NAME, not both.")
     if options.vllm:
@@ -117,9 +117,10 @@ def open_features(
     if not kinds:
         return None
     if options.features is None:
-        wanted = " and ".join(f"DIR/{kind}/<sample_id>.npy" for kind in kinds)
+        wanted = " and ".join(f"DIR/{kind.name}/<sample_id>.npy" for kind in kinds)
+        computed = ", or -o vllm=NAME to have them made as they are needed"
         raise BenchError(
-            f"The conditioning reads the VLLM's features: give -o features=DIR with {wanted}, "
-            "or the released layout, or -o vllm=NAME to have them made as they are needed."
+            f"The conditioning reads features: give -o features=DIR with {wanted}, or the released "
+            f"layout{computed if all(kind.computable for kind in kinds) else ''}."
         )
     return FeatureFolder(options.features, kinds)

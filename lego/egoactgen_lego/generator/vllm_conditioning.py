@@ -1,124 +1,111 @@
-"""What the denoiser is told: C = [ψ(R) ‖ σ(H_i) ‖ π(μ(H_t))], equation (1) of the paper."""
+"""The conditioning of the denoiser: C = [ψ(R) ‖ σ(H_i) ‖ π(μ(H_t))], equation (1) of the paper.
 
-from dataclasses import asdict, dataclass
+R is the action's label (`labels`) or its enriched description; further feature kinds are appended.
+"""
+
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from egoactgen_bench.diffusion.denoiser.strict_loading import fill
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
-from egoactgen_bench.support.seeds import seeded
-
-# The rows of the paper's Table 3: R is the action's label, or its enriched description; beside the
-# latter stand the VLLM's embedding of the image (H_i), of the text (H_t), or both.
-Conditioning = Literal["labels", "descriptions", "image", "text", "joint"]
-FEATURES: dict[Conditioning, tuple[str, ...]] = {
-    "labels": (),
-    "descriptions": (),
-    "image": ("image",),
-    "text": ("text",),
-    "joint": ("image", "text"),
-}
-
-
-@dataclass(frozen=True)
-class ConditionerSizes:
-    """The sizes of a conditioner; those of the paper by default."""
-
-    width: int = 768
-    vllm_width: int = 5120
-    heads: int = 8
-    feed_forward: int = 2048
-    layers: int = 2
-    image_tokens: int = 256
-    text_tokens: int = 77
+from egoactgen_lego.features.conditioning_names import (
+    DESCRIPTIONS,
+    LABELS,
+    canonical,
+    kinds_of,
+    paper_kinds,
+)
+from egoactgen_lego.features.feature_kind import FeatureKind
 
 
 class Conditioner(TextConditioner):
-    """σ, μ and π under their released names; a part that `conditioning` leaves out is absent.
+    """The parts of the feature kinds that `conditioning` names, under their released names.
 
-    σ: `projection_img`, μ: `projection_txt`, linear; π: `self_attn_mix`, two pre-norm transformer
-    encoder layers without mask or positions, so that padding takes part. `sizes` are those of
-    `ConditionerSizes`.
+    `sizes` are `width` (of the text embedding), `heads`, `feed_forward` and `layers` (of π), and
+    each kind's width and number of tokens; the paper's by default. `dropout` is that of π.
     """
 
-    def __init__(self, conditioning: Conditioning, *, dropout: float = 0.1, **sizes: int) -> None:
+    def __init__(self, conditioning: str, *, dropout: float = 0.1, **sizes: int) -> None:
         super().__init__()
-        self.conditioning, self.dropout = conditioning, dropout
-        chosen = ConditionerSizes(**sizes)
-        self.sizes = asdict(chosen)
-        if "image" in self.takes:
-            self.projection_img = nn.Linear(chosen.vllm_width, chosen.width)
-        if "text" in self.takes:
-            self.projection_txt = nn.Linear(chosen.vllm_width, chosen.width)
-            layer = nn.TransformerEncoderLayer(
-                chosen.width,
-                chosen.heads,
-                chosen.feed_forward,
-                dropout,
-                norm_first=True,
-                batch_first=True,
-            )
-            self.self_attn_mix = nn.TransformerEncoder(
-                layer, chosen.layers, enable_nested_tensor=False
-            )
+        self.conditioning = canonical(conditioning)
+        self.kinds = kinds_of(conditioning)
+        defaults = default_sizes(self.kinds)
+        for name in sizes:
+            if name not in defaults:
+                raise BenchError(f"'{name}' is not a size of a conditioner.")
+        self.sizes = {name: _size(name, sizes.get(name, size)) for name, size in defaults.items()}
+        for kind in self.kinds:
+            for name, module in kind.build(self.sizes, dropout).items():
+                if name not in kind.modules or hasattr(self, name):
+                    raise BenchError(
+                        f"The feature kind '{kind.name}' cannot name a module '{name}'."
+                    )
+                self.add_module(name, module)
 
     @property
     def takes(self) -> tuple[str, ...]:
-        """Which of the VLLM's features it takes: "image" is H_i, "text" is H_t."""
-        return FEATURES[self.conditioning]
+        """The names of the features that `forward` takes: "image" is H_i, "text" is H_t."""
+        return tuple(kind.name for kind in self.kinds)
 
     def forward(self, prompt: Tensor, seeds: Tensor | None = None, **features: Tensor) -> Tensor:
-        """(B, 77, width) ψ(R), `image` H_i, `text` H_t → (B, L, width).
+        """(B, 77, width) ψ(R), each kind's (B, tokens, own width) by name → (B, L, width).
 
-        H_i is (B, 256, vllm_width), H_t (B, 77, vllm_width), and L is 77 + 256 + 77 for `joint`.
+        For `joint` at full size, H_i is (B, 256, 5120), H_t (B, 77, 5120), and L 77 + 256 + 77.
         """
-        parts = [prompt]
-        if "image" in self.takes:
-            parts.append(self.projection_img(features["image"]))
-        if "text" in self.takes:
-            parts.append(self._mixed(self.projection_txt(features["text"]), seeds))
-        return torch.cat(parts, dim=1)
-
-    def _mixed(self, states: Tensor, seeds: Tensor | None) -> Tensor:
-        """π; where its dropout is active, each sample's is drawn from the sample's own seed."""
-        if not (self.training and self.dropout) or seeds is None:
-            return self.self_attn_mix(states)
-        mixed = []
-        for one, seed in zip(states.split(1), seeds.tolist(), strict=True):
-            with seeded(seed, str(states.device)):
-                mixed.append(self.self_attn_mix(one))
-        return torch.cat(mixed)
+        parts = [
+            kind.embed(
+                {name: getattr(self, name) for name in kind.modules}, features[kind.name], seeds
+            )
+            for kind in self.kinds
+        ]
+        return torch.cat([prompt, *parts], dim=1)
 
     def null(self, prompt: Tensor) -> Tensor:
-        """∅: the empty prompt's (B, 77, width) embedding beside zeros, as long as `forward`'s."""
-        tokens = sum(self.sizes[f"{kind}_tokens"] for kind in self.takes)
+        """∅: the empty prompt's (B, 77, width) embedding, then zeros, as long as `forward`'s."""
+        tokens = sum(kind.context_tokens(self.sizes) for kind in self.kinds)
         return torch.cat([prompt, prompt.new_zeros(len(prompt), tokens, prompt.shape[2])], dim=1)
 
 
-def conditioner_of(weights: dict[str, Tensor], conditioning: Conditioning | None) -> Conditioner:
+def default_sizes(kinds: tuple[FeatureKind, ...]) -> dict[str, int | None]:
+    """All sizes of a conditioner in the order of its config.json; None: there is no default."""
+    sizes: dict[str, int | None] = {"width": 768}
+    for kind in (*paper_kinds(), *kinds):
+        sizes.setdefault(kind.width_name, kind.width)
+    sizes |= {"heads": 8, "feed_forward": 2048, "layers": 2}
+    for kind in (*paper_kinds(), *kinds):
+        sizes.setdefault(kind.tokens_name, kind.tokens)
+    return sizes
+
+
+def _size(name: str, size: int | None) -> int:
+    if size is None:
+        raise BenchError(
+            f"The conditioner's size '{name}' is unknown: state it in its config.json, or for "
+            f'`bench models convert` in --config as {{"conditioner": {{"{name}": …}}}}.'
+        )
+    return size
+
+
+def conditioner_of(
+    weights: dict[str, Tensor], conditioning: str | None, **sizes: int
+) -> Conditioner:
     """The conditioner that holds `weights` (released names); sizes are read from their shapes.
 
-    Without `conditioning` it is what the weights' parts allow, and `labels` where there is none.
+    `sizes` are those that shapes do not tell. Without `conditioning`, the paper's kinds whose
+    weights are present are taken, and `labels` if there are none.
     """
-    image, text = "projection_img.weight" in weights, "projection_txt.weight" in weights
-    present: Conditioning = (
-        "joint" if image and text else "image" if image else "text" if text else "labels"
-    )
-    sizes: dict[str, Any] = {}
-    if image or text:
-        width, vllm_width = weights[f"projection_{'img' if image else 'txt'}.weight"].shape
-        sizes = {"width": width, "vllm_width": vllm_width}
-    inner = weights.get("self_attn_mix.layers.0.linear1.weight")
-    if inner is not None:
-        sizes["feed_forward"] = inner.shape[0]
-        sizes["layers"] = len({n.split(".")[2] for n in weights if n.startswith("self_attn_mix.")})
+    if conditioning is None:
+        present = [kind for kind in paper_kinds() if f"{kind.modules[0]}.weight" in weights]
+        conditioning = "+".join(kind.name for kind in present) or LABELS
+    for kind in kinds_of(conditioning):
+        if f"{kind.modules[0]}.weight" in weights:
+            sizes = kind.sizes_of_weights(weights) | sizes
     with torch.device("meta"):
-        conditioner = Conditioner(conditioning or present, **sizes)
+        conditioner = Conditioner(conditioning, **sizes)
     return fill(conditioner, weights, "The checkpoint's conditioner")
 
 
@@ -133,18 +120,25 @@ def save_conditioner(conditioner: Conditioner, folder: Path) -> None:
     )
 
 
-def read_conditioning(folder: Path) -> tuple[Conditioning, dict[str, int]]:
-    """Conditioning and sizes of a conditioner's folder; of an absent one, which is `labels`."""
+def read_conditioning(folder: Path) -> tuple[str, dict[str, int]]:
+    """Conditioning and sizes of a conditioner's folder; `labels` if the folder does not exist."""
     if not folder.is_dir():
-        return "labels", {}
+        return LABELS, {}
     path = folder / "config.json"
     config = read_json(path)
     conditioning = config.pop("conditioning", None)
-    if conditioning not in FEATURES:
+    if not isinstance(conditioning, str):
         raise BenchError(
-            f"{path}: conditioning is {conditioning!r}, wanted one of {', '.join(FEATURES)}."
+            f"{path}: conditioning is {conditioning!r}, not a name such as '{DESCRIPTIONS}'."
         )
-    unknown = config.keys() - asdict(ConditionerSizes()).keys()
+    try:
+        kinds, conditioning = kinds_of(conditioning), canonical(conditioning)
+    except BenchError as error:
+        raise BenchError(
+            f"{path} names a feature kind that is unavailable: {error} Install the package that "
+            "declares it, or call from the folder that contains its module."
+        ) from None
+    unknown = config.keys() - default_sizes(kinds).keys()
     if unknown:
         raise BenchError(f"{path}: '{min(unknown)}' is not a size of a conditioner.")
     return conditioning, config

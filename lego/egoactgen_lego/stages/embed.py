@@ -9,9 +9,9 @@ from egoactgen_bench.artifacts.batch_journal import OK, Row
 from egoactgen_bench.artifacts.descriptions import Descriptions
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support import provenance
+from egoactgen_lego.features.feature_computation import Embedder, require_computable
 from egoactgen_lego.features.feature_files import FeatureWriter
 from egoactgen_lego.lego_manifests import EmbedManifest
-from egoactgen_lego.vllm.embedding import Embedder
 from egoactgen_lego.vllm.engine import Engine, Sample
 from egoactgen_lego.vllm.prompting import QUESTION
 from egoactgen_lego.vllm.vllm_model import PACKAGES
@@ -34,6 +34,7 @@ def embed(
     otherwise with; `enrich` saves the features of the tokens that it wrote. What the folder `cache`
     holds of the same content is not computed again.
     """
+    require_computable(features.kinds)
     plan = {**engine.plan(), "question": question, "features": features.told}
     plan |= {"descriptions": descriptions.name, "descriptions_sha256": descriptions.sha256}
     result = VllmResult(
@@ -71,8 +72,8 @@ def _save(
         return _row(sample, frame.code, frame.detail)
     if sample_id not in texts:
         return _row(sample, "missing_description", "the descriptions have none")
-    states = embedder.of(frame, action, texts[sample_id])
-    features.write(sample_id, states, embedder.places(frame, action, texts[sample_id]))
+    content = frame, action, texts[sample_id], features.kinds
+    features.write(sample_id, embedder.of(*content), embedder.places(*content))
     return _row(sample, OK, "")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from PIL import Image
 from torch import Tensor
 
 from egoactgen_bench.artifacts.batch_journal import OK, Row
@@ -14,7 +15,9 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_file, write_csv
 from egoactgen_bench.support.seeds import derive_seed
+from egoactgen_lego.features.feature_computation import require_computable
 from egoactgen_lego.features.feature_files import FeatureWriter
+from egoactgen_lego.features.feature_kind import Reading
 from egoactgen_lego.lego_manifests import EnrichManifest
 from egoactgen_lego.vllm.engine import Engine, Sample
 from egoactgen_lego.vllm.prompting import QUESTION
@@ -40,6 +43,8 @@ def enrich(
     what is written are saved on the way; where descriptions are there and features are not, the
     words are drawn once more. Of several shards the last to finish writes the table.
     """
+    if features:
+        require_computable(features.kinds)
     stage = Enriching(engine, name, sampling or Sampling(), question, seed, features)
     results = [stage.descriptions, *([stage.saved] if stage.saved else [])]
     for result in results:
@@ -108,17 +113,18 @@ class Enriching:
         }
         whole = [sample for sample in samples if sample["sample_id"] not in rows]
         if whole:
-            images = engine.vllm.image_features(
-                [frame for frame in frames if not isinstance(frame, SampleError)]
-            )
+            seen = [frame for frame in frames if not isinstance(frame, SampleError)]
+            images = engine.vllm.image_features(seen)
             questions = [self.question.format(sample["action"]) for sample in whole]
             draws = [generator_of(derive_seed(self.seed, s["sample_id"])) for s in whole]
             writings = engine.vllm.describe(questions, images, self.sampling, draws)
-            for sample, image, writing in zip(whole, images, writings, strict=True):
-                rows[sample["sample_id"]] = self._described(sample, image, writing)
+            for sample, frame, image, writing in zip(whole, seen, images, writings, strict=True):
+                rows[sample["sample_id"]] = self._described(sample, frame, image, writing)
         return [rows[sample["sample_id"]] for sample in samples]
 
-    def _described(self, sample: Sample, image: Tensor, writing: Writing) -> Row:
+    def _described(
+        self, sample: Sample, frame: Image.Image, image: Tensor, writing: Writing
+    ) -> Row:
         sample_id, text = sample["sample_id"], one_line(self.engine.vllm.text(writing))
         if self.known and text != self.known.get(sample_id, ""):
             raise BenchError(
@@ -127,7 +133,10 @@ class Enriching:
                 "--overwrite."
             )
         if self.features:
-            self.features.write(sample_id, {"image": image, "text": writing.states})
+            reading = Reading(self.engine.vllm, frame, self.question.format(sample["action"]), text)
+            reading.image_states, reading.text_states = image, writing.states
+            states = {kind.name: kind.compute(reading) for kind in self.features.kinds}
+            self.features.write(sample_id, states)
         status = (OK, "") if text else ("empty_description", "the VLLM ended at once")
         return _row(sample, *status, text, writing.ended)
 
