@@ -1,5 +1,10 @@
 """The contract tests fail on plug-ins that each break one rule, and pass on those that keep all."""
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -18,6 +23,9 @@ from egoactgen_bench.stages.run import run_method
 from method_contract import CHECKS, check_batch_size, check_images_repeat, check_order, check_shards
 from metric_contract import check_contract
 from plugin_contract import check_commands, check_declared
+from plugin_guide import install
+
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +193,34 @@ def test_commands_that_add_nothing_or_say_nothing_fail():
         check_commands(lambda app: None)
     with pytest.raises(AssertionError, match="'mine' has no help"):
         check_commands(silent)
+
+
+def test_broken_plugins_of_an_installed_package_fail_the_suite(tmp_path):
+    """They are found by their entry points; nothing in the tests names them."""
+    groups = {
+        "egoactgen_bench.datasets": {"unsafe": "broken_plugins:UnsafeId"},
+        "egoactgen_bench.methods": {"raising": "broken_plugins:RaisesWhenBuilt"},
+    }
+    install(tmp_path / "site", "broken_plugins", groups)
+    kinds = ("datasets", "methods", "plugins")
+    files = [TESTS / "api" / f"test_{kind}_contract.py" for kind in kinds]
+    options = ("-q", "-p", "no:cacheprovider", "--tb=line", "-k", "unsafe or raising")
+    path = os.pathsep.join(map(str, (tmp_path / "site", TESTS / "helpers")))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "--basetemp", tmp_path / "runs", *files],
+        cwd=TESTS.parent,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    lost = re.findall(r"^(?:FAILED|ERROR) \S*::(\w+)\[(\S+)\]", done.stdout, re.MULTILINE)
+    assert {
+        ("test_a_data_set_keeps_the_contract", "unsafe"),
+        ("test_every_image_is_8_bit_rgb_and_repeats", "raising"),
+        ("test_order_and_earlier_calls_change_nothing", "raising"),
+        ("test_batch_size_moves_no_pixel_by_more_than_one_level", "raising"),
+        ("test_shards_and_resuming_change_no_byte", "raising"),
+        ("test_the_docs_list_every_plugin", "datasets-unsafe"),
+        ("test_the_docs_list_every_plugin", "methods-raising"),
+    } <= set(lost)

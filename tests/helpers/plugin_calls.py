@@ -11,7 +11,6 @@ from PIL import Image
 
 from ego4d_annotations import UID, action, interval, video, write_main
 from egoactgen_bench.support.files import write_json
-from tiny_pipelines import write_pipeline
 
 Call = Callable[[Path], dict[str, Any]]
 SAMPLES = 4  # of the drawn split that methods are asked for
@@ -36,6 +35,8 @@ def _low_guidance(folder: Path) -> dict[str, Any]:
 
 
 def _tiny_pipeline(folder: Path) -> dict[str, Any]:
+    from tiny_pipelines import write_pipeline  # loads torch and diffusers
+
     saved = write_pipeline(folder / "edit", "edit")
     return {"method": f"diffusers:{saved}", "options": {"steps": 2, "guidance": 1.5}}
 

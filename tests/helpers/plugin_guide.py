@@ -67,12 +67,11 @@ def sections() -> dict[str, Section]:
     return found
 
 
-def install(folder: Path, source: str, section: Section, groups: Groups) -> None:
-    """Write what the installation of a package with a section's file leaves behind."""
-    (folder / f"{section.module}.py").write_text(source, encoding="utf-8")
-    metadata = folder / f"{section.module}_plugin-1.0.dist-info"
-    metadata.mkdir()
-    name = f"Name: {section.module}-plugin\n"
+def install(folder: Path, module: str, groups: Groups) -> None:
+    """Write what the installation of a package leaves behind: its entry points."""
+    metadata = folder / f"{module}_plugin-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    name = f"Name: {module}-plugin\n"
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\n{name}Version: 1.0\n")
     lines = [
         line
@@ -112,7 +111,7 @@ class Outside:
 
     def install(self, section: Section, groups: Groups | None = None) -> None:
         """Install the file as a package with its entry-point line, and leave the folder."""
-        install(self.site, self.source, section, groups or section.entry_points)
-        (self.folder / f"{section.module}.py").unlink()
+        install(self.site, section.module, groups or section.entry_points)
+        (self.folder / f"{section.module}.py").rename(self.site / f"{section.module}.py")
         sys.modules.pop(section.module, None)
         self.monkeypatch.syspath_prepend(self.site)
