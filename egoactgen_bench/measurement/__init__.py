@@ -1,1 +1,1 @@
-"""Measuring images sample by sample: what the stages that score have in common."""
+"""Measuring images sample by sample, shared by the stages that score."""

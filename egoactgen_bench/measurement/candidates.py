@@ -1,8 +1,9 @@
-"""The rows of a scoring: runs that fit the split, and references made of the split itself."""
+"""The rows of a score table: runs of the split, and references made from the split itself."""
 
 from collections.abc import Sequence
 
-from egoactgen_bench.artifacts.runs import OK, Run
+from egoactgen_bench.artifacts.batch_journal import OK
+from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.sources import OUTPUT_COLUMNS, Candidate
@@ -13,9 +14,10 @@ REFERENCES = {"target": "target", "copy-input": "input"}  # name → the frame t
 def candidates_of(
     split: Split, runs: Sequence[Run], references: Sequence[str]
 ) -> tuple[list[Candidate], list[str]]:
-    """What is scored, in the order of the table, and what the user should know about it.
+    """The candidates in the order of the table, and notices for the user.
 
-    A run of another test set, and a split without frames, is a `BenchError`.
+    Raises `BenchError` if the split has no frames, if a run was made on another test set, if two
+    runs have the same name, or if nothing is left to score.
     """
     split.require_frames()
     notices: list[str] = []
@@ -27,7 +29,7 @@ def candidates_of(
         if name not in REFERENCES:
             raise BenchError(f"Unknown reference '{name}'.{did_you_mean(name, REFERENCES)}")
         if name in names:
-            notices.append(f"The run '{name}' stands for the reference of that name.")
+            notices.append(f"The run '{name}' takes the place of the reference of that name.")
         else:
             candidates.append(_reference(split, name))
     if not candidates:
@@ -41,23 +43,26 @@ def candidates_of(
 def _run(split: Split, run: Run, notices: list[str]) -> Candidate:
     if run.fingerprint != split.fingerprint:
         raise BenchError(
-            f"Run '{run.name}' was made on another test set than split '{split.name}' "
+            f"Run '{run.name}' was made on a different test set than split '{split.name}' "
             f"(fingerprint {run.fingerprint[:12]}, not {split.fingerprint[:12]}): run the method "
-            "again on this split, or score it with its own."
+            "again on this split, or score the run with the split it was made on."
         )
     if run.frames_fingerprint != split.frames_fingerprint:
         notices.append(
-            f"warning: run '{run.name}' was made from other frames than those of split "
+            f"warning: run '{run.name}' was made from different frames than those of split "
             f"'{split.name}' (frames_fingerprint differs)."
         )
     if run.samples["sample_id"].duplicated().any():
-        raise BenchError(f"Run '{run.name}' names a sample twice in its samples.csv.")
+        raise BenchError(
+            f"The samples.csv of run '{run.name}' contains a sample twice: run the method again."
+        )
     ids = split.samples["sample_id"]
     table = run.samples.set_index("sample_id").reindex(columns=list(OUTPUT_COLUMNS), fill_value="")
     candidate = Candidate(run.name, run.method, run.folder, table.reindex(ids, fill_value=""))
     if candidate.count < len(ids):
         notices.append(
-            f"warning: run '{run.name}' holds {candidate.count} of the split's {len(ids)} samples."
+            f"warning: run '{run.name}' contains {candidate.count} of the split's {len(ids)} "
+            "samples."
         )
     return candidate
 

@@ -1,10 +1,10 @@
-"""Measuring candidates sample by sample: each image is read once, each row kept as soon as known.
+"""Measuring candidates sample by sample: each image is read once, each row stored when measured.
 
-Work goes through the split in batches of samples, all candidates of a batch together, so that the
-target frames and what metrics compute from them serve every run. A row is kept under the hashes of
-the files and texts it was measured from: a call that was interrupted, or repeated with one run
-more, measures only what is new, and a changed image is measured again. Several processes (torchrun)
-own whole batches each; the first gathers what they found.
+The split is processed in batches of samples, all candidates of a batch together, so that target
+frames and features of them are shared by all runs. A row is stored under the hashes of the files
+and texts from which it was measured: a call that was interrupted, or is repeated with another run
+added, measures only what is new, and a changed image is measured again. With several processes
+(torchrun), each one measures whole batches, and the first collects the results.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from egoactgen_bench.measurement.sources import (
     Candidate,
     Content,
     Entry,
-    Frame,
+    ImageFile,
     Sample,
     Samples,
     Source,
@@ -52,31 +52,35 @@ class Failure:
 
 @dataclass
 class Measurements:
-    """What was measured: short keys of rows (samples, candidates, measurements), 0 for none.
+    """What was measured.
 
-    `broken` says of a metric why it cannot work at all. `changed` counts the files of a run, or of
-    the split under "", that are not the ones recorded.
+    `keys` are short keys of the stored rows, uint64 of shape (samples, candidates, groups of
+    metrics that share a measurement), 0 where a row is missing. `broken` maps a metric that failed
+    as a whole to the reason. `changed` counts the files of a run, or of the split under "", that
+    differ from the recorded ones.
     """
 
     keys: NDArray[np.uint64]
     failures: list[Failure] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)
     changed: Counter[str] = field(default_factory=Counter)
-    measured: int = 0  # rows that were not known before
+    measured: int = 0  # new rows
 
-    def fail(self, run: str, sample_id: str, metrics: list[Metric], error: SampleError) -> None:
-        """Note that metrics have no value for a sample."""
+    def fail(
+        self, run: str, sample_id: str, metrics: list[Metric[Any]], error: SampleError
+    ) -> None:
+        """Record that metrics have no value for a sample."""
         for metric in metrics:
             self.failures.append(Failure(run, sample_id, metric.name, error.code, error.detail))
 
     def count_changed(self, name: str, entries: Iterable[Mapping[Role, Content]]) -> None:
-        """Count the files that are not the ones recorded."""
+        """Count the files that differ from the recorded ones."""
         for entry in entries:
             for source in entry.values():
                 self.changed[name] += isinstance(source, Source) and source.changed
 
     def merge(self, other: "Measurements") -> None:
-        """Take in what another process found for its own samples."""
+        """Add what another process measured on its own samples."""
         self.keys = np.maximum(self.keys, other.keys)
         self.failures += other.failures
         self.broken |= other.broken
@@ -85,13 +89,16 @@ class Measurements:
 
 
 class Measurer:
-    """Measures metrics on candidates; metrics of one measurement share its rows."""
+    """Measures metrics on candidates; metrics of equal `measurement()` share one set of rows.
+
+    `fresh` measures again what is cached.
+    """
 
     def __init__(
         self,
         samples: Samples,
         candidates: Sequence[Candidate],
-        metrics: Sequence[Metric],
+        metrics: Sequence[Metric[Any]],
         cache: Path,
         batch_size: int,
         *,
@@ -103,7 +110,7 @@ class Measurer:
         self.batch_size = batch_size
         self._features = FeatureCache(cache / "features", fresh=fresh)
         measured = FeatureCache(cache / "measured", fresh=fresh)
-        groups: dict[str, list[Metric]] = {}
+        groups: dict[str, list[Metric[Any]]] = {}
         for metric in metrics:
             groups.setdefault(metric.measurement(), []).append(metric)
         self._groups = list(groups.values())
@@ -135,9 +142,9 @@ class Measurer:
         return outcome
 
     def rows(
-        self, outcome: Measurements, candidate: int, metric: Metric
+        self, outcome: Measurements, candidate: int, metric: Metric[Any]
     ) -> tuple[Positions, StoredRows]:
-        """Positions of the samples that have a row, and their rows."""
+        """Positions of the samples that have a row for this candidate, and the rows (k, width)."""
         number = next(n for n, group in enumerate(self._groups) if metric in group)
         keys = outcome.keys[:, candidate, number]
         positions = np.flatnonzero(keys)
@@ -145,12 +152,15 @@ class Measurer:
         store.refresh(old=True)
         places = store.find(keys[positions])
         if np.any(places == ABSENT):
-            raise BenchError("The processes do not share one workspace: give them the same -w.")
+            raise BenchError(
+                "Rows measured by another process are not in this workspace: pass the same -w to "
+                "all processes."
+            )
         return positions, StoredRows(store, places)
 
     def _frames(self, sample: Sample) -> dict[Role, Content]:
-        """What the metrics need of the split for one sample."""
-        every: dict[Role, Frame | str | None] = {
+        """The frames and texts of one sample that the metrics need, by role."""
+        every: dict[Role, ImageFile | str | None] = {
             "target": sample.target,
             "input": sample.input,
             "action": sample.action,
@@ -174,9 +184,13 @@ class Measurer:
         return entries
 
     def _measure_candidate(
-        self, column: int, entries: Entries, across: dict[Places, dict[str, Any]], outcome: Measurements
+        self,
+        column: int,
+        entries: Entries,
+        across: dict[Places, dict[str, Any]],
+        outcome: Measurements,
     ) -> None:
-        """Measure what a candidate lacks of a batch, metrics that lack the same together."""
+        """Measure a candidate's missing rows; metrics that miss the same rows share a batch."""
         todo: dict[Places, list[int]] = {}
         for number in range(len(self._groups)):
             wanted = self._wanted(column, number, entries, outcome)
@@ -192,8 +206,10 @@ class Measurer:
             for number in numbers:
                 self._measure_group(column, number, chosen, batch, outcome)
 
-    def _wanted(self, column: int, number: int, entries: Entries, outcome: Measurements) -> list[int]:
-        """Positions whose row is not known yet, though all that it needs is there."""
+    def _wanted(
+        self, column: int, number: int, entries: Entries, outcome: Measurements
+    ) -> list[int]:
+        """Positions whose row is not stored yet and can be measured."""
         group = self._groups[number]
         wanted = []
         for position, entry in entries.items():
@@ -212,7 +228,7 @@ class Measurer:
     def _measure_group(
         self, column: int, number: int, entries: Entries, batch: Batch, outcome: Measurements
     ) -> None:
-        """Measure one batch, keep its good rows, note its failures."""
+        """Measure one batch, store its valid rows, record its failures."""
         group = self._groups[number]
         if group[0].name in outcome.broken:
             return
@@ -234,33 +250,37 @@ class Measurer:
             outcome.measured += len(rows)
 
 
-def _checked_rows(metric: Metric, batch: Batch) -> list[Rows | SampleError]:
-    """One row per sample, or why it has none."""
+def _checked_rows(metric: Metric[Any], batch: Batch) -> list[Rows | SampleError]:
+    """One row per sample, or the reason why it has none."""
     try:
         rows = metric.measure(batch)
     except SampleError as error:
         if len(batch) == 1:
             return [error]
+        # It is not known which sample the error is of: measured alone, the others keep their
+        # values.
         singles = (_checked_rows(metric, batch.single(index)) for index in range(len(batch)))
         return [row for single in singles for row in single]
     if rows.ndim != 2 or len(rows) != len(batch):
         raise BenchError(
-            f"Metric {metric.name} returned rows of shape {rows.shape} for {len(batch)} samples; "
-            f"({len(batch)}, width) is asked for."
+            f"Metric {metric.name} returned rows of shape {rows.shape} for {len(batch)} samples, "
+            f"expected ({len(batch)}, width)."
         )
     bad = np.isnan(rows) if metric.may_be_infinite else ~np.isfinite(rows)
-    failure = SampleError("not_finite", f"{metric.name} gave NaN or infinity")
+    failure = SampleError("not_finite", f"{metric.name} returned NaN or infinity")
     return [failure if wrong else row for row, wrong in zip(rows, bad.any(axis=1), strict=True)]
 
 
-def gather(outcome: Measurements, share: ProcessShard) -> Measurements:
-    """What all processes found, at the first of them; the others get their own back."""
-    if share.ranks == 1:
+def gather(outcome: Measurements, shard: ProcessShard) -> Measurements:
+    """Collect the measurements of all processes on rank 0; other ranks get their own back."""
+    if shard.ranks == 1:
         return outcome
     from torch import distributed
 
+    # gloo, since these are objects in the CPU's memory. By default a process waits for others for
+    # 30 minutes only, and one may have much more to measure than another.
     distributed.init_process_group("gloo", timeout=timedelta(days=30))
-    found: list[Any] | None = [None] * share.ranks if share.rank == 0 else None
+    found: list[Any] | None = [None] * shard.ranks if shard.rank == 0 else None
     distributed.gather_object(outcome, found)
     distributed.destroy_process_group()
     for other in (found or [])[1:]:

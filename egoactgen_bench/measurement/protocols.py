@@ -1,4 +1,4 @@
-"""Which metrics a call computes: the variants of a protocol, and what is missing for some."""
+"""Which metrics a call computes: their variants in a protocol, and what some of them lack."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.errors import BenchError, did_you_mean
 
 PROTOCOLS = ("standard", "lego-release")
-NO_TOY = "are no toy weights: `--weights-dir DIR` names a folder of published ones"
-PUBLISHED_PROTOCOL = "lego-release"  # the one that the paper's numbers were made by
+NO_TOY = "no toy weights exist: pass `--weights-dir DIR` with the published weights"
+PUBLISHED_PROTOCOL = "lego-release"  # the one that reproduces the paper's numbers
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What takes the place of a protocol's options before `-o` does.
+    """Values that replace the defaults of a protocol's options; `-o` overrides them.
 
-    `of_split`: metric → option → value, as the data set declared it. `of_call`: an option that
-    several metrics have (`captioner`) → value.
+    `of_split`: metric → option → value, declared by the data set. `of_call`: option → value, for
+    every metric with that option (`captioner`).
     """
 
     of_split: MetricDefaults = field(default_factory=dict)
@@ -32,16 +32,17 @@ class Defaults:
 class Selection:
     """The metrics of a call in the order of the tables, and those left out.
 
-    `failed` were named by the user: metric → a sentence. `skipped` were not: what they lack → them.
+    `expected`: metric → its options in the protocol. `failed`, those named by the user: metric →
+    reason. `skipped`, the others: reason → metrics.
     """
 
-    metrics: list[Metric] = field(default_factory=list)
-    expected: dict[str, options.Options] = field(default_factory=dict)  # metric → its protocol's
+    metrics: list[Metric[Any]] = field(default_factory=list)
+    expected: dict[str, options.Options] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, list[str]] = field(default_factory=dict)
 
     def deviating(self) -> list[str]:
-        """The metrics whose options are not the protocol's own."""
+        """The metrics whose options differ from the protocol's."""
         return [each.name for each in self.metrics if each.options != self.expected[each.name]]
 
 
@@ -53,22 +54,26 @@ def select(
     roles: frozenset[Role],
     defaults: Defaults,
 ) -> Selection:
-    """Build the protocol's metrics, all of them or those named.
+    """Build the metrics of a protocol, all of them or those in `names`.
 
-    `values` are options as `metric.key` → value, which override `defaults`; `roles` is what the
-    split and its descriptions provide. Unknown names and options are a `BenchError`.
+    `values` maps `metric.key` to an option's value, and overrides `defaults`. `roles` are those
+    that the split and its descriptions provide. Raises `BenchError` for an unknown protocol,
+    metric or option, and for a named metric that has no variant in the protocol.
     """
     if protocol not in PROTOCOLS:
         raise BenchError(f"Unknown protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}")
-    classes = [plugins.load("metrics", name)[0] for name in names or plugins.registered("metrics")]
+    classes = [
+        plugins.require_subclass(plugins.load("metrics", name)[0], Metric, name)
+        for name in names or plugins.registered("metrics")
+    ]
     given = _by_metric(values, [metric.name for metric in classes])
     selection = Selection()
     for metric in sorted(dict.fromkeys(classes), key=lambda metric: metric.position):
         if protocol not in metric.variants():
             if names is not None:
                 raise BenchError(
-                    f"Metric {metric.name} has no {protocol} variant: it belongs to "
-                    f"{', '.join(metric.variants())}."
+                    f"Metric {metric.name} has no {protocol} variant, only "
+                    f"{', '.join(metric.variants())}: choose it with --protocol."
                 )
             continue
         own = protocol_options(metric, protocol, defaults)
@@ -86,7 +91,7 @@ def select(
 
 
 def left_out(skipped: Mapping[str, Sequence[str]]) -> str:
-    """One line on the metrics that nobody named and that cannot be computed; empty for none."""
+    """One line about the metrics that were skipped; empty if there are none."""
     groups = [f"{', '.join(names)} ({lacking})" for lacking, names in skipped.items()]
     return f"left out: {'; '.join(groups)}" if groups else ""
 
@@ -98,46 +103,51 @@ def _by_metric(values: Mapping[str, str], metrics: Sequence[str]) -> dict[str, d
         metric, _, option = key.partition(".")
         if metric not in metrics or not option:
             raise BenchError(
-                f"Option '-o {key}={value}' names no metric of this call: write "
+                f"Option '-o {key}={value}' does not name a metric of this call: write "
                 f"-o metric.option=value.{did_you_mean(metric, metrics)}"
             )
         given.setdefault(metric, {})[option] = value
     return given
 
 
-def protocol_options(metric: type[Metric], protocol: str, defaults: Defaults) -> options.Options:
-    """A metric's options in a protocol, on a split and in a call with these defaults."""
+def protocol_options(
+    metric: type[Metric[Any]], protocol: str, defaults: Defaults
+) -> options.Options:
+    """A metric's options in a protocol, with `defaults` applied."""
     values: dict[str, Any] = metric.variants()[protocol].model_dump()
     shared = defaults.of_split.get(metric.shares_defaults_of or "", {})
     for found in (shared, defaults.of_call):
         values |= {key: value for key, value in found.items() if key in values}
     own = defaults.of_split.get(metric.name, {})
-    return options.resolve(metric.Options, values | dict(own), f"Metric {metric.name}")
+    resolved: options.Options = options.resolve(
+        metric.Options, values | dict(own), f"Metric {metric.name}"
+    )
+    return resolved
 
 
-def obstacle(metric: Metric, roles: frozenset[Role]) -> str | None:
-    """Why a metric cannot be computed here, and what to do about it."""
+def obstacle(metric: Metric[Any], roles: frozenset[Role]) -> str | None:
+    """Why a metric cannot be computed here and what to do about it, or None if it can."""
     if lacking := sorted(metric.needs - roles):
         return (
-            f"{metric.name} needs the samples' {lacking[0]}: name a set of them by --descriptions."
+            f"{metric.name} needs descriptions of the samples: select a set with --descriptions."
             if lacking == ["description"]
-            else f"{metric.name} needs the samples' {lacking[0]}, which this split lacks."
+            else f"{metric.name} needs the samples' {lacking[0]}, which this split does not have."
         )
     if missing := metric.missing_weights():
         if metric.context.weights_folder.label:
-            return f"{metric.name} needs {', '.join(missing)}, for which there {NO_TOY}."
+            return f"{metric.name} needs {', '.join(missing)}, for which {NO_TOY}."
         how = how_to_get(missing, type(metric), metric.context.weights)
         return f"{metric.name} needs {', '.join(missing)}: {how}."
     return metric.obstacle()
 
 
-def _lacking(metric: Metric, roles: frozenset[Role]) -> str:
-    """What is lacking, in the words that all metrics that lack the same share."""
+def _lacking(metric: Metric[Any], roles: frozenset[Role]) -> str:
+    """What a metric lacks, worded alike for all metrics that lack the same."""
     if lacking := sorted(metric.needs - roles):
-        hint = ": `--descriptions NAME` names a set" if lacking == ["description"] else ""
+        hint = ": select a set with `--descriptions NAME`" if lacking == ["description"] else ""
         return f"no {lacking[0]}s{hint}"
     if metric.missing_weights() and metric.context.weights_folder.label:
-        return f"there {NO_TOY}"
+        return NO_TOY
     if metric.missing_weights():
-        return "no weights: `bench models list` names them, `bench models fetch NAME…` gets them"
+        return "no weights: `bench models list` lists them, `bench models fetch NAME…` fetches them"
     return metric.obstacle() or ""

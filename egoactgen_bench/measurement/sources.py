@@ -1,4 +1,4 @@
-"""What scoring reads: the candidates, the split's samples, and the content of each role."""
+"""What scoring reads: the samples of a split, the candidates, and the content of each role."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from egoactgen_bench.api.metric_batch import Item, Role
-from egoactgen_bench.artifacts.runs import OK
+from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.images import decode_rgb
@@ -21,8 +21,8 @@ OUTPUT_COLUMNS = ("image", "sha256", "status", "detail")
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """An image file and the sha256 that the split or run recorded for it."""
+class ImageFile:
+    """The file of a frame or image, and the sha256 that the split or run recorded for it."""
 
     path: Path
     sha256: str
@@ -33,15 +33,15 @@ class Sample:
     """One sample of the split: its frames and texts."""
 
     sample_id: str
-    target: Frame
-    input: Frame
+    target: ImageFile
+    input: ImageFile
     action: str
     description: str | None
     truth: str | None
 
 
 class Samples(Sequence[Sample]):
-    """The split's samples in its order, each made when it is asked for."""
+    """The samples of a split in its order, each built on access."""
 
     def __init__(self, split: Split, descriptions: Mapping[str, str]) -> None:
         self._folder = split.folder
@@ -56,7 +56,7 @@ class Samples(Sequence[Sample]):
 
     @property
     def roles(self) -> frozenset[Role]:
-        """What metrics can be given of samples."""
+        """The roles that a metric can read."""
         found: set[Role] = {"output", "target", "input", "action"}
         found |= {"description"} if self._descriptions else set()
         return frozenset(found | ({"truth"} if self._truth else set()))
@@ -65,8 +65,8 @@ class Samples(Sequence[Sample]):
         row = {name: column[position] for name, column in self._columns.items()}
         return Sample(
             sample_id=self.ids[position],
-            target=Frame(self._folder / row["target_frame"], row["target_sha256"]),
-            input=Frame(self._folder / row["input_frame"], row["input_sha256"]),
+            target=ImageFile(self._folder / row["target_frame"], row["target_sha256"]),
+            input=ImageFile(self._folder / row["input_frame"], row["input_sha256"]),
             action=row["action"],
             description=self._descriptions.get(self.ids[position]),
             truth=self._truth.get(self.ids[position]),
@@ -74,10 +74,10 @@ class Samples(Sequence[Sample]):
 
 
 class Candidate:
-    """What is scored as one row: a run, or a reference such as the input frame itself.
+    """What is scored as one row of the table: a run, or a reference such as the input frame.
 
-    `table` has a row for each sample of the split, in its order: image (a path under `folder`),
-    sha256, status and detail; an empty status where the run leaves the sample out.
+    `table` has one row per sample of the split, in its order: image (a path relative to `folder`),
+    sha256, status and detail. The status is empty if the run does not contain the sample.
     """
 
     def __init__(
@@ -90,15 +90,15 @@ class Candidate:
         self._columns = {column: table[column].array for column in OUTPUT_COLUMNS}
         self.count = int((table["status"] != "").sum())
 
-    def output(self, position: int) -> Frame | SampleError | None:
-        """The image for a sample of the split, why the run has none, or None."""
+    def output(self, position: int) -> ImageFile | SampleError | None:
+        """A sample's image, or the error recorded instead, or None if the run lacks the sample."""
         image, sha256, status, detail = (column[position] for column in self._columns.values())
         if status == OK:
-            return Frame(self._folder / image, sha256)
+            return ImageFile(self._folder / image, sha256)
         return SampleError(status, detail) if status else None
 
     def digest(self) -> str:
-        """sha256 over the recorded hashes of the images, or why there is none."""
+        """sha256 over the recorded hash and status of each sample."""
         digest = hashlib.sha256()
         for sha256, status in zip(self._columns["sha256"], self._columns["status"], strict=True):
             digest.update(f"{sha256} {status}\n".encode())
@@ -106,39 +106,41 @@ class Candidate:
 
 
 class Source:
-    """One image file: its bytes read once, its picture decoded once if anyone asks."""
+    """The content of an image file: read once, decoded once and only on request."""
 
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
-        self._picture: Image.Image | None = None
+    def __init__(self, file: ImageFile) -> None:
+        self._file = file
+        self._image: Image.Image | None = None
         try:
-            self._data = frame.path.read_bytes()
+            # Read once: what is hashed is what is decoded, even if the file is replaced in between.
+            self._data = file.path.read_bytes()
         except OSError:
-            raise SampleError("missing_image", str(frame.path)) from None
+            raise SampleError("missing_image", str(file.path)) from None
         self.digest = hashlib.sha256(self._data).digest()
 
     @property
     def changed(self) -> bool:
-        """Whether the file is not the one that was recorded."""
-        return self.digest.hex() != self._frame.sha256
+        """Whether the file differs from the recorded one."""
+        return self.digest.hex() != self._file.sha256
 
-    def picture(self) -> Image.Image:
-        if self._picture is None:
-            self._picture = decode_rgb(self._data, str(self._frame.path))
-        return self._picture
+    def image(self) -> Image.Image:
+        """The decoded image, 8-bit RGB."""
+        if self._image is None:
+            self._image = decode_rgb(self._data, str(self._file.path))
+        return self._image
 
 
 Content = Source | str | SampleError
 
 
-def content(of: Frame | SampleError | str | None, role: Role) -> Content:
-    """The file behind a frame, read, or why there is nothing."""
-    if of is None:
+def content(found: ImageFile | SampleError | str | None, role: Role) -> Content:
+    """The content of a role: a text, a file that was read, or the error that prevents it."""
+    if found is None:
         return SampleError(f"no_{role}")
-    if not isinstance(of, Frame):
-        return of
+    if not isinstance(found, ImageFile):
+        return found
     try:
-        return Source(of)
+        return Source(found)
     except SampleError as error:
         return error if role == "output" else SampleError(f"{role}_{error.code}", error.detail)
 
@@ -151,23 +153,24 @@ class Entry:
     roles: Mapping[Role, Content]
 
     def key(self, needs: Iterable[Role]) -> bytes:
-        """sha256 over the contents of some roles; `SampleError` where one of them has none."""
+        """sha256 over the contents of some roles; raises the `SampleError` of a missing one."""
         digest = hashlib.sha256()
         for role in sorted(needs):
             found = self._found(role)
             data = (
                 hashlib.sha256(found.encode()).digest() if isinstance(found, str) else found.digest
             )
+            # With the role: input and target exchanged are another measurement.
             digest.update(role.encode() + data)
         return digest.digest()
 
     def item(self, role: Role) -> Item:
-        """The picture or text of a role; `SampleError` where there is none."""
+        """The image or text of a role; raises `SampleError` if it cannot be read."""
         found = self._found(role)
         if isinstance(found, str):
             return found
         try:
-            return found.picture()
+            return found.image()
         except SampleError as error:
             if role == "output":
                 raise

@@ -1,1 +1,1 @@
-"""The stage `doctor`: which variant explains a number, and what this machine lacks."""
+"""The stage `doctor`: which metric variant explains a number, and what this machine lacks."""

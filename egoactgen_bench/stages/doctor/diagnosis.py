@@ -1,9 +1,9 @@
-"""`bench doctor RUN`: which known way of making a metric's number gives the one that is reported.
+"""`bench doctor RUN`: which variant of a metric explains a reported number.
 
-A variant is the metric of a protocol with some of the ways that it declares (`metric_deviations`).
-First each way is tried alone. Those that move the value are combined, in twos, then in more: all
-combinations where they are few, else those that come nearest to the number by the sum of the
-effects of their parts.
+A variant is a protocol's metric with some of its known deviations (`metric_deviations`). First,
+each deviation is measured alone. Those that change the value are then combined, first in pairs,
+then in larger combinations: all of them if they are few, else those whose predicted value (the sum
+of the effects of their parts) is nearest to the number.
 """
 
 import heapq
@@ -30,20 +30,22 @@ from egoactgen_bench.measurement.measuring import Failure
 from egoactgen_bench.measurement.protocols import Defaults, protocol_options
 from egoactgen_bench.measurement.sources import Samples
 from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions
-from egoactgen_bench.stages.doctor.trials import Labels, Trials, Variant, Ways
+from egoactgen_bench.stages.doctor.trials import Deviations, Labels, Trials, Variant
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.toy import stand_ins
 
-CONSIDERED = 100_000  # combinations whose value is predicted at most, fewest deviations first
+CONSIDERED = 100_000  # at most so many combinations are predicted, fewest deviations first
 COLUMNS = ("variant", "value", "distance", "n", "deviations")
 
 
 @dataclass
 class Diagnosis:
-    """What the doctor found.
+    """The result of `diagnose`.
 
-    `table`: a row a variant, the most likely first: within the tolerance those with the fewest
-    deviations, then by distance; `value` and `distance` in the paper's unit.
+    `sentence` says which variant explains the number, or that none does. `table` has one row per
+    measured variant and the columns variant, value and distance (both in the paper's unit), n
+    (samples with a value) and deviations (their number): first the variants within the tolerance,
+    those with the fewest deviations first, then the others by distance.
     """
 
     sentence: str
@@ -64,30 +66,31 @@ def diagnose(
 ) -> Diagnosis:
     """Find the variants of a metric whose value on a run is nearest to a reported one.
 
-    `value` is in the paper's unit; without a `tolerance` its last digit says how exact it is
-    ("36.43" means ± 0.005). `settings` and `choices` are fields of `DiagnoseOptions`; `choices` go
-    before.
+    `value` is in the paper's unit. Without a `tolerance`, the precision of its last digit is used:
+    "36.43" means ± 0.005. `settings` and `choices` are fields of `DiagnoseOptions`; `choices`
+    override `settings`. Raises `BenchError` for an unknown metric, protocol or option, a value that
+    is not a number, and a metric that has no value on the run.
     """
     asked = chosen(DiagnoseOptions, settings, choices, "doctor")
     wanted, tolerance = _number(value, asked.tolerance)
     trials = _trials(split, run, metric, asked)
     trials.progress = progress
     axes = _axes(trials, asked.protocol)
-    each = [{label: way} for ways in axes.values() for label, way in ways.items()]
-    trials.measure([trials.variant(ways) for ways in ({}, *each)])
+    each = [{label: one} for axis in axes.values() for label, one in axis.items()]
+    trials.measure([trials.variant(deviations) for deviations in ({}, *each)])
     if () not in trials.values:
         reasons = [f"{f.sample_id}: {f.code}" for f in trials.failures.values()] or trials.notices
         raise BenchError(f"{metric} has no value on run '{run.name}': {'; '.join(reasons)}.")
     possible = _combine(trials, axes, wanted, asked.most)
     table = _ranked(trials, wanted, tolerance, f"protocol {asked.protocol} as it is")
     sentence = _sentence(table, f"{metric} of run '{run.name}'", value, tolerance)
-    notices = [*trials.notices, *_doubts(axes, table, tolerance, possible)]
+    notices = [*trials.notices, *_reservations(axes, table, tolerance, possible)]
     return Diagnosis(sentence, table, notices, list(trials.failures.values()))
 
 
 def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Trials:
     root = asked.workspace or run.folder
-    plugin: type[Metric] = plugins.load("metrics", metric)[0]
+    plugin: type[Metric[Any]] = plugins.load("metrics", metric)[0]
     if asked.protocol not in plugin.variants():
         raise BenchError(
             f"Metric {metric} has no {asked.protocol} variant."
@@ -121,7 +124,10 @@ def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Tria
 
 
 def _axes(trials: Trials, protocol: str) -> Axes:
-    """The ways that can be tried here, other protocols among them; others are named."""
+    """The deviations that can be measured here, other protocols included.
+
+    Those that cannot be measured are added to the notices.
+    """
     protocols = {
         f"protocol {name}": Deviation(options=options.model_dump())
         for name, options in trials.protocols.items()
@@ -129,21 +135,21 @@ def _axes(trials: Trials, protocol: str) -> Axes:
     }
     seen = {trials.variant({}).identity}
     found: dict[str, dict[str, Deviation]] = {}
-    for axis, ways in {"protocol": protocols, **trials.plugin.known_deviations()}.items():
-        for label, way in ways.items():
-            variant = trials.variant({label: way})
+    for axis, deviations in {"protocol": protocols, **trials.plugin.known_deviations()}.items():
+        for label, deviation in deviations.items():
+            variant = trials.variant({label: deviation})
             if variant.identity in seen:
                 continue
             seen.add(variant.identity)
             if why_not := trials.obstacle(variant):
                 trials.notices.append(f"left out: {label}: {why_not}")
             else:
-                found.setdefault(axis, {})[label] = way
+                found.setdefault(axis, {})[label] = deviation
     return found
 
 
 def _combine(trials: Trials, axes: Axes, wanted: float, most: int) -> int:
-    """Measure combinations of the ways that move the value; returns how many variants there are."""
+    """Measure combinations of deviations that change the value; return how many are possible."""
     start = trials.values[()]
     idle = [
         labels[0]
@@ -151,43 +157,45 @@ def _combine(trials: Trials, axes: Axes, wanted: float, most: int) -> int:
         if labels and math.isclose(value, start, rel_tol=1e-9)
     ]
     if idle:
-        trials.notices.append(f"made no difference here: {'; '.join(idle)}")
+        trials.notices.append(f"no effect on this run: {'; '.join(idle)}")
     for label in idle:
         del trials.values[(label,)]
-    moving = [
-        {label: way for label, way in ways.items() if (label,) in trials.values}
-        for ways in axes.values()
+    effective = [
+        {label: one for label, one in axis.items() if (label,) in trials.values}
+        for axis in axes.values()
     ]
-    for counts in ([2], range(3, len(moving) + 1)):
+    for counts in ([2], range(3, len(effective) + 1)):
         tried = len(trials.tried)
-        trials.measure(_nearest(trials, _choices(moving, counts), wanted, most))
+        trials.measure(_nearest(trials, _choices(effective, counts), wanted, most))
         most -= len(trials.tried) - tried
-    return math.prod(len(ways) + 1 for ways in moving)
+    return math.prod(len(axis) + 1 for axis in effective)
 
 
-def _choices(axes: Sequence[Ways], counts: Iterable[int]) -> Iterator[Ways]:
-    """Every choice of one way each from so many axes."""
+def _choices(axes: Sequence[Deviations], counts: Iterable[int]) -> Iterator[Deviations]:
+    """Every choice of one deviation each from `count` axes, for each count."""
     for count in counts:
         for some in combinations(axes, count):
-            for pairs in product(*(ways.items() for ways in some)):
+            for pairs in product(*(axis.items() for axis in some)):
                 yield dict(pairs)
 
 
-def _nearest(trials: Trials, choices: Iterator[Ways], wanted: float, most: int) -> list[Variant]:
-    """The `most` choices that come nearest to the number by what is known of their parts."""
+def _nearest(
+    trials: Trials, choices: Iterator[Deviations], wanted: float, most: int
+) -> list[Variant]:
+    """The `most` choices whose predicted value is nearest to the number."""
     effects = _effects(trials.values)
 
-    def distance(ways: Ways) -> float:
-        parts = (part for size in range(3) for part in combinations(ways, size))
+    def distance(deviations: Deviations) -> float:
+        parts = (part for size in range(3) for part in combinations(deviations, size))
         off = abs(sum(effects.get(part, 0.0) for part in parts) - wanted)
         return math.inf if math.isnan(off) else off
 
     nearest = heapq.nsmallest(most, islice(choices, CONSIDERED), key=distance)
-    return [trials.variant(ways) for ways in nearest]
+    return [trials.variant(deviations) for deviations in nearest]
 
 
 def _effects(values: Mapping[Labels, float]) -> dict[Labels, float]:
-    """The value without deviations, what each one adds, and what two add beyond their sum."""
+    """The value without deviations, the effect of each one, and the interaction of each pair."""
     effects: dict[Labels, float] = {}
     for labels in sorted(values, key=len):
         if len(labels) <= 2:
@@ -212,47 +220,47 @@ def _ranked(trials: Trials, wanted: float, tolerance: float, unchanged: str) -> 
 
 
 def _sentence(table: pd.DataFrame, what: str, value: str | float, tolerance: float) -> str:
-    """Which variant explains the number, or that none does."""
+    """Which variants match the number, or that none does."""
     first = table.iloc[0]
     near = table[table["distance"] <= tolerance]
     if near.empty:
         return (
-            f"None of the {len(table)} variants measured explains {value} within {tolerance:g}: "
+            f"None of the {len(table)} measured variants explains {value} within {tolerance:g}: "
             f"the nearest is {first['variant']}, with {first['value']:.6g}, "
             f"off by {first['distance']:.3g}."
         )
-    found = f"{value} is {what} by {first['variant']} ({first['value']:.6g})."
+    found = f"{value} matches {what} with {first['variant']} ({first['value']:.6g})."
     if len(near) == 1:
         return found
     others = "; ".join(near["variant"][1:]) if len(near) <= 4 else f"{len(near) - 1} others"
-    return f"{found} It cannot be told apart from {others}."
+    return f"{found} Also within {tolerance:g}: {others}."
 
 
-def _doubts(axes: Axes, table: pd.DataFrame, tolerance: float, possible: int) -> Iterator[str]:
-    """What keeps the answer from being certain."""
+def _reservations(
+    axes: Axes, table: pd.DataFrame, tolerance: float, possible: int
+) -> Iterator[str]:
+    """Reasons why the answer may be wrong or incomplete."""
     if len(table) < possible:
         yield (
-            f"measured {len(table)} of at most {possible} variants: each way alone, and the "
-            "combinations that come nearest to the number by the sum of the effects of their parts"
+            f"measured {len(table)} of at most {possible} variants: each deviation alone, and the "
+            "combinations whose predicted value (the sum of the effects of their parts) is nearest"
         )
     values = np.unique(table["value"][np.isfinite(table["value"])])
     width = float(np.ptp(values)) if len(values) else 0.0
     chance = len(values) * min(2 * tolerance / width, 1.0) if width else 0.0
     if chance >= 0.5:
         yield (
-            f"{len(values)} values lie between {values[0]:.6g} and {values[-1]:.6g}: about "
+            f"{len(values)} values range from {values[0]:.6g} to {values[-1]:.6g}: about "
             f"{chance:.1f} of them would be within {tolerance:g} of any number there by chance"
         )
-    imitated = [label for ways in axes.values() for label, way in ways.items() if way.imitated]
+    imitated = [label for axis in axes.values() for label, one in axis.items() if one.imitated]
     if imitated:
-        yield (
-            "what happens when images are made is only imitated on the finished ones: "
-            f"{'; '.join(imitated)}"
-        )
+        labels = "; ".join(imitated)
+        yield f"steps of image generation, only imitated on the finished images: {labels}"
 
 
 def _number(value: str | float, tolerance: float | None) -> tuple[float, float]:
-    """The number, and half a unit of its last digit where no tolerance is given."""
+    """The number, and its tolerance: by default half a unit of the last digit."""
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""What can be chosen for a diagnosis."""
+"""Options of a diagnosis."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,17 +17,19 @@ from egoactgen_bench.api.options import Cli, Options
 class DiagnoseOptions(Options):
     """How the variants of a metric are measured.
 
-    Rows are kept in `workspace`/cache (default: the run's folder), so that asking again is quick.
+    Rows are cached in `workspace`/cache (default: in the run's folder) and used by later calls.
     """
 
-    protocol: Annotated[str, Field(description="What variants deviate from.")] = "standard"
+    protocol: Annotated[str, Field(description="Protocol that the variants deviate from.")] = (
+        "standard"
+    )
     tolerance: Annotated[
         float | None,
-        Field(ge=0, description="Explained within this; default: half the number's last digit."),
+        Field(ge=0, description="Largest difference that matches; default: half the last digit."),
     ] = None
     most: Annotated[
         int,
-        Field(ge=0, description="Combinations measured at most, besides each variant alone."),
+        Field(ge=0, description="Maximum number of combinations of deviations to measure."),
         Cli(("--combinations",)),
     ] = 128
     weights: WeightsDir = None

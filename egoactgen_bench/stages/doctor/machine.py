@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -18,7 +19,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.protocols import Defaults, protocol_options
 
 DISTRIBUTION = "egoactgen-bench"
-# The newest versions with which the reference values are met; only packages that shape numbers.
+# The newest versions that reproduce the reference values; only packages that affect values.
 TESTED = {
     "av": "18.1",
     "clean-fid": "0.1",
@@ -33,12 +34,12 @@ TESTED = {
     "torchvision": "0.29",
     "transformers": "5.24",
 }
-LITTLE_DISK = 20e9  # bytes
+LOW_DISK = 20e9  # bytes
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is fine here, or lacks something and says what to do."""
+    """The result of one check: `text` says what is there, or what is missing and what to do."""
 
     topic: str
     fine: bool
@@ -46,7 +47,11 @@ class Finding:
 
 
 def check(workspace: Path, weights: Path) -> list[Finding]:
-    """Everything that a user may have to get, without computing anything."""
+    """Check packages, GPU, disk space, LAVIS and the weights of every metric.
+
+    `workspace` is the root of a workspace, `weights` the folder of weight files; neither has to
+    exist.
+    """
     return [
         *_packages(),
         _accelerator(),
@@ -58,26 +63,28 @@ def check(workspace: Path, weights: Path) -> list[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """Packages that are absent, older than asked for, or newer than tested."""
-    odd = []
+    """Packages that are absent, outside of the required versions, or newer than tested."""
+    problems = []
     for requirement in map(Requirement, requires(DISTRIBUTION) or []):
         if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        name, asked = requirement.name, f"{requirement.name}{requirement.specifier}"
+        name, required = requirement.name, f"{requirement.name}{requirement.specifier}"
         try:
             found = version(name)
         except PackageNotFoundError:
-            odd.append(f"{name} is not installed: `pip install '{asked}'`.")
+            problems.append(f"{name} is not installed: `pip install '{required}'`.")
             continue
         if not requirement.specifier.contains(found, prereleases=True):
-            odd.append(f"{name} {found} is not {requirement.specifier}: `pip install '{asked}'`.")
-        elif name in TESTED and Version(found).release[:2] > Version(TESTED[name]).release:
-            odd.append(
-                f"{name} {found} is newer than {TESTED[name]}, the newest that was tested: the "
-                "signatures of scores name it."
+            problems.append(
+                f"{name} {found} is not {requirement.specifier}: `pip install '{required}'`."
             )
-    yield from (Finding("packages", False, text) for text in odd)
-    if not odd:
+        elif name in TESTED and Version(found).release[:2] > Version(TESTED[name]).release:
+            problems.append(
+                f"{name} {found} is newer than {TESTED[name]}, the newest tested version: values "
+                "may differ (signatures of scores contain the version)."
+            )
+    yield from (Finding("packages", False, text) for text in problems)
+    if not problems:
         yield Finding("packages", True, "all in the tested range.")
 
 
@@ -88,32 +95,32 @@ def _accelerator() -> Finding:
         names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
         return Finding("GPU", True, ", ".join(names))
     return Finding(
-        "GPU", False, "PyTorch finds no CUDA device: everything runs on the CPU, slowly."
+        "GPU", False, "PyTorch finds no CUDA device: everything runs on the CPU, which is slow."
     )
 
 
 def _disk(workspace: Path) -> Finding:
-    there = next(
+    existing = next(
         path for path in [workspace.absolute(), *workspace.absolute().parents] if path.exists()
     )
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     text = f"{free / 1e9:.0f} GB free at {workspace}"
-    if free >= LITTLE_DISK:
+    if free >= LOW_DISK:
         return Finding("disk", True, f"{text}.")
-    return Finding("disk", False, f"{text}: little for weights, splits and runs.")
+    return Finding("disk", False, f"{text}: may be too little for weights, splits and runs.")
 
 
 def _lavis(workspace: Path) -> Finding:
     why_not = captioner_choice.obstacle("lavis", workspace)
-    return Finding("LAVIS", why_not is None, why_not or "its environment is there.")
+    return Finding("LAVIS", why_not is None, why_not or "its environment is installed.")
 
 
 def _weights(workspace: Path, folder: Path) -> Iterator[Finding]:
-    """A line for each absent file with the metrics that ask for it."""
+    """One finding per missing file, with the metrics that need it."""
     wanted: dict[str, dict[str, set[str]]] = {}  # file → metric → protocols
     for name in plugins.registered("metrics"):
         try:
-            metric: type[Metric] = plugins.find("metrics", name)
+            metric: type[Metric[Any]] = plugins.find("metrics", name)
         except BenchError as error:
             yield Finding("metric", False, str(error))
             continue
@@ -127,11 +134,11 @@ def _weights(workspace: Path, folder: Path) -> Iterator[Finding]:
         how = how_to_get([missing], plugins.find("metrics", next(iter(metrics))), folder)
         yield Finding("weights", False, f"{missing} for {', '.join(users)}: {how}.")
     if not wanted:
-        yield Finding("weights", True, f"{folder} contains those of every metric.")
+        yield Finding("weights", True, f"{folder} contains the weights of every metric.")
 
 
 def _defaults() -> list[Defaults]:
-    """No defaults, and those that registered data sets declare for all of their splits."""
+    """Empty defaults, and those that registered data sets declare for all of their splits."""
     found = [Defaults()]
     for name in plugins.registered("datasets"):
         try:

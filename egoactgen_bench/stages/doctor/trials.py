@@ -1,4 +1,4 @@
-"""A metric measured in other ways than its own, on one run: what `bench doctor` compares."""
+"""Variants of a metric, measured on one run: what `bench doctor` compares."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,25 +19,25 @@ from egoactgen_bench.measurement.measuring import Failure, Measurer
 from egoactgen_bench.measurement.protocols import obstacle
 from egoactgen_bench.measurement.sources import Candidate, Samples
 
-Ways = Mapping[str, Deviation]  # label → way
-Labels = tuple[str, ...]
+Deviations = Mapping[str, Deviation]  # label → deviation
+Labels = tuple[str, ...]  # of the deviations of a variant
 
 
 class Variant(Metric[Options]):
-    """A metric with deviations, itself a metric."""
+    """A metric with deviations applied; it is a metric as well."""
 
-    def __init__(self, metric: Metric, ways: Ways) -> None:
+    def __init__(self, metric: Metric[Any], deviations: Deviations) -> None:
         super().__init__(metric.options, metric.context)
         self.metric = metric
-        self.labels: Labels = tuple(ways)
-        self.name = " + ".join([metric.name, *ways])
+        self.labels: Labels = tuple(deviations)
+        self.name = " + ".join([metric.name, *deviations])
         self.needs = metric.needs
         self.may_be_infinite = metric.may_be_infinite
-        self._changes = {label: way.change for label, way in ways.items() if way.change}
+        self._changes = {label: one.change for label, one in deviations.items() if one.change}
 
     @property
     def identity(self) -> tuple[Any, ...]:
-        """Equal for variants that compute the same, whatever they are called."""
+        """Equal for variants that compute the same, whatever their labels."""
         return type(self.metric), self.options, self.context, tuple(self._changes)
 
     def measurement(self) -> str:
@@ -55,9 +55,9 @@ class Variant(Metric[Options]):
 
 @dataclass
 class Trials:
-    """Variants of one metric on one run, and the values found so far in the paper's unit."""
+    """Variants of one metric on one run, and the values measured so far, in the paper's unit."""
 
-    plugin: type[Metric]
+    plugin: type[Metric[Any]]
     options: Options
     protocols: Mapping[str, Options]
     context: MetricContext
@@ -73,23 +73,24 @@ class Trials:
     notices: list[str] = field(default_factory=list)
     tried: set[tuple[Any, ...]] = field(default_factory=set)  # identities
 
-    def variant(self, ways: Ways) -> Variant:
-        """The metric in those ways; of two that set the same option the later one holds."""
+    def variant(self, deviations: Deviations) -> Variant:
+        """The metric with these deviations; later ones override the options of earlier ones."""
         plugin, values = self.plugin, self.options.model_dump()
-        for way in ways.values():
-            plugin, values = way.metric or plugin, values | dict(way.options)
+        for one in deviations.values():
+            plugin, values = one.metric or plugin, values | dict(one.options)
         known = {key: value for key, value in values.items() if key in plugin.Options.model_fields}
-        return Variant(plugin(resolve(plugin.Options, known, plugin.name), self.context), ways)
+        metric = plugin(resolve(plugin.Options, known, plugin.name), self.context)
+        return Variant(metric, deviations)
 
     def obstacle(self, variant: Variant) -> str | None:
         """Why a variant cannot be measured here, as a sentence, or None."""
         return obstacle(variant.metric, self.roles)
 
     def measure(self, variants: Sequence[Variant]) -> None:
-        """Measure those variants that are new on all samples, each image being read once.
+        """Measure the variants that are new, on all samples; each image is read once.
 
-        Rows are kept for the next call, but for those of sets: they are wide, so that one variant
-        is measured at a time and its rows are dropped.
+        Rows are cached for later calls, except those of set metrics (FID), which are wide: there,
+        one variant is measured at a time, and its rows are deleted.
         """
         new = {each.identity: each for each in variants if each.identity not in self.tried}
         self.tried |= new.keys()
@@ -97,7 +98,7 @@ class Trials:
             self._measure(list(new.values()), self.cache)
             return
         for variant in new.values():
-            with _passing(self.cache) as folder:
+            with _temporary_folder(self.cache) as folder:
                 self._measure([variant], folder)
 
     def _measure(self, variants: Sequence[Variant], cache: Path) -> None:
@@ -121,7 +122,7 @@ class Trials:
 
 
 @contextmanager
-def _passing(cache: Path) -> Iterator[Path]:
+def _temporary_folder(cache: Path) -> Iterator[Path]:
     cache.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=cache) as folder:
         yield Path(folder)

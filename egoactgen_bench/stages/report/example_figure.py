@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
-from egoactgen_bench.measurement.sources import Frame
+from egoactgen_bench.measurement.sources import ImageFile
 from egoactgen_bench.presentation import charts
 from egoactgen_bench.stages.report.report_contents import Contents
 from egoactgen_bench.stages.report.report_figures import Figure
@@ -58,10 +58,10 @@ def _pictures(contents: Contents, position: int) -> list[Image.Image | str]:
     """Input, each run's output and target, all at the target's size; or why there is none."""
     sample = contents.split.samples.iloc[position]
     outputs = (candidate.output(position) for candidate in contents.candidates)
-    wanted: list[Frame | SampleError | None] = [
-        Frame(contents.split.frame_path(sample["input_frame"]), sample["input_sha256"]),
+    wanted: list[ImageFile | SampleError | None] = [
+        ImageFile(contents.split.frame_path(sample["input_frame"]), sample["input_sha256"]),
         *outputs,
-        Frame(contents.split.frame_path(sample["target_frame"]), sample["target_sha256"]),
+        ImageFile(contents.split.frame_path(sample["target_frame"]), sample["target_sha256"]),
     ]
     pictures = [_picture(each) for each in wanted]
     target = pictures[-1]
@@ -71,8 +71,8 @@ def _pictures(contents: Contents, position: int) -> list[Image.Image | str]:
     ]
 
 
-def _picture(wanted: Frame | SampleError | None) -> Image.Image | str:
-    if not isinstance(wanted, Frame):
+def _picture(wanted: ImageFile | SampleError | None) -> Image.Image | str:
+    if not isinstance(wanted, ImageFile):
         return wanted.code if wanted else "not in run"
     try:
         return read_rgb(wanted.path)

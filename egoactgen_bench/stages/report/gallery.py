@@ -7,18 +7,18 @@ import numpy as np
 
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.measurement.sources import Frame
+from egoactgen_bench.measurement.sources import ImageFile
 from egoactgen_bench.stages.report.report_contents import Contents
 from egoactgen_bench.stages.report.thumbnails import name_of
 
 ROLES = ("input", "target")
 
 
-def frames(contents: Contents) -> list[Frame]:
+def frames(contents: Contents) -> list[ImageFile]:
     """Every picture that the gallery shows."""
     split = contents.split
     own = [
-        Frame(split.frame_path(path), sha256)
+        ImageFile(split.frame_path(path), sha256)
         for role in ROLES
         if f"{role}_frame" in split.samples
         for path, sha256 in zip(
@@ -30,7 +30,7 @@ def frames(contents: Contents) -> list[Frame]:
         for candidate in contents.candidates
         for position in range(len(split.samples))
     )
-    return own + [found for found in outputs if isinstance(found, Frame)]
+    return own + [found for found in outputs if isinstance(found, ImageFile)]
 
 
 def gallery(contents: Contents, failed: Mapping[str, str]) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def gallery(contents: Contents, failed: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _picture(found: Frame | SampleError | None, failed: Mapping[str, str]) -> str:
-    if isinstance(found, Frame):
+def _picture(found: ImageFile | SampleError | None, failed: Mapping[str, str]) -> str:
+    if isinstance(found, ImageFile):
         return _checked(name_of(found), failed)
     return "!not_in_run" if found is None else f"!{found.code}"
 

@@ -19,7 +19,7 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.captioning.captioner import CAPTIONERS
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.candidates import candidates_of
-from egoactgen_bench.measurement.measuring import Measurer, Measurements, gather
+from egoactgen_bench.measurement.measuring import Measurements, Measurer, gather
 from egoactgen_bench.measurement.protocols import (
     PUBLISHED_PROTOCOL,
     Defaults,
@@ -27,7 +27,7 @@ from egoactgen_bench.measurement.protocols import (
     left_out,
     select,
 )
-from egoactgen_bench.measurement.sources import Candidate, Frame, Samples
+from egoactgen_bench.measurement.sources import Candidate, ImageFile, Samples
 from egoactgen_bench.presentation.score_tables import latex, markdown, plain
 from egoactgen_bench.stages.score.score_options import ScoreOptions
 from egoactgen_bench.stages.score.summarising import Tables, tabulate
@@ -273,7 +273,7 @@ def estimate(job: ScoringJob) -> str:
         frame.path
         for candidate in job.candidates
         for frame in map(candidate.output, range(len(job.samples)))
-        if isinstance(frame, Frame) and not candidate.reference
+        if isinstance(frame, ImageFile) and not candidate.reference
     ]
     frames = [sample.target.path for sample in job.samples]
     size = sum(path.stat().st_size for path in [*outputs, *frames] if path.is_file())

@@ -15,7 +15,7 @@ from egoactgen_bench.analysis.statistics import Clusters
 from egoactgen_bench.api.metric import CaptionSource, Metric
 from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.artifacts.scores import CAPTION_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
-from egoactgen_bench.measurement.measuring import Failure, Measurer, Measurements
+from egoactgen_bench.measurement.measuring import Failure, Measurements, Measurer
 from egoactgen_bench.support.row_store import StoredRows
 
 
@@ -68,7 +68,9 @@ def tabulate(
     )
 
 
-def _column(measurer: Measurer, outcome: Measurements, metric: Metric, notices: list[str]) -> Column:
+def _column(
+    measurer: Measurer, outcome: Measurements, metric: Metric, notices: list[str]
+) -> Column:
     shape = len(measurer.samples), len(measurer.candidates)
     values, totals = np.full(shape, np.nan), np.full(shape[1], np.nan)
     every, small = [], []

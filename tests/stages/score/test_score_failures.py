@@ -44,7 +44,7 @@ def test_too_few_samples_for_a_set(drawn_split, tmp_path):
     assert scores.errors["code"].tolist() == ["too_few_samples"]
     assert scores.summary["n"].tolist() == [1]
     assert scores.summary["psnr"].notna().all()
-    assert any("holds 1 of the split's 6 samples" in note for note in scores.manifest.notices)
+    assert any("contains 1 of the split's 6 samples" in note for note in scores.manifest.notices)
 
 
 def test_failed_samples_of_a_run_keep_their_code(drawn_split, tmp_path):
@@ -61,11 +61,11 @@ def test_runs_of_another_split_are_refused_and_other_frames_warned_of(bench, dra
     write_run(drawn_split, "other", 5, frames_fingerprint="0" * 64)
     result = bench("score", "--metrics", "psnr")
     assert result.status == 0
-    assert "made from other frames" in result.out
+    assert "made from different frames" in result.out
     write_run(drawn_split, "stranger", 5, fingerprint="0" * 64)
     result = bench("score", "--metrics", "psnr")
     assert result.status == 2
-    assert "made on another test set" in result.err
+    assert "made on a different test set" in result.err
 
 
 def test_absent_weights(bench, drawn_split, runs, monkeypatch):
