@@ -1,1 +1,1 @@
-"""Data sets: annotation files → action clips."""
+"""Data sets: readers that turn annotation files into action clips."""

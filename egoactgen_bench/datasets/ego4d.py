@@ -52,7 +52,7 @@ class Ego4D(Dataset):
             uid = video.get("video_uid")
             if not isinstance(uid, str) or not is_safe_id(uid):
                 for row, _, _ in narrated_actions(video, f"videos[{index}]"):
-                    yield Rejection(row, "bad_row", "video_uid is no plain file name")
+                    yield Rejection(row, "bad_row", "video_uid is not a plain file name")
             elif self._is_wanted(uid):
                 yield from self._clips_of(uid, video)
 
@@ -100,8 +100,11 @@ class Ego4D(Dataset):
         return sample_id
 
     def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
-        """From the first of full_scale, a flat folder, video_540ss and clips that has the video;
-        `clip` is one that this reader's `clips` gave.
+        """The frames of a clip that this reader's `clips` yielded.
+
+        They come from the first of full_scale, a flat folder, video_540ss and clips that contains
+        the video. Raises `SampleError` `missing_video`, or `no_clip_frame` if the clip's file does
+        not contain both frames.
         """
         for source in ("full_scale", "flat", "video_540ss"):
             path = self._videos[source].get(clip.video_id)
@@ -135,11 +138,12 @@ class Ego4D(Dataset):
     def notices(self) -> list[str]:
         if self._metadata is None:
             return [
-                f"ego4d.json is not beside {self._main.name}: all its videos are taken as val, and "
-                "redacted passages are known only where the annotations mark a whole interval."
+                f"ego4d.json is not in the folder of {self._main.name} or above: all videos are "
+                "taken as val, and only intervals marked as redacted are skipped, not redacted "
+                "passages within an interval."
             ]
         if self._without_split:
-            return [f"{self._without_split} videos belong to no FHO split and are left out."]
+            return [f"{self._without_split} videos are left out: they are not in any FHO split."]
         return []
 
     def video_durations(self) -> dict[str, float]:
@@ -153,11 +157,13 @@ class Ego4D(Dataset):
         for place in _MAIN_PLACES:
             if (path / place).is_file():
                 return path / place
-        raise BenchError(f"{path} holds no {_MAIN}; --annotations names it or its folder.")
+        raise BenchError(
+            f"{path} does not contain {_MAIN}: pass the file or its folder as --annotations."
+        )
 
     @cached_property
     def _metadata(self) -> Path | None:
-        """ego4d.json stands beside the annotations, or up to two folders above as downloaded."""
+        """ego4d.json in the folder of the annotations, or up to two above (as downloaded)."""
         for folder in list(self._main.absolute().parents)[:3]:
             if (folder / "ego4d.json").is_file():
                 return folder / "ego4d.json"
@@ -165,11 +171,12 @@ class Ego4D(Dataset):
 
     @cached_property
     def _splits(self) -> dict[str, tuple[str | None, tuple[tuple[float, float], ...]]] | None:
-        """Video uid → (split_fho, redacted seconds from–to); None where ego4d.json is absent."""
+        """Video uid → (split_fho, redacted intervals in seconds); None without ego4d.json."""
         if self._metadata is None:
             if self.subset != "val":
                 raise BenchError(
-                    f"The subset '{self.subset}' needs ego4d.json beside {self._main.name}."
+                    f"Subset '{self.subset}' needs ego4d.json, which lists the splits: put it into "
+                    f"the folder of {self._main.name}."
                 )
             return None
         try:
@@ -197,7 +204,7 @@ def _redacted(video: dict[str, Any]) -> tuple[tuple[float, float], ...]:
 
 
 def _length(video: dict[str, Any]) -> tuple[float | None, int | None]:
-    """Seconds and number of frames, each None where it is not told."""
+    """Duration in seconds and number of frames, each None if the annotations do not state it."""
     metadata = video.get("video_metadata")
     if not isinstance(metadata, dict):
         return None, None

@@ -1,4 +1,4 @@
-"""One narrated action of Ego4D FHO → its two frames and its label, or why it gives none."""
+"""Reads a narrated action of Ego4D FHO: its two frames and its label, or why it is rejected."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.safe_names import is_safe_id
 
-FPS = 30  # of canonical videos and of clips, where all frame numbers count
+FPS = 30  # of canonical videos and clips, to which all frame numbers refer
 INPUT_ROLE = "pre_15"
 TARGET_ROLE = "pnr_frame"
 
@@ -17,7 +17,10 @@ _LARGEST = 1e9  # seconds or frames; far above any video, far below where floats
 
 @dataclass(frozen=True, slots=True)
 class FrameNumbers:
-    """0-based frames of one action; those of the clip file are None where they are not told."""
+    """0-based frame numbers of one action, in the canonical video and in the clip file.
+
+    Those in the clip file are None if the annotations do not state them.
+    """
 
     input: int
     target: int
@@ -28,7 +31,7 @@ class FrameNumbers:
 
 @dataclass(frozen=True, slots=True)
 class NarratedAction:
-    """A usable action; times in seconds of the canonical video."""
+    """A valid action; times in seconds of the canonical video."""
 
     action: str
     verb: str
@@ -39,8 +42,9 @@ class NarratedAction:
 
 
 def narrated_actions(video: dict[str, Any], name: str) -> Iterator[tuple[str, Any, Any]]:
-    """(row id, interval, action) of everything that stands where an action should, well formed or
-    not; `name` stands for the video in row ids of actions without a uid of their own.
+    """(row id, interval, action) of everything in the place of an action, well formed or not.
+
+    Row ids are the actions' uids; an action without one gets an id made from `name`, the video's.
     """
     for place, interval in enumerate(_listed(video, "annotated_intervals")):
         if not isinstance(interval, dict):
@@ -54,14 +58,16 @@ def narrated_actions(video: dict[str, Any], name: str) -> Iterator[tuple[str, An
 def read_action(
     action: Any, interval: Any, redacted: Sequence[tuple[float, float]], frame_count: int | None
 ) -> NarratedAction:
-    """Raises `SampleError` with the rejection's code, whatever the JSON holds.
+    """Validate one action.
 
-    `redacted`: seconds from–to that are blank in the video; `frame_count`: None where unknown.
+    `redacted`: (start, end) in seconds of passages that are blank in the video. `frame_count`: None
+    if unknown. Raises `SampleError` with the reason code of the rejection, whatever the JSON
+    contains.
     """
     if not isinstance(action, dict) or not isinstance(interval, dict):
-        raise SampleError("bad_row", f"{type(action).__name__} where an action should be")
+        raise SampleError("bad_row", f"{type(action).__name__} in the place of an action")
     if interval.get("redacted"):
-        raise SampleError("redacted", "the interval is")
+        raise SampleError("redacted", "the whole interval")
     _refuse_invalid(action)
     label = _label(action)
     t_start, t_end = _seconds(action, "start_sec"), _seconds(action, "end_sec")
@@ -83,7 +89,10 @@ def read_action(
 
 
 def _refuse_invalid(action: dict[str, Any]) -> None:
-    """A null flag says nothing; `is_partial` says that only the critical frames were annotated."""
+    """Check the flags; null means unset.
+
+    `is_partial` does not count: it only means that no frames but the critical ones were annotated.
+    """
     for flag, bad in (
         ("is_rejected", True),
         ("is_invalid_annotation", True),
@@ -92,11 +101,11 @@ def _refuse_invalid(action: dict[str, Any]) -> None:
         value = action.get(flag)
         if value is bad:
             reason = action.get("reject_reason")
-            told = f" ({reason[:80]})" if isinstance(reason, str) and reason else ""
-            raise SampleError("invalid_action", f"{flag} is {str(bad).lower()}{told}")
+            why = f" ({reason[:80]})" if isinstance(reason, str) and reason else ""
+            raise SampleError("invalid_action", f"{flag} is {str(bad).lower()}{why}")
         if value is not None and not isinstance(value, bool):
             raise SampleError(
-                "bad_row", f"{flag} is a {type(value).__name__}, wanted true or false"
+                "bad_row", f"{flag} is a {type(value).__name__}, expected true or false"
             )
 
 
@@ -108,7 +117,7 @@ def _label(action: dict[str, Any]) -> str:
     if label is None:
         raise SampleError("not_camera_wearer", "narration_text does not begin with #C C")
     if not label or not label.isprintable():
-        raise SampleError("bad_row", "narration_text holds no readable action")
+        raise SampleError("bad_row", "narration_text contains no readable action")
     return label
 
 
@@ -126,17 +135,17 @@ def _frame_numbers(action: dict[str, Any], interval: dict[str, Any]) -> FrameNum
 def _in_clip(
     action: dict[str, Any], interval: dict[str, Any], first: int, last: int
 ) -> tuple[int | None, int | None]:
-    """The same frames in the clip's file; what is wrong here hurts only who holds no full video."""
+    """The same frames in the clip file; None if invalid, since full videos do not need them."""
     try:
-        first_told, last_told = _roles(action, "clip_critical_frames")
+        clip_first, clip_last = _roles(action, "clip_critical_frames")
         offset = _frame(interval, "clip_parent_start_frame")
     except SampleError:
         return None, None
     if offset is None:
-        return first_told, last_told
+        return clip_first, clip_last
     return (
-        first - offset if first_told is None else first_told,
-        last - offset if last_told is None else last_told,
+        first - offset if clip_first is None else clip_first,
+        last - offset if clip_last is None else clip_last,
     )
 
 
@@ -145,7 +154,7 @@ def _roles(action: dict[str, Any], key: str) -> tuple[int | None, int | None]:
     if roles is None:
         return None, None
     if not isinstance(roles, dict):
-        raise SampleError("bad_row", f"{key} is a {type(roles).__name__}, wanted an object")
+        raise SampleError("bad_row", f"{key} is a {type(roles).__name__}, expected an object")
     return _frame(roles, INPUT_ROLE), _frame(roles, TARGET_ROLE)
 
 
@@ -154,7 +163,7 @@ def _frame(record: dict[str, Any], key: str) -> int | None:
         return None
     number = _number(record, key)
     if number != int(number):
-        raise SampleError("bad_row", f"{key} = {number} is no frame number")
+        raise SampleError("bad_row", f"{key} = {number} is not a frame number")
     return int(number)
 
 
@@ -164,16 +173,16 @@ def _seconds(record: dict[str, Any], key: str) -> float:
 
 def _number(record: dict[str, Any], key: str) -> int | float:
     value = record.get(key)
-    # True and False are ints in Python, but no numbers in JSON.
+    # True and False are ints in Python, but not numbers in JSON.
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SampleError("bad_row", f"{key} is a {type(value).__name__}, wanted a number")
+        raise SampleError("bad_row", f"{key} is a {type(value).__name__}, expected a number")
     if not abs(value) < _LARGEST:
         raise SampleError("bad_row", f"{key} is out of range")
     return value
 
 
 def _noun(action: dict[str, Any]) -> str:
-    """The first noun given to the object of change in any frame."""
+    """The first noun annotated for the object of change in any frame; empty if there is none."""
     for frame in _listed(action, "frames"):
         for box in _listed(frame, "boxes"):
             if _field(box, "object_type") == "object_of_change":
@@ -184,7 +193,7 @@ def _noun(action: dict[str, Any]) -> str:
 
 
 def _word(record: dict[str, Any], *keys: str) -> str:
-    """The first readable word; `[other]` in a structured field sends on to the freeform one."""
+    """The first readable word of these fields; `[other]` refers to the next, freeform field."""
     for key in keys:
         value = record.get(key)
         if isinstance(value, str) and value.isprintable() and value.strip() not in ("", "[other]"):
@@ -197,7 +206,7 @@ def _field(record: Any, key: str) -> Any:
 
 
 def _listed(record: Any, key: str) -> list[Any]:
-    """The list there, none where it is null; another value stands for itself, to be refused."""
+    """The list under a key, empty for null; any other value as its only item, to be rejected."""
     value = _field(record, key)
     if value is None:
         return []

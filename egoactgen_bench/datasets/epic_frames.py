@@ -1,4 +1,4 @@
-"""EPIC-KITCHENS' extracted frames: folders or tar archives of numbered JPEGs."""
+"""Extracted frames of EPIC-KITCHENS: folders or tar archives of numbered JPEGs."""
 
 import tarfile
 from collections.abc import Mapping
@@ -9,16 +9,16 @@ from pathlib import Path
 from egoactgen_bench.api.records import FrameSource
 from egoactgen_bench.errors import BenchError, SampleError
 
-# EPIC_100_frame_counts.csv has 60 frames a second for these two, where all others at 50 have 50.
+# According to EPIC_100_frame_counts.csv, these two videos of 50 fps were extracted at 60.
 EXTRACTED_AT_60 = frozenset({"P01_109", "P27_103"})
-_TOLERANCE = 0.001  # seconds; a time that lies a rounding error before its frame still means it
+_TOLERANCE = 0.001  # seconds; a time that is a rounding error before a frame selects that frame
 
 
 class ExtractedFrames:
     """Frames under `folder`; `video_fps` maps video ids to the rates of EPIC_100_video_info.csv.
 
-    Videos were re-encoded before extraction, those of 50 fps at 50 and all others at 60, so frame
-    numbers (from 1) count at that rate.
+    Before extraction, videos of 50 fps were re-encoded at 50 fps and all others at 60; frames are
+    numbered from 1 at that rate.
     """
 
     def __init__(self, folder: Path, video_fps: Mapping[str, float] | None) -> None:
@@ -56,8 +56,8 @@ class ExtractedFrames:
     def _rate(self, video_id: str) -> int:
         if self.video_fps is None:
             raise BenchError(
-                "Extracted frames are numbered at 50 or 60 a second, and EPIC_100_video_info.csv "
-                "tells which: put it beside the annotations."
+                "Extracted frames are numbered at 50 or 60 fps, and EPIC_100_video_info.csv states "
+                "which: put it into the folder of the annotations."
             )
         if video_id not in self.video_fps:
             raise SampleError("unknown_frame_rate", f"{video_id} is not in EPIC_100_video_info.csv")
@@ -67,19 +67,19 @@ class ExtractedFrames:
 
 
 def frame_name(time: float, rate: int) -> str:
-    """The file of the frame on screen at `time` seconds: frame n is shown from (n − 1) / rate."""
+    """The file of the frame on screen at `time` seconds; frame n is shown from (n − 1) / rate."""
     return f"frame_{floor((time + _TOLERANCE) * rate) + 1:010d}.jpg"
 
 
 def _absent(name: str, present: list[str]) -> SampleError:
     last = max(present, default="")
     code = "target_after_end" if name > last else "missing_frame"
-    return SampleError(code, f"{name}; the last is {last or 'none'}")
+    return SampleError(code, f"{name}; last frame: {last or 'none'}")
 
 
 @lru_cache(maxsize=4)
 def _members(archive: Path) -> dict[str, str]:
-    """File name → member name; archives differ in the folders they put before the file name."""
+    """File name → member name; archives differ in the folders before the file name."""
     try:
         with tarfile.open(archive) as tar:
             names = tar.getnames()

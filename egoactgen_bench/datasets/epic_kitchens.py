@@ -1,4 +1,4 @@
-"""EPIC-KITCHENS-100: its annotation CSVs, its videos, its extracted frames."""
+"""EPIC-KITCHENS-100: annotation CSVs, videos and extracted frames."""
 
 import csv
 import re
@@ -55,7 +55,7 @@ class EpicKitchens(Dataset):
             result = row if isinstance(row, Rejection) else _clip(line, row)
             if isinstance(result, ActionClip):
                 if result.sample_id in seen:
-                    result = Rejection(result.row, "bad_row", f"{line}: narration_id repeated")
+                    result = Rejection(result.row, "bad_row", f"{line}: duplicate narration_id")
                 else:
                     seen.add(result.sample_id)
             yield result
@@ -87,21 +87,24 @@ class EpicKitchens(Dataset):
 
     @cached_property
     def _csv(self) -> Path:
-        """The annotation file of the subset; a file named outright must not be the other subset's.
+        """The annotation file of the subset; the official file of the other subset is refused.
 
-        A split under the wrong subset's name would let a model be tested on what it was trained on.
+        A split under the wrong subset's name would let a model be tested on its training data.
         """
         path = self.annotation_path()
         wanted = _FILES[self.subset]
         if path.is_dir():
             path = path / wanted
             if not path.is_file():
-                raise BenchError(f"{path} does not exist; it holds the subset '{self.subset}'.")
+                raise BenchError(
+                    f"{path} does not exist: subset '{self.subset}' needs this file of the "
+                    "annotations."
+                )
         for subset, name in _FILES.items():
             if path.name == name != wanted:
                 raise BenchError(
-                    f"{path.name} holds the subset '{subset}', not '{self.subset}': "
-                    f"give --subset {subset}, or {wanted}."
+                    f"{path.name} contains the subset '{subset}', not '{self.subset}': "
+                    f"pass --subset {subset}, or the file {wanted}."
                 )
         return path
 
@@ -111,7 +114,7 @@ class EpicKitchens(Dataset):
 
     @cached_property
     def _frames(self) -> ExtractedFrames:
-        assert self.videos is not None  # `_videos` is asked first, and refuses it
+        assert self.videos is not None  # `locate` reads `_videos` first, which refuses None
         rates = None
         if self._video_info is not None:
             rates = {video_id: info["fps"] for video_id, info in self._video_info.items()}
@@ -119,7 +122,7 @@ class EpicKitchens(Dataset):
 
     @cached_property
     def _video_info(self) -> dict[str, dict[str, float]] | None:
-        """Video id → duration (seconds) and fps of the video; None where the file is absent."""
+        """Video id → duration (seconds) and fps; None without EPIC_100_video_info.csv."""
         folder = self._csv.parent
         for place in (folder, self.videos):
             if place is not None and (place / "EPIC_100_video_info.csv").is_file():
@@ -134,7 +137,7 @@ def _clip(line: str, row: dict[str, str]) -> ActionClip | Rejection:
         _check(row, t_start, t_end)
     except ValueError as error:
         return Rejection(row_id or line, "bad_row", f"{line}: {error}")
-    # Microseconds: 1.07 − 0.25 is 0.8200000000000001 in floats, and would be written as such.
+    # Rounded to microseconds: in floats, 1.07 − 0.25 is 0.8200000000000001.
     t_input = round(t_start - INPUT_LEAD, 6)
     if t_input < 0:
         return Rejection(row_id, "input_before_start", f"t_input = {t_input:g} s")
@@ -156,7 +159,7 @@ def _clip(line: str, row: dict[str, str]) -> ActionClip | Rejection:
 def _check(row: dict[str, str], t_start: float, t_end: float) -> None:
     for column in ("narration_id", "video_id"):
         if not is_safe_id(row[column]):
-            raise ValueError(f"{column} {row[column][:80]!r} is no plain file name")
+            raise ValueError(f"{column} {row[column][:80]!r} is not a plain file name")
     if not row["narration"].strip():
         raise ValueError("narration is empty")
     if t_end <= t_start:
@@ -173,10 +176,10 @@ def _seconds(timestamp: str) -> float:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str] | Rejection]]:
-    """Each row with the words "line N".
+    """Each row with its line, as "line N".
 
-    Every line is parsed by itself (no cell of these files holds a newline), so that a stray quote
-    or a foreign byte costs its own row and none after it.
+    Every line is parsed separately (no cell of these files contains a newline), so that a stray
+    quote or an invalid byte does not affect the rows after it.
     """
     with path.open("rb") as stream:
         try:
@@ -186,8 +189,8 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str] | Rejection]]:
         missing = [column for column in _COLUMNS if column not in header]
         if missing:
             raise BenchError(
-                f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
-                f"it is no EPIC-KITCHENS-100 annotation file such as {_FILES['val']}."
+                f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: pass an "
+                f"annotation file of EPIC-KITCHENS-100, such as {_FILES['val']}."
             )
         id_place = header.index("narration_id")
         for number, raw in enumerate(stream, start=2):
@@ -203,12 +206,12 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str] | Rejection]]:
                 yield line, dict(zip(header, cells, strict=True))
                 continue
             row_id = cells[id_place] if id_place < len(cells) else ""
-            detail = f"{line}: {len(cells)} cells, wanted {len(header)}"
+            detail = f"{line}: {len(cells)} cells, expected {len(header)}"
             yield line, Rejection(row_id or line, "bad_row", detail)
 
 
 def _cells(raw: bytes) -> list[str]:
-    """The cells of one line; `ValueError` where it is no UTF-8 or its quotes do not match."""
+    """The cells of one line; `ValueError` if it is not UTF-8 or its quotes do not match."""
     text = raw.decode("utf-8").rstrip("\r\n")
     try:
         return next(csv.reader([text], strict=True), [])
@@ -225,6 +228,6 @@ def _read_video_info(path: Path) -> dict[str, dict[str, float]]:
             }
         except (KeyError, TypeError, ValueError, csv.Error) as error:
             raise BenchError(
-                f"{path} is not a readable list of videos ({type(error).__name__}: {error}); "
-                "it has the columns video_id, duration and fps."
+                f"{path} is not a readable list of videos with the columns video_id, duration and "
+                f"fps ({type(error).__name__}: {error}): download it again."
             ) from None

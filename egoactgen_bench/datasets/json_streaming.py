@@ -1,4 +1,4 @@
-"""Reading JSON files that are too large to be loaded whole."""
+"""Streaming of JSON files that are too large to load."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from egoactgen_bench.errors import BenchError
 def stream_items(path: Path, prefix: str) -> Iterator[Any]:
     """Every value at an ijson `prefix` such as `videos.item`, one in memory at a time.
 
-    Raises `BenchError`, with the place, where the file ends early or is no JSON.
+    Raises `BenchError`, with the position, if the file is truncated or not JSON.
     """
     import ijson
 
@@ -28,7 +28,9 @@ def stream_items(path: Path, prefix: str) -> Iterator[Any]:
                 "If the file was downloaded, download it again."
             ) from None
     if count == 0:
-        raise BenchError(f"{path} holds no '{prefix.removesuffix('.item')}'; is it the right file?")
+        raise BenchError(
+            f"{path} contains no '{prefix.removesuffix('.item')}': check that it is the right file."
+        )
 
 
 def _first_line(error: Exception) -> str:

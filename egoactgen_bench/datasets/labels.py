@@ -1,4 +1,4 @@
-"""Action labels from Ego4D's narrations: without the narrator's tag, the verb in its base form."""
+"""Action labels from Ego4D's narrations: the narrator's tag removed, the verb in its base form."""
 
 import re
 from functools import lru_cache
@@ -9,9 +9,9 @@ _WHITE_SPACE = re.compile(r"\s")
 
 
 def ego4d_label(narration: str) -> str | None:
-    """`"#C C picks a cup"` → `"pick a cup"`; what is left may be empty.
+    """`"#C C picks a cup"` → `"pick a cup"`; the result may be empty.
 
-    None where somebody else acts ("#O …") or the narration does not say who ("#unsure …").
+    None if somebody else acts ("#O …") or the narration does not say who ("#unsure …").
     """
     tag = _CAMERA_WEARER.match(narration)
     if tag is None:
@@ -23,10 +23,10 @@ def ego4d_label(narration: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def base_form(verb: str) -> str:
-    """`"Picks"` → `"pick"`; a word that is no verb stays, in lower case.
+    """`"Picks"` → `"pick"`; any other word than a verb is only lower-cased.
 
-    Of several base forms ("ground": grind, ground) the shortest, and of equally short ones the word
-    itself, which is how the WordNet lemmatiser of the released code chooses.
+    Of several base forms ("ground": grind, ground), the shortest is returned, and among equally
+    short ones the word itself, as by the WordNet lemmatiser of the released code.
     """
     from lemminflect import getAllLemmas, getLemma
 

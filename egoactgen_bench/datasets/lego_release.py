@@ -1,4 +1,4 @@
-"""The data set that LEGO's authors released: pairs of extracted frames with their labels."""
+"""The data set released by LEGO's authors: pairs of extracted frames with action labels."""
 
 import math
 import re
@@ -41,13 +41,16 @@ class LegoRelease(Dataset):
         return f"{self.name}-{self._part}-{self.subset}"
 
     def clips(self) -> Iterator[ActionClip | Rejection]:
-        """Times are frame number / fps where file names and metadata tell them, else NaN; the
-        release does not tell when the actions start and end.
+        """The released pairs.
+
+        `t_input` and `t_target` are frame number / fps, or NaN if the file name or the metadata
+        lack them. `t_start` and `t_end` are NaN: the release does not state them.
         """
         self._images, self._descriptions = {}, {}
         for clip_id, actions in self._entries.items():
             if not isinstance(actions, dict):
-                yield Rejection(clip_id, "bad_row", f"a {type(actions).__name__} of actions")
+                kind = type(actions).__name__
+                yield Rejection(clip_id, "bad_row", f"{kind} in the place of an object of actions")
                 continue
             for action_id, entry in actions.items():
                 try:
@@ -58,11 +61,11 @@ class LegoRelease(Dataset):
     def _clip(self, clip_id: str, action_id: str, entry: Any) -> ActionClip:
         sample_id = f"{clip_id}_{action_id}"
         if not is_safe_id(clip_id) or not is_safe_id(sample_id):
-            raise SampleError("bad_row", "the clip's and action's ids make no plain file name")
+            raise SampleError("bad_row", "the ids of clip and action are not a plain file name")
         if sample_id in self._images:
-            raise SampleError("bad_row", f"the ids make '{sample_id}' twice")
+            raise SampleError("bad_row", f"duplicate sample id '{sample_id}'")
         if not isinstance(entry, dict):
-            raise SampleError("bad_row", f"{type(entry).__name__} where an action should be")
+            raise SampleError("bad_row", f"{type(entry).__name__} in the place of an action")
         label = _label(entry)
         first, second = (_relative_path(entry, key) for key in _IMAGES)
         self._images[sample_id] = first, second
@@ -85,7 +88,7 @@ class LegoRelease(Dataset):
         )
 
     def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
-        """`clip` is one that this reader's `clips` gave."""
+        """The images of a clip that this reader's `clips` yielded."""
         first, second = (self._folder / path for path in self._images[clip.sample_id])
         for path in (first, second):
             if not path.is_file():
@@ -104,7 +107,9 @@ class LegoRelease(Dataset):
         return self._descriptions
 
     def downloader_ids(self, clips: list[ActionClip]) -> list[str]:
-        raise BenchError("The released data set holds its own frames: there are no videos to list.")
+        raise BenchError(
+            "The released data set contains frames, not videos: leave out --list-videos."
+        )
 
     @cached_property
     def _json(self) -> Path:
@@ -114,23 +119,26 @@ class LegoRelease(Dataset):
             names = [f"{part}_{self.subset}.json" for part in _PARTS]
             found = [place / name for name in names for place in places if (place / name).is_file()]
             if not found:
-                raise BenchError(f"{path} holds neither {' nor '.join(names)}.")
+                raise BenchError(
+                    f"{path} contains neither {' nor '.join(names)}: pass the folder of the "
+                    "release as --annotations."
+                )
             if len({file.name for file in found}) > 1:
                 raise BenchError(
-                    f"{path} holds {' and '.join(file.name for file in found)}: "
-                    "name one of them with --annotations."
+                    f"{path} contains {' and '.join(file.name for file in found)}: "
+                    "pass one of them as --annotations."
                 )
             path = found[0]
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
             raise BenchError(
-                f"{path.name} does not tell its part: released files are named "
+                f"{path.name} is not the name of a released file: rename it to "
                 f"{' or '.join(f'{part}_{self.subset}.json' for part in _PARTS)}."
             )
         if match[2] != self.subset:
             raise BenchError(
-                f"{path.name} holds the subset '{match[2]}', not '{self.subset}': "
-                f"give --subset {match[2]}."
+                f"{path.name} contains the subset '{match[2]}', not '{self.subset}': "
+                f"pass --subset {match[2]}."
             )
         return path
 
@@ -142,7 +150,10 @@ class LegoRelease(Dataset):
     def _entries(self) -> dict[str, Any]:
         entries = read_json(self._json)
         if not isinstance(entries, dict):
-            raise BenchError(f"{self._json} holds no object of clips.")
+            raise BenchError(
+                f"{self._json} contains a {type(entries).__name__}, expected an object of clips: "
+                "download the file again."
+            )
         return entries
 
     @cached_property
@@ -158,8 +169,9 @@ class LegoRelease(Dataset):
 
     @cached_property
     def _folder(self) -> Path:
-        """The folder that image paths start from: EgoGen/<part>/<subset> of the release, or any
-        folder on the way there; by default beside the annotations.
+        """The folder that image paths are relative to: EgoGen/<part>/<subset> of the release.
+
+        `--videos` may name it or any folder above it; the default is the annotations' folder.
         """
         root = self.videos or self._json.parent
         subset = Path(_PARTS[self._part]) / self.subset
@@ -172,22 +184,22 @@ class LegoRelease(Dataset):
 def _label(entry: dict[str, Any]) -> str:
     text = entry.get("action")
     if not isinstance(text, str):
-        raise SampleError("bad_row", f"action is a {type(text).__name__}, wanted text")
+        raise SampleError("bad_row", f"action is a {type(text).__name__}, expected text")
     label = ego4d_label(text)
     label = text.strip() if label is None else label
     if not label or not label.isprintable():
-        raise SampleError("bad_row", "action holds no readable text")
+        raise SampleError("bad_row", "action contains no readable text")
     return label
 
 
 def _relative_path(entry: dict[str, Any], key: str) -> str:
-    """The image's path, refused where it could lead out of its folder."""
+    """The image's path; a path that leads out of its folder is rejected."""
     text = entry.get(key)
     if not isinstance(text, str) or not text.isprintable():
-        raise SampleError("bad_row", f"{key} is no path")
+        raise SampleError("bad_row", f"{key} is not a path")
     path = PurePosixPath(text)
     if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in text or ":" in text:
-        raise SampleError("bad_row", f"{key} {text[:120]!r} is no path below the split's folder")
+        raise SampleError("bad_row", f"{key} {text[:120]!r} is not below the split's folder")
     return str(path)
 
 

@@ -1,4 +1,4 @@
-"""Finding a data set's videos below the folder that the user names."""
+"""Finds the videos of a data set below a folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,18 +9,18 @@ VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm")
 
 
 def index_videos(folder: Path | None, patterns: Sequence[str]) -> dict[str, Path]:
-    """File name without suffix → video, for all videos that match; the first pattern wins.
+    """File name without suffix → path, for all videos that match; earlier patterns take precedence.
 
-    Listing the folders once is fast where asking for each video by every name would not be, and
-    makes the suffix's case irrelevant.
+    Listing the folders once is faster than testing every possible name of each video, and ignores
+    the case of suffixes.
     """
     if folder is None:
-        raise BenchError("The frames are cut from videos: give --videos DIR, or --times-only.")
+        raise BenchError("Frames are cut from videos: pass --videos DIR, or --times-only.")
     if not folder.is_dir():
-        raise BenchError(f"{folder} is not a folder; --videos names the folder of the videos.")
+        raise BenchError(f"{folder} is not a folder: pass the folder of the videos as --videos.")
     found: dict[str, Path] = {}
     for pattern in patterns:
-        # Sorted: which of two files of one name is taken must not depend on the file system.
+        # Sorted: the choice between two files of equal name must not depend on the file system.
         for path in sorted(folder.glob(pattern)):
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 found.setdefault(path.stem, path)

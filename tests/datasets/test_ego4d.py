@@ -107,7 +107,7 @@ def test_redacted_interval(tmp_path: Path) -> None:
         {"critical_frames": {"pre_15": 0, "pnr_frame": 17999}},
     ],
 )
-def test_what_is_kept(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_valid_actions_are_kept(tmp_path: Path, changes: dict[str, Any]) -> None:
     assert isinstance(one(tmp_path, action(**changes)), ActionClip)
 
 
@@ -125,7 +125,7 @@ def test_verb_and_noun_fall_back(tmp_path: Path) -> None:
     assert (bare.verb, bare.noun) == ("fold", "")
 
 
-def test_ids_stay_unique_and_safe(tmp_path: Path) -> None:
+def test_ids_are_unique_and_safe(tmp_path: Path) -> None:
     found = results(
         tmp_path,
         video(interval(action(uid=None), action(uid=None), action(uid="../up"))),
@@ -150,7 +150,7 @@ def test_ids_stay_unique_and_safe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["v2/annotations", "v2", "."])
 @pytest.mark.parametrize("named", ["v2/annotations/fho_main.json", "v2/annotations", "."])
-def test_splits_where_ego4d_json_lies(tmp_path: Path, place: str, named: str) -> None:
+def test_ego4d_json_is_found_in_folders_above(tmp_path: Path, place: str, named: str) -> None:
     write_main(
         tmp_path,
         *(video(interval(action()), video_uid=uid) for uid in ("a", "b", "c", "d")),
@@ -159,16 +159,16 @@ def test_splits_where_ego4d_json_lies(tmp_path: Path, place: str, named: str) ->
     for subset, uid in (("val", "b"), ("train", "a")):
         reader = Ego4D(tmp_path / named, None, subset)  # type: ignore[arg-type]
         assert [clip.sample_id for clip in reader.clips()] == [f"{uid}_3101"]  # type: ignore[union-attr]
-        assert reader.notices() == ["2 videos belong to no FHO split and are left out."]
+        assert reader.notices() == ["2 videos are left out: they are not in any FHO split."]
         assert reader.video_durations() == {uid: 600.0}
     assert sorted(reader.recipe()["annotations"]) == ["ego4d.json", "fho_main.json"]
 
 
-def test_without_ego4d_json_all_is_val(tmp_path: Path) -> None:
+def test_all_videos_are_val_without_ego4d_json(tmp_path: Path) -> None:
     path = write_main(tmp_path, video(interval(action())))
     reader = Ego4D(path, None, "val")
     assert len(list(reader.clips())) == 1
-    assert "all its videos are taken as val" in reader.notices()[0]
+    assert "all videos are taken as val" in reader.notices()[0]
     with pytest.raises(BenchError, match=r"'train' needs ego4d\.json"):
         list(Ego4D(path, None, "train").clips())
 
@@ -178,7 +178,7 @@ def test_without_ego4d_json_all_is_val(tmp_path: Path) -> None:
     [(102.0, 103.0, False), (103.3, 110.0, False), (0.0, 102.0, True), (102.7, 103.3, True)],
 )
 def test_redacted_passages(tmp_path: Path, start: float, end: float, kept: bool) -> None:
-    """The frames lie at 102.67 s and 103.37 s."""
+    """The frames are at 102.67 s and 103.37 s."""
     path = write_main(tmp_path, video(interval(action())))
     entry = {"video_uid": UID, "split_fho": "val"}
     entry["redacted_intervals"] = [{"start_sec": start, "end_sec": end}]  # type: ignore[assignment]
@@ -226,7 +226,7 @@ def test_sources_in_order_of_preference(tmp_path: Path, absent: int) -> None:
     assert reader.recipe()["sources"] == present
 
 
-def test_the_folder_of_the_videos_may_be_named_itself(tmp_path: Path) -> None:
+def test_videos_may_be_the_folder_of_the_files(tmp_path: Path) -> None:
     main = write_main(tmp_path, video(interval(action())))
     for place in (f"full_scale/{UID}.mp4", f"clips/{CLIP}.mp4"):
         path = touch(tmp_path / place)
@@ -266,8 +266,8 @@ def test_frames_in_clips(
         assert reader.locate(clip) == tuple(FrameSource(path, time) for time in times)
 
 
-def test_real_clip_through_the_stage(shared: Path, tmp_path: Path, bench: Any) -> None:
-    """The clip is used as `clips/<clip_uid>.mp4`: clip frames 10 and 45 of its 2 seconds."""
+def test_prepare_from_a_real_clip(shared: Path, tmp_path: Path, bench: Any) -> None:
+    """A 2-second clip as `clips/<clip_uid>.mp4`: the split has its frames 10 and 45."""
     source = shared / "data/ego4d/3c0dffd0-e38e-4643-bc48-d513943dc20b_012_014.mp4"
     (tmp_path / "v2/clips").mkdir(parents=True)
     (tmp_path / f"v2/clips/{CLIP}.mp4").symlink_to(source)

@@ -1,4 +1,4 @@
-"""Ego4D FHO: broken files, hostile JSON, and files larger than memory."""
+"""Ego4D FHO: broken files, malformed JSON, and files larger than memory."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from egoactgen_bench.datasets.ego4d import Ego4D
 from egoactgen_bench.errors import BenchError
 
 
-def test_half_a_file_is_refused_with_the_place(tmp_path: Path) -> None:
+def test_truncated_file_is_refused_with_the_position(tmp_path: Path) -> None:
     path = write_main(tmp_path, video(interval(action())), video(interval(action())))
     data = path.read_bytes()
     path.write_bytes(data[: len(data) * 3 // 4])
@@ -26,15 +26,15 @@ def test_half_a_file_is_refused_with_the_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"videos": []}', '{"clips": [1]}', "\xff"])
-def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
+def test_wrong_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "fho_main.json"
     path.write_text(text, encoding="latin-1")
     with pytest.raises(BenchError, match=r"fho_main\.json"):
         list(Ego4D(path, None, "val").clips())
 
 
-def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match=r"holds no fho_main\.json"):
+def test_folder_without_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"does not contain fho_main\.json"):
         list(Ego4D(tmp_path, None, "val").clips())
 
 
@@ -63,7 +63,7 @@ ODD_ACTIONS = VALUES | st.fixed_dictionaries(
 
 @settings(max_examples=150, deadline=None)
 @given(odd=ODD_ACTIONS, changes=st.dictionaries(st.sampled_from(sorted(interval())), VALUES))
-def test_any_json_gives_a_clip_or_a_rejection(odd: Any, changes: dict[str, Any]) -> None:
+def test_any_json_yields_a_clip_or_a_rejection(odd: Any, changes: dict[str, Any]) -> None:
     changes.pop("narrated_actions", None)
     reader = Ego4D(None, None, "val")
     reader.__dict__["_splits"] = None
@@ -77,7 +77,7 @@ def test_any_json_gives_a_clip_or_a_rejection(odd: Any, changes: dict[str, Any])
 
 @settings(max_examples=100, deadline=None)
 @given(changes=st.dictionaries(st.sampled_from(sorted(video())), VALUES))
-def test_any_json_in_a_video_raises_nothing(changes: dict[str, Any]) -> None:
+def test_no_json_of_a_video_raises(changes: dict[str, Any]) -> None:
     reader = Ego4D(None, None, "val")
     reader.__dict__["_splits"] = None
     for result in reader._clips_of(UID, video(interval(action()), **changes) | changes):
@@ -95,7 +95,7 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """60 MB of annotations; loaded whole they would take several times that."""
+    """60 MB of annotations, which would take several times as much memory if loaded."""
     action_text = json.dumps(action(note="x" * 20_000))
     path = tmp_path / "fho_main.json"
     with path.open("w") as stream:

@@ -63,7 +63,7 @@ def test_real_validation_set_exactly(shared: Path) -> None:
     assert sum(durations[video_id] for video_id in ids) == pytest.approx(13.204022 * 3600, abs=0.01)
 
 
-def test_folder_holds_the_subsets(shared: Path) -> None:
+def test_subset_is_found_in_a_folder(shared: Path) -> None:
     reader = EpicKitchens(shared / "data/epic", None, "val")
     assert sum(1 for _ in reader.clips()) == 9668
     digest = reader.recipe()["annotations"]["EPIC_100_validation.csv"]
@@ -128,7 +128,7 @@ def test_clip_of_one_row(tmp_path: Path) -> None:
         (row(video="P90/01"), "bad_row", "video_id"),
         (row(row_id=""), "bad_row", "narration_id"),
         (row(narration="  "), "bad_row", "narration is empty"),
-        ("P90_01_0,P90,P90_01", "bad_row", "line 2: 3 cells, wanted 15"),
+        ("P90_01_0,P90,P90_01", "bad_row", "line 2: 3 cells, expected 15"),
         (row() + ",more", "bad_row", "line 2: 16 cells"),
         (row(narration='fold "napkin'), None, ""),
         ('"' + row(), "bad_row", "line 2"),
@@ -151,7 +151,7 @@ def test_input_exactly_at_the_start_is_kept(tmp_path: Path) -> None:
     assert result.t_input == 0
 
 
-def test_broken_rows_cost_only_themselves(tmp_path: Path) -> None:
+def test_broken_rows_do_not_affect_others(tmp_path: Path) -> None:
     reader = dataset(tmp_path, row("a"), '"' + row("b"), row("c"), "", row("a"), row("d"))
     path = tmp_path / "EPIC_100_validation.csv"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\xff,\xfe\n")
@@ -174,23 +174,24 @@ def test_broken_rows_cost_only_themselves(tmp_path: Path) -> None:
         ('"broken\n', "no readable header"),
     ],
 )
-def test_what_is_no_annotation_file_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+def test_other_csv_files_are_refused(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(text)
     with pytest.raises(BenchError, match=sentence):
         list(EpicKitchens(path, None, "val").clips())
 
 
-def test_annotations_are_asked_for(tmp_path: Path) -> None:
+def test_annotations_are_required(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="needs --annotations"):
         list(EpicKitchens(None, None, "val").clips())
     with pytest.raises(BenchError, match="does not exist"):
         list(EpicKitchens(tmp_path / "none", None, "val").clips())
 
 
-def test_the_other_subsets_file_is_refused(tmp_path: Path) -> None:
+def test_file_of_the_other_subset_is_refused(tmp_path: Path) -> None:
     path = dataset(tmp_path, row()).annotations
-    with pytest.raises(BenchError, match="holds the subset 'val', not 'train': give --subset val"):
+    sentence = "contains the subset 'val', not 'train': pass --subset val"
+    with pytest.raises(BenchError, match=sentence):
         list(EpicKitchens(path, None, "train").clips())
 
 
@@ -205,7 +206,7 @@ def test_the_other_subsets_file_is_refused(tmp_path: Path) -> None:
         "P90_01.avi",
     ],
 )
-def test_videos_in_their_layouts(tmp_path: Path, place: str) -> None:
+def test_layouts_of_videos(tmp_path: Path, place: str) -> None:
     video = tmp_path / "videos" / place
     video.parent.mkdir(parents=True)
     video.touch()
@@ -273,7 +274,7 @@ def test_extracted_frames_in_an_archive(tmp_path: Path, prefix: str) -> None:
     )
 
 
-def test_a_broken_archive_is_named(tmp_path: Path) -> None:
+def test_broken_archive_is_reported(tmp_path: Path) -> None:
     archive = tmp_path / "frames/P90_01.tar"
     archive.parent.mkdir()
     archive.write_bytes(b"no archive")
@@ -296,13 +297,13 @@ def test_videos_are_preferred_to_extracted_frames(tmp_path: Path) -> None:
     assert reader.locate(clip)[0].path == video
 
 
-def test_extracted_frames_ask_for_their_rate(tmp_path: Path) -> None:
+def test_extracted_frames_require_their_frame_rate(tmp_path: Path) -> None:
     write_frames(tmp_path / "frames/P90_01", range(1, 2))
     reader = dataset(tmp_path, row(), videos=tmp_path / "frames")
     [clip] = reader.clips()
     assert isinstance(clip, ActionClip)
     assert reader.video_durations() == {}
-    with pytest.raises(BenchError, match=r"EPIC_100_video_info\.csv tells which"):
+    with pytest.raises(BenchError, match=r"EPIC_100_video_info\.csv states which"):
         reader.locate(clip)
 
 
@@ -314,9 +315,9 @@ def test_frame_on_screen(time: float, rate: int, number: int) -> None:
     assert frame_name(time, rate) == f"frame_{number:010d}.jpg"
 
 
-def test_videos_are_asked_for(tmp_path: Path) -> None:
+def test_videos_are_required(tmp_path: Path) -> None:
     reader = dataset(tmp_path, row())
     [clip] = reader.clips()
     assert isinstance(clip, ActionClip)
-    with pytest.raises(BenchError, match="give --videos DIR"):
+    with pytest.raises(BenchError, match="pass --videos DIR"):
         reader.locate(clip)

@@ -1,4 +1,4 @@
-"""Ego4D labels against the released code's, which are recorded in the golden file."""
+"""Ego4D labels, compared with those of the released code in the golden file."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ import pytest
 
 from egoactgen_bench.datasets.labels import base_form, ego4d_label
 
-# Where the released code cuts off letters or takes another person for the camera wearer.
-MENDED = {
+# Where the released code cuts off letters or mistakes another person for the camera wearer.
+CORRECTED = {
     "#O A man X talks to C": None,
     "#O man Y holds a bowl": None,
     "#unsure C moves the plate": None,
@@ -21,7 +21,7 @@ def test_labels_of_the_released_code(shared: Path) -> None:
     golden = json.loads((shared / "golden/vllm/golden.json").read_text())["label_cleaning_ego4d"]
     assert len(golden) == 20
     for narration, expected in golden:
-        assert ego4d_label(narration) == MENDED.get(narration, expected), narration
+        assert ego4d_label(narration) == CORRECTED.get(narration, expected), narration
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_clip_of_one_entry(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("metadata", [None, "[]", '{"clip-a": {"fps": 0}}', '{"clip-a": []}'])
-def test_times_that_are_not_told(tmp_path: Path, metadata: str | None) -> None:
+def test_times_are_nan_without_metadata(tmp_path: Path, metadata: str | None) -> None:
     if metadata is not None:
         (tmp_path / "ego4d_metadata.json").write_text(metadata)
     clip = one(tmp_path, entry())
@@ -98,7 +98,7 @@ def test_bad_entries(tmp_path: Path, changed: Any) -> None:
     assert (result.row, result.reason) == ("clip-a/0", "bad_row")
 
 
-def test_ids_stay_unique_and_safe(tmp_path: Path) -> None:
+def test_ids_are_unique_and_safe(tmp_path: Path) -> None:
     clips = {
         "a": {"b_c": entry(), "../d": entry()},
         "a_b": {"c": entry()},
@@ -150,9 +150,7 @@ def test_descriptions_come_with_the_data(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("part", "egovlp"), [("ego4d", "4-frame"), ("epickitchen", "16-frame")])
 @pytest.mark.parametrize("below", [".", "EgoGen"])
-def test_the_part_is_the_one_that_is_there(
-    tmp_path: Path, part: str, egovlp: str, below: str
-) -> None:
+def test_part_is_detected(tmp_path: Path, part: str, egovlp: str, below: str) -> None:
     write(tmp_path / below, {"a": {"0": entry()}}, part)
     reader = LegoRelease(tmp_path, None, "val")
     expected = {} if egovlp == "4-frame" else {"egovlp": {"clip_length": egovlp}}
@@ -161,13 +159,14 @@ def test_the_part_is_the_one_that_is_there(
     assert reader.recipe()["part"] == part
 
 
-def test_of_two_parts_one_is_named(tmp_path: Path) -> None:
+def test_one_of_two_parts_must_be_chosen(tmp_path: Path) -> None:
     write(tmp_path, {"a": {"0": entry()}}, "ego4d")
     path = write(tmp_path, {"a": {"0": entry()}, "b": {"0": entry()}}, "epickitchen")
-    with pytest.raises(BenchError, match=r"ego4d_val\.json and epickitchen_val\.json: name one"):
+    with pytest.raises(BenchError, match=r"ego4d_val\.json and epickitchen_val\.json: pass one"):
         list(LegoRelease(tmp_path, None, "val").clips())
     assert len(list(LegoRelease(path, None, "val").clips())) == 2
-    with pytest.raises(BenchError, match="holds the subset 'val', not 'train': give --subset val"):
+    sentence = "contains the subset 'val', not 'train': pass --subset val"
+    with pytest.raises(BenchError, match=sentence):
         list(LegoRelease(path, None, "train").clips())
 
 
@@ -175,19 +174,19 @@ def test_of_two_parts_one_is_named(tmp_path: Path) -> None:
     ("name", "text", "sentence"),
     [
         ("ego4d_val.json", '{"a": {"0"', r"ego4d_val\.json is not readable JSON"),
-        ("ego4d_val.json", "[]", "holds no object of clips"),
-        ("mine.json", "{}", r"mine\.json does not tell its part"),
+        ("ego4d_val.json", "[]", "expected an object of clips"),
+        ("mine.json", "{}", r"mine\.json is not the name of a released file"),
     ],
 )
-def test_another_file_is_refused(tmp_path: Path, name: str, text: str, sentence: str) -> None:
+def test_wrong_file_is_refused(tmp_path: Path, name: str, text: str, sentence: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(BenchError, match=sentence):
         list(LegoRelease(tmp_path / name, None, "val").clips())
 
 
-def test_a_folder_without_the_file_is_refused(tmp_path: Path) -> None:
+def test_folder_without_the_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        BenchError, match=r"holds neither ego4d_val\.json nor epickitchen_val\.json"
+        BenchError, match=r"contains neither ego4d_val\.json nor epickitchen_val\.json"
     ):
         list(LegoRelease(tmp_path, None, "val").clips())
 
@@ -232,7 +231,7 @@ VALUES = st.recursive(
     changes=st.dictionaries(st.sampled_from(sorted(entry())), VALUES),
     metadata=VALUES,
 )
-def test_any_json_gives_a_clip_or_a_rejection(
+def test_any_json_yields_a_clip_or_a_rejection(
     entries: dict[str, Any], changes: dict[str, Any], metadata: Any
 ) -> None:
     reader = LegoRelease(None, None, "val")
