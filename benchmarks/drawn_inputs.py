@@ -105,7 +105,7 @@ def build_egovlp():
 
     from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
 
-    transformer = SpaceTimeTransformer(768, 3072, depth=12, patch=16, places=196, frames=4)
+    transformer = SpaceTimeTransformer(768, 3072, depth=12, patch=16, positions=196, frames=4)
     return VideoTower(transformer, 256), TextTower(DistilBertConfig(), 256)
 
 

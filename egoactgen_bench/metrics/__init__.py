@@ -1,1 +1,1 @@
-"""The metrics: one file each, joined by entry points like a stranger's."""
+"""The metrics, one file each; registered by entry points, as third-party metrics are."""

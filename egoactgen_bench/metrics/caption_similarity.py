@@ -1,4 +1,4 @@
-"""BLIP-B and BLIP-L: how near a caption of the output is to the action's label or description."""
+"""BLIP-B and BLIP-L: similarity of a caption of the output to the action label or description."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -29,31 +29,33 @@ class CaptionOptions(Options):
         default="action", description="the text that the caption is compared with"
     )
     encoder: Literal["clip", "egovlp"] = Field(
-        default="clip", description="whose text tower embeds both"
+        default="clip", description="network whose text tower embeds both"
     )
     resize: Literal["lanczos", "released"] = Field(
         default="lanczos",
-        description="to the target's size first, or straight to the captioner's square",
+        description="to the target's size first, or directly to the captioner's square",
     )
-    prompt: str = Field(default=Decoding.prompt, description="how every caption begins")
-    beams: int = Field(default=Decoding.beams, ge=2, description="sentences searched at a time")
-    shortest: int = Field(default=Decoding.shortest, description="tokens, the prompt's included")
+    prompt: str = Field(default=Decoding.prompt, description="beginning of every caption")
+    beams: int = Field(default=Decoding.beams, ge=2, description="width of the beam search")
+    shortest: int = Field(
+        default=Decoding.shortest, description="minimum length in tokens, prompt included"
+    )
     longest: int = Field(
-        default=Decoding.longest, ge=5, description="tokens, the prompt's included"
+        default=Decoding.longest, ge=5, description="maximum length in tokens, prompt included"
     )
     captioner: CaptionerName = Field(
-        default="transformers", description="which library runs BLIP; `--captioner` sets it"
+        default="transformers", description="library that runs BLIP; `--captioner` sets it"
     )
     clip_length: ClipLength = Field(
         default="4-frame",
-        description="encoder egovlp: which published checkpoint; data sets declare theirs",
+        description="published checkpoint of encoder egovlp; the default depends on the data set",
     )
 
 
 class CaptionSimilarity(Metric[CaptionOptions]):
     """Base of metrics that compare a caption of the output with a text of the sample.
 
-    A row holds the cosine and, in two halves of 32 bits, the key of the caption.
+    A row contains the cosine and the key of the caption, in two halves of 32 bits.
     """
 
     factor = 100
@@ -85,12 +87,12 @@ class CaptionSimilarity(Metric[CaptionOptions]):
 
     @classmethod
     def known_deviations(cls) -> Axes:
-        """Without the length of EgoVLP's clips, since a text tower sees no frames."""
+        """Without the length of EgoVLP's clips, which does not concern a text tower."""
         axes = super().known_deviations()
         return {name: deviations for name, deviations in axes.items() if name != "clip_length"}
 
     def facts(self) -> Mapping[str, str]:
-        """As released, the captioner's dropout was left active; here it never is."""
+        """The released code left the captioner's dropout active; here it is always off."""
         return {"captioner": captioner_choice.release(self.options.captioner), "dropout": "off"}
 
     def weights(self) -> captioner_choice.Files:
@@ -104,7 +106,7 @@ class CaptionSimilarity(Metric[CaptionOptions]):
         return captioner_choice.obstacle(self.options.captioner, self.context.workspace)
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
-        """(n, 3): cosines in [−1, 1], and the captions' keys."""
+        """(n, 3) float64: cosines in [−1, 1], and both halves of the captions' keys."""
         keys, captions = self._caption(batch)
         encoder = self._encoder()
         ours = batch.encode(encoder, [(caption,) for caption in captions])
@@ -118,7 +120,7 @@ class CaptionSimilarity(Metric[CaptionOptions]):
         return {f"BLIP {self.size}": self._captions_kept().find(keys)}
 
     def _caption(self, batch: Batch) -> tuple[list[bytes], list[str]]:
-        """Keys and captions of a batch's outputs, each frame captioned once whoever asks."""
+        """Keys and captions of a batch's outputs; metrics of one captioner share them."""
         captioner = self._captioner()
         fit = images.resize if self.options.resize == "lanczos" else None
 
@@ -165,7 +167,7 @@ class CaptionSimilarity(Metric[CaptionOptions]):
 
 
 class BlipBase(CaptionSimilarity):
-    """Similarity of BLIP base's caption of the output and the action label (BLIP-B)."""
+    """Similarity of BLIP base's caption of the output to the action label (BLIP-B)."""
 
     name, label = "blip_b", "BLIP-B"
     size = "base"
@@ -174,7 +176,7 @@ class BlipBase(CaptionSimilarity):
 
 
 class BlipBaseDescription(CaptionSimilarity):
-    """Similarity of BLIP base's caption of the output and the description."""
+    """Similarity of BLIP base's caption of the output to the description."""
 
     name, label = "blip_b_description", "BLIP-B description"
     size = "base"
@@ -183,7 +185,7 @@ class BlipBaseDescription(CaptionSimilarity):
 
 
 class BlipBaseEgovlp(CaptionSimilarity):
-    """Similarity of BLIP base's caption and the action label in EgoVLP's space."""
+    """Similarity of BLIP base's caption to the action label, in EgoVLP's embedding space."""
 
     name, label = "blip_b_egovlp", "BLIP-B EgoVLP"
     size = "base"
@@ -192,7 +194,7 @@ class BlipBaseEgovlp(CaptionSimilarity):
 
 
 class BlipBaseEgovlpDescription(CaptionSimilarity):
-    """Similarity of BLIP base's caption and the description in EgoVLP's space."""
+    """Similarity of BLIP base's caption to the description, in EgoVLP's embedding space."""
 
     name, label = "blip_b_egovlp_description", "BLIP-B EgoVLP description"
     size = "base"
@@ -201,7 +203,7 @@ class BlipBaseEgovlpDescription(CaptionSimilarity):
 
 
 class BlipLarge(CaptionSimilarity):
-    """Similarity of BLIP large's caption of the output and the action label (BLIP-L)."""
+    """Similarity of BLIP large's caption of the output to the action label (BLIP-L)."""
 
     name, label = "blip_l", "BLIP-L"
     size = "large"
@@ -210,7 +212,7 @@ class BlipLarge(CaptionSimilarity):
 
 
 class BlipLargeDescription(CaptionSimilarity):
-    """Similarity of BLIP large's caption of the output and the description."""
+    """Similarity of BLIP large's caption of the output to the description."""
 
     name, label = "blip_l_description", "BLIP-L description"
     size = "large"
@@ -219,7 +221,7 @@ class BlipLargeDescription(CaptionSimilarity):
 
 
 class BlipLargeEgovlp(CaptionSimilarity):
-    """Similarity of BLIP large's caption and the action label in EgoVLP's space."""
+    """Similarity of BLIP large's caption to the action label, in EgoVLP's embedding space."""
 
     name, label = "blip_l_egovlp", "BLIP-L EgoVLP"
     size = "large"
@@ -228,7 +230,7 @@ class BlipLargeEgovlp(CaptionSimilarity):
 
 
 class BlipLargeEgovlpDescription(CaptionSimilarity):
-    """Similarity of BLIP large's caption and the description in EgoVLP's space."""
+    """Similarity of BLIP large's caption to the description, in EgoVLP's embedding space."""
 
     name, label = "blip_l_egovlp_description", "BLIP-L EgoVLP description"
     size = "large"

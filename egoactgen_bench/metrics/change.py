@@ -1,4 +1,4 @@
-"""How much of the true change from input to target an output shows."""
+"""The share of the true change from input to target that an output shows."""
 
 from collections.abc import Mapping
 
@@ -14,10 +14,10 @@ from egoactgen_bench.support.images import uint8_to_unit
 class Change(Metric[Options]):
     """Share of the true change from input to target that the output shows, in pixels.
 
-    With the distances a = |input − target| and b = |output − target| (Euclidean, over all pixels)
-    it is (a − b) / max(a, b). The input itself scores 0 and the target 1; a blend of the two scores
-    its share of the target. An output farther from the target than the input is scores below 0,
-    down to −1. Compares pixel by pixel: it sees misplaced content as wrong.
+    With the Euclidean distances over all pixels a = |input − target| and b = |output − target|, it
+    is (a − b) / max(a, b). The input scores 0, the target 1, and a blend of the two its share of
+    the target. An output farther from the target than the input scores below 0, down to −1. The
+    comparison is pixel by pixel, so that misplaced content counts as wrong.
     """
 
     name, label, position = "change", "Change", 150
@@ -29,7 +29,7 @@ class Change(Metric[Options]):
         return {"distance": "euclidean", "resize": "lanczos"}
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
-        """(n, 1) in [−1, 1]."""
+        """(n, 1) float64 in [−1, 1]."""
         frames = zip(
             batch.images("input"), batch.images("output"), batch.images("target"), strict=True
         )
@@ -39,7 +39,7 @@ class Change(Metric[Options]):
 def change_shown(
     before: NDArray[np.uint8], output: NDArray[np.uint8], target: NDArray[np.uint8]
 ) -> float:
-    """(a − b) / max(a, b) of three equally large uint8 images; 0 where all three are equal."""
+    """(a − b) / max(a, b) of three uint8 images of equal shape; 0 if all three are equal."""
     goal = uint8_to_unit(target)
     change, missed = (
         float(np.linalg.norm(uint8_to_unit(image) - goal)) for image in (before, output)

@@ -1,4 +1,4 @@
-"""CLIP similarity of images."""
+"""CLIP similarity of two images."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -14,7 +14,7 @@ Model = Literal["ViT-L-14", "ViT-B-16", "ViT-B-32"]
 
 
 def files(model: Model) -> tuple[str, str]:
-    """The names under which a model of OpenAI's is published."""
+    """The file names under which one of OpenAI's models is published."""
     return f"{model}.safetensors", f"{model}.pt"
 
 
@@ -54,18 +54,18 @@ WEIGHTS = files("ViT-L-14")
 
 
 class ClipOptions(Options):
-    model: Model = Field(default="ViT-L-14", description="which of OpenAI's networks")
+    model: Model = Field(default="ViT-L-14", description="OpenAI's network")
     preprocessing: Literal["open_clip", "released", "released-antialias"] = Field(
         default="open_clip",
-        description="open_clip's own, or squashed to a square by a bicubic resize of floats",
+        description="open_clip's, or squashing to a square by a bicubic resize of floats",
     )
     activation: Literal["quick_gelu", "gelu"] = Field(
-        default="quick_gelu", description="OpenAI trained with QuickGELU"
+        default="quick_gelu", description="activation; OpenAI trained with QuickGELU"
     )
 
 
 class Clip(CosineMetric[ClipOptions]):
-    """CLIP similarity of the output and the target, by ViT-L/14."""
+    """CLIP ViT-L/14 similarity of the output and the target."""
 
     name, label, position = "clip", "CLIP", 30
     Options = ClipOptions

@@ -1,4 +1,4 @@
-"""OpenAI's CLIP through open_clip: loading a local file, embedding frames and texts."""
+"""OpenAI's CLIP through open_clip: loads a local file, embeds frames and texts."""
 
 import functools
 import warnings
@@ -44,12 +44,12 @@ class ClipImages(Extractor):
         return f"clip|{digest}|preprocessing:{self.preprocessing}|activation:{self.activation}"
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
-        """As released, a frame of any size goes straight to the network's square."""
+        """The released code resizes a frame of any size directly to the network's square."""
         return super().fit(output, size) if self.preprocessing == "open_clip" else output
 
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
-        """(n, 768), of length 1."""
+        """(n, d) of norm 1; d is 768 for ViT-L/14, 512 for ViT-B."""
         model = load_clip(self.weights, self.device, self.activation)
         size = int(np.max(model.visual.image_size))
         squares = torch.stack([_square(frame, size, self.preprocessing) for (frame,) in items])
@@ -60,7 +60,7 @@ class ClipImages(Extractor):
 
 @dataclass(frozen=True)
 class ClipTexts(Extractor):
-    """Embeds a text with CLIP's text tower; what exceeds its 77 tokens is cut."""
+    """Embeds a text with CLIP's text tower, truncated to 77 tokens."""
 
     weights: Path
     device: str
@@ -70,7 +70,7 @@ class ClipTexts(Extractor):
 
     @evaluating()
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
-        """(n, 768), of length 1."""
+        """(n, d) of norm 1; d is 768 for ViT-L/14, 512 for ViT-B."""
         model = load_clip(self.weights, self.device)
         tokenize = _tokenizer(self.weights)
         tokens = tokenize([text for (text,) in items], context_length=model.context_length)
@@ -100,7 +100,7 @@ def _eval_transform(size: int) -> Any:
 
 @functools.cache
 def _tokenizer(weights: Path) -> Any:
-    """OpenAI's, unless a folder brings its own."""
+    """OpenAI's tokenizer, or that of a folder."""
     return open_clip.get_tokenizer(_named(weights)) if weights.is_dir() else SimpleTokenizer()
 
 
@@ -112,9 +112,9 @@ def _named(folder: Path) -> str:
 def load_clip(weights: Path, device: str = "cpu", activation: Activation = "quick_gelu") -> CLIP:
     """The CLIP model of a `.safetensors` or `.pt` file, float32, in eval mode.
 
-    OpenAI trained with QuickGELU; another activation is there to explain numbers made with it.
-    A folder is one that open_clip loads by `local-dir:`, and says itself which activation it has.
-    Errors: `BenchError` where the file is no OpenAI CLIP with a vision transformer.
+    OpenAI trained with QuickGELU; the other activation only serves to explain numbers computed with
+    it. A folder is loaded by open_clip as `local-dir:`, with the activation in its configuration.
+    Raises `BenchError` if the file is not an OpenAI CLIP with a vision transformer.
     """
     if weights.is_dir():
         return _load_folder(weights).to(device)
@@ -128,12 +128,12 @@ def _load_folder(folder: Path) -> CLIP:
         model: CLIP = open_clip.create_model(_named(folder))
     except (OSError, RuntimeError, ValueError) as error:
         detail = " ".join(str(error).split())[:300]
-        raise BenchError(f"{folder} is no folder of open_clip's: {detail}.") from None
+        raise BenchError(f"{folder} is not a folder in open_clip's format: {detail}.") from None
     return model.requires_grad_(False).eval()
 
 
 def build_clip(state: dict[str, Tensor], activation: Activation = "quick_gelu") -> CLIP:
-    """A CLIP of the sizes that `state` holds, strictly filled; see `load_clip`."""
+    """A CLIP of the sizes of `state`, loaded strictly; see `load_clip`."""
     width, _, _, patch = state["visual.conv1.weight"].shape
     grid = round((len(state["visual.positional_embedding"]) - 1) ** 0.5)
     vocabulary, text_width = state["token_embedding.weight"].shape
@@ -158,7 +158,7 @@ def build_clip(state: dict[str, Tensor], activation: Activation = "quick_gelu") 
             quick_gelu=activation == "quick_gelu",
         )
     model.load_state_dict(state, strict=True, assign=True)
-    # The one buffer that no file stores: each token sees itself and those before it.
+    # The causal mask is the only buffer that files do not contain.
     model.attn_mask = torch.full((context, context), -torch.inf).triu(1)
     last: Any = model.visual.transformer.resblocks[-1]
     last.forward = functools.partial(_class_token, last)
@@ -167,7 +167,7 @@ def build_clip(state: dict[str, Tensor], activation: Activation = "quick_gelu") 
 
 
 def _class_token(block: Any, tokens: Tensor, attn_mask: None = None) -> Tensor:
-    """(n, tokens, width) → (n, 1, width): of the last block only what an embedding is made of."""
+    """(n, tokens, width) → (n, 1, width): the last block, only for the token that is embedded."""
     first, normed = tokens[:, :1], block.ln_1(tokens)
     first = first + block.attention(normed[:, :1], normed, normed)
     result: Tensor = first + block.mlp(block.ln_2(first))
@@ -200,7 +200,8 @@ def _is_torchscript(path: Path) -> bool:
 
 def _read_torchscript(path: Path) -> dict[str, Tensor]:
     """The parameters of a TorchScript archive, which is read without Python's pickle."""
+    load: Any = torch.jit.load  # has no types
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
-        state: dict[str, Tensor] = torch.jit.load(path, map_location="cpu").state_dict()
+        state: dict[str, Tensor] = load(path, map_location="cpu").state_dict()
     return state

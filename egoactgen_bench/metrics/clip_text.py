@@ -1,4 +1,4 @@
-"""CLIP similarity of an image and the action's text."""
+"""CLIP similarity of an image and the action label."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from egoactgen_bench.metrics.clip import PUBLISHED, WEIGHTS
 
 
 class ClipText(Metric[Options]):
-    """CLIP ViT-L/14 similarity of the output and the action label; the paper finds it wanting."""
+    """CLIP ViT-L/14 similarity of the output and the action label (weak on egocentric frames)."""
 
     name, label, position = "clip_text", "CLIP text", 140
     factor = 100
@@ -24,7 +24,7 @@ class ClipText(Metric[Options]):
         return (WEIGHTS,)
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
-        """(n, 1) cosines in [−1, 1]."""
+        """(n, 1) float64 cosines in [−1, 1]."""
         from egoactgen_bench.metrics.clip_network import ClipImages, ClipTexts
 
         path, device = self.weight_path(*WEIGHTS), self.context.device

@@ -1,4 +1,4 @@
-"""DINOv2 similarity of images."""
+"""DINOv2 similarity of two images."""
 
 from egoactgen_bench.api.feature_metric import CosineMetric
 from egoactgen_bench.api.metric_batch import Extractor
@@ -21,7 +21,7 @@ DINOV2 = PublishedWeights(
 
 
 class Dino(CosineMetric[Options]):
-    """DINOv2 ViT-B/14 similarity of the output and the target: appearance, without language."""
+    """DINOv2 ViT-B/14 similarity of the output and the target (trained without language)."""
 
     name, label, position = "dino", "DINOv2", 130
     packages = ("pillow", "torch", "transformers")

@@ -1,4 +1,4 @@
-"""DINOv2 through transformers."""
+"""DINOv2 through transformers: embeds frames."""
 
 import functools
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class DinoImages(Extractor):
 
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
-        """(n, 768), not normalised."""
+        """(n, 768) float32, not normalised."""
         model, processor = _load(self.folder, self.device)
         pixels = [processor(frame, return_tensors="pt")["pixel_values"] for (frame,) in items]
         outputs = model(torch.cat(pixels).to(self.device))
@@ -48,5 +48,7 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
         first_line = str(error).splitlines()[0]
-        raise BenchError(f"{folder} is not a DINOv2 folder of transformers: {first_line}") from None
+        raise BenchError(
+            f"{folder} is not a DINOv2 folder in transformers' format: {first_line}"
+        ) from None
     return model.requires_grad_(False).eval().to(device), processor

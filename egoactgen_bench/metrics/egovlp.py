@@ -1,4 +1,4 @@
-"""EgoVLP and EgoVLP+: similarity of clips made of still frames, the paper's primary metrics."""
+"""EgoVLP and EgoVLP+: similarity of clips made of still frames; the paper's primary metrics."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -50,21 +50,21 @@ DISTILBERT = PublishedWeights(
 
 
 class EgovlpOptions(Options):
-    antialias: bool = Field(default=True, description="whether frames are scaled with antialias")
+    antialias: bool = Field(default=True, description="whether frames are resized with antialias")
     resize: Literal["lanczos", "released"] = Field(
-        default="lanczos", description="how an output of another size than its target's is fitted"
+        default="lanczos", description="how an output is resized to its target's size"
     )
     inflation: Literal["zeros", "bilinear"] = Field(
-        default="zeros", description="how temporal embeddings of a shorter clip are prolonged"
+        default="zeros", description="how temporal embeddings are extended to longer clips"
     )
     clip_length: ClipLength = Field(
         default="4-frame",
-        description="which published checkpoint; data sets declare theirs",
+        description="published checkpoint; the default depends on the data set",
     )
 
 
 class Egovlp(CosineMetric[EgovlpOptions]):
-    """EgoVLP similarity of the output and the target, each held as a static clip."""
+    """EgoVLP similarity of the output and the target, each repeated as a static clip."""
 
     name, label, position = "egovlp", "EgoVLP", 10
     primary = True
@@ -76,7 +76,7 @@ class Egovlp(CosineMetric[EgovlpOptions]):
 
     @classmethod
     def variants(cls) -> Mapping[str, EgovlpOptions]:
-        """The released code's torchvision scaled tensors without antialias."""
+        """The torchvision of the released code resized tensors without antialias."""
         released = EgovlpOptions(antialias=False, resize="released")
         return {"standard": EgovlpOptions(), "lego-release": released}
 
@@ -106,7 +106,7 @@ class Egovlp(CosineMetric[EgovlpOptions]):
 
 
 class EgovlpPlus(Egovlp):
-    """EgoVLP similarity of clips whose first half is the input, second the output or target."""
+    """EgoVLP similarity of two clips: input then output, and input then target."""
 
     name, label, position = "egovlp_plus", "EgoVLP+", 20
     needs = frozenset({"input", "output", "target"})

@@ -27,14 +27,14 @@ from egoactgen_bench.metrics.tensors import (
 )
 from egoactgen_bench.support.provenance import content_digest
 
-FRAMES_AT_ONCE = 64  # on a GPU: two gigabytes of activations in ViT-B
+FRAMES_AT_ONCE = 64  # on a GPU; 2 GB of activations in ViT-B
 
 Resize = Literal["lanczos", "released"]
 
 
 @dataclass(frozen=True)
 class EgovlpClips(Extractor):
-    """Embeds a clip in which each frame of an item is held for an equal share of the time."""
+    """Embeds a clip in which each frame of an item is repeated equally often."""
 
     checkpoint: Path
     frames: int
@@ -50,14 +50,14 @@ class EgovlpClips(Extractor):
         )
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
-        """As released, nothing is done to one frame alone; `clip_tensor` fits it to its clip."""
+        """The released code resizes a frame only to the clip's size; see `clip_tensor`."""
         return super().fit(output, size) if self.resize == "lanczos" else output
 
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
-        """(n, 256), not normalised."""
+        """(n, 256) float32, not normalised."""
         tower = _video_tower(self.checkpoint, self.frames, self.inflation, self.device)
-        # A CPU's cache holds the activations of one clip, not of more.
+        # On a CPU, the activations of one clip fit into the cache, those of more do not.
         step = 1 if self.device == "cpu" else max(1, FRAMES_AT_ONCE // self.frames)
         parts = [items[start : start + step] for start in range(0, len(items), step)]
         return np.concatenate([self._embed(tower, part) for part in parts])
@@ -83,17 +83,18 @@ class EgovlpSentences(Extractor):
         return "|".join(["egovlp-text", *map(content_digest, files)])
 
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
-        """(n, 256), not normalised."""
+        """(n, 256) float32, not normalised."""
         encoder = _sentence_encoder(self.checkpoint, self.distilbert, self.device)
         return encoder.encode([sentence for (sentence,) in items]).cpu().numpy()
 
 
-def clip_tensor(held: Sequence[Image.Image], frames: int, size: int, antialias: bool) -> Tensor:
-    """(frames, 3, size, size) ImageNet-normalised: each of `held` for an equal share of the frames.
+def clip_tensor(stills: Sequence[Image.Image], frames: int, size: int, antialias: bool) -> Tensor:
+    """(frames, 3, size, size) float32, ImageNet-normalised: each still is repeated equally often.
 
-    Frames are brought to the size of the first, then to a square of `size` from their middle.
+    Stills are resized to the size of the first one; then the shorter side is resized to `size` and
+    the centre square is cropped.
     """
-    tensors = [unit_tensor(frame) for frame in held]
+    tensors = [unit_tensor(frame) for frame in stills]
     height, width = tensors[0].shape[1:]
     squares = torch.stack(
         [
@@ -102,7 +103,7 @@ def clip_tensor(held: Sequence[Image.Image], frames: int, size: int, antialias: 
         ]
     )
     clip = normalise(squares, IMAGENET_MEAN, IMAGENET_STD)
-    return clip.repeat_interleave(frames // len(held), dim=0)
+    return clip.repeat_interleave(frames // len(stills), dim=0)
 
 
 @functools.cache

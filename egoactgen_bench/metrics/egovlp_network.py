@@ -4,6 +4,7 @@ Source: Lin et al., Egocentric Video-Language Pretraining (2022); Bain et al., F
 for the divided space-time attention. Parameter names are those of the published checkpoints.
 """
 
+from math import isqrt
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,14 +14,14 @@ from torch.nn.functional import scaled_dot_product_attention
 if TYPE_CHECKING:
     from transformers import DistilBertConfig
 
-HEAD_WIDTH = 64  # channels of one attention head, in ViT-B as in every smaller tower
+HEAD_WIDTH = 64  # channels per attention head, in ViT-B and all smaller towers
 
 
 class DividedAttention(nn.Module):
-    """Self-attention inside groups of patches; the class token joins every group.
+    """Self-attention within groups of patches; the class token is a key in every group.
 
-    A group is the patches of one frame, or (`across_time`) those of one place in all frames. The
-    class token itself attends to everything.
+    A group is the patches of one frame, or (`across_time`) those at one position in all frames. The
+    class token itself attends to all tokens.
     """
 
     def __init__(self, width: int, across_time: bool) -> None:
@@ -31,7 +32,7 @@ class DividedAttention(nn.Module):
         self.proj = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor, frames: int) -> Tensor:
-        """`tokens` (batch, 1 + frames·places, width), frame after frame; the same shape back."""
+        """`tokens` (batch, 1 + frames·positions, width), frame by frame → the same shape."""
         query, key, value = self._split(tokens)
         to_all = _attend(query[:, :1], key, value)
         groups = self._group(query, frames)
@@ -49,18 +50,19 @@ class DividedAttention(nn.Module):
         return self._join(torch.cat((to_all, patches.flatten(1, 2)), dim=1))
 
     def class_token(self, tokens: Tensor) -> Tensor:
-        """The first row of `forward` alone, (batch, 1, width)."""
+        """Only the class token of `forward`, (batch, 1, width)."""
         query, key, value = self._split(tokens)
         return self._join(_attend(query[:, :1], key, value))
 
     def _split(self, tokens: Tensor) -> tuple[Tensor, ...]:
-        return self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).unbind(2)
+        return torch.unflatten(self.qkv(tokens), -1, (3, self.heads, -1)).unbind(2)
 
     def _join(self, heads: Tensor) -> Tensor:
-        return self.proj(heads.flatten(2))
+        joined: Tensor = self.proj(heads.flatten(2))
+        return joined
 
     def _group(self, heads: Tensor, frames: int) -> Tensor:
-        patches = heads[:, 1:].unflatten(1, (frames, -1))
+        patches = torch.unflatten(heads[:, 1:], 1, (frames, -1))
         return patches.transpose(1, 2) if self.across_time else patches
 
 
@@ -81,13 +83,14 @@ class FeedForward(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(nn.functional.gelu(self.fc1(tokens)))
+        output: Tensor = self.fc2(nn.functional.gelu(self.fc1(tokens)))
+        return output
 
 
 class SpaceTimeBlock(nn.Module):
-    """Pre-norm block: attention across time feeds attention within frames, then feed-forward.
+    """Pre-norm block: attention across time, attention within frames, feed-forward.
 
-    Both attentions share one residual, the block's input.
+    The residual of both attentions is the block's input.
     """
 
     def __init__(self, width: int, hidden: int) -> None:
@@ -100,16 +103,17 @@ class SpaceTimeBlock(nn.Module):
         self.mlp = FeedForward(width, hidden)
 
     def forward(self, x: Tensor, frames: int, class_token_only: bool = False) -> Tensor:
-        """`x` (batch, 1 + frames·places, width); the same shape back.
+        """`x` (batch, 1 + frames·positions, width) → the same shape.
 
-        With `class_token_only`, the first row alone, (batch, 1, width), at 6/16 of the cost.
+        With `class_token_only`, only the class token, (batch, 1, width), at 6/16 of the cost.
         """
         in_time = self.norm1(x + self.timeattn(self.norm3(x), frames))
         if class_token_only:
             x = x[:, :1] + self.attn.class_token(in_time)
         else:
             x = x + self.attn(in_time, frames)
-        return x + self.mlp(self.norm2(x))
+        output: Tensor = x + self.mlp(self.norm2(x))
+        return output
 
 
 class PatchEmbedding(nn.Module):
@@ -120,20 +124,21 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(3, width, patch, stride=patch)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(n, 3, height, width) → (n, places, channels)."""
-        return self.proj(frames).flatten(2).transpose(1, 2)
+        """(n, 3, height, width) → (n, positions, channels)."""
+        patches: Tensor = self.proj(frames)
+        return patches.flatten(2).transpose(1, 2)
 
 
 class SpaceTimeTransformer(nn.Module):
-    """ViT with divided space-time attention; its output is the class token after the last norm."""
+    """ViT with divided space-time attention; the output is the class token after the last norm."""
 
     def __init__(
-        self, width: int, hidden: int, depth: int, patch: int, places: int, frames: int
+        self, width: int, hidden: int, depth: int, patch: int, positions: int, frames: int
     ) -> None:
         super().__init__()
         self.patch_embed = PatchEmbedding(patch, width)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + places, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 1 + positions, width))
         self.temporal_embed = nn.Parameter(torch.zeros(1, frames, width))
         self.blocks = nn.ModuleList(SpaceTimeBlock(width, hidden) for _ in range(depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
@@ -141,17 +146,18 @@ class SpaceTimeTransformer(nn.Module):
     def forward(self, clips: Tensor) -> Tensor:
         """`clips` (batch, frames, 3, height, width), ImageNet-normalised → (batch, width)."""
         frames = clips.shape[1]
-        patches = self.patch_embed(clips.flatten(0, 1)).unflatten(0, (-1, frames))
+        patches = torch.unflatten(self.patch_embed(clips.flatten(0, 1)), 0, (-1, frames))
         patches = patches + self.pos_embed[:, None, 1:] + self.temporal_embed[:, :, None]
         class_token = (self.cls_token + self.pos_embed[:, :1]).expand(len(clips), -1, -1)
         x = torch.cat((class_token, patches.flatten(1, 2)), dim=1)
         for block in self.blocks:
             x = block(x, frames, class_token_only=block is self.blocks[-1])
-        return self.norm(x)[:, 0]
+        normed: Tensor = self.norm(x)
+        return normed[:, 0]
 
 
 class VideoTower(nn.Module):
-    """Clips to joint embeddings; unlike the text side, no ReLU before the projection."""
+    """Maps clips to joint embeddings; unlike `TextTower`, without a ReLU before the projection."""
 
     def __init__(self, transformer: SpaceTimeTransformer, embedding: int) -> None:
         super().__init__()
@@ -160,22 +166,23 @@ class VideoTower(nn.Module):
 
     @property
     def frames(self) -> int:
-        """Frames of a clip."""
-        return self.video_model.temporal_embed.shape[1]
+        """Number of frames of a clip."""
+        return int(self.video_model.temporal_embed.shape[1])
 
     @property
     def image_size(self) -> int:
         """Height and width of a clip's frames, in pixels."""
-        places = self.video_model.pos_embed.shape[1] - 1
-        return round(places**0.5) * self.video_model.patch_embed.proj.stride[0]
+        positions = self.video_model.pos_embed.shape[1] - 1
+        return isqrt(positions) * int(self.video_model.patch_embed.proj.stride[0])
 
     def forward(self, clips: Tensor) -> Tensor:
         """`clips` (batch, frames, 3, size, size), ImageNet-normalised → (batch, 256)."""
-        return self.vid_proj(self.video_model(clips))
+        embedded: Tensor = self.vid_proj(self.video_model(clips))
+        return embedded
 
 
 class TextTower(nn.Module):
-    """Tokens to joint embeddings: DistilBERT's first token → ReLU → linear."""
+    """Maps tokens to joint embeddings: DistilBERT's first token → ReLU → linear."""
 
     def __init__(self, config: "DistilBertConfig", embedding: int) -> None:
         from transformers import DistilBertModel
@@ -185,6 +192,7 @@ class TextTower(nn.Module):
         self.txt_proj = nn.Sequential(nn.ReLU(), nn.Linear(config.dim, embedding))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Both (batch, length), integers; the mask is 0 on padding → (batch, 256)."""
+        """Both (batch, length) int64; the mask is 0 at padding → (batch, 256)."""
         hidden = self.text_model(input_ids, attention_mask=attention_mask).last_hidden_state
-        return self.txt_proj(hidden[:, 0])
+        embedded: Tensor = self.txt_proj(hidden[:, 0])
+        return embedded

@@ -1,4 +1,4 @@
-"""Sentences in EgoVLP's joint space."""
+"""Embeds sentences in EgoVLP's joint space."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ class SentenceEncoder:
 
     @classmethod
     def load(cls, checkpoint: Path, distilbert: Path) -> "SentenceEncoder":
-        """`checkpoint` holds the tower; the folder `distilbert` its vocab.txt and config.json."""
+        """The tower in `checkpoint`, with vocab.txt and config.json of the folder `distilbert`."""
         return cls(load_text_tower(checkpoint, distilbert), cls.load_tokenizer(distilbert))
 
     @staticmethod
@@ -30,12 +30,15 @@ class SentenceEncoder:
         from transformers import BertTokenizer
 
         if not (distilbert / "vocab.txt").is_file():
-            raise BenchError(f"{distilbert / 'vocab.txt'} does not exist.")
+            raise BenchError(
+                f"{distilbert / 'vocab.txt'} does not exist: fetch it with "
+                f"`bench models fetch {distilbert.name}`."
+            )
         return BertTokenizer.from_pretrained(distilbert)
 
     @evaluating()
     def encode(self, sentences: Sequence[str]) -> Tensor:
-        """(n, 256) float32, not normalised; a sentence past the model's length is cut."""
+        """(n, 256) float32, not normalised; sentences are truncated to the model's length."""
         tokens = self.tokenizer(
             list(sentences),
             padding=True,
@@ -43,4 +46,5 @@ class SentenceEncoder:
             max_length=self.tower.text_model.config.max_position_embeddings,
             return_tensors="pt",
         ).to(self.tower.text_model.device)
-        return self.tower(tokens["input_ids"], tokens["attention_mask"])
+        embedded: Tensor = self.tower(tokens["input_ids"], tokens["attention_mask"])
+        return embedded

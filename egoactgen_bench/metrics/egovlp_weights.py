@@ -1,4 +1,4 @@
-"""EgoVLP's checkpoints: from a published file to a tower of the sizes it holds."""
+"""Loads EgoVLP's checkpoints: builds a tower of the sizes in a published file."""
 
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -17,7 +17,7 @@ Tower = TypeVar("Tower", bound=nn.Module)
 
 VIDEO = ("video_model.", "vid_proj.")
 TEXT = ("text_model.", "txt_proj.")
-# A buffer that some releases of transformers stored: 0, 1, 2 …
+# A buffer (0, 1, 2 …) that some releases of transformers stored.
 DERIVED = "text_model.embeddings.position_ids"
 
 
@@ -26,7 +26,7 @@ def load_video_tower(
 ) -> VideoTower:
     """The video tower of `checkpoint`, in eval mode, for clips of `frames` (None: as stored).
 
-    Errors: `BenchError` where parameters are missing, unknown or of another shape.
+    Raises `BenchError` if parameters are missing, unknown or of another shape.
     """
     try:
         return build_video_tower(read_state(checkpoint, VIDEO), frames, inflation)
@@ -35,9 +35,9 @@ def load_video_tower(
 
 
 def load_text_tower(checkpoint: Path, distilbert: Path) -> TextTower:
-    """The text tower of `checkpoint`, in eval mode; the folder `distilbert` holds config.json.
+    """The text tower of `checkpoint`, in eval mode, with config.json of the folder `distilbert`.
 
-    Errors: as `load_video_tower`.
+    Raises `BenchError` as `load_video_tower` does.
     """
     sizes = read_json(distilbert / "config.json")
     try:
@@ -47,13 +47,13 @@ def load_text_tower(checkpoint: Path, distilbert: Path) -> TextTower:
 
 
 def read_state(checkpoint: Path, prefixes: tuple[str, ...] = VIDEO + TEXT) -> State:
-    """The parameters whose names start with one of `prefixes`, float32, without "module."."""
+    """The parameters under names that start with one of `prefixes`, float32, without "module."."""
     found = read_checkpoint(checkpoint)
     tensors = found.get("state_dict", found)
     state = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-    strangers = [name for name in state if not name.startswith(VIDEO + TEXT)]
-    if strangers:
-        raise BenchError(f"{checkpoint} is not an EgoVLP checkpoint: it holds '{strangers[0]}'.")
+    unknown = [name for name in state if not name.startswith(VIDEO + TEXT)]
+    if unknown:
+        raise BenchError(f"{checkpoint} is not an EgoVLP checkpoint: it contains '{unknown[0]}'.")
     return {
         name: tensor.float()
         for name, tensor in state.items()
@@ -64,7 +64,7 @@ def read_state(checkpoint: Path, prefixes: tuple[str, ...] = VIDEO + TEXT) -> St
 def build_video_tower(
     state: State, frames: int | None = None, inflation: Inflation = "zeros"
 ) -> VideoTower:
-    """A video tower of the sizes that `state` holds, strictly filled; see `load_video_tower`."""
+    """A video tower of the sizes of `state`, loaded strictly; see `load_video_tower`."""
     temporal = state["video_model.temporal_embed"]
     temporal = inflate(temporal, frames or temporal.shape[1], inflation)
     hidden, width = state["video_model.blocks.0.mlp.fc1.weight"].shape
@@ -74,7 +74,7 @@ def build_video_tower(
             hidden=hidden,
             depth=len({name.split(".")[2] for name in state if ".blocks." in name}),
             patch=state["video_model.patch_embed.proj.weight"].shape[-1],
-            places=state["video_model.pos_embed"].shape[1] - 1,
+            positions=state["video_model.pos_embed"].shape[1] - 1,
             frames=temporal.shape[1],
         )
         tower = VideoTower(transformer, embedding=len(state["vid_proj.0.weight"]))
@@ -82,7 +82,7 @@ def build_video_tower(
 
 
 def build_text_tower(state: State, sizes: dict[str, object]) -> TextTower:
-    """A text tower strictly filled with `state`; `sizes` is DistilBERT's config.json."""
+    """A text tower with the parameters `state`, loaded strictly; `sizes` is its config.json."""
     from transformers import DistilBertConfig
 
     config = DistilBertConfig.from_dict(sizes)
@@ -92,8 +92,8 @@ def build_text_tower(state: State, sizes: dict[str, object]) -> TextTower:
 def inflate(temporal: Tensor, frames: int, inflation: Inflation = "zeros") -> Tensor:
     """Temporal embeddings (1, stored, width) for clips of another length, (1, frames, width).
 
-    As EgoVLP loads them: a shorter clip takes the first ones; for a longer one, zeros follow, or
-    they are interpolated with the ends held.
+    As in EgoVLP: a shorter clip uses the first embeddings; for a longer one they are padded with
+    zeros or interpolated linearly, keeping both ends.
     """
     stored = temporal.shape[1]
     if frames <= stored:

@@ -1,4 +1,4 @@
-"""The Fréchet Inception distance, and what it shares with the kernel Inception distance."""
+"""The Fréchet Inception distance (Heusel et al. 2017), and its common base with KID."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -39,7 +39,7 @@ PUBLISHED = (
 
 class InceptionOptions(Options):
     mode: Literal["clean", "legacy_pytorch"] = Field(
-        default="clean", description="clean-fid's name for the network and the resize"
+        default="clean", description="network and resize, by clean-fid's names"
     )
 
 
@@ -56,7 +56,7 @@ class InceptionDistance(FeatureSetMetric[InceptionOptions]):
         return ((WEIGHTS[self.options.mode],),)
 
     def extractor(self) -> Extractor:
-        """The network whose features are compared; the toy's is no Inception."""
+        """The network whose features are compared; toy weights are those of a SqueezeNet."""
         if self.context.weights_folder.label:
             from egoactgen_bench.metrics.squeezenet_features import ToyImages
 
@@ -68,7 +68,7 @@ class InceptionDistance(FeatureSetMetric[InceptionOptions]):
 
 
 class Fid(InceptionDistance):
-    """Fréchet distance of the outputs' and the targets' Inception features."""
+    """Fréchet distance between the outputs' and the targets' Inception features."""
 
     name, label, position = "fid", "FID", 40
 
@@ -78,5 +78,5 @@ class Fid(InceptionDistance):
         return {"standard": InceptionOptions(), "lego-release": released}
 
     def distance(self, outputs: Features, targets: Features) -> float:
-        """Zero or more, without a unit."""
+        """A distance ≥ 0, without a unit."""
         return frechet_distance(Moments.of(outputs), Moments.of(targets))

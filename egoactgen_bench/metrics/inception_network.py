@@ -1,11 +1,11 @@
-"""Inception features of frames, by the two networks and resizes that clean-fid knows."""
+"""Inception features of frames, with the networks and resizes of two modes of clean-fid."""
 
 import functools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -15,13 +15,17 @@ from cleanfid.resize import build_resizer
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.models import Inception3
 
 from egoactgen_bench.api.metric_batch import Extractor, Size
 from egoactgen_bench.metrics.tensors import evaluating, placed
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
 from egoactgen_bench.weights.stored_tensors import must_fit
+
+if TYPE_CHECKING:
+    Inception3 = nn.Module  # torchvision has no types
+else:
+    from torchvision.models import Inception3
 
 Mode = Literal["clean", "legacy_pytorch"]
 
@@ -38,12 +42,12 @@ class InceptionImages(Extractor):
         return f"inception|{content_digest(self.weights)}|{self.mode}"
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
-        """As released, a frame of any size goes straight to the network's square."""
+        """The released code resizes a frame of any size directly to the network's square."""
         return super().fit(output, size) if self.mode == "clean" else output
 
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
-        """(n, 2048)."""
+        """(n, 2048) float32."""
         resize = build_resizer(self.mode)
         squares = np.stack([resize(np.asarray(frame)) for (frame,) in items])
         pixels = torch.from_numpy(squares.transpose(0, 3, 1, 2)).to(self.device)
@@ -53,7 +57,7 @@ class InceptionImages(Extractor):
 
 
 class FidInception(Inception3):
-    """torchvision's Inception with the blocks of the TensorFlow network that FID was defined by."""
+    """torchvision's Inception with the blocks of the TensorFlow network that defines FID."""
 
     def __init__(self) -> None:
         super().__init__(num_classes=1008, aux_logits=False, init_weights=False)
@@ -74,7 +78,7 @@ class FidInception(Inception3):
 
 
 def build_fid_inception(state: dict[str, Tensor]) -> FidInception:
-    """The network strictly filled with `state`, in eval mode, its classifier taken off."""
+    """The network with the parameters `state`, loaded strictly, in eval mode; no classifier."""
     with torch.device("meta"):
         network = FidInception()
     network.load_state_dict(state, strict=True, assign=True)
@@ -88,6 +92,6 @@ def _load(weights: Path, mode: Mode, device: str) -> Any:
         if mode == "clean":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
-                # clean-fid names the file by itself.
+                # clean-fid appends the file's name itself.
                 return InceptionV3W(str(weights.parent), download=False).eval().to(device)
         return placed(build_fid_inception(read_checkpoint(weights)), device)

@@ -1,4 +1,4 @@
-"""The kernel distance of two sets of features (Bińkowski et al. 2018, the KID)."""
+"""The kernel distance between two sets of features (KID, Bińkowski et al. 2018)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,8 @@ ROWS_AT_ONCE = 1024
 def kernel_distance(first: Features, second: Features) -> float:
     """Unbiased squared MMD of (n, d) and (m, d) features, n and m ≥ 2, with k(x, y) = (x·y/d + 1)³.
 
-    All pairs are taken, in blocks, where other programs average over random subsets: the same
-    quantity, without their chance. It may be slightly negative.
+    It uses all pairs, in blocks, where other programs average over random subsets: the same
+    quantity without their randomness. It may be slightly negative.
     """
     within = (_kernel_sum(side, side) - _kernel_trace(side) for side in (first, second))
     pairs = (len(side) * (len(side) - 1) for side in (first, second))

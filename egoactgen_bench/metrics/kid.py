@@ -1,4 +1,4 @@
-"""The kernel Inception distance."""
+"""The kernel Inception distance (Bińkowski et al. 2018)."""
 
 from egoactgen_bench.api.feature_metric import Features
 from egoactgen_bench.metrics.fid import InceptionDistance
@@ -6,11 +6,11 @@ from egoactgen_bench.metrics.kernel_distance import kernel_distance
 
 
 class Kid(InceptionDistance):
-    """Kernel distance of the outputs' and the targets' Inception features; unbiased, times 1000."""
+    """Kernel distance between the outputs' and the targets' Inception features, × 1000."""
 
     name, label, position = "kid", "KID", 120
     unit, factor = "10⁻³", 1000
 
     def distance(self, outputs: Features, targets: Features) -> float:
-        """The squared distance; unbiased, so that it may be slightly below 0."""
+        """The squared distance; unbiased, and therefore possibly slightly negative."""
         return kernel_distance(outputs, targets)

@@ -1,4 +1,4 @@
-"""Learned perceptual image patch similarity (Zhang et al. 2018)."""
+"""Learned perceptual image patch similarity (LPIPS, Zhang et al. 2018)."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -45,23 +45,23 @@ PUBLISHED = (
         sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
     ),
 )
-TOY_SIZE = 64  # pixels of a side of what the toy's trunk learned from
+TOY_SIZE = 64  # side in pixels of the images that the toy trunk was trained on
 
 
 class LpipsOptions(Options):
     network: Literal["squeeze", "alex", "vgg"] = Field(
-        default="squeeze", description="the trunk: SqueezeNet 1.1, AlexNet or VGG-16"
+        default="squeeze", description="trunk: SqueezeNet 1.1, AlexNet or VGG-16"
     )
     range: Literal["-1..1", "0..1"] = Field(
-        default="-1..1", description="what the network is fed; it was made for -1..1"
+        default="-1..1", description="range of the network's input; it expects -1..1"
     )
     resize: Literal["lanczos", "released"] = Field(
-        default="lanczos", description="how an output of another size than its target's is fitted"
+        default="lanczos", description="how an output is resized to its target's size"
     )
 
 
 class Lpips(Metric[LpipsOptions]):
-    """Learned perceptual distance (LPIPS) of the output and the target, on SqueezeNet."""
+    """Learned perceptual distance (LPIPS) between the output and the target, with SqueezeNet."""
 
     name, label, position = "lpips", "LPIPS", 60
     factor = 100
@@ -83,7 +83,7 @@ class Lpips(Metric[LpipsOptions]):
         return {"size": f"{TOY_SIZE}", "heads": "uniform"} if toy else {}
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
-        """(n, 1) distances, 0 for an identical pair."""
+        """(n, 1) float32 distances ≥ 0; 0 for an identical pair."""
         from egoactgen_bench.metrics import lpips_network
 
         trunk = self.weight_path(TRUNKS[self.options.network])
@@ -100,7 +100,7 @@ class Lpips(Metric[LpipsOptions]):
             chosen, size = [frames[position] for position in chunk], targets[chunk[0]].size
             return lpips_network.embed(network, chosen, size, self.options.range)
 
-        # Far too large for a disk; kept in memory until all runs are compared with the batch.
+        # Too large for the disk; kept in memory until all runs are compared on this batch.
         embedded = batch.across_runs(
             f"lpips|{trunk}|{self.options.range}",
             lambda: [embed(targets, chunk) for chunk in chunks],

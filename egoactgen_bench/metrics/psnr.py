@@ -20,7 +20,7 @@ Pixels = NDArray[np.uint8] | NDArray[np.float32]
 
 class PsnrOptions(Options):
     resize: Literal["lanczos", "released"] = Field(
-        default="lanczos", description="how an output of another size than its target's is fitted"
+        default="lanczos", description="how an output is resized to its target's size"
     )
 
 
@@ -46,25 +46,25 @@ class Psnr(Metric[PsnrOptions]):
         return {"range": "255"}
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
-        """(n, 1) dB; an identical pair has inf."""
+        """(n, 1) float64 in dB; inf for an identical pair."""
         return np.array([[psnr(output, target)] for output, target in self.pairs(batch)])
 
     def pairs(self, batch: Batch) -> Iterator[tuple[Pixels, NDArray[np.uint8]]]:
-        """Equally large pixels of each output and target, in [0, 255]."""
+        """Pixels of each output and target, of equal shape, in [0, 255]."""
         fit = images.resize if self.options.resize == "lanczos" else None
         for output, target in zip(batch.images("output", fit), batch.images("target"), strict=True):
             yield _fitted(output, target.size), np.asarray(target)
 
 
 def psnr(output: Pixels, target: NDArray[np.uint8]) -> float:
-    """10·log10(255² / mean squared error) of equally large images in [0, 255]; inf where equal."""
-    # In float64, since differences of bytes wrap around: 3 − 5 is 254.
+    """10·log10(255² / mean squared error) of two images in [0, 255]; inf if they are equal."""
+    # In float64, since differences of uint8 overflow: 3 − 5 is 254.
     squared = np.mean(np.square(np.subtract(output, target, dtype=np.float64)))
     return float("inf") if squared == 0 else float(10 * np.log10(255.0**2 / squared))
 
 
 def _fitted(output: Image.Image, size: tuple[int, int]) -> Pixels:
-    """The pixels of `output` in `size`: as released, floats resized without antialias."""
+    """The pixels of `output` at `size`, resized as the released code does: without antialias."""
     if output.size == size:
         return np.asarray(output)
     from egoactgen_bench.metrics.tensors import resize_bilinear, unit_tensor
@@ -74,28 +74,28 @@ def _fitted(output: Image.Image, size: tuple[int, int]) -> Pixels:
     return resized.transpose(1, 2, 0) * np.float32(255)
 
 
-# What other libraries and mistakes make of it: `bench doctor` alone tries these.
+# Deviations of other libraries, and common mistakes: only `bench doctor` measures these.
 PEAKS = {"255": 255.0, "halved": 127.5, "doubled": 510.0}
 
 
-class SlipOptions(PsnrOptions):
+class MistakenPsnrOptions(PsnrOptions):
     peak: Literal["255", "halved", "doubled", "own"] = "255"
     difference: Literal["exact", "wrapped"] = "exact"
     average: Literal["decibels", "errors"] = "decibels"
 
 
-class SlippedPsnr(Psnr):
-    """PSNR with another peak, in bytes that wrap around, or of the mean of all errors."""
+class MistakenPsnr(Psnr):
+    """PSNR with another peak, with overflowing uint8 differences, or of the mean of all errors."""
 
-    Options = SlipOptions
-    options: SlipOptions
+    Options = MistakenPsnrOptions
+    options: MistakenPsnrOptions
 
     @classmethod
     def variants(cls) -> Mapping[str, PsnrOptions]:
-        return {"standard": SlipOptions()}
+        return {"standard": MistakenPsnrOptions()}
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
-        """(n, 1) dB; or, to be averaged first, squared errors in units of the peak's square."""
+        """(n, 1) in dB; if errors are averaged first, squared errors relative to the peak's."""
         errors = np.array([[self._error(*pair)] for pair in self.pairs(batch)])
         return errors if self.options.average == "errors" else decibels(errors)
 
@@ -120,7 +120,7 @@ def decibels(errors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _mistake(**options: str) -> Deviation:
-    return Deviation(options=options, metric=SlippedPsnr)
+    return Deviation(options=options, metric=MistakenPsnr)
 
 
 KNOWN_MISTAKES: Axes = {

@@ -1,4 +1,4 @@
-"""The toy's SqueezeNet: the trunk of its LPIPS, and the pooled features of its FID and KID."""
+"""The toy SqueezeNet: the trunk of the toy LPIPS, and the features of the toy FID and KID."""
 
 import functools
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ from egoactgen_bench.support import images
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.stored_tensors import load_network
 
-SIZE = 64  # pixels of a side
-WIDTH = 64  # few, so that small sets have a covariance
+SIZE = 64  # side of a frame in pixels
+WIDTH = 64  # few features, so that small sets have a regular covariance
 
 
 class ToyFeatures(nn.Module):
@@ -45,7 +45,7 @@ class ToyFeatures(nn.Module):
 
 @dataclass(frozen=True)
 class ToyImages(Extractor):
-    """Embeds a frame, scaled to 64 × 64, as the toy's 64 features; their mean square is 1."""
+    """Embeds a frame, resized to 64 × 64, as 64 features of mean square 1."""
 
     weights: Path
     device: str
@@ -55,7 +55,7 @@ class ToyImages(Extractor):
 
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
-        """(n, 64)."""
+        """(n, 64) float32."""
         squares = [unit_tensor(images.resize(frame, (SIZE, SIZE))) for (frame,) in items]
         seen = normalise(torch.stack(squares), IMAGENET_MEAN, IMAGENET_STD)
         features = load_features(self.weights, self.device)(seen.to(self.device))
@@ -67,4 +67,4 @@ class ToyImages(Extractor):
 @functools.cache
 def load_features(weights: Path, device: str = "cpu") -> ToyFeatures:
     """The network of a safetensors file, in eval mode."""
-    return load_network(ToyFeatures(), weights, "the toy's SqueezeNet", device)
+    return load_network(ToyFeatures(), weights, "the toy SqueezeNet", device)

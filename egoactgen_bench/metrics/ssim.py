@@ -1,4 +1,4 @@
-"""Structural similarity."""
+"""Structural similarity (SSIM, Wang et al. 2004)."""
 
 from collections.abc import Mapping
 
@@ -33,18 +33,18 @@ class Ssim(Metric[Options]):
         return {"window": "gauss11-1.5", "colour": "rgb", "range": "255", "resize": "lanczos"}
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
-        """(n, 1) in [-1, 1]; an image smaller than the window is `too_small`."""
+        """(n, 1) float64 in [−1, 1]; a frame smaller than the window fails with `too_small`."""
         pairs = zip(batch.images("output"), batch.images("target"), strict=True)
         return np.array([[ssim(output, target)] for output, target in pairs])
 
 
-# Ours, not scikit-image's, which computes the same: one function is not worth its five packages. It
-# is the oracle of the tests.
+# Our own rather than scikit-image's, to save five packages for one function. The tests compare with
+# scikit-image.
 def ssim(output: Image.Image, target: Image.Image) -> float:
-    """Mean SSIM over channels and all places where the window lies inside the images."""
+    """Mean SSIM over channels and all positions where the window is inside of the images."""
     if min(target.size) < 2 * RADIUS + 1:
-        raise SampleError("too_small", f"{target.size}, at least {2 * RADIUS + 1} pixels a side")
-    # float64: a variance is the small difference of squares of up to 65,025.
+        raise SampleError("too_small", f"{target.size}, at least {2 * RADIUS + 1} pixels per side")
+    # In float64: a variance is a small difference of squares of up to 65,025.
     x, y = (np.asarray(image, np.float64) for image in (output, target))
     mean_x, mean_y = _window(x), _window(y)
     variance_x = _window(x * x) - mean_x**2
@@ -57,7 +57,7 @@ def ssim(output: Image.Image, target: Image.Image) -> float:
 
 
 def _window(image: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Gaussian means over the window, (height − 10, width − 10, 3)."""
+    """Gaussian-weighted means over the window, (height − 10, width − 10, 3)."""
     for axis in (0, 1):
         image = gaussian_filter1d(image, SIGMA, axis=axis, radius=RADIUS)
     return image[RADIUS:-RADIUS, RADIUS:-RADIUS]

@@ -1,4 +1,4 @@
-"""Frames as tensors: ranges in the names, and the tensor resizes that metrics are defined by."""
+"""Frames as tensors, with the resizes of tensors that the metrics are defined with."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,32 +24,36 @@ def evaluating() -> Iterator[None]:
 
 
 def placed(network: Network, device: str) -> Network:
-    """A convolutional network on `device`; a CPU is a third faster with channels last."""
+    """A convolutional network on `device`, with channels last on a CPU, a third faster there."""
     layout = torch.channels_last if device == "cpu" else torch.preserve_format
-    return network.to(device, memory_format=layout)  # type: ignore[call-overload]
+    moved: Network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
+    return moved
 
 
 def unit_tensor(frame: Image.Image) -> Tensor:
     """8-bit RGB frame → (3, height, width) float32 in [0, 1]."""
-    return transforms.to_tensor(frame)
+    tensor: Tensor = transforms.to_tensor(frame)
+    return tensor
 
 
 def resize_bilinear(tensor: Tensor, height: int, width: int, antialias: bool = False) -> Tensor:
-    """(…, 3, h, w) → (…, 3, height, width), torchvision's bilinear resize of floats.
+    """(…, 3, h, w) → (…, 3, height, width), by torchvision's bilinear resize of floats.
 
-    Without antialias it is what a tensor resize did up to torchvision 0.16.
+    No antialias was the default for tensors up to torchvision 0.16.
     """
     if tensor.shape[-2:] == (height, width):
         return tensor
-    return transforms.resize(
+    resized: Tensor = transforms.resize(
         tensor, [height, width], InterpolationMode.BILINEAR, antialias=antialias
     )
+    return resized
 
 
 def centre_square(tensor: Tensor, size: int, antialias: bool) -> Tensor:
-    """(3, h, w) → (3, size, size): the shorter side scaled to `size`, bilinear, then the middle."""
+    """(3, h, w) → (3, size, size): a bilinear resize of the shorter side, then a centre crop."""
     resized = transforms.resize(tensor, [size], InterpolationMode.BILINEAR, antialias=antialias)
-    return transforms.center_crop(resized, [size, size])
+    cropped: Tensor = transforms.center_crop(resized, [size, size])
+    return cropped
 
 
 def normalise(tensor: Tensor, mean: Sequence[float], deviation: Sequence[float]) -> Tensor:

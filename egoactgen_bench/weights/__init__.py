@@ -1,1 +1,1 @@
-"""The registry of published weights: what exists, where it comes from, fetching and checking it."""
+"""Published weights: listing, fetching, checking and converting them."""

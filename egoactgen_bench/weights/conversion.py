@@ -1,4 +1,4 @@
-"""Converting released checkpoints: the converter that knows a file makes a folder of it."""
+"""Converts released checkpoints: the converter that recognises a file writes it as a folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,10 +22,14 @@ def convert(
     models: Path = Path("workspace/models"),
     overwrite: bool = False,
 ) -> Path:
-    """Convert the checkpoint `path` into the folder `out`, which appears when it is whole.
+    """Convert a released checkpoint to a folder of weights; return the folder.
 
-    A folder that already holds this very conversion is left as it is. Raises `BenchError` for a
-    file of no known format, and for an `out` that holds anything else (unless `overwrite`).
+    `path` is the checkpoint and `out` the folder, which is created only when it is complete. `raw`
+    takes the raw weights, not their moving average (EMA). `config` is a JSON file with what the
+    checkpoint does not state. `models` is the folder where converters find other weights.
+
+    An `out` with the same conversion is left unchanged. Raises `BenchError` for an unknown format,
+    and if `out` contains anything else, unless `overwrite` is set.
     """
     if not path.exists():
         raise BenchError(f"{path} does not exist.")
@@ -42,16 +46,16 @@ def convert(
             return out
     name, converter = _converter_for(path)
     with replacing_folder(out) as new:
-        told = converter.convert(path, new, raw=raw, config=stated, models=models)
+        facts = converter.convert(path, new, raw=raw, config=stated, models=models)
         versions = provenance.versions(converter.packages)
-        content = {"converter": name, **told, "versions": versions}
+        content = {"converter": name, **facts, "versions": versions}
         work.finish(content, new / CONVERSION)
     return out
 
 
 def cached(path: Path, models: Path) -> Path:
-    """The conversion of the file `path` in the folder `models`, made where it is not yet there."""
-    # By content: another checkpoint under the same name is another folder.
+    """The folder in `models` with the conversion of the file `path`, converted if it is missing."""
+    # Named by content: another checkpoint of the same name gets another folder.
     out = models / f"{path.stem}-{sha256_file(path)[:8]}"
     return (
         out if (out / CONVERSION).is_file() else convert(path, out, models=models, overwrite=True)
@@ -69,5 +73,5 @@ def _converter_for(path: Path) -> tuple[str, type[Converter]]:
         if converter.recognises(path):
             return name, converter
     raise BenchError(
-        f"{path} is of no format that can be converted (known: {', '.join(points) or 'none'})."
+        f"{path} is not in a format that can be converted (known: {', '.join(points) or 'none'})."
     )

@@ -1,4 +1,4 @@
-"""Fetching published weights: from the hub or by URL, resumed, checked, then put in place."""
+"""Fetches published weights from the hub or a URL: resumes, checks, then moves them in place."""
 
 import shutil
 import urllib.error
@@ -22,10 +22,12 @@ CHUNK = 1 << 20
 
 
 def fetch(weights: PublishedWeights, folder: Path, *, overwrite: bool = False) -> bool:
-    """Fetch weights into a weights folder; False where they were there already.
+    """Fetch weights into a weights folder; return False if they are already there.
 
-    They are checked before they are put in place: against the published sha256, else against what
-    an earlier fetch locked; a first fetch locks what it got. An interrupted fetch resumes.
+    Before they are moved in place, their sha256 is compared with the published one, else with the
+    one that an earlier fetch locked; the first fetch locks what it received. An interrupted fetch
+    resumes. Raises `BenchError` if the source cannot be reached, if a hash differs, and if other
+    files are in place, unless `overwrite` is set.
     """
     problems = None if overwrite else differences(weights, folder)
     if problems == []:
@@ -33,7 +35,7 @@ def fetch(weights: PublishedWeights, folder: Path, *, overwrite: bool = False) -
     if problems:
         raise BenchError(
             f"{folder / weights.name} exists but differs ({problems[0]}): "
-            "give --overwrite to fetch it again."
+            "fetch it again with --overwrite."
         )
     partial = folder / PARTIAL / weights.name
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +58,13 @@ def _check(weights: PublishedWeights, folder: Path, hashes: dict[str, str], part
     if problems:
         _clean(partial)
         raise BenchError(
-            f"What {weights.source} sent differs from the known hash and was not kept "
+            f"What {weights.source} sent differs from the known hash and was deleted "
             f"({problems[0]}). Try again; if it still differs, the publisher changed the file."
         )
 
 
 def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
-    """A file or a folder of a hub repository, by huggingface_hub (which resumes)."""
+    """A file or a folder of a hub repository, through huggingface_hub (which resumes)."""
     import huggingface_hub
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -87,9 +89,9 @@ def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
     return partial
 
 
-# Ours, since torch.hub.download_url_to_file starts over after an interruption.
+# Our own, since torch.hub.download_url_to_file starts over after an interruption.
 def _from_url(weights: PublishedWeights, partial: Path) -> Path:
-    """A file over http(s), resumed where an earlier call was interrupted."""
+    """A file from a URL; resumes an interrupted download."""
     assert weights.url is not None
     request = urllib.request.Request(weights.url)
     have = partial.stat().st_size if partial.exists() else 0
@@ -97,7 +99,7 @@ def _from_url(weights: PublishedWeights, partial: Path) -> Path:
         request.add_header("Range", f"bytes={have}-")
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
-            # So Google Drive answers when a file has been fetched too often that day.
+            # Google Drive answers with a page when a file's quota for the day is exceeded.
             if response.headers.get_content_type() == "text/html":
                 raise OSError("the server sent a web page instead of the file")
             resumed = response.status == 206
@@ -117,7 +119,7 @@ def _from_url(weights: PublishedWeights, partial: Path) -> Path:
                     stream.write(chunk)
                     bar.update(len(chunk))
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # the server has no further bytes: the file is complete
+        if error.code == 416:  # range not satisfiable: the file is already complete
             return partial
         raise _failed(weights, error) from None
     except OSError as error:
@@ -134,7 +136,7 @@ def _failed(weights: PublishedWeights, error: Exception) -> BenchError:
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     return BenchError(
         f"{weights.name} could not be fetched from {weights.source}: {reason.rstrip('.')}. "
-        "Try again (what arrived is kept), or put it into the weights folder by hand."
+        "Try again (the part that arrived is kept), or put it into the weights folder yourself."
     )
 
 

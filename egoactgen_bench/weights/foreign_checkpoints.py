@@ -1,4 +1,4 @@
-"""Reading PyTorch checkpoints of strangers: their tensors, and nothing of theirs is run."""
+"""Reads PyTorch checkpoints from others: only their tensors; none of their code runs."""
 
 import warnings
 import zipfile
@@ -9,7 +9,7 @@ from typing import Any
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.stored_tensors import read_tensors
 
-# Nothing of these would run; but a file that asks for them was made to attack, and is worth a word.
+# Nothing of these would run, but a file that refers to them is malicious: the user should know.
 ATTACK_MODULES = frozenset(
     [
         "os",
@@ -33,9 +33,9 @@ ATTACK_BUILTINS = frozenset(
 
 
 class Foreign:
-    """What stands where a checkpoint holds an object of a class that is not PyTorch's own.
+    """Takes the place of a checkpoint's object whose class is not one of PyTorch's.
 
-    It keeps what the file says of the object, as plain data: nothing is imported or called.
+    Contains the object's pickled data as plain data: nothing is imported or called.
     """
 
     def __init__(self, *arguments: Any) -> None:
@@ -46,18 +46,18 @@ class Foreign:
 
 
 class _ForeignDict:
-    """Stands for a subclass of dict: torch's reader fills items into plain dictionaries only."""
+    """Takes the place of a subclass of dict: PyTorch sets items only of plain dictionaries."""
 
     def __new__(cls, *arguments: Any) -> Any:
         return OrderedDict()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The dictionary that `torch.save` wrote to `path`, its tensors mapped from disk, on the CPU.
+    """The dictionary that `torch.save` wrote to `path`, with tensors on the CPU, memory-mapped.
 
-    Of a safetensors file, its tensors, floating-point ones as float32.
-    Objects of classes that are not PyTorch's own come as `Foreign`, subclasses of dict as plain
-    dictionaries. A missing, broken or malicious file is a `BenchError`.
+    Objects of classes other than PyTorch's become `Foreign`, subclasses of dict become plain
+    dictionaries. For a safetensors file, its tensors, floating-point ones as float32. Raises
+    `BenchError` for a missing, broken or malicious file.
     """
     import torch
 
@@ -72,17 +72,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             names = torch.serialization.get_unsafe_globals_in_checkpoint(path) if zipped else []
             _refuse_attacks(path, names)
             with torch.serialization.safe_globals([(_stand_in(name), name) for name in names]):
-                # Files from before PyTorch 1.6 are no archives and cannot be mapped.
+                # Files from before PyTorch 1.6 are not zip archives and cannot be mapped.
                 found = torch.load(path, map_location="cpu", mmap=zipped, weights_only=True)
     except BenchError:
         raise
     except Exception as error:  # a broken pickle can fail anywhere in the reader
         raise BenchError(
-            f"{path} is no PyTorch checkpoint that can be read safely, or is cut short "
-            f"({_first_sentence(error)}): compare its size and hash with its source's."
+            f"{path} is truncated, or not a PyTorch checkpoint that can be read safely "
+            f"({_first_sentence(error)}): compare its size and hash with the published ones."
         ) from error
     if not isinstance(found, dict):
-        raise BenchError(f"{path} holds a {type(found).__name__}, wanted a dictionary of tensors.")
+        raise BenchError(
+            f"{path} contains a {type(found).__name__}, expected a dictionary of tensors."
+        )
     return found
 
 
@@ -90,8 +92,8 @@ def _refuse_attacks(path: Path, names: list[str]) -> None:
     for name in sorted(names):
         if name.partition(".")[0] in ATTACK_MODULES or name in ATTACK_BUILTINS:
             raise BenchError(
-                f"{path} asks to run '{name}', which no checkpoint needs: it was not read and "
-                "nothing of it was run. Get the file from a source you trust."
+                f"{path} tries to run '{name}', which no checkpoint needs: it was not read, and "
+                "none of its code was run. Get the file from a source you trust."
             )
 
 

@@ -1,4 +1,4 @@
-"""Tensors as this project stores them: safetensors in half precision, read as float32."""
+"""Tensors as the toolkit stores them: safetensors in half precision, read as float32."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ Network = TypeVar("Network", bound="nn.Module")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:
-    """Write atomically; floating-point tensors become float16, others stay as they are."""
+    """Write tensors atomically, floating-point ones as float16."""
     from safetensors.torch import save
 
     halved = {
@@ -27,7 +27,7 @@ def write_tensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:
 
 
 def write_folder(folder: Path, model: Any) -> None:
-    """Write a model of transformers in half precision, under the names that its hub has."""
+    """Write a transformers model in half precision, under the parameter names of the hub."""
     copy.deepcopy(model).half().save_pretrained(folder)
 
 
@@ -49,7 +49,7 @@ def read_tensors(path: Path) -> dict[str, "Tensor"]:
 
 
 def load_network(network: Network, weights: Path, name: str, device: str) -> Network:
-    """A network, `name` in errors, filled from a safetensors file: frozen, in eval mode."""
+    """Load a network from a safetensors file: frozen, in eval mode; errors call it `name`."""
     with must_fit(weights, name):
         network.load_state_dict(read_tensors(weights))
     return network.requires_grad_(False).eval().to(device)
@@ -57,7 +57,7 @@ def load_network(network: Network, weights: Path, name: str, device: str) -> Net
 
 @contextmanager
 def must_fit(weights: Path, name: str) -> Iterator[None]:
-    """Make a `BenchError` of what PyTorch says where a file's tensors are not the network's."""
+    """Turn PyTorch's error for tensors that do not fit a network into a `BenchError`."""
     try:
         yield
     except (KeyError, RuntimeError) as error:

@@ -24,10 +24,10 @@ class Declared:
 
 
 def registry(extra: Sequence[str] = ()) -> list[Declared]:
-    """What all registered plug-ins declare, and those of `extra` (`module:Class`), by name.
+    """Weights declared by all registered plug-ins and by `extra` (`module:Class`), sorted by name.
 
-    Two plug-ins may declare the same weights; where their declarations differ, both are listed.
-    A registered plug-in that cannot be imported declares nothing: `bench methods` … report it.
+    Two plug-ins may declare the same weights; if their declarations differ, both are listed.
+    Registered plug-ins that cannot be imported are left out: `bench methods` … report them.
     """
     found: list[Declared] = []
     for name, plugin in [*_registered(), *((name, plugins.find_any(name)) for name in extra)]:
@@ -52,7 +52,7 @@ def _registered() -> list[tuple[str, Any]]:
 
 
 def find(name: str, declared: Sequence[Declared]) -> PublishedWeights:
-    """The weights of that name."""
+    """The weights of a name; raises `BenchError` if there are none, or two that differ."""
     found = [each for each in declared if each.weights.name == name]
     if not found:
         known = {each.weights.name for each in declared}
@@ -63,35 +63,35 @@ def find(name: str, declared: Sequence[Declared]) -> PublishedWeights:
     if len(found) > 1:
         users = "; ".join(", ".join(each.used_by) for each in found)
         raise BenchError(
-            f"Plug-ins declare different weights named '{name}' ({users}): rename those of one."
+            f"Plug-ins declare different weights named '{name}' ({users}): rename one of them."
         )
     return found[0].weights
 
 
 def locked(folder: Path) -> dict[str, dict[str, str]]:
-    """Name → file → sha256 of what was fetched into a weights folder."""
+    """Name → file → sha256 of the weights fetched into a folder, from its weights.lock.json."""
     path = folder / LOCK
     found = read_json(path) if path.is_file() else {}
     if not isinstance(found, dict):
-        raise BenchError(f"{path} does not contain a JSON object: restore it or remove it.")
+        raise BenchError(f"{path} does not contain a JSON object: restore or remove it.")
     return found
 
 
 def lock(folder: Path, name: str, hashes: Mapping[str, str]) -> None:
-    """Record the hashes of weights that were fetched."""
+    """Record the hashes of fetched weights."""
     write_json(folder / LOCK, dict(sorted((locked(folder) | {name: dict(hashes)}).items())))
 
 
 def hashes_of(path: Path) -> dict[str, str]:
-    """sha256 of a file (under its own name) or of every file in a folder that is not hidden."""
+    """File name → sha256, of a file or of all files of a folder that are not hidden."""
     root = path.parent if path.is_file() else path
     return hashes([file for file in files_in(path) if not file.name.startswith(".")], root)
 
 
 def differences(weights: PublishedWeights, folder: Path) -> list[str] | None:
-    """How a weights folder differs from the published or locked hashes; None where it is absent.
+    """How weights in a folder differ from the published or locked hashes; None if they are absent.
 
-    An empty list also where no hash is known to compare with: see `has_known_hash`.
+    Also empty if no hash is known to compare with: see `has_known_hash`.
     """
     path = folder / weights.name
     if not path.exists():
@@ -107,7 +107,7 @@ def differences(weights: PublishedWeights, folder: Path) -> list[str] | None:
 
 
 def published_mismatches(weights: PublishedWeights, found: Mapping[str, str]) -> list[str]:
-    """A sentence for each file whose hash is not the published one."""
+    """One line per file with another hash than the published one."""
     return [
         f"{name}: sha256 {found.get(name, 'missing')}, published {published}"
         for name, published in weights.published_hashes.items()
@@ -116,5 +116,5 @@ def published_mismatches(weights: PublishedWeights, found: Mapping[str, str]) ->
 
 
 def has_known_hash(weights: PublishedWeights, folder: Path) -> bool:
-    """Whether there is a hash to compare with: a published or a locked one."""
+    """Whether a published or locked hash exists to compare with."""
     return bool(weights.published_hashes or weights.name in locked(folder))

@@ -117,7 +117,7 @@ def test_a_changed_file_is_refused(outside, published, tmp_path):
     fetch = ("models", "fetch", "channels.safetensors", "--plugin", "brightness:Brightness")
     refused = outside.bench(*fetch)
     assert refused.status == 2
-    assert "differs from the known hash and was not kept" in refused.err
+    assert "differs from the known hash and was deleted" in refused.err
 
 
 def test_metrics_on_features(outside, runs, tmp_path):

@@ -34,7 +34,7 @@ _BLIP = Reference(
     "transformers: BLIP's generate, CLIPModel and DistilBertModel; LAVIS",
     (
         "metrics/test_other_programs.py::test_blip_is_transformers_captions_and_text_towers",
-        "metrics/test_egovlp_network.py::test_text_tower_gives_the_released_embeddings",
+        "metrics/test_egovlp_network.py::test_text_tower_reproduces_the_released_embeddings",
         "captioning/test_lavis.py::test_both_captioners_say_the_same",
     ),
 )

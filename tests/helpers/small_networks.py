@@ -9,7 +9,7 @@ from torch import nn
 def small_egovlp(path: Path, frames: int) -> None:
     from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, VideoTower
 
-    transformer = SpaceTimeTransformer(64, 96, depth=1, patch=16, places=16, frames=frames)
+    transformer = SpaceTimeTransformer(64, 96, depth=1, patch=16, positions=16, frames=frames)
     state = VideoTower(transformer, 16).state_dict()
     for tensor in state.values():
         if tensor.ndim > 1:

@@ -1,4 +1,4 @@
-"""The share of the true change orders what it should order."""
+"""The metric `change` ranks copies, targets, blends and noise correctly."""
 
 import numpy as np
 import pytest
@@ -11,19 +11,19 @@ from egoactgen_bench.metrics.change import Change, change_shown
 
 
 def scene(seed: int) -> np.ndarray:
-    """A smooth picture, (64, 96, 3) uint8."""
+    """A smooth image, (64, 96, 3) uint8."""
     small = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     return np.asarray(Image.fromarray(small).resize((96, 64), Image.Resampling.BICUBIC))
 
 
 def after(before: np.ndarray) -> np.ndarray:
-    """The scene with something else in its middle."""
+    """The scene with its centre replaced."""
     changed = before.copy()
     changed[16:48, 24:72] = scene(99)[16:48, 24:72]
     return changed
 
 
-def test_it_orders_copy_target_blend_and_noise() -> None:
+def test_ranking_of_copy_target_and_noise() -> None:
     before = scene(0)
     target = after(before)
     noise = np.random.default_rng(1).integers(0, 256, before.shape, dtype=np.uint8)
@@ -36,20 +36,20 @@ def test_it_orders_copy_target_blend_and_noise() -> None:
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-def test_a_blend_scores_its_share_of_the_target(share: float) -> None:
+def test_blend_scores_its_share_of_the_target(share: float) -> None:
     before = scene(0)
     target = after(before)
     blend = np.rint((1 - share) * before + share * target).astype(np.uint8)
     assert change_shown(before, blend, target) == pytest.approx(share, abs=5e-3)
 
 
-def test_where_nothing_changes_only_leaving_it_alone_is_not_punished() -> None:
+def test_only_an_unchanged_output_is_right_where_nothing_changes() -> None:
     still = scene(0)
     assert change_shown(still, still, still) == 0
     assert change_shown(still, scene(1), still) == -1
 
 
-def test_the_metric_fits_all_frames_to_the_target() -> None:
+def test_outputs_are_resized_to_the_target() -> None:
     before = scene(0)
     frames = {
         "input": [Image.fromarray(before)] * 2,

@@ -1,4 +1,4 @@
-"""Every registered metric keeps the contract with small weights, and its signature is readable."""
+"""Every registered metric fulfils the contract with small weights and has a readable signature."""
 
 import json
 import re
@@ -17,7 +17,7 @@ from egoactgen_bench.measurement.protocols import PROTOCOLS
 from metric_contract import check_contract, drawn_items
 
 NAMES = list(plugins.registered("metrics"))
-# Batches change the order of float32 sums: a value may move in its sixth digit, never more.
+# The batch size changes the order of float32 sums: a value may differ in its sixth digit.
 TOLERANCE = 1e-5
 
 
@@ -29,7 +29,7 @@ def made(name: str, protocol: str | None = None, **context: Path) -> Metric:
 
 
 def with_small_weights(name: str, folder: Path, workspace: Path) -> Metric:
-    """A registered metric that can be measured here; any other fails, or is on the list."""
+    """A registered metric that can be measured here; others fail unless they are on the list."""
 
     def build() -> Metric:
         metric = made(name, weights=folder, workspace=workspace)
@@ -41,7 +41,7 @@ def with_small_weights(name: str, folder: Path, workspace: Path) -> Metric:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_metric_declares_itself(name):
+def test_declarations_of_a_metric(name):
     metric = plugins.load("metrics", name)[0]
     assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
     assert metric.label
@@ -52,13 +52,13 @@ def test_a_metric_declares_itself(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_metric_keeps_the_contract(name, small_weights, tmp_path):
+def test_metric_fulfils_the_contract(name, small_weights, tmp_path):
     metric = with_small_weights(name, small_weights, tmp_path)
     check_contract(metric, tmp_path, rows_within=TOLERANCE if metric.weights() else 1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_signature_is_readable(name, small_weights, tmp_path):
+def test_signature_is_readable(name, small_weights, tmp_path):
     signature = with_small_weights(name, small_weights, tmp_path).signature()
     assert signature.startswith(f"{name}|")
     assert all(":" in part for part in signature.split("|")[1:])

@@ -1,4 +1,4 @@
-"""Distances of feature sets against closed forms and other programs."""
+"""Distances between sets of features, compared with closed forms and other programs."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_frechet_distance_of_diagonal_gaussians_has_a_closed_form() -> None:
     assert_allclose(frechet_distance(two, one), expected, rtol=1e-12)
 
 
-def test_fewer_samples_than_features_give_a_finite_distance() -> None:
+def test_frechet_distance_of_fewer_samples_than_features() -> None:
     features = np.random.default_rng(1).normal(size=(2, 5, 40)).astype(np.float32)
     found = frechet_distance(Moments.of(features[0]), Moments.of(features[1]))
     # The root's trace is the nuclear norm of the product of the centred features.
@@ -47,7 +47,7 @@ def test_fewer_samples_than_features_give_a_finite_distance() -> None:
     assert_allclose(found, expected, rtol=1e-6)
 
 
-def test_moments_are_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moments_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
     features = np.random.default_rng(2).normal(5, 2, size=(50, 6)).astype(np.float32)
     monkeypatch.setattr(frechet, "ROWS_AT_ONCE", 7)
     fitted = Moments.of(features)
@@ -60,7 +60,7 @@ def test_kernel_distance_agrees_with_clean_fid(monkeypatch: pytest.MonkeyPatch) 
 
     generator = np.random.default_rng(3)
     first, second = generator.normal(size=(40, 16)), generator.normal(0.4, 1.2, size=(40, 16))
-    # One subset of everything is what this toolkit computes.
+    # The toolkit computes the distance on one subset that contains everything.
     expected = clean_fid(first, second, num_subsets=1, max_subset_size=40)
     assert_allclose(kernel_distance.kernel_distance(first, second), expected, rtol=1e-10)
     monkeypatch.setattr(kernel_distance, "ROWS_AT_ONCE", 7)

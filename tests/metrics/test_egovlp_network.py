@@ -1,4 +1,4 @@
-"""EgoVLP's towers against the released code's outputs with the same drawn weights."""
+"""EgoVLP's towers, compared with outputs of the released code with the same random weights."""
 
 import json
 import re
@@ -28,11 +28,11 @@ TEXT_SIZES = {"dim": 64, "n_layers": 1, "n_heads": 2, "hidden_dim": 96, "vocab_s
 
 
 def small_state(frames: int = 4) -> State:
-    """Drawn parameters of both towers, small: clips of 16 pixels, embeddings of 24 channels."""
+    """Random parameters of both towers, small: frames of 16 × 16, embeddings of 24 channels."""
     from transformers import DistilBertConfig
 
     torch.manual_seed(0)
-    transformer = SpaceTimeTransformer(128, 192, depth=2, patch=8, places=4, frames=frames)
+    transformer = SpaceTimeTransformer(128, 192, depth=2, patch=8, positions=4, frames=frames)
     towers = VideoTower(transformer, 24), TextTower(DistilBertConfig(**TEXT_SIZES), 24)
     state = {name: tensor for tower in towers for name, tensor in tower.state_dict().items()}
     for name in ("cls_token", "pos_embed", "temporal_embed"):
@@ -56,7 +56,7 @@ def golden_text(golden: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def distilbert(golden_text: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DistilBERT folder whose vocabulary holds the sentences' words at BERT's own positions."""
+    """A DistilBERT folder with a vocabulary of the sentences' words, under BERT's token ids."""
     words = {0: "[PAD]", 100: "[UNK]", 101: "[CLS]", 102: "[SEP]", 103: "[MASK]"}
     for sentence, ids in zip(golden_text["sentences"], golden_text["input_ids"], strict=True):
         words |= dict(zip(ids[1:-1], re.findall(r"\w+|[^\w\s]", sentence.lower()), strict=True))
@@ -67,7 +67,7 @@ def distilbert(golden_text: dict[str, Any], tmp_path_factory: pytest.TempPathFac
     return folder
 
 
-def test_text_tower_gives_the_released_embeddings(
+def test_text_tower_reproduces_the_released_embeddings(
     golden: Path,
     golden_text: dict[str, Any],
     distilbert: Path,
@@ -85,7 +85,7 @@ def test_text_tower_gives_the_released_embeddings(
     assert_allclose(unit @ unit.T, reference["text/cosine"], atol=1e-5)
 
 
-def test_the_real_sizes_are_read_from_the_checkpoint(golden: Path) -> None:
+def test_sizes_are_read_from_the_checkpoint(golden: Path) -> None:
     for data, frames in (("ego4d", 4), ("epickitchen", 16)):
         shapes = json.loads((golden / f"egovlp_{data}_param_shapes.json").read_text())
         with torch.device("meta"):
@@ -97,7 +97,7 @@ def test_the_real_sizes_are_read_from_the_checkpoint(golden: Path) -> None:
         }
 
 
-def test_both_towers_load_from_one_file_with_or_without_its_prefix(
+def test_both_towers_load_from_one_file_with_or_without_prefix(
     tmp_path: Path, distilbert: Path
 ) -> None:
     state = small_state()
@@ -114,7 +114,7 @@ def test_both_towers_load_from_one_file_with_or_without_its_prefix(
     assert_allclose(encoder.encode(["open the fridge"]), embeddings[:1], atol=1e-6)
 
 
-def test_a_clip_depends_on_itself_alone() -> None:
+def test_clips_of_a_batch_are_independent() -> None:
     tower = build_video_tower(video_part(small_state()))
     clips = torch.randn(5, 4, 3, 16, 16)
     together = tower(clips)
@@ -124,14 +124,14 @@ def test_a_clip_depends_on_itself_alone() -> None:
 
 
 def test_divided_attention_is_attention_masked_to_groups() -> None:
-    """The same result as one attention over all tokens, masked by frame or by place."""
+    """The same result as attention over all tokens, masked by frame or by position."""
     tower = build_video_tower(video_part(small_state()))
-    block, frames, places = tower.video_model.blocks[0], 4, 4
-    tokens = torch.randn(2, 1 + frames * places, 128)
-    time = torch.arange(frames).repeat_interleave(places)
+    block, frames, positions = tower.video_model.blocks[0], 4, 4
+    tokens = torch.randn(2, 1 + frames * positions, 128)
+    time = torch.arange(frames).repeat_interleave(positions)
     for attention, group in (
         (block.attn, time),
-        (block.timeattn, torch.arange(places).repeat(frames)),
+        (block.timeattn, torch.arange(positions).repeat(frames)),
     ):
         seen = torch.ones(17, 17, dtype=torch.bool)
         seen[1:, 1:] = group[:, None] == group[None]
@@ -143,7 +143,7 @@ def test_divided_attention_is_attention_masked_to_groups() -> None:
     assert_allclose(block(tokens, 4, class_token_only=True), block(tokens, 4)[:, :1], atol=1e-5)
 
 
-def test_temporal_embeddings_are_inflated_as_egovlp_does(tmp_path: Path) -> None:
+def test_temporal_embeddings_are_inflated_as_in_egovlp(tmp_path: Path) -> None:
     stored = torch.arange(4.0)[None, :, None].expand(1, 4, 3)
     zeros = inflate(stored, 16)
     assert zeros[0, :, 0].tolist() == [0, 1, 2, 3] + [0] * 12
@@ -154,7 +154,7 @@ def test_temporal_embeddings_are_inflated_as_egovlp_does(tmp_path: Path) -> None
     assert tower(torch.randn(1, 16, 3, 16, 16)).shape == (1, 24)
 
 
-def test_a_file_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
+def test_other_checkpoints_are_refused_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "egovlp.pth"
     state = small_state()
     with pytest.raises(BenchError, match=r"egovlp.pth is not an EgoVLP checkpoint.*'conv1.weight'"):
@@ -170,7 +170,7 @@ def test_a_file_that_does_not_fit_is_one_sentence(tmp_path: Path) -> None:
         load_video_tower(save(path, extra))
 
 
-def test_the_published_pickle_shape_is_read_without_its_foreign_class(golden: Path) -> None:
+def test_published_checkpoint_is_read_without_its_config_class(golden: Path) -> None:
     path = golden / "egovlp_pickle_shape.pth"
     names = read_checkpoint(path)["state_dict"]
     assert all(name.startswith("module.") for name in names)

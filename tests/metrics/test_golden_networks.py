@@ -1,4 +1,4 @@
-"""Full-size networks with drawn weights against the released code's outputs on real frames."""
+"""Full-size networks with random weights, compared with the released code on real frames."""
 
 import json
 from collections.abc import Callable
@@ -34,8 +34,8 @@ def ego4d_tower(hashed: Hashed) -> VideoTower:
     return egovlp_tower(hashed, "ego4d")
 
 
-def embedded(tower: VideoTower, held: list[Image.Image], antialias: bool) -> torch.Tensor:
-    clip = egovlp_features.clip_tensor(held, tower.frames, tower.image_size, antialias)
+def embedded(tower: VideoTower, stills: list[Image.Image], antialias: bool) -> torch.Tensor:
+    clip = egovlp_features.clip_tensor(stills, tower.frames, tower.image_size, antialias)
     with torch.inference_mode():
         return tower(clip[None])[0]
 
@@ -76,7 +76,7 @@ def test_egovlp_of_sixteen_frames(golden: Path, frame: Frame, hashed: Hashed) ->
 
 @pytest.fixture(scope="module")
 def clip_state(hashed: Hashed) -> State:
-    """The full image tower, drawn by its names, beside a text tower of one narrow layer."""
+    """A full-size image tower and a text tower of one narrow layer, with weights from names."""
     text = {
         "positional_embedding": [77, 64],
         "text_projection": [64, 768],
@@ -118,7 +118,7 @@ def test_clip(
         assert_allclose(found, cosines[f"456x256/{key}/30-59"], atol=1e-5)
 
 
-def test_clip_with_the_mistakes_of_others(
+def test_clip_with_known_deviations(
     golden: Path, frame: Frame, clip_state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = np.load(golden / "03_clip.npz")
@@ -129,7 +129,7 @@ def test_clip_with_the_mistakes_of_others(
         model = clip_network.build_clip(clip_state, activation)  # type: ignore[arg-type]
         monkeypatch.setattr(clip_network, "load_clip", lambda *_, model=model: model)
         (found,) = clip_images(preprocessing).extract([(frame(59),)])
-        stored = reference[f"456x256/{key}/59"]  # these two were kept before normalising
+        stored = reference[f"456x256/{key}/59"]  # these two were stored before normalisation
         assert_allclose(found, stored / np.linalg.norm(stored), atol=1e-4)
 
 
@@ -148,7 +148,7 @@ def test_inception_legacy(
     extractor = inception_network.InceptionImages(Path(), "legacy_pytorch", "cpu")
     found = extractor.extract([(frame(0),), (frame(59),), (jpeg,)])
     for features, key in zip(found, ("0", "59", "59_jpeg_q75"), strict=True):
-        # Features reach 700: float32 itself moves them by 1e-4.
+        # Features reach 700, where the precision of float32 is 1e-4.
         assert_allclose(features, reference[f"456x256/{key}"], rtol=1e-5, atol=1e-4)
 
 
@@ -159,9 +159,10 @@ def test_lpips(golden: Path, frame: Frame, hashed: Hashed, trunk: Trunk, scale: 
     reference = json.loads((golden / "02_psnr_lpips.json").read_text())["lpips"]
     numbers = (0, 15, 59) if trunk == "squeeze" else (59,)
     ranges: dict[Range, str] = {"0..1": "upstream_inputs_0_1", "-1..1": "documented_inputs_m1_1"}
-    for fed, key in ranges.items():
+    for value_range, key in ranges.items():
         target, *outputs = (
-            lpips_network.embed(network, [frame(n)], (456, 256), fed) for n in (30, *numbers)
+            lpips_network.embed(network, [frame(n)], (456, 256), value_range)
+            for n in (30, *numbers)
         )
         found = [float(lpips_network.distances(network, output, target)[0]) for output in outputs]
         stored = [reference[f"{trunk}/456x256/30-{number}"][key] for number in numbers]

@@ -1,4 +1,4 @@
-"""What every metric that asks a network promises, on small networks of the same classes."""
+"""Properties of all metrics with networks, tested on small networks of the same classes."""
 
 import subprocess
 import sys
@@ -23,7 +23,7 @@ from small_networks import small_clip_state
 
 NAMES = ("clip", "clip_text", "dino", "egovlp", "egovlp_plus", "fid", "kid", "lpips")
 PAIRED = ("clip", "dino", "egovlp", "egovlp_plus", "lpips")
-# Batches change the order of float32 sums: a value may move in its sixth digit, never more.
+# The batch size changes the order of float32 sums: a value may differ in its sixth digit.
 TOLERANCE = 1e-5
 
 
@@ -32,23 +32,28 @@ def weights(small_weights: Path) -> Path:
     return small_weights
 
 
-def picture(seed: int, size: tuple[int, int] = (192, 128)) -> Image.Image:
+def smooth_image(seed: int, size: tuple[int, int] = (192, 128)) -> Image.Image:
     small = np.random.default_rng(seed).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
 
 
 @pytest.fixture(scope="module")
 def samples() -> list[dict[str, Any]]:
-    """Five samples, the fourth of another shape, its output of a size of its own."""
+    """Five samples; the fourth has another size, and its output yet another."""
     found: list[dict[str, Any]] = []
     for index in range(5):
         size = (160, 128) if index == 3 else (192, 128)
-        target = picture(10 + index, size)
-        near = Image.blend(target, picture(20 + index, size), 0.1)
+        target = smooth_image(10 + index, size)
+        near = Image.blend(target, smooth_image(20 + index, size), 0.1)
         output = near.resize((128, 128)) if index == 3 else near
         action = f"open drawer {index}"
         found.append(
-            {"input": picture(index, size), "output": output, "target": target, "action": action}
+            {
+                "input": smooth_image(index, size),
+                "output": output,
+                "target": target,
+                "action": action,
+            }
         )
     return found
 
@@ -74,7 +79,7 @@ CASES = [(name, "standard") for name in NAMES] + [
 
 
 @pytest.mark.parametrize(("name", "protocol"), CASES)
-def test_a_row_depends_on_its_own_sample_alone(
+def test_rows_of_a_batch_are_independent(
     name: str, protocol: str, weights: Path, samples: list[dict[str, Any]]
 ) -> None:
     metric = made(name, protocol, weights)
@@ -106,7 +111,7 @@ def test_identity_symmetry_and_direction(
 @pytest.mark.parametrize(
     ("name", "protocol"), [("fid", "standard"), ("fid", "lego-release"), ("kid", "standard")]
 )
-def test_set_distances_are_least_for_the_targets_themselves(
+def test_set_distances_are_smallest_for_the_targets(
     name: str, protocol: str, weights: Path, samples: list[dict[str, Any]]
 ) -> None:
     metric, samples = made(name, protocol, weights), samples[:3]
@@ -131,7 +136,7 @@ def test_fid_and_kid_share_their_rows(weights: Path) -> None:
     assert fid.signature() != kid.signature()
 
 
-def test_sixteen_frames_ask_for_the_other_checkpoint(
+def test_sixteen_frames_use_the_other_checkpoint(
     weights: Path, samples: list[dict[str, Any]]
 ) -> None:
     four, sixteen = (
@@ -142,7 +147,7 @@ def test_sixteen_frames_ask_for_the_other_checkpoint(
     assert not np.allclose(measured(four, samples), measured(sixteen, samples), atol=1e-4)
 
 
-def test_the_protocols_differ_in_value_and_signature(
+def test_protocols_differ_in_value_and_signature(
     weights: Path, samples: list[dict[str, Any]]
 ) -> None:
     for name in ("clip", "egovlp", "egovlp_plus", "lpips"):
@@ -153,21 +158,21 @@ def test_the_protocols_differ_in_value_and_signature(
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_absent_weights_are_named_without_loading_anything(name: str, tmp_path: Path) -> None:
+def test_missing_weights_are_reported_without_loading_anything(name: str, tmp_path: Path) -> None:
     metric = made(name, "standard", tmp_path)
     (missing,) = metric.missing_weights()
     with pytest.raises(BenchError, match=f"bench models fetch {missing}"):
         metric.weight_path(*metric.weights()[0])
 
 
-def test_importing_the_metrics_pulls_in_no_torch() -> None:
+def test_importing_metrics_does_not_import_torch() -> None:
     modules = ["change", "clip", "clip_text", "dino", "egovlp", "fid", "kid", "lpips"]
     lines = "".join(f"import egoactgen_bench.metrics.{module}\n" for module in modules)
     check = f"{lines}import sys\nassert not {{'torch', 'lpips', 'open_clip'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
-def test_openai_s_own_torchscript_archive_is_read(tmp_path: Path) -> None:
+def test_torchscript_archive_of_openai_is_read(tmp_path: Path) -> None:
     state = small_clip_state()
     root = nn.Module()
     for name, tensor in state.items():
@@ -186,7 +191,7 @@ def test_openai_s_own_torchscript_archive_is_read(tmp_path: Path) -> None:
     assert all(torch.equal(loaded[name], state[name].half().float()) for name in state)
 
 
-def test_weights_that_do_not_fit_are_one_sentence(tmp_path: Path, samples: Any) -> None:
+def test_wrong_weights_are_refused_in_one_sentence(tmp_path: Path, samples: Any) -> None:
     from safetensors.torch import save_file
 
     torch.save({"features.0.weight": torch.zeros(1)}, tmp_path / "squeezenet1_1-b8a52dc0.pth")

@@ -1,4 +1,4 @@
-"""How PSNR fits an output of another size than its target's."""
+"""How PSNR resizes an output to its target's size."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ def measured(options: PsnrOptions, output: Image.Image, target: Image.Image) -> 
     return float(rows[0, 0])
 
 
-def test_an_output_of_another_size_is_fitted_as_the_protocol_says(
+def test_output_is_resized_according_to_the_protocol(
     golden: Path, frame: Callable[[int], Image.Image]
 ) -> None:
     narrow, target = Image.open(golden / "frames/frame_059_455x256.png"), frame(30)

@@ -1,4 +1,4 @@
-"""Which change of code makes which kept results useless, and which change leaves them."""
+"""Which changes of code invalidate cached results, and which do not."""
 
 from pathlib import Path
 
@@ -17,18 +17,18 @@ from egoactgen_bench.support.files import sha256_bytes
 from egoactgen_bench.support.row_store import FeatureCache
 
 
-def test_code_of_a_metric_changes_with_its_revision_or_leaves_its_values():
-    """Where this fails: read the head of metric_code.py, and do what it says."""
+def test_code_of_metrics_is_unchanged_or_recorded():
+    """If this fails, follow the docstring of tests/helpers/metric_code.py."""
     before, now = metric_code.recorded(), metric_code.present()
     assert now.keys() == before.keys()
     changed = sorted(name for name in now if now[name] != before[name])
     assert changed == [], "the code behind these metrics changed: see tests/helpers/metric_code.py"
 
 
-def test_only_what_a_module_does_counts():
+def test_comments_and_docstrings_do_not_change_a_hash():
     code = '"""A square."""\n\n\ndef square(side):\n    """Its area."""\n    return side**2\n'
-    told = code.replace("Its area", "Side times side").replace("return", "# no root\n    return")
-    assert metric_code.code_hash(told) == metric_code.code_hash(code)
+    reworded = code.replace("Its area", "Side²").replace("return", "# no root\n    return")
+    assert metric_code.code_hash(reworded) == metric_code.code_hash(code)
     assert metric_code.code_hash(code.replace("**2", "**3")) != metric_code.code_hash(code)
 
 
@@ -40,7 +40,7 @@ def choices(drawn_split, tmp_path):
     Counting.calls.clear()
 
 
-def test_a_release_invalidates_nothing_and_a_revision_its_own_metric(
+def test_release_invalidates_nothing_and_revision_only_its_metric(
     drawn_split, tmp_path, monkeypatch, choices
 ):
     def measured() -> int:
@@ -57,7 +57,7 @@ def test_a_release_invalidates_nothing_and_a_revision_its_own_metric(
 
 
 def test_rows_of_0_1_0_are_found(drawn_split, tmp_path, choices):
-    """There the signature ended in the toolkit's version; rows of revision 1 are the same."""
+    """In 0.1.0 the signature ended in the toolkit's version; rows of revision 1 are the same."""
     scores = in_process(drawn_split, tmp_path / "out", **choices)
     assert scores.manifest.metrics["psnr"].signature == "psnr|resize:lanczos|range:255|r:1"
     kept = {path.name for path in (tmp_path / "workspace/cache/measured").iterdir()}
@@ -85,7 +85,7 @@ class OfMeans(Metric[Options]):
         return batch.features(self.extractor, "target")
 
 
-def test_a_revision_of_an_extractor_computes_its_features_anew(tmp_path: Path, monkeypatch):
+def test_new_revision_of_an_extractor_recomputes_its_features(tmp_path: Path, monkeypatch):
     frames = [Image.new("RGB", (8, 8), level) for level in ("red", "blue")]
     metric = OfMeans(Options(), MetricContext())
     metric.extractor = Mean()
@@ -100,7 +100,7 @@ def test_a_revision_of_an_extractor_computes_its_features_anew(tmp_path: Path, m
     assert [measure(), measure()] == [2, 0]
 
 
-def test_metrics_that_share_rows_share_them_by_revision(monkeypatch):
+def test_rows_are_shared_only_by_equal_revisions(monkeypatch):
     from egoactgen_bench.metrics.fid import Fid
     from egoactgen_bench.metrics.kid import Kid
     from egoactgen_bench.toy import stand_ins
@@ -111,7 +111,7 @@ def test_metrics_that_share_rows_share_them_by_revision(monkeypatch):
     assert fid.measurement() != kid.measurement()
 
 
-def test_a_signature_names_the_revision(monkeypatch):
+def test_signature_contains_the_revision(monkeypatch):
     metric = Psnr(Psnr.Options(), MetricContext())
     before = metric.signature()
     monkeypatch.setattr(Psnr, "revision", 2)

@@ -1,4 +1,4 @@
-"""Our SSIM next to scikit-image's, with the window and the constants of Wang et al. (2004)."""
+"""SSIM compared with scikit-image's, with the window and constants of Wang et al. (2004)."""
 
 from itertools import combinations
 
@@ -14,7 +14,7 @@ FRAMES = ("frame_000_456x256.png", "frame_015_456x256.png", "frame_030_456x256.p
 
 
 def scikit_image(output: Image.Image, target: Image.Image) -> float:
-    """The mean over the places whose window lies inside, as scikit-image crops the border too."""
+    """The mean over positions where the window is inside; scikit-image crops the same border."""
     value = structural_similarity(
         *(np.asarray(image) for image in (output, target)),
         gaussian_weights=True,
@@ -27,7 +27,7 @@ def scikit_image(output: Image.Image, target: Image.Image) -> float:
 
 
 def drawn(kind: str, size: tuple[int, int], seed: int) -> Image.Image:
-    """An RGB image of `size` = (width, height): grains, a ramp, or a flat colour with an edge."""
+    """An RGB image of `size` = (width, height): noise, a ramp, or two flat colours."""
     generator = np.random.default_rng(seed)
     width, height = size
     pixels = generator.integers(0, 256, (height, width, 3))
@@ -41,7 +41,7 @@ def drawn(kind: str, size: tuple[int, int], seed: int) -> Image.Image:
 
 @pytest.mark.parametrize("size", [(11, 11), (40, 23), (64, 64)])
 @pytest.mark.parametrize("kind", ["grain", "ramp", "edge"])
-def test_drawn_images(kind, size):
+def test_synthetic_images(kind, size):
     output, target = drawn(kind, size, 0), drawn(kind, size, 1)
     assert ssim(output, target) == pytest.approx(scikit_image(output, target), abs=1e-12)
     other = drawn("grain", size, 2)
@@ -53,5 +53,5 @@ def test_real_frames(shared):
     values = [ssim(*pair) for pair in combinations(frames, 2)]
     expected = [scikit_image(*pair) for pair in combinations(frames, 2)]
     assert values == pytest.approx(expected, abs=1e-12)
-    assert len({round(value, 3) for value in values}) == 3  # frames that differ, by their distance
+    assert len({round(value, 3) for value in values}) == 3  # the frames differ
     assert ssim(frames[0], frames[0]) == scikit_image(frames[0], frames[0]) == 1

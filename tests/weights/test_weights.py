@@ -1,4 +1,4 @@
-"""The registry of weights, fetched from servers on loopback that break off, lie and vanish."""
+"""The registry of weights, fetched from loopback servers that fail in several ways."""
 
 import hashlib
 import json
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.api.published_weights import PublishedWeights
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights import fetching, weights_registry
 
 CONTENT = bytes(range(256)) * 8000
@@ -97,7 +97,7 @@ def at_url(url: str, **more: str) -> PublishedWeights:
     return PublishedWeights(name="file.pth", url=f"{url}/file.pth", **about, **more)
 
 
-def test_registry_covers_what_metrics_ask_for():
+def test_registry_covers_the_weights_of_metrics():
     declared = weights_registry.registry()
     assert {
         "egovlp.pth",
@@ -128,7 +128,7 @@ def test_published_hash_is_checked_and_the_file_locked(publisher, tmp_path):
     assert not (tmp_path / fetching.PARTIAL).exists()
     count = len(Publisher.requests)
     assert not fetching.fetch(weights, tmp_path)
-    assert len(Publisher.requests) == count, "what is here is not asked for again"
+    assert len(Publisher.requests) == count, "present files must not be requested again"
 
 
 def test_wrong_checksum_keeps_nothing(publisher, tmp_path):
@@ -159,7 +159,7 @@ def test_changed_file_is_refused_by_the_lock(publisher, tmp_path):
         fetching.fetch(weights, tmp_path)
 
 
-def test_damaged_file_is_named_by_verify_and_fetched_again_on_demand(publisher, tmp_path):
+def test_damaged_file_is_reported_and_fetched_again_with_overwrite(publisher, tmp_path):
     weights = at_url(publisher)
     fetching.fetch(weights, tmp_path)
     (tmp_path / "file.pth").write_bytes(b"damaged")
@@ -170,7 +170,7 @@ def test_damaged_file_is_named_by_verify_and_fetched_again_on_demand(publisher, 
     assert weights_registry.differences(weights, tmp_path) == []
 
 
-def test_absent_publisher_is_one_sentence(tmp_path):
+def test_unreachable_publisher_is_reported_in_one_sentence(tmp_path):
     with pytest.raises(
         BenchError, match=r"could not be fetched from http://127\.0\.0\.1:9/file\.pth"
     ):
@@ -186,7 +186,7 @@ def test_web_page_instead_of_the_file_is_refused(publisher, tmp_path):
 
 @pytest.fixture
 def hub(publisher: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The hub's client, pointed at the loopback server."""
+    """Makes the hub's client use the loopback server."""
     import huggingface_hub.constants as constants
 
     monkeypatch.setattr(constants, "ENDPOINT", publisher)
@@ -213,13 +213,13 @@ def test_folder_comes_from_the_hub(hub, tmp_path):
     assert weights_registry.differences(weights, tmp_path) == ["config.json: missing"]
 
 
-def test_one_file_of_a_repository_takes_the_published_name(hub, tmp_path):
+def test_one_file_of_a_repository_gets_the_declared_name(hub, tmp_path):
     weights = from_hub(name="renamed.safetensors", file="model.safetensors")
     assert fetching.fetch(weights, tmp_path)
     assert (tmp_path / "renamed.safetensors").read_bytes() == FOLDER["model.safetensors"]
 
 
-def test_missing_repository_is_one_sentence(hub, tmp_path):
+def test_missing_repository_is_reported_in_one_sentence(hub, tmp_path):
     with pytest.raises(BenchError, match="could not be fetched from them/nothing"):
         fetching.fetch(from_hub(repository="them/nothing", files=["*"]), tmp_path)
 

@@ -101,7 +101,7 @@ def _video_tower(dino: Path) -> VideoTower:
         hidden=2 * WIDTH,
         depth=DEPTH,
         patch=SIZE // SIDE,
-        places=SIDE**2,
+        positions=SIDE**2,
         frames=FRAMES,
     )
     state = transformer.state_dict() | space_blocks(read_tensors(dino / "model.safetensors"))
