@@ -111,7 +111,7 @@ def imagine(asked: ImagineArguments) -> int:
 def _context(named: str, split: str | None, descriptions: str | None) -> "Context":
     """A picture's file where there is one of that name and no split is asked for."""
     from egoactgen_bench.artifacts.splits import load_split
-    from egoactgen_bench.stages.imagine import context_of_picture, context_of_sample
+    from egoactgen_bench.stages.imagine import context_of_image, context_of_sample
 
     if split is None and Path(named).is_file():
         if descriptions is not None:
@@ -119,7 +119,7 @@ def _context(named: str, split: str | None, descriptions: str | None) -> "Contex
                 "--descriptions are those of a split's samples: describe a picture's actions with "
                 "--description TEXT, one for each --action."
             )
-        return context_of_picture(Path(named))
+        return context_of_image(Path(named))
     if split is None and Path(named).suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"):
         raise BenchError(f"{named} does not exist: name an image, or a sample of a split.")
     return context_of_sample(load_split(current_workspace().find_split(split)), named, descriptions)

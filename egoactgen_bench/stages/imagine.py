@@ -1,4 +1,4 @@
-"""The stage `imagine`: one context, several actions, a frame of each, and all on one grid."""
+"""The stage `imagine`: images of several actions in one context, and a grid of them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,9 +10,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from egoactgen_bench.api.method import Method
 from egoactgen_bench.api.records import Request
+from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.manifests import IMAGINE, ImaginedFrame, ImagineManifest
-from egoactgen_bench.artifacts.runs import OK
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
@@ -24,14 +24,14 @@ from egoactgen_bench.support.images import frame_size, png_bytes, read_rgb, resi
 from egoactgen_bench.support.seeds import derive_seed
 
 GRID, INPUT = "grid.png", "input.png"
-IMAGE_NAME = re.compile(r"[0-9]{2,}-[a-z0-9-]+\.png")  # of an action's frame
+IMAGE_NAME = re.compile(r"[0-9]{2,}-[a-z0-9-]+\.png")  # of an action's image
 
 
 @dataclass(frozen=True)
 class Context:
-    """The frame before the actions; `action` is what a sample's label says is done next."""
+    """The frame before the actions, RGB, uint8; `action` is the label of a sample."""
 
-    name: str  # a safe file name: the sample's id, or one made from the picture's name
+    name: str  # a safe file name: the sample's id, or one made from the image's file name
     frame: Image.Image
     split: str | None = None
     action: str | None = None
@@ -40,7 +40,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Imagined:
-    """What was made: the folder, and its manifest."""
+    """The result of `imagine`: the folder, its manifest, and whether it was complete before."""
 
     folder: Path
     manifest: ImagineManifest
@@ -48,15 +48,19 @@ class Imagined:
 
     @property
     def failed(self) -> list[ImaginedFrame]:
+        """The actions without an image, with their reason codes as `status`."""
         return [frame for frame in self.manifest.frames if frame.status != OK]
 
 
-def context_of_picture(path: Path) -> Context:
-    """One's own picture, upright, scaled to a split's height of 256."""
+def context_of_image(path: Path) -> Context:
+    """An image file, rotated upright and resized to a split's height of 256 pixels.
+
+    Raises `BenchError` if the file is not a readable image.
+    """
     try:
         with Image.open(path) as opened:
-            # Phones store pictures as the sensor lies, and turn them by a tag that Pillow does not
-            # apply.
+            # Phones store the sensor's orientation and a tag for the rotation, which Pillow does
+            # not apply by itself.
             image = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise BenchError(f"{path} is not a readable image ({error}).") from None
@@ -64,12 +68,15 @@ def context_of_picture(path: Path) -> Context:
 
 
 def context_of_sample(split: Split, sample_id: str, descriptions: str | None = None) -> Context:
-    """The input frame of a split's sample; `descriptions` names a set of its descriptions."""
+    """The input frame of a sample; `descriptions` is the name of a set of the split's.
+
+    Raises `BenchError` if the split has no such sample, or its frame cannot be read.
+    """
     split.require_frames()
     found = split.samples[split.samples["sample_id"] == sample_id]
     if found.empty:
         raise BenchError(
-            f"There is no picture '{sample_id}', and split '{split.name}' has no sample of that id."
+            f"'{sample_id}' is neither an image file nor a sample of split '{split.name}'."
             + did_you_mean(sample_id, split.samples["sample_id"][:1000])
         )
     sample = found.iloc[0]
@@ -91,11 +98,13 @@ def imagine(
     seed: int = 0,
     overwrite: bool = False,
 ) -> Imagined:
-    """Let `method`, called `name`, show each action in `context`; write frames, grid, manifest.
+    """Generate an image of each action in `context` with `method`; write images, grid, manifest.
 
-    `descriptions` are those of the actions, in order, or none. An action that is the sample's own
-    label is asked for as `bench run` asks: it gives the same frame. A folder that contains the
-    same frames already is left as it is.
+    `name` is the method's name in the manifest. `descriptions` are those of the actions, in their
+    order, or none. An action that is the label of the sample gets the same image as in `bench run`.
+    A `folder` that already contains the same images is left unchanged, and one with other settings
+    is refused unless `overwrite` is set. Raises `BenchError` for an invalid call; an image that
+    fails does not affect the others.
     """
     check_actions(actions, descriptions)
     requests = list(_requests(context, actions, descriptions, seed))
@@ -149,29 +158,29 @@ def imagine(
 
 
 def check_actions(actions: Sequence[str], descriptions: Sequence[str]) -> None:
-    """Refuse a call whose texts do not fit together."""
+    """Raise `BenchError` for an empty or repeated action, and for too few or many descriptions."""
     for action in actions:
         if not action.strip():
-            raise BenchError('An --action is empty: say what is done, such as "open drawer".')
+            raise BenchError('An --action is empty: describe it, such as "open drawer".')
         if actions.count(action) > 1:
-            raise BenchError(f"--action '{action}' is given twice.")
+            raise BenchError(f"--action '{action}' is given twice: leave out one of them.")
     if descriptions and len(descriptions) != len(actions):
         raise BenchError(
             f"There are {len(actions)} --action and {len(descriptions)} --description: "
-            "give one for each, in the same order, or none."
+            "pass one description per action, in the same order, or none."
         )
 
 
 def in_words(frame: ImaginedFrame) -> str:
-    """What became of one of a manifest's frames, and which text the method read for it."""
+    """One line on an action of a manifest: why it failed, or the prompt of its image."""
     if frame.status != OK:
         detail = f" ({frame.detail})" if frame.detail else ""
         return f"failed: {frame.action}: {frame.status}{detail}"
     if frame.prompt == frame.action:
-        return f"{frame.action}: the label alone was read, no description"
+        return f"{frame.action}: prompted with the label, without a description"
     if not frame.prompt:
-        return f"{frame.action}: no text was read"
-    return f"{frame.action}: “{frame.prompt}” was read"
+        return f"{frame.action}: the method uses no prompt"
+    return f"{frame.action}: prompted with “{frame.prompt}”"
 
 
 def _requests(
@@ -179,14 +188,14 @@ def _requests(
 ) -> Iterator[Request]:
     for number, action in enumerate(actions):
         own = action == context.action
-        # The name is the seed's: the sample's own action gets the noise that `bench run` gives it.
+        # The seed depends on the name: the sample's own action gets the noise of `bench run`.
         name = context.name if own else f"{context.name[:80]}_{_slug(action, 'action')}"
         given = descriptions[number] if descriptions else context.description if own else None
         yield Request(name, context.frame, action, given or None, derive_seed(seed, name))
 
 
 def _forget(folder: Path) -> None:
-    """Remove the images that an earlier call left."""
+    """Remove the images of an earlier call."""
     for path in folder.glob("*.png"):
         if path.name in (INPUT, GRID) or IMAGE_NAME.fullmatch(path.name):
             path.unlink()
@@ -209,13 +218,13 @@ def _frame(folder: Path, number: int, request: Request, answer: answers.Answer) 
 
 
 def _card(request: Request, answer: answers.Answer) -> Card:
-    """Below the frame: the action, and the description of it that was given or that was read."""
+    """The image, the action, and its description or the prompt."""
     output = answer.output
-    frame = output if isinstance(output, Image.Image) else f"no frame: {output}"
-    read = answer.prompt if answer.prompt != request.action else ""
-    return Card(frame, request.action, request.description or read)
+    shown = output if isinstance(output, Image.Image) else f"no image: {output}"
+    prompt = answer.prompt if answer.prompt != request.action else ""
+    return Card(shown, request.action, request.description or prompt)
 
 
 def _slug(text: str, default: str) -> str:
-    """A short safe file name from any text."""
+    """A short safe file name made from any text."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or default

@@ -1,4 +1,4 @@
-"""`bench pack`: runs with their images, scores and hashes in one archive."""
+"""The stage `pack`: runs with their images, scores and hashes in one archive."""
 
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -25,14 +25,14 @@ from egoactgen_bench.support.files import (
 from egoactgen_bench.support.provenance import versions
 from egoactgen_bench.support.safe_names import is_safe_id
 
-SPLIT_COLUMNS = ["sample_id", "video_id"]  # no narrations: those come with the data set's licence
+SPLIT_COLUMNS = ["sample_id", "video_id"]  # no narrations: the data set's licence covers them
 SPLIT_FACTS = ("name", "dataset", "fingerprint", "frames_fingerprint", "egovlp")
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip file knows: the same bytes at any time
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's earliest date: bytes must not depend on the time
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A finished archive, its sha256, and its rows for a leaderboard."""
+    """A finished archive, its sha256, and its rows for the leaderboard."""
 
     path: Path
     sha256: str
@@ -42,18 +42,20 @@ class Packed:
 def pack(
     workspace: Workspace, split: Split, names: Sequence[str], group: str, path: Path | None = None
 ) -> Packed:
-    """Pack runs of a split with their scores into a zip file, and write its rows as CSV beside it.
+    """Pack runs of a split with their scores into a zip file.
 
-    Runs that are not scored, or not as they were scored, are a `BenchError`. The same runs give the
-    same bytes. Prompts are left out: they hold the data set's narrations.
+    `names` are the runs (none: all finished ones), `group` the submitter's name, `path` the archive
+    (default: `packs/SPLIT-GROUP.zip` in the workspace). The leaderboard's rows are written next to
+    it as CSV. Prompts are left out, since they contain narrations of the data set. The same runs
+    give the same bytes. Raises `BenchError` for runs that are not scored, or changed since then.
     """
     if not is_safe_id(group):
-        raise BenchError(f"'{group}' cannot be a group: use letters, digits, '.', '_', '-'.")
+        raise BenchError(f"'{group}' is not a valid group: use letters, digits, '.', '_' and '-'.")
     wanted = list(dict.fromkeys(names)) or workspace.finished_runs(split.name)
     runs = [load_run(workspace.find_run(split.name, name)) for name in wanted]
     if not runs:
         raise BenchError(
-            f"Split '{split.name}' has no finished run to pack: `bench run` makes one."
+            f"Split '{split.name}' has no finished run to pack: make one with `bench run`."
         )
     scores = _scores(workspace, split, runs)
     path = path or workspace.root / "packs" / f"{split.name}-{group}.zip"
@@ -66,7 +68,7 @@ def pack(
 
 
 def _scores(workspace: Workspace, split: Split, runs: Sequence[Run]) -> list[Scores]:
-    """The scores of each protocol that all of the runs were scored by, just as they are now."""
+    """The scores of each protocol that contains all runs with their present images."""
     candidates, _ = candidates_of(split, runs, ())
     now = {candidate.name: candidate.digest() for candidate in candidates}
     found = []
@@ -80,7 +82,7 @@ def _scores(workspace: Workspace, split: Split, runs: Sequence[Run]) -> list[Sco
             found.append(scores)
     if not found:
         raise BenchError(
-            f"Not all of {', '.join(now)} are scored as they are now: score them with "
+            f"Not all of {', '.join(now)} are scored with their present images: score them with "
             f"`bench score {' '.join(now)}`, then pack them."
         )
     return found
@@ -108,7 +110,7 @@ def _write(
 
 def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     entry = zipfile.ZipInfo(name, _EPOCH)
-    # Fixed permissions and time: the archive's bytes depend on the content alone.
+    # Fixed permissions and time: the archive's bytes depend only on the content.
     entry.external_attr = 0o644 << 16
     packed = name.endswith((".json", ".csv"))  # images are compressed already
     entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
@@ -138,7 +140,7 @@ def _image(run: Run, name: str, sha256: str) -> bytes:
     data = run.image_path(name).read_bytes() if is_image_name(name) else b""
     if sha256_bytes(data) != sha256:
         raise BenchError(
-            f"{run.image_path(name)} is no longer the image that run '{run.name}' recorded: "
+            f"{run.image_path(name)} differs from the image that run '{run.name}' recorded: "
             "make the run again."
         )
     return data
@@ -151,7 +153,7 @@ def _csv(table: pd.DataFrame) -> bytes:
 def _rows(
     scores: Sequence[Scores], runs: Sequence[Run], group: str, archive: str, sha256: str
 ) -> pd.DataFrame:
-    """A row a run and protocol for results/leaderboard/."""
+    """One row per run and protocol, for results/leaderboard/."""
     names = [run.name for run in runs]
     tables = []
     for each in scores:

@@ -1,4 +1,4 @@
-"""Recomputing what a finished folder's manifest and tables promise, and naming what differs."""
+"""The stage `verify`: recomputes recorded hashes and counts, and reports what differs."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -21,19 +21,19 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv, sha256_file
 
 MANIFESTS = ("split.json", "run.json", "score.json", "study.json", "pack.json")
-# Columns of a samples.csv that name a file, each with the column of its sha256.
+# Columns of a samples.csv with file names → the columns with their sha256.
 HASHED = {"input_frame": "input_sha256", "target_frame": "target_sha256", "image": "sha256"}
 TABLES = ("samples.csv", "rejected.csv")
 PICTURE_FOLDERS = ("frames", "images")
 
 
 def verify(folder: Path) -> list[str]:
-    """One sentence for each thing that differs from what a manifest says; none if all holds.
+    """Compare a finished folder with its manifest; return one line per difference.
 
-    `folder` is a split, run, score or study, or an archive of `bench pack`.
-
-    Every file with a recorded sha256 is read: those under `files` in a manifest, and those that
-    samples.csv lists. A split's fingerprints and counts are recomputed as well.
+    `folder` is the folder of a split, run, score or study, or an archive of `bench pack`. Every
+    file with a recorded sha256 is read: those under `files` in a manifest, and those in
+    samples.csv. A split's fingerprints and counts are recomputed as well. Raises `BenchError` if
+    `folder` is none of these, or its manifest cannot be read.
     """
     if folder.is_file():
         return archive.differences(folder)
@@ -53,9 +53,10 @@ def verify(folder: Path) -> list[str]:
 
 
 def against(folder: Path, standard: Path) -> list[str]:
-    """How a split differs from a standard one; `standard` is its split.json.
+    """How a split differs from a standard split, whose split.json is `standard`.
 
-    In ids and times, or else in the frames, where the standard split keeps their fingerprint.
+    Compares ids and times, and if these are equal also the frames, if the standard split records
+    their fingerprint. Returns one line per difference.
     """
     have, wanted = load_split(folder), load_split(standard.parent)
     if have.fingerprint == wanted.fingerprint:
@@ -75,11 +76,11 @@ def against(folder: Path, standard: Path) -> list[str]:
     differences = [
         f"{sample_id} {what}" for what, rows in found.items() for sample_id in both.sample_id[rows]
     ]
-    return differences or ["the order of the samples or the text of an action differs"]
+    return differences or ["the order of the samples, or the text of an action, differs"]
 
 
 def _frame_differences(have: Split, wanted: Split) -> list[str]:
-    """Other frames of the same samples, with the libraries that may be why."""
+    """Whether the frames differ, with the versions of libraries that may be the reason."""
     kept = wanted.manifest.frames_fingerprint
     if not kept or not have.frames_fingerprint or kept == have.frames_fingerprint:
         return []
@@ -94,7 +95,7 @@ def _frame_differences(have: Split, wanted: Split) -> list[str]:
 
 
 def _listed_in_manifests(folder: Path, manifest: str) -> Iterator[tuple[str, str]]:
-    """File → sha256 from the `files` of the manifest and of the descriptions' manifests."""
+    """(file, sha256) pairs in the `files` of the manifest and of the descriptions' manifests."""
     for path in (folder / manifest, *sorted(folder.glob("descriptions/*.json"))):
         files = read_versioned(path, "result").get("files") or {}
         if not isinstance(files, dict):
@@ -135,21 +136,21 @@ def _unlisted(folder: Path, listed: dict[str, str]) -> list[str]:
 
 
 def _split_differences(split: Split) -> list[str]:
-    """What the tables, themselves unchanged, do not bear out in the manifest."""
+    """Differences between the manifest and the tables."""
     if "action" not in split.samples:  # a published split: narrations may not be copied
         return []
     rejected = read_csv(split.folder / "rejected.csv", dtype=str)
     frames = split.frames_fingerprint and frames_fingerprint(split.samples)
-    promised = {
+    computed = {
         "fingerprint": fingerprint(split.samples),
         "frames_fingerprint": frames,
         "counts": _counts(split.samples, rejected),
     }
-    promised_there = split.manifest.model_dump()
+    recorded = split.manifest.model_dump()
     return [
-        f"split.json: {key} is not that of the tables"
-        for key, value in promised.items()
-        if promised_there[key] != value
+        f"split.json: {key} differs from that of the tables"
+        for key, value in computed.items()
+        if recorded[key] != value
     ]
 
 

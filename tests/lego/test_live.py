@@ -147,12 +147,12 @@ def test_a_vllm_writes_the_descriptions_that_are_not_given(
     frames = json.loads((tmp_path / "out" / "imagine.json").read_text())["frames"]
     assert frames[0]["prompt"] == texts["V00_0"]
     assert frames[1]["prompt"] not in ("", texts["V00_0"])
-    assert f"open drawer: “{texts['V00_0']}” was read" in result.out
+    assert f"open drawer: prompted with “{texts['V00_0']}”" in result.out
     # The grid is as tall as its longest text: taller than with the label alone.
     untold = ("--weights", untrained_weights.NAME)
     plain = ("--method", "lego", *untold, *STEPS, "--out", tmp_path / "plain")
     labels = bench("imagine", "V00_0", *actions, *plain)
-    assert "open drawer: the label alone was read, no description" in labels.out
+    assert "open drawer: prompted with the label, without a description" in labels.out
     grids = [Image.open(tmp_path / name / "grid.png").height for name in ("out", "plain")]
     assert grids[0] > grids[1]
 

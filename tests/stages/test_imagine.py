@@ -1,4 +1,4 @@
-"""`bench imagine`: frames, grid and manifest of several actions in one context."""
+"""`bench imagine`: images, grid and manifest of several actions in one context."""
 
 import json
 
@@ -10,13 +10,13 @@ from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.presentation.grid import GAP, HEIGHT, MARGIN, Card, draw_grid
-from egoactgen_bench.stages.imagine import context_of_picture, imagine
+from egoactgen_bench.stages.imagine import context_of_image, imagine
 
 ACTIONS = ("--action", "open drawer", "--action", "take knife")
 
 
-class Painter(Method):
-    """Its frames tell what it was asked; it knows nothing of knives."""
+class Flat(Method):
+    """Generates flat images of the seed's colour; fails on knives."""
 
     def generate(self, requests):
         if any("knife" in request.action for request in requests):
@@ -28,7 +28,7 @@ def files(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def test_a_sample_s_own_action_is_painted_as_a_run_paints_it(bench, drawn_split, tmp_path):
+def test_label_of_the_sample_gets_the_image_of_a_run(bench, drawn_split, tmp_path):
     options = ("--method", "ip2p", "-o", "steps=1")
     assert bench("imagine", "V00_0", *ACTIONS, *options, "--out", tmp_path / "made").status == 0
     made = files(tmp_path / "made")
@@ -43,7 +43,7 @@ def test_a_sample_s_own_action_is_painted_as_a_run_paints_it(bench, drawn_split,
     assert files(tmp_path / "again") == made
 
 
-def test_one_s_own_picture(bench, tmp_path):
+def test_image_file_as_context(bench, tmp_path):
     sideways = Image.effect_noise((60, 90), 80).convert("L")
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90° when shown
@@ -64,16 +64,16 @@ def test_one_s_own_picture(bench, tmp_path):
     assert "contains a finished set of imagined frames with other settings" in fewer.err
     assert files(folder) == before
     assert bench(*called[:4], *called[-2:], "--overwrite").status == 0
-    assert set(files(folder)) == {  # one action less: nothing stale stays
+    assert set(files(folder)) == {  # one action less: its image was removed
         "01-open-drawer.png", "grid.png", "imagine.json", "input.png"
     }  # fmt: skip
 
 
-def test_a_frame_that_fails_leaves_the_others(tmp_path):
+def test_failing_action_does_not_affect_the_others(tmp_path):
     Image.new("RGB", (90, 60)).save(tmp_path / "a.png")
-    context = context_of_picture(tmp_path / "a.png")
-    method = Painter(Options(), MethodContext())
-    made = imagine("painter", method, context, ["open drawer", "take knife"], tmp_path / "out")
+    context = context_of_image(tmp_path / "a.png")
+    method = Flat(Options(), MethodContext())
+    made = imagine("flat", method, context, ["open drawer", "take knife"], tmp_path / "out")
     assert [frame.action for frame in made.failed] == ["take knife"]
     assert made.failed[0].detail == "ValueError: no knives"
     assert (tmp_path / "out" / "01-open-drawer.png").is_file()
@@ -82,7 +82,7 @@ def test_a_frame_that_fails_leaves_the_others(tmp_path):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (["V00_9", *ACTIONS], "no sample of that id. Did you mean 'V0"),
+        (["V00_9", *ACTIONS], "nor a sample of split 'drawn-val'. Did you mean 'V0"),
         (
             ["missing.jpg", *ACTIONS],
             "missing.jpg does not exist: name an image, or a sample of a split.",
@@ -92,20 +92,20 @@ def test_a_frame_that_fails_leaves_the_others(tmp_path):
         (["V00_0", "--action", " "], "An --action is empty"),
     ],
 )
-def test_a_bad_call_is_one_sentence(bench, drawn_split, call, sentence):
+def test_invalid_calls_are_refused_in_one_sentence(bench, drawn_split, call, sentence):
     result = bench("imagine", *call, "--method", "copy-input")
     assert result.status == 2
     assert sentence in result.err
     assert result.err.count("\n") == 1
 
 
-def test_a_file_that_is_no_picture(tmp_path):
-    (tmp_path / "a.jpg").write_text("no picture")
+def test_file_that_is_not_an_image(tmp_path):
+    (tmp_path / "a.jpg").write_text("not an image")
     with pytest.raises(BenchError, match="is not a readable image"):
-        context_of_picture(tmp_path / "a.jpg")
+        context_of_image(tmp_path / "a.jpg")
 
 
-def test_the_grid_shows_each_frame_whole_at_the_aspect_of_the_context():
+def test_grid_shows_whole_images_at_the_aspect_ratio_of_the_context():
     red, blue = (Image.new("RGB", (64, 64), colour) for colour in ("red", "blue"))
     grid = np.asarray(draw_grid([Card(red, "input"), Card(blue, "a " * 200)], (96, 64)))
     width = HEIGHT * 96 // 64
@@ -113,5 +113,5 @@ def test_the_grid_shows_each_frame_whole_at_the_aspect_of_the_context():
         left = MARGIN + index * (width + GAP)
         assert (grid[MARGIN : MARGIN + HEIGHT, left : left + width] == colour).all()
     below = grid[MARGIN + HEIGHT :, MARGIN + 2 * width + GAP :]
-    assert (below == 255).all()  # the long title wraps instead of running out
+    assert (below == 255).all()  # the long title is wrapped
     assert grid.shape[1] == 2 * MARGIN + 2 * width + GAP

@@ -1,4 +1,4 @@
-"""`bench verify`: what was changed behind a manifest's back is named."""
+"""`bench verify`: reports changes since a manifest was written."""
 
 import shutil
 from pathlib import Path
@@ -10,13 +10,13 @@ from egoactgen_bench.artifacts.splits import fingerprint
 from egoactgen_bench.support.files import read_csv, read_json, sha256_bytes, write_csv, write_json
 
 
-def test_a_whole_split_passes(bench, drawn_split):
+def test_unchanged_split_passes(bench, drawn_split):
     result = bench("verify", drawn_split)
     assert (result.status, result.err) == (0, "")
     assert result.out == f"{drawn_split}: everything is as recorded\n"
 
 
-def test_changed_missing_and_added_frames_are_named(bench, drawn_split):
+def test_changed_missing_and_added_frames_are_reported(bench, drawn_split):
     frames = drawn_split / "frames"
     with (frames / "V00_0/input.png").open("ab") as stream:
         stream.write(b"x")
@@ -32,15 +32,15 @@ def test_changed_missing_and_added_frames_are_named(bench, drawn_split):
     assert result.err == f"bench: {drawn_split} is not as recorded (differences: 3).\n"
 
 
-def test_a_changed_table_is_named(bench, drawn_split):
+def test_changed_table_is_reported(bench, drawn_split):
     path = drawn_split / "samples.csv"
     path.write_text(path.read_text().replace("open drawer", "shut drawer"))
     result = bench("verify", drawn_split)
     assert result.status == 1
-    assert result.out == "split.json: fingerprint is not that of the tables\n"
+    assert result.out == "split.json: fingerprint differs from that of the tables\n"
 
 
-def test_the_images_of_a_run_are_hashed(bench, drawn_split):
+def test_images_of_a_run_are_hashed(bench, drawn_split):
     run = write_drawn_run(drawn_split, "grey", failed=("V00_0",))
     assert bench("verify", run).status == 0
     (run / "images/V01_1.png").write_bytes(b"x")
@@ -63,20 +63,20 @@ def test_files_of_any_manifest_are_hashed(bench, tmp_path):
 
 
 @pytest.mark.parametrize("files", [7, "table.csv", [1]])
-def test_files_of_another_type_are_one_sentence(bench, tmp_path, files):
+def test_files_of_a_wrong_type_are_refused_in_one_sentence(bench, tmp_path, files):
     write_json(tmp_path / "score.json", {"files": files})
     result = bench("verify", tmp_path)
     assert result.status == 2
     assert "score.json: 'files' is not an object" in result.err
 
 
-def test_a_folder_without_a_manifest_is_refused(bench, tmp_path):
+def test_folder_without_a_manifest_is_refused(bench, tmp_path):
     result = bench("verify", tmp_path)
     assert result.status == 2
     assert "contains no finished split, run, score or study" in result.err
 
 
-def test_against_names_missing_added_and_moved_samples(bench, drawn_split, tmp_path):
+def test_against_reports_missing_added_and_moved_samples(bench, drawn_split, tmp_path):
     _copy_as_standard(drawn_split, tmp_path / "standard")
     call = ("verify", drawn_split, "--against", tmp_path / "standard/split.json")
     assert bench(*call).status == 0
@@ -105,7 +105,7 @@ def _copy_as_standard(split: Path, standard: Path) -> None:
     write_json(standard / "split.json", read_json(split / "split.json"))
 
 
-def test_against_names_other_frames_of_the_same_samples(bench, drawn_split, tmp_path):
+def test_against_reports_other_frames_of_the_same_samples(bench, drawn_split, tmp_path):
     standard = tmp_path / "standard"
     shutil.copytree(drawn_split, standard)
     manifest = read_json(standard / "split.json")

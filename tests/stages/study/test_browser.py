@@ -58,7 +58,7 @@ def test_preview_answers_by_mouse_and_keyboard_survive_a_reload_and_are_imported
     page.keyboard.press("ArrowRight")
     page.keyboard.press("1")
     page.reload()
-    assert page.inner_text(".where") == "PlannedTask 3 of 6"
+    assert page.inner_text(".where") == "Task 3 of 6"
     assert page.inner_text(".done") == "3 answered"
     assert page.is_checked("form.current input[value='1']")
     path = saved(page, tmp_path)
