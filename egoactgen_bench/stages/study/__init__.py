@@ -1,1 +1,1 @@
-"""Studies with people: batches for crowd workers, and what their answers say."""
+"""User studies: batches for crowd workers, and the analysis of their answers."""

@@ -1,4 +1,4 @@
-"""Mechanical Turk's results files: their columns, their three shapes of answers."""
+"""Reads Mechanical Turk's results files, with answers in any of three formats."""
 
 import csv
 import json
@@ -48,7 +48,7 @@ LONGEST_CELL = 1 << 24
 class Assignment:
     """One worker's answers to one task; `worker` is a pseudonym, `seconds` None if not given."""
 
-    row: str  # the assignment's id, or where it stands
+    row: str  # the assignment's id, or file and line
     worker: str
     status: str
     seconds: float | None
@@ -57,12 +57,12 @@ class Assignment:
 
 
 def read_results(path: Path, pseudonym: Callable[[str], str]) -> Iterator[Assignment | Rejection]:
-    """Read one results file; a worker's id goes no further than through `pseudonym`.
+    """Read one results file; `pseudonym` replaces the workers' ids.
 
-    A row that cannot be read is a `Rejection` `bad_row`; a file that is no results file at all is a
-    `BenchError`.
+    A row that cannot be read becomes a `Rejection` `bad_row`. Raises `BenchError` if the file is
+    not a results file.
     """
-    # A crowd-form packs all answers of a task into one cell; csv's own limit is 128 KiB.
+    # A crowd-form puts all answers of a task into one cell; csv's default limit is 128 KiB.
     csv.field_size_limit(LONGEST_CELL)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -75,7 +75,7 @@ def read_results(path: Path, pseudonym: Callable[[str], str]) -> Iterator[Assign
     except FileNotFoundError:
         raise BenchError(f"{path} does not exist.") from None
     except IsADirectoryError:
-        raise BenchError(f"{path} is a folder: name the results files in it.") from None
+        raise BenchError(f"{path} is a folder: pass the results files in it.") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise BenchError(f"{path} is not a readable results file ({error}).") from None
 
@@ -84,18 +84,18 @@ def _check_header(path: Path, header: list[str]) -> None:
     missing = [column for column in NEEDED if column not in header]
     if missing:
         raise BenchError(
-            f"{path} is not a Mechanical Turk results file: it has no column "
-            f"{' or '.join(missing)}. Download the batch's results as CSV."
+            f"{path} is not a Mechanical Turk results file: it lacks the column "
+            f"{', '.join(missing)}. Download the batch's results as CSV."
         )
     if len(set(header)) < len(header):
-        raise BenchError(f"{path} names a column twice.")
+        raise BenchError(f"{path} has two columns of the same name: download the results again.")
 
 
 def _assignment(
     place: str, header: list[str], cells: list[str], pseudonym: Callable[[str], str]
 ) -> Assignment | Rejection:
     if len(cells) != len(header):
-        return Rejection(place, "bad_row", f"{len(cells)} cells under {len(header)} columns")
+        return Rejection(place, "bad_row", f"{len(cells)} cells, expected {len(header)}")
     row = dict(zip(header, cells, strict=True))
     name = row["AssignmentId"].strip() or place
     if not row["WorkerId"].strip():
@@ -126,11 +126,11 @@ def _seconds(cell: str) -> float | None:
 
 
 def parse_answers(row: dict[str, str]) -> dict[str, str]:
-    """Question → answer, from any of the three shapes; unanswered questions are left out.
+    """Question → answer, in any of three formats; unanswered questions are left out.
 
-    A plain form gives `Answer.fits` = yes; `flatten-objects` gives `Answer.fits.yes` = true and
-    `Answer.fits.no` = false; a crowd-form gives `Answer.taskAnswers`, a JSON list of one object
-    whose radio groups are objects of true and false. Raises `ValueError`, which says why.
+    A plain form has `Answer.fits` = yes; `flatten-objects` has `Answer.fits.yes` = true and
+    `Answer.fits.no` = false; a crowd-form has `Answer.taskAnswers`, a JSON list of one object, in
+    which each radio group is an object of booleans. Raises `ValueError` for other answers.
     """
     cells = _under("Answer.", row)
     nested: dict[str, Any] = {}

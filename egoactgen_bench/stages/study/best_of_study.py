@@ -1,4 +1,4 @@
-"""The study of Figure 4: which of K runs' frames shows the action best?"""
+"""The study of the paper's Figure 4: which of K runs' images shows the action best?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,13 +25,13 @@ from egoactgen_bench.stages.study.study_plan import (
 from egoactgen_bench.support.images import resize
 
 COPY_INPUT = "copy-input"
-TARGET = "target"  # the true target frame among a check's candidates
-MOST_CANDIDATES = 9  # as many as one glance holds, and one digit key each
+TARGET = "target"  # the target frame among a check's candidates
+MOST_CANDIDATES = 9  # one digit key each
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """The runs that are compared; a name without a run is `copy-input` and shows the input."""
+    """The runs that are compared; `copy-input` needs no run and shows the input frame."""
 
     split: Split
     runs: dict[str, Run]
@@ -49,8 +49,8 @@ class Candidates:
             samples = samples[samples["sample_id"].isin(set(run.finished["sample_id"]))]
         return samples
 
-    def picture(self, name: str, sample_id: str) -> Image.Image:
-        """A candidate's frame at the size of the target's: the size must not tell who made it."""
+    def image(self, name: str, sample_id: str) -> Image.Image:
+        """A candidate's image, resized to the target: the size must not reveal the method."""
         target = frame(self.split, sample_id, "target")
         if name == TARGET:
             return target
@@ -65,7 +65,10 @@ class Candidates:
 def plan_best_of(
     workspace: Workspace, split: Split, run_names: Sequence[str], options: StudyOptions
 ) -> StudyPlan:
-    """Plan a study over the named runs, or over all finished runs of the split."""
+    """Plan a study of the named runs, or of all finished runs of the split.
+
+    Raises `BenchError` if the runs cannot be compared (see `find_candidates`), or share no sample.
+    """
     candidates = find_candidates(workspace, split, run_names)
     samples = candidates.usable()
     if samples.empty:
@@ -82,36 +85,39 @@ def plan_best_of(
     key = secret_key(split, made, options.seed)
     tasks = best_of_tasks(examples, spare, candidates.names, options.checks, key)
     show = partial(_show, candidates)
-    remarks = ("with one run only, copy-input stands against it.",) * candidates.copies_input
+    remarks = ("the only run is compared with copy-input.",) * candidates.copies_input
     return StudyPlan(split, options, candidates.names, examples, spare, key, tasks, show, remarks)
 
 
 def find_candidates(workspace: Workspace, split: Split, names: Sequence[str]) -> Candidates:
-    """The named runs, or all finished ones; a single one gets `copy-input` as its rival."""
+    """The named runs, or all finished ones; a single one is compared with `copy-input`.
+
+    Raises `BenchError` if a run is missing or of another test set, if `copy-input` is the only one,
+    if one is named `target`, or if there are more than `MOST_CANDIDATES`.
+    """
     wanted = list(dict.fromkeys(names)) or workspace.finished_runs(split.name)
     if not wanted:
         raise BenchError(
-            f"There is no finished run of split '{split.name}': make one with "
-            "`bench run --method NAME`."
+            f"Split '{split.name}' has no finished run: make one with `bench run --method NAME`."
         )
     runs = {name: load_run(workspace.find_run(split.name, name)) for name in wanted}
     for name, run in runs.items():
         if run.fingerprint != split.fingerprint:
             raise BenchError(
-                f"Run '{name}' was made on another '{split.name}' than the split now is (their "
-                "fingerprints differ): run it again."
+                f"Run '{name}' was made on a different test set than split '{split.name}' (their "
+                "fingerprints differ): run the method again."
             )
     if wanted == [COPY_INPUT]:
         raise BenchError(
-            "The only run is copy-input, and there is nothing to compare it with: "
+            "The only run is copy-input, with nothing to compare it with: "
             "run a method with `bench run --method NAME`."
         )
     if TARGET in runs:
         raise BenchError(f"A run cannot be called '{TARGET}' in a study: rename its folder.")
     if len(wanted) > MOST_CANDIDATES:
         raise BenchError(
-            f"{len(wanted)} runs are more than a rater can compare: "
-            f"name at most {MOST_CANDIDATES} of {', '.join(wanted)}."
+            f"A study compares at most {MOST_CANDIDATES} runs, not {len(wanted)}: "
+            f"choose some of {', '.join(wanted)}."
         )
     return Candidates(split, runs, tuple(wanted if len(wanted) > 1 else [*wanted, COPY_INPUT]))
 
@@ -119,10 +125,10 @@ def find_candidates(workspace: Workspace, split: Split, names: Sequence[str]) ->
 def best_of_tasks(
     examples: Sequence[str], spare: Sequence[str], runs: Sequence[str], checks: int, key: bytes
 ) -> list[PlannedTask]:
-    """One vote an example, with `checks` further tasks hidden among them.
+    """One vote per example, with `checks` further tasks hidden among them.
 
-    Every second check, from the first, shows the true target in one run's place: of a `spare`
-    sample while there is one, else of an example. The others ask a vote again in another order.
+    The checks alternate. The first shows the target frame in place of one run's image: of a `spare`
+    sample if there is one, else of an example. The second repeats a vote in another order.
     """
     orders = balanced_orders(runs, len(examples), key)
     votes = [
@@ -152,5 +158,5 @@ def _show(candidates: Candidates, task: PlannedTask) -> dict[str, str | Image.Im
         "input": frame(candidates.split, task.sample_id, "input"),
     }
     for position, name in enumerate(task.candidates, start=1):
-        columns[f"image_{position}"] = candidates.picture(name, task.sample_id)
+        columns[f"image_{position}"] = candidates.image(name, task.sample_id)
     return columns

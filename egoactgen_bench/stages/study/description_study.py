@@ -1,4 +1,4 @@
-"""The study of enriched descriptions: does the text fit the two frames, and only them?"""
+"""The study of enriched descriptions: does the text fit the two frames?"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,14 +15,17 @@ from egoactgen_bench.stages.study.study_plan import StudyPlan, PlannedTask, fram
 
 
 def plan_description(split: Split, names: Sequence[str], options: StudyOptions) -> StudyPlan:
-    """Plan a study of the named description sets, or of all that the split has: one arm each."""
+    """Plan a study of the named description sets, or of all sets of the split: one arm each.
+
+    Raises `BenchError` if the split has no descriptions, or none that all sets share.
+    """
     descriptions = find_descriptions(split, names)
     described = set.intersection(*(set(texts) for texts in descriptions.values()))
     samples = split.samples[split.samples["sample_id"].isin(described)]
     if samples.empty:
         raise BenchError(
             f"No sample of split '{split.name}' has a description in each of "
-            f"{', '.join(descriptions)}."
+            f"{', '.join(descriptions)}: name fewer with --descriptions."
         )
     examples = choose_examples(samples, options.examples, options.seed)
     spare = [sample_id for sample_id in samples["sample_id"] if sample_id not in set(examples)]
@@ -43,13 +46,13 @@ def plan_description(split: Split, names: Sequence[str], options: StudyOptions) 
 
 
 def find_descriptions(split: Split, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Set → sample id → text, of the named description sets or of all that the split has."""
+    """Set → sample id → text, of the named description sets or of all sets of the split."""
     folder = split.folder / "descriptions"
     wanted = list(dict.fromkeys(names)) or sorted(path.stem for path in folder.glob("*.csv"))
     if not wanted:
         raise BenchError(
-            f"Split '{split.name}' has no descriptions in {folder}: make them with "
-            "`bench lego enrich`, or put a NAME.csv with the columns sample_id, description there."
+            f"Split '{split.name}' has no descriptions in {folder}: generate them with "
+            "`bench lego enrich`, or add a NAME.csv with the columns sample_id and description."
         )
     return {name: load_descriptions(split.folder, name).texts for name in wanted}
 
@@ -57,10 +60,11 @@ def find_descriptions(split: Split, names: Sequence[str]) -> dict[str, dict[str,
 def description_tasks(
     examples: pd.DataFrame, arms: Sequence[str], checks: int, key: bytes
 ) -> list[PlannedTask]:
-    """One vote an example and arm, with `checks` further tasks hidden among them.
+    """One vote per example and arm, with `checks` further tasks hidden among them.
 
-    Every second check, from the first, shows another action's description, whose known answer is
-    no (where all examples are alike, it repeats a vote); the others ask a vote again.
+    The checks alternate. The first shows the description of an action with another verb and noun,
+    so that the right answer is no; if no example has one, it repeats a vote. The second repeats a
+    vote.
     """
     votes = [
         PlannedTask(f"vote {sample_id} {arm}", sample_id, "vote", (arm,), text_from=sample_id)

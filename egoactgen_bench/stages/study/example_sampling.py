@@ -1,4 +1,4 @@
-"""Which examples a study shows, and in which order the candidates stand."""
+"""Which examples a study shows, and the order of the candidates."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,12 @@ from egoactgen_bench.support.seeds import derive_seed
 
 
 def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
-    """`count` sample ids in split order (all, where there are fewer), stratified by verb.
+    """`count` sample ids in split order (all, if there are fewer), stratified by verb.
 
-    Systematic sampling: samples are sorted by verb, shuffled within it, and taken at equal steps
-    from a random start, so each verb gets its share of `count`, rounded up or down. Depends on the
-    seed and the samples alone: every set of runs is compared on the same examples.
+    Systematic sampling: samples are sorted by verb, shuffled within each verb, and taken at equal
+    steps from a random start, so that each verb gets its share of `count`, rounded up or down. The
+    result depends only on the seed and the samples: different runs of equal samples are compared on
+    the same examples.
     """
     if count >= len(samples):
         return samples["sample_id"].tolist()
@@ -28,14 +29,14 @@ def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
 
 def shuffled(items: Sequence[str], key: bytes, purpose: str) -> list[str]:
     """`items` in an order that only the holder of `key` can compute."""
-    # By a hash rather than by NumPy's generators, whose streams may change between versions.
+    # By a hash: the streams of NumPy's generators may change between versions.
     return sorted(items, key=lambda item: keyed_hash(key, purpose, item))
 
 
 def balanced_orders(candidates: Sequence[str], count: int, key: bytes) -> list[list[str]]:
-    """`count` orders in which each candidate stands at each position equally often, ± 1.
+    """`count` orders in which each candidate is at each position equally often, ± 1.
 
-    Blocks of K orders are the rows of a Latin square over a fresh permutation, rows shuffled.
+    Each block of K orders consists of the shuffled rows of a Latin square over a new permutation.
     """
     orders: list[list[str]] = []
     for block in range(-(-count // len(candidates))):

@@ -1,4 +1,4 @@
-"""Stage export-amt: write a study's folder, its manifest last."""
+"""The stage `export-amt`: writes the folder of a study."""
 
 import re
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from egoactgen_bench.stages.study.description_study import plan_description
 from egoactgen_bench.stages.study.example_sampling import shuffled
 from egoactgen_bench.stages.study.safe_text import html_cell
 from egoactgen_bench.stages.study.study_options import StudyOptions
-from egoactgen_bench.stages.study.study_plan import StudyPlan, frame, picture_name
+from egoactgen_bench.stages.study.study_plan import StudyPlan, frame, image_name
 from egoactgen_bench.support.files import sha256_file, write_csv, write_text
 from egoactgen_bench.support.images import write_png
 from egoactgen_bench.support.provenance import versions
@@ -49,7 +49,9 @@ def export(
         plan = plan_description(split, descriptions, options)
     name = name or f"{split.name}-{options.study}"
     if not is_safe_id(name):
-        raise BenchError(f"'{name}' cannot be a study's name: use letters, digits, '.', '_', '-'.")
+        raise BenchError(
+            f"'{name}' is not a valid study name: use letters, digits, '.', '_' and '-'."
+        )
     folder = out or workspace.study(name)
     write_study(plan, folder, name, overwrite)
     return folder, plan
@@ -57,20 +59,24 @@ def export(
 
 def _check(options: StudyOptions, runs: Sequence[str], descriptions: Sequence[str]) -> None:
     if options.study == "best-of" and descriptions:
-        raise BenchError("--descriptions belongs to --study description; best-of compares runs.")
+        raise BenchError(
+            "--descriptions is an option of --study description: --study best-of compares runs."
+        )
     if options.study == "description" and runs:
         raise BenchError(
-            "--study description shows no runs: name description sets with --descriptions NAME."
+            "--study description compares sets of descriptions, not runs: choose them with "
+            "--descriptions NAME."
         )
     url = options.image_base_url
     if url is not None and not re.fullmatch(r"https?://[^\s\"'<>$,?#]+", url):
-        raise BenchError(f"--image-base-url '{url}' is not an address like https://host/folder.")
+        raise BenchError(f"--image-base-url '{url}' is not a URL like https://host/folder.")
 
 
 def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = False) -> None:
     """Write study.json, batch.csv, key.csv, hit.html, preview.html and images/.
 
-    Raises `BenchError` where a study with other tasks lies there: its answers may be on their way.
+    Raises `BenchError` if `folder` contains a study with other tasks, to which raters may still be
+    answering, unless `overwrite` is set.
     """
     work = WorkFolder(
         folder / STUDY,
@@ -83,12 +89,12 @@ def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = Fals
     work.check(overwrite)
     work.reopen()
     work.manifest.unlink(missing_ok=True)
-    pictures = _Pictures(folder / IMAGES, plan.key)
-    shown = [_place(task.name, plan.show(task), pictures) for task in plan.tasks]
+    images = _ImageFolder(folder / IMAGES, plan.key)
+    shown = [_place(task.name, plan.show(task), images) for task in plan.tasks]
     rows = [
         study_pages.Row(task.name, columns) for task, columns in zip(plan.tasks, shown, strict=True)
     ]
-    example = _instruction_example(plan, pictures)
+    example = _instruction_example(plan, images)
     base = (plan.options.image_base_url or IMAGES).rstrip("/")
     batch = [
         {"task": row.task} | {c: _cell(value, base) for c, value in row.columns.items()}
@@ -100,7 +106,7 @@ def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = Fals
     look = study_pages.Look(plan.options.study, len(plan.candidates), example, plan.options.consent)
     write_text(folder / "hit.html", study_pages.hit(look, base))
     write_text(folder / "preview.html", study_pages.preview(look, name, rows, batch, plan.key))
-    files = ["batch.csv", "key.csv", "hit.html", "preview.html", *pictures.relative_names()]
+    files = ["batch.csv", "key.csv", "hit.html", "preview.html", *images.relative_names()]
     work.finish(
         {
             "name": name,
@@ -120,11 +126,11 @@ def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = Fals
             "versions": versions(),
         }
     )
-    pictures.remove_others()
+    images.remove_others()
 
 
 def _recipe(plan: StudyPlan) -> dict[str, Any]:
-    """What two calls must share for the second to write the same study again."""
+    """What determines a study: a call with an equal recipe may write it again."""
     return {
         "study": plan.options.study,
         "split": plan.split.name,
@@ -134,49 +140,49 @@ def _recipe(plan: StudyPlan) -> dict[str, Any]:
     }
 
 
-class _Pictures:
-    """The study's image folder: names say nothing, files hold nothing but pixels."""
+class _ImageFolder:
+    """The image folder of a study: neither file names nor metadata reveal the method."""
 
     def __init__(self, folder: Path, key: bytes) -> None:
         self.folder = folder
         self.key = key
         self.names: list[str] = []
 
-    def add(self, image: Image.Image, task: str, column: str) -> study_pages.Picture:
-        name = picture_name(self.key, task, column)
+    def add(self, image: Image.Image, task: str, column: str) -> study_pages.PageImage:
+        name = image_name(self.key, task, column)
         write_png(self.folder / name, image)
         self.names.append(name)
-        return study_pages.Picture(name)
+        return study_pages.PageImage(name)
 
     def relative_names(self) -> list[str]:
         return [f"{IMAGES}/{name}" for name in self.names]
 
     def remove_others(self) -> None:
-        """Remove pictures of an earlier study, which nobody should upload."""
+        """Remove images of an earlier study, which must not be uploaded."""
         for path in self.folder.glob("*.png"):
             if path.name not in set(self.names):
                 path.unlink()
 
 
 def _place(
-    task: str, columns: dict[str, str | Image.Image], pictures: _Pictures
-) -> dict[str, str | study_pages.Picture]:
+    task: str, columns: dict[str, str | Image.Image], images: _ImageFolder
+) -> dict[str, str | study_pages.PageImage]:
     return {
-        column: value if isinstance(value, str) else pictures.add(value, task, column)
+        column: value if isinstance(value, str) else images.add(value, task, column)
         for column, value in columns.items()
     }
 
 
-def _cell(value: str | study_pages.Picture, base: str) -> str:
+def _cell(value: str | study_pages.PageImage, base: str) -> str:
     return html_cell(value) if isinstance(value, str) else f"{base}/{value.name}"
 
 
-def _texts(columns: dict[str, str | study_pages.Picture]) -> dict[str, str]:
+def _texts(columns: dict[str, str | study_pages.PageImage]) -> dict[str, str]:
     return {column: value for column, value in columns.items() if isinstance(value, str)}
 
 
-def _instruction_example(plan: StudyPlan, pictures: _Pictures) -> study_pages.Example | None:
-    """Real frames of two samples outside the study that share neither verb nor noun, or None."""
+def _instruction_example(plan: StudyPlan, images: _ImageFolder) -> study_pages.Example | None:
+    """Frames of two samples outside of the study with different verbs and nouns, or None."""
     spare = plan.split.samples[plan.split.samples["sample_id"].isin(plan.spare)]
     checked = {task.sample_id for task in plan.tasks}
     rows = spare[~spare["sample_id"].isin(checked)].set_index("sample_id")
@@ -189,8 +195,8 @@ def _instruction_example(plan: StudyPlan, pictures: _Pictures) -> study_pages.Ex
             return study_pages.Example(
                 action=str(this["action"]),
                 other_action=str(others.loc[bad, "action"]),
-                input=pictures.add(before, "instructions", "input"),
-                good=pictures.add(after, "instructions", "good"),
-                bad=pictures.add(frame(plan.split, bad, "target"), "instructions", "bad"),
+                input=images.add(before, "instructions", "input"),
+                good=images.add(after, "instructions", "good"),
+                bad=images.add(frame(plan.split, bad, "target"), "instructions", "bad"),
             )
     return None

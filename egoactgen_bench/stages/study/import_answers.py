@@ -1,4 +1,4 @@
-"""Stage import-amt: from results files to win rates, ratings, agreement and a figure."""
+"""The stage `import-amt`: from results files to win rates, ratings, agreement and a figure."""
 
 import json
 import secrets
@@ -21,7 +21,7 @@ from egoactgen_bench.stages.study import ratings_analysis
 from egoactgen_bench.stages.study.amazon import Assignment, read_results
 from egoactgen_bench.stages.study.ratings import Rating, rate
 from egoactgen_bench.stages.study.safe_text import csv_cell, keyed_hash
-from egoactgen_bench.stages.study.study_plan import PlannedTask, picture_name
+from egoactgen_bench.stages.study.study_plan import PlannedTask, image_name
 from egoactgen_bench.support.files import write_bytes, write_csv, write_json
 
 WORKER_KEY = "worker.key"
@@ -29,19 +29,23 @@ WORKER_KEY = "worker.key"
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an import, for the command to print."""
+    """The result of an import: win rates per run, rows that do not count, and the agreement.
+
+    The tables have the columns of win_rates.csv and rejected.csv; `agreement` is the content of
+    agreement.json.
+    """
 
     win_rates: pd.DataFrame
     rejected: pd.DataFrame
     agreement: dict[str, Any]
 
     def sentences(self) -> list[str]:
-        """The win rates, the agreement, what was not counted, and what excluding would change."""
+        """Win rates, agreement, rows that do not count, and the effect of excluding workers."""
         return [
             *self._rates(),
             *self._agreed(),
             *(
-                f"{_counted(count, 'row')} not counted: {reason}."
+                f"{_counted(count, 'row')} left out: {reason}."
                 for reason, count in self.rejected["reason"].value_counts().sort_index().items()
             ),
             *self._excluded(),
@@ -60,19 +64,26 @@ class Imported:
 
     def _agreed(self) -> Iterator[str]:
         for question, alpha in self.agreement["krippendorff_alpha"].items():
-            shown = "not defined (too few answers or only one)" if alpha is None else f"{alpha:.3f}"
+            shown = (
+                "undefined (too few answers, or all answers are equal)"
+                if alpha is None
+                else f"{alpha:.3f}"
+            )
             yield f"Krippendorff's alpha of '{question}': {shown}."
         for name, counts in self.agreement.get("invents", {}).items():
             if unfit := counts["not_fitting"]:
                 yield (
                     f"Of {_counted(unfit, 'answer')} that '{name}' does not fit, "
-                    f"{counts['not_fitting_and_invents']} say that it mentions what is not there."
+                    f"{counts['not_fitting_and_invents']} say that it mentions something that is "
+                    "not there."
                 )
         checks = self.agreement["checks"]
         if answered := checks["known_answer"]["answered"]:
-            yield f"Checks: {checks['known_answer']['right']} of {answered} known answers right."
+            right = checks["known_answer"]["right"]
+            yield f"Checks: {right} of {answered} answers to known questions are right."
         if answered := checks["repeated"]["answered"]:
-            yield f"Checks: {checks['repeated']['same']} of {answered} repeated answers the same."
+            same = checks["repeated"]["same"]
+            yield f"Checks: {same} of {answered} answers to repeated questions are the same."
 
     def _excluded(self) -> Iterator[str]:
         for name, effect in self.agreement["excluding"].items():
@@ -83,7 +94,7 @@ class Imported:
                     if row["rate"] is not None
                 )
                 workers = _counted(len(effect["workers"]), "worker")
-                yield f"Without {workers} ({name}): {rates or 'no votes are left'}."
+                yield f"Without {workers} ({name}): {rates or 'no votes left'}."
 
 
 def _counted(count: int, noun: str) -> str:
@@ -91,10 +102,10 @@ def _counted(count: int, noun: str) -> str:
 
 
 def import_results(paths: Sequence[Path], folder: Path) -> Imported:
-    """Read results files into the study's folder.
+    """Read results files (`paths`) and write the results to the study's `folder`.
 
     Writes win_rates.csv, comparisons.csv, ratings.csv, comments.json, rejected.csv, win_rates.png
-    and, last, agreement.json. Raises `BenchError` where no answer counts.
+    and, last, agreement.json. Raises `BenchError` if no row is a vote in this study.
     """
     study = read_manifest(folder / STUDY, StudyManifest)
     kind: Study = study.study
@@ -109,7 +120,7 @@ def import_results(paths: Sequence[Path], folder: Path) -> Imported:
         reasons = ", ".join(sorted(set(rejected["reason"]))) or "no rows"
         raise BenchError(
             f"None of the {len(rejected)} rows is a vote in study '{study.name}' ({reasons}): "
-            f"see {folder / 'rejected.csv'}, and whether the results belong to this study."
+            f"see {folder / 'rejected.csv'}, and check that the results belong to this study."
         )
     candidates, seed = study.candidates, study.options.seed
     rates = ratings_analysis.win_rates(votes, candidates, kind, seed)
@@ -146,10 +157,9 @@ def _read(paths: Sequence[Path], folder: Path) -> tuple[list[Assignment], list[R
         for row in read_results(path, lambda worker: f"w{keyed_hash(key, 'worker', worker)[:12]}")
     ]
     assignments = [row for row in rows if isinstance(row, Assignment)]
-    strangers = [row for row in assignments if "task" not in row.inputs]
-    if assignments and len(strangers) == len(assignments):
+    if assignments and not any("task" in row.inputs for row in assignments):
         raise BenchError(
-            f"{', '.join(map(str, paths))}: no column Input.task, so this is not an answer to a "
+            f"{', '.join(map(str, paths))}: no column Input.task, so these are not answers to a "
             "study of `bench export-amt`."
         )
     return assignments, [row for row in rows if isinstance(row, Rejection)]
@@ -158,13 +168,14 @@ def _read(paths: Sequence[Path], folder: Path) -> tuple[list[Assignment], list[R
 def _of_this_study(
     assignments: Sequence[Assignment], key: bytes
 ) -> tuple[list[Assignment], list[Rejection]]:
-    """Tell this study's assignments from those of others, whose tasks have the same names, by the
-    input picture that was shown.
+    """Separate this study's assignments from those of other studies by their input images.
+
+    Names of tasks do not suffice: they are the same in every study.
     """
     own, foreign = [], []
     for assignment in assignments:
         task, shown = (assignment.inputs.get(column, "") for column in ("task", "input"))
-        if not shown or shown.endswith(picture_name(key, task.strip(), "input")):
+        if not shown or shown.endswith(image_name(key, task.strip(), "input")):
             own.append(assignment)
         else:
             foreign.append(Rejection(assignment.row, "other_study", f"task {task} shows {shown}"))
@@ -172,9 +183,9 @@ def _of_this_study(
 
 
 def _worker_key(folder: Path) -> bytes:
-    """The study's random key to its pseudonyms, made on the first import; only its owner reads it.
+    """The random key of the study's pseudonyms, drawn at the first import, readable by its owner.
 
-    Worker ids are public, so a key that others could recompute would hide nobody.
+    Worker ids are public, so that a key that others could recompute would not protect anyone.
     """
     path = folder / WORKER_KEY
     if not path.is_file():
@@ -263,8 +274,9 @@ def _without(
 
 
 def _invents(votes: Sequence[Rating], candidates: Sequence[str]) -> dict[str, Any]:
-    """Per description set: how many answers say that it mentions what is not there, and how many
-    of those that say it does not fit.
+    """Per description set: how many answers say that it mentions something that is not there.
+
+    Counted over all answers, and over those that say that the description does not fit.
     """
     table = pd.DataFrame(
         [(v.task.candidates[0], v.answer, v.invents) for v in votes if v.invents],

@@ -1,4 +1,4 @@
-"""From assignments to ratings: what counts, what does not and why."""
+"""From assignments to ratings: which ones count, and why others do not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from egoactgen_bench.errors import SampleError
 from egoactgen_bench.stages.study.amazon import Assignment
 from egoactgen_bench.stages.study.study_plan import PlannedTask
 
-STATUSES = ("Rejected", "Approved", "Submitted")  # the most decided first
+STATUSES = ("Rejected", "Approved", "Submitted")  # final ones first
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class Rating:
 def rate(
     assignments: Sequence[Assignment], tasks: Sequence[PlannedTask], study: Study
 ) -> tuple[list[Rating], list[Rejection]]:
-    """The ratings by task and worker, and the assignments that give none, with reason codes.
+    """The ratings, sorted by task and worker, and the rejected assignments with reason codes.
 
-    `duplicate`: an assignment met again, of which the most decided status counts; `second_answer`:
-    a worker's further assignment of a task. The order of the assignments changes nothing.
+    `duplicate`: a second row of the same assignment; the row with the most final status counts.
+    `second_answer`: a second assignment of the same task and worker. The order of the assignments
+    does not matter.
     """
     by_name = {task.name: task for task in tasks}
     seen: set[str] = set()
@@ -45,7 +46,7 @@ def rate(
     for assignment in sorted(assignments, key=_precedence):
         try:
             if assignment.row in seen:
-                raise SampleError("duplicate", "met before")
+                raise SampleError("duplicate", "the assignment is already counted")
             seen.add(assignment.row)
             rating = _rating(assignment, by_name, study)
             if (rating.task.name, rating.worker) in ratings:
@@ -90,7 +91,7 @@ def _chosen_run(task: PlannedTask, answers: dict[str, str]) -> str:
         raise SampleError("missing_answer", f"no choice in task {task.name}")
     positions = {str(position): run for position, run in enumerate(task.candidates, start=1)}
     if choice not in positions:
-        raise SampleError("invalid_answer", f"choice '{choice}' is none of {', '.join(positions)}")
+        raise SampleError("invalid_answer", f"choice '{choice}', expected {', '.join(positions)}")
     return positions[choice]
 
 
@@ -99,5 +100,5 @@ def _yes_or_no(question: str, answers: dict[str, str]) -> str:
     if not answer:
         raise SampleError("missing_answer", f"no '{question}'")
     if answer not in ("yes", "no"):
-        raise SampleError("invalid_answer", f"{question} '{answer}' is neither yes nor no")
+        raise SampleError("invalid_answer", f"{question} '{answer}', expected yes or no")
     return answer

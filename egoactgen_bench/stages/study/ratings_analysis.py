@@ -1,4 +1,4 @@
-"""What the ratings say: win rates, agreement, tests between runs, checks and speeders."""
+"""Analysis of ratings: win rates, agreement, tests between runs, checks and speeders."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -25,9 +25,10 @@ def votes_of(ratings: Sequence[Rating]) -> list[Rating]:
 def win_rates(
     votes: Sequence[Rating], candidates: Sequence[str], study: Study, seed: int
 ) -> pd.DataFrame:
-    """run, wins, votes, rate, lo, hi: 95 % intervals bootstrapped by example.
+    """Win rates with 95 % intervals, bootstrapped by example.
 
-    A win of a description set is an answer that it fits. NaN where there are no votes.
+    One row per candidate: run, wins, votes, rate, lo, hi (the last three in [0, 1], NaN without
+    votes). A description set wins when it fits.
     """
     values, clusters = _wins(votes, candidates, study)
     lo, hi = bootstrap_intervals(values, clusters, BOOTSTRAP, seed)
@@ -41,7 +42,10 @@ def win_rates(
 def comparisons(
     votes: Sequence[Rating], candidates: Sequence[str], study: Study, seed: int
 ) -> pd.DataFrame:
-    """run_a, run_b, difference of rates, p_value: paired by example, signs flipped, Holm."""
+    """Paired differences of win rates: run_a, run_b, difference, p_value.
+
+    By a sign-flip test over examples, Holm-corrected.
+    """
     values, clusters = _wins(votes, candidates, study)
     by_example = pd.DataFrame(values).groupby(clusters).mean()
     rows: list[dict[str, Any]] = []
@@ -60,7 +64,7 @@ def comparisons(
 def _wins(
     votes: Sequence[Rating], candidates: Sequence[str], study: Study
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """(votes, candidates) of 1, 0 and, where a vote says nothing of a candidate, NaN; examples."""
+    """Wins, (votes, candidates) of 1, 0 or NaN (not asked), and the example of each vote."""
     values = np.full((len(votes), len(candidates)), np.nan)
     for row, rating in enumerate(votes):
         if study == "best-of":
@@ -72,8 +76,9 @@ def _wins(
 
 
 def alpha(answers: dict[tuple[str, str], str]) -> float | None:
-    """Krippendorff's alpha, nominal, of (worker, task) → answer; None where it is not defined:
-    no task answered twice, or one answer only.
+    """Nominal Krippendorff's alpha of (worker, task) → answer.
+
+    None if it is undefined: no task has two answers, or all answers are equal.
     """
     import krippendorff
 
@@ -91,7 +96,7 @@ def alpha(answers: dict[tuple[str, str], str]) -> float | None:
 
 
 def speeders(ratings: Sequence[Rating]) -> set[str]:
-    """Workers whose median time lies below a third of the median worker's."""
+    """Workers with a median time below a third of the median worker's."""
     times: dict[str, list[float]] = defaultdict(list)
     for rating in ratings:
         if rating.seconds is not None:
@@ -104,7 +109,7 @@ def speeders(ratings: Sequence[Rating]) -> set[str]:
 
 
 def known_answers(ratings: Sequence[Rating]) -> dict[str, list[bool]]:
-    """Worker → whether each answer to a check with a known answer was right."""
+    """Worker → whether each answer to a known question was right."""
     right: dict[str, list[bool]] = defaultdict(list)
     for rating in ratings:
         if expected := rating.task.expected:
@@ -114,12 +119,12 @@ def known_answers(ratings: Sequence[Rating]) -> dict[str, list[bool]]:
 
 
 def failed_checks(ratings: Sequence[Rating]) -> set[str]:
-    """Workers who answered fewer than half of their known answers right."""
+    """Workers with fewer than half of their answers to known questions right."""
     return {w for w, right in known_answers(ratings).items() if sum(right) * 2 < len(right)}
 
 
 def repeats(ratings: Sequence[Rating]) -> list[bool]:
-    """For each repeated task and worker who did both, whether the answer was the same."""
+    """Whether a repeated task got the same answer, for each worker who did both."""
     answered = {(rating.worker, rating.task.name): rating.answer for rating in ratings}
     return [
         answered[rating.worker, rating.task.repeats] == rating.answer

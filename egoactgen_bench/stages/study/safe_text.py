@@ -1,4 +1,4 @@
-"""Making untrusted text harmless where it leaves the toolkit: in HTML, in tables, in names."""
+"""Escapes untrusted text for HTML, tables and file names."""
 
 import hashlib
 import hmac
@@ -12,9 +12,10 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 def html_cell(text: str) -> str:
     """One cell of batch.csv: ASCII on one line, safe as HTML text or attribute.
 
-    Mechanical Turk pastes cells into the page as they are, so they are escaped here. `$` is escaped
-    lest a cell spell a placeholder; a first character that would start a spreadsheet formula and
-    all beyond ASCII become character references, which the page shows as the genuine text.
+    Cells are escaped here, since Mechanical Turk inserts them into the page unescaped. `$` is
+    escaped so that a cell cannot contain a placeholder. A first character that would start a
+    spreadsheet formula, and all characters beyond ASCII, become character references, which the
+    page shows as the original text.
     """
     escaped = html.escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)).replace("$", "&#36;")
     if escaped.startswith(_FORMULA_STARTS):
@@ -25,7 +26,7 @@ def html_cell(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Text for a table that people open in a spreadsheet: never a formula (OWASP ASVS 1.2.9)."""
+    """Text for a table that is opened in a spreadsheet: never a formula (OWASP ASVS 1.2.9)."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 

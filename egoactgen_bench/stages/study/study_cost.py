@@ -1,10 +1,10 @@
-"""What a batch costs on Mechanical Turk, and what the raters earn by it."""
+"""The cost of a batch on Mechanical Turk, and the raters' hourly wage."""
 
 from dataclasses import dataclass
 
 FEE = 0.20  # https://www.mturk.com/pricing
 FEE_FROM_TEN_RATERS = 0.40
-LEAST_FEE = 0.01
+LEAST_FEE = 0.01  # per answer
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,6 @@ class Cost:
         return [
             f"{self.tasks} tasks × {self.raters} raters = {self.answers} answers; "
             f"at ${self.pay:.2f} each and Amazon's fee of ${self.fee:.3f}: ${self.total:.2f}.",
-            f"At {self.seconds_per_task:g} seconds a task raters earn "
-            f"${self.hourly_wage:.2f} an hour (--pay, --seconds-per-task).",
+            f"At {self.seconds_per_task:g} seconds per task, raters earn "
+            f"${self.hourly_wage:.2f} per hour (--pay, --seconds-per-task).",
         ]

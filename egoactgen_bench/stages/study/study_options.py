@@ -1,4 +1,4 @@
-"""What can be chosen for a study."""
+"""Options of a study."""
 
 from typing import Annotated, Literal
 
@@ -12,22 +12,25 @@ class StudyOptions(Options):
 
     study: Annotated[
         Literal["best-of", "description"],
-        Field(description="Which of K frames is best, or does a description fit."),
+        Field(description="Question: which of K images is best, or does a description fit."),
     ] = "best-of"
-    examples: Annotated[int, Field(ge=1, description="Examples, stratified by verb.")] = 60
-    raters: Annotated[int, Field(ge=1, description="Raters of each task.")] = 5
+    examples: Annotated[
+        int, Field(ge=1, description="Number of examples, stratified by verb.")
+    ] = 60
+    raters: Annotated[int, Field(ge=1, description="Raters per task.")] = 5
     checks: Annotated[
-        int, Field(ge=0, description="Extra tasks with a known answer, never counted as votes.")
+        int,
+        Field(ge=0, description="Extra tasks that check the raters; never counted as votes."),
     ] = 0
-    seed: Annotated[int, Field(description="Seed of the examples and orders.")] = 0
+    seed: Annotated[int, Field(description="Random seed of the examples and orders.")] = 0
     image_base_url: Annotated[
         str | None,
         Field(
-            description="Where the files of images/ are hosted; without it the batch is for "
-            "preview."
+            description="URL under which the files of images/ are hosted; without it, the batch "
+            "is only for preview."
         ),
         Cli(metavar="URL"),
     ] = None
     consent: Annotated[
-        str | None, Field(description="Your own consent line."), Cli(metavar="TEXT")
+        str | None, Field(description="Text of the consent, instead of ours."), Cli(metavar="TEXT")
     ] = None

@@ -1,4 +1,4 @@
-"""The pages that raters see: hit.html for Mechanical Turk, preview.html for a browser offline."""
+"""The pages for raters: hit.html for Mechanical Turk, preview.html for any browser, offline."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,34 +19,34 @@ CONSENT = (
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An image of the study by its file name."""
+class PageImage:
+    """An image on a page, by its file name in the study."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """One task's columns as raters see them: genuine text and pictures."""
+    """The columns of a task as raters see them: unescaped texts, and images."""
 
     task: str
-    columns: dict[str, str | Picture]
+    columns: dict[str, str | PageImage]
 
 
 @dataclass(frozen=True)
 class Example:
-    """Real frames for the instructions: `good` shows the action after `input`, `bad` another."""
+    """Frames for the instructions: `good` shows the action after `input`, `bad` another one."""
 
     action: str
     other_action: str
-    input: Picture
-    good: Picture
-    bad: Picture
+    input: PageImage
+    good: PageImage
+    bad: PageImage
 
 
 @dataclass(frozen=True)
 class Look:
-    """What all tasks of a study share; without an example the instructions are words alone."""
+    """What all tasks of a study share; without an example, the instructions are only text."""
 
     study: Study
     candidates: int
@@ -55,7 +55,7 @@ class Look:
 
     @property
     def letters(self) -> str:
-        """What raters call the candidates at positions 1…K: numbers would look like ranks."""
+        """The labels of the candidates at positions 1…K; numbers would look like ranks."""
         return ascii_uppercase[: self.candidates]
 
 
@@ -70,7 +70,7 @@ def hit(look: Look, image_base: str) -> str:
 def preview(
     look: Look, study: str, rows: Sequence[Row], batch: Sequence[dict[str, str]], key: bytes
 ) -> str:
-    """All tasks on one page, with their answers saved in the browser and as a results file."""
+    """All tasks on one page, which stores answers in the browser and saves a results file."""
     tasks = [
         {"name": row.task, "fields": {c: _address(v) for c, v in row.columns.items()}}
         for row in rows
@@ -88,12 +88,12 @@ def preview(
     )
 
 
-def _address(value: str | Picture) -> str:
+def _address(value: str | PageImage) -> str:
     return value if isinstance(value, str) else f"images/{value.name}"
 
 
 def _render(template: str, look: Look, image_base: str, **variables: Any) -> str:
-    # Mechanical Turk reads placeholders everywhere, in text that we put in as well.
+    # Mechanical Turk replaces placeholders everywhere, also in the texts inserted here.
     safe = {name: Markup(html_cell(text)) for name, text in _fixed_texts(look).items()}
     return (
         environment("egoactgen_bench.stages.study")

@@ -1,4 +1,4 @@
-"""What a study is: its options, its tasks, the pictures behind them, and the secret over all."""
+"""The plan of a study: its options, tasks, images and secret key."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -20,10 +20,10 @@ from egoactgen_bench.support.images import read_rgb
 
 @dataclass(frozen=True)
 class PlannedTask:
-    """One question. `candidates` are the runs at positions 1…K, or the one description set.
+    """One task for a rater. `candidates` are the runs at positions 1…K, or the description set.
 
-    A check is never counted as a vote: `expected` is its known answer, or `repeats` names the task
-    that it asks again. `text_from` is the sample whose description is shown.
+    A check is never counted as a vote: `expected` is its known answer, or `repeats` the name of the
+    task that it repeats. `text_from` is the id of the sample that the description belongs to.
     """
 
     name: str
@@ -44,17 +44,18 @@ class PlannedTask:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """The fields that say something, for study.json."""
+        """The fields that are not empty, for study.json."""
         filled = {name: value for name, value in asdict(self).items() if value != ""}
         return filled | {"candidates": list(self.candidates)}
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """A study ready to be written.
+    """A study that can be written.
 
-    `candidates` are the runs or description sets compared; `spare` the usable samples outside the
-    study; `show` gives a task's columns of batch.csv after `task`, in order, as text or picture.
+    `candidates` are the runs or description sets that are compared, `spare` the usable samples
+    outside of the study. `show` returns the columns of a task in batch.csv, in order, as texts or
+    images.
     """
 
     split: Split
@@ -68,26 +69,25 @@ class StudyPlan:
     remarks: tuple[str, ...] = ()
 
     def notices(self) -> list[str]:
-        """Sentences that whoever runs the study should read."""
+        """Sentences that the user should read."""
         found = list(self.remarks)
         if len(self.examples) < self.options.examples:
             found.append(
-                f"only {len(self.examples)} of the {self.options.examples} examples asked for can "
-                "be shown."
+                f"only {len(self.examples)} examples can be shown, not {self.options.examples}."
             )
         url = self.options.image_base_url
         if url is None:
             found.append(
-                "without --image-base-url the images' addresses are relative: "
-                "this batch is for preview only."
+                "without --image-base-url the images' URLs are relative: "
+                "this batch is only for preview."
             )
         elif not url.startswith("https://"):
-            found.append("Mechanical Turk shows only images from https:// addresses.")
+            found.append("Mechanical Turk shows only images with https:// URLs.")
         return found
 
 
 def numbered(votes: Sequence[PlannedTask], checks: Sequence[PlannedTask], key: bytes) -> list[PlannedTask]:
-    """Votes and checks in one secret order, named t001, t002, …; votes come with unique names."""
+    """Votes and checks in one secret order, named t001, t002, …; names of votes are unique."""
     drafts = {task.name: task for task in votes}
     drafts |= {f"check {index}": task for index, task in enumerate(checks)}
     order = shuffled(list(drafts), key, "tasks")
@@ -100,11 +100,11 @@ def numbered(votes: Sequence[PlannedTask], checks: Sequence[PlannedTask], key: b
 
 
 def secret_key(split: Split, tables: Sequence[pd.DataFrame], seed: int) -> bytes:
-    """The key to all that raters must not be able to recompute: orders and file names.
+    """The key of the orders and file names, which raters must not be able to recompute.
 
-    It rests on the hashes of every true target frame and on `tables`, which say who made which of
-    the whole split's images: the very thing that a rater does not know. So the same command gives
-    the same batch, and the public code and the seed give nothing away.
+    It is a hash of the hashes of all target frames and of `tables`, which state which run made
+    which images of the whole split: exactly what a rater does not know. Therefore the same command
+    writes the same batch, although the code is public and the seed may be known.
     """
     digest = hashlib.sha256(f"{seed}\x1f{split.fingerprint}\n".encode())
     for table in (split.samples[["sample_id", "target_sha256"]], *tables):
@@ -112,13 +112,13 @@ def secret_key(split: Split, tables: Sequence[pd.DataFrame], seed: int) -> bytes
     return digest.digest()
 
 
-def picture_name(key: bytes, task: str, column: str) -> str:
-    """A picture's file name: tied to its place in this very study, not to who made it."""
+def image_name(key: bytes, task: str, column: str) -> str:
+    """An image's file name, which depends on its place in this study, not on its method."""
     return f"{keyed_hash(key, 'image', task, column)}.png"
 
 
 def row_of(table: pd.DataFrame, sample_id: str) -> dict[str, Any]:
-    """A sample's row in a table that has one row a sample."""
+    """The row of a sample in a table with one row per sample."""
     row = table[table["sample_id"] == sample_id].iloc[0]
     return {str(column): value for column, value in row.items()}
 
@@ -131,11 +131,11 @@ def frame(split: Split, sample_id: str, role: Literal["input", "target"]) -> Ima
 
 
 def unchanged_image(path: Path, sha256: str, owner: str) -> Image.Image:
-    """Read an image; one that is not what its owner recorded is a `BenchError`."""
+    """Read an image; raises `BenchError` if it differs from what its owner recorded."""
     try:
         image = read_rgb(path)
     except SampleError as error:
         raise BenchError(f"An image of {owner} cannot be shown ({error}).") from None
     if sha256_file(path) != sha256:
-        raise BenchError(f"{path} is no longer the image that {owner} recorded: make it again.")
+        raise BenchError(f"{path} differs from the image that {owner} recorded: make it again.")
     return image

@@ -1,4 +1,4 @@
-"""Answers of raters: parsed from every shape, rated in any order, and their agreement."""
+"""Raters' answers: parsed from every format, rated in any order, and their agreement."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from egoactgen_bench.stages.study.study_plan import PlannedTask
 from turk_results import results_text
 
 
-def test_alpha_equals_the_worked_example_of_krippendorff_2011():
+def test_alpha_of_the_example_in_krippendorff_2011():
     # "Computing Krippendorff's Alpha-Reliability", section C, nominal data: 0.743
     observers = {
         "A": "1 2 3 3 2 1 4 1 2 . . .",
@@ -43,7 +43,7 @@ def test_alpha_equals_the_worked_example_of_krippendorff_2011():
         ({"Answer.taskAnswers": ""}, {}),
     ],
 )
-def test_answers_parsed(row, answers):
+def test_parsed_answers(row, answers):
     assert parse_answers(row) == answers
 
 
@@ -56,7 +56,7 @@ def test_answers_parsed(row, answers):
         {"Answer.fits.yes": "true", "Answer.fits.no": "true"},
     ],
 )
-def test_unreadable_answers_say_why(row):
+def test_unreadable_answers_raise_a_reason(row):
     with pytest.raises(ValueError, match=r"Answer\.taskAnswers|answers to 'fits'"):
         parse_answers(row)
 
@@ -68,7 +68,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(comment=texts, shape=st.sampled_from(["plain", "flat", "crowd", "packed"]))
-def test_any_comment_round_trips_through_any_shape(tmp_path, comment, shape):
+def test_any_comment_survives_any_format(tmp_path, comment, shape):
     path = tmp_path / "results.csv"
     answer = {"task": "t1", "worker": "W", "choice": "2", "comment": comment}
     path.write_text(results_text([answer], shape), encoding="utf-8", newline="")
@@ -79,7 +79,7 @@ def test_any_comment_round_trips_through_any_shape(tmp_path, comment, shape):
 
 
 @given(data=st.data())
-def test_any_subset_in_any_order_gives_the_same_ratings(data):
+def test_ratings_do_not_depend_on_the_order_of_rows(data):
     tasks = [PlannedTask(f"t{i}", f"s{i}", "vote", ("a", "b")) for i in range(3)]
     row = st.builds(
         Assignment,

@@ -1,4 +1,4 @@
-"""The pages in a real browser: answered by mouse and by keyboard, saved, and imported again."""
+"""The pages in a real browser: answered by mouse and keyboard, saved, and imported."""
 
 import csv
 import json
@@ -49,10 +49,10 @@ def test_preview_answers_by_mouse_and_keyboard_survive_a_reload_and_are_imported
     page.goto(f"{site(study)}/preview.html")
     shown = page.locator("form.current img")
     assert shown.count() == 4
-    page.wait_for_function(LOADED, arg="form.current img")  # fails after its time
+    page.wait_for_function(LOADED, arg="form.current img")  # fails after a timeout
     page.click("form.current label.choice:nth-of-type(2)")
     page.fill("form.current textarea", '=1+1, "שלום"\n🧅')
-    page.keyboard.press("1")  # typed into the comment, no choice
+    page.keyboard.press("1")  # typed into the comment: does not choose
     page.click("[data-do=next]")
     page.keyboard.press("3")
     page.keyboard.press("ArrowRight")
@@ -91,23 +91,23 @@ def crowd(page) -> "Crowd":
 
 
 class Crowd:
-    """Mechanical Turk as its workers and requesters meet it."""
+    """A simulation of Mechanical Turk for workers and requesters."""
 
     def __init__(self, page) -> None:
         self.page = page
         self.rows: list[dict[str, str]] = []
 
     def show(self, study: Path, task: int) -> None:
-        """Open hit.html with a row of batch.csv in its placeholders."""
+        """Open hit.html with its placeholders replaced by a row of batch.csv."""
         self.inputs = read_csv(study / "batch.csv", dtype=str).to_dict("records")[task]
         text = (study / "hit.html").read_text()
         text = re.sub(r"\$\{(\w+)\}", lambda name: self.inputs[name[1]], text)
         (study / "filled.html").write_text(text)
         self.page.goto((study / "filled.html").as_uri())
-        self.page.wait_for_function(LOADED, arg="img")  # fails after its time
+        self.page.wait_for_function(LOADED, arg="img")  # fails after a timeout
 
     def submitted(self) -> bool:
-        """Whether the page let its answers go; if so, they are in the results."""
+        """Whether the page submitted its answers; if so, they are added to the results."""
         answers = self.page.evaluate("window.taskAnswers")
         if answers:
             about = {"AssignmentId": f"a{len(self.rows)}", "WorkerId": "A1"}
@@ -122,7 +122,7 @@ class Crowd:
 
 
 def tab_to(page, selector: str) -> None:
-    """Press Tab until an element is focused, as who has no mouse does."""
+    """Press Tab until an element is focused, as without a mouse."""
     for _ in range(12):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
@@ -140,9 +140,9 @@ def test_hit_page_is_answered_by_keyboard_alone_and_imported(bench, page, crowd,
     press_submit(page)
     assert not crowd.submitted()
     assert page.is_visible(".missing")
-    page.keyboard.press("ArrowRight")  # the first open question has the focus: from A to B
+    page.keyboard.press("ArrowRight")  # the first unanswered question has the focus: from A to B
     tab_to(page, "textarea")
-    page.keyboard.type("=SUM(1), a b c 1 2 3")  # letters of a comment choose nothing
+    page.keyboard.type("=SUM(1), a b c 1 2 3")  # letters of a comment do not choose
     press_submit(page)
     assert crowd.submitted()
     assert not page.is_visible(".missing")
@@ -222,7 +222,7 @@ def test_description_preview_is_answered_by_mouse_and_keyboard_and_imported(
     bench, page, site, description_study, tmp_path
 ):
     page.goto(f"{site(description_study)}/preview.html")
-    page.wait_for_function(LOADED, arg="form.current img")  # fails after its time
+    page.wait_for_function(LOADED, arg="form.current img")  # fails after a timeout
     assert page.inner_text("form.current blockquote") == 'She <b>"opens"</b> it; פתח 🧅'
     answers = page.locator("form.current label.answer")
     answers.nth(0).click()
@@ -231,7 +231,7 @@ def test_description_preview_is_answered_by_mouse_and_keyboard_and_imported(
     page.keyboard.press("2")
     page.keyboard.press("3")
     page.keyboard.press("Enter")
-    page.keyboard.press("1")  # the second question stays open: not answered
+    page.keyboard.press("1")  # the second question stays unanswered
     assert page.inner_text(".done") == "2 answered"
     path = saved(page, tmp_path)
     assert bench("import-amt", path, "--study", description_study).status == 0
@@ -242,7 +242,7 @@ def test_description_preview_is_answered_by_mouse_and_keyboard_and_imported(
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_no_page_is_wider_than_its_window(page, study, width):
+def test_pages_fit_the_width_of_the_window(page, study, width):
     page.set_viewport_size({"width": width, "height": 900})
     for name in ("hit.html", "preview.html"):
         page.goto((study / name).as_uri(), wait_until="domcontentloaded")

@@ -1,4 +1,4 @@
-"""`bench export-amt`: what is in a batch, what raters must not be able to read, and refusals."""
+"""`bench export-amt`: the content of a batch, what raters must not see, and refusals."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def study(drawn_split: Path) -> Path:
-    """Where the default study of the drawn split will lie; three runs are ready."""
+    """The folder of the default study of the drawn split, which has three runs."""
     for name in ("lego", "ip2p", "sdedit"):
         write_drawn_run(drawn_split, name)
     return drawn_split.parents[1] / "studies" / "drawn-val-best-of"
@@ -40,16 +40,16 @@ def test_batch_and_key_have_the_contract_columns(bench, study):
     assert len(key) == 18
     assert {row["kind"] for row in key} == {"vote"}
     assert "preview" in result.out
-    assert "only 6 of the 60 examples asked for can be shown" in result.out
+    assert "only 6 examples can be shown, not 60" in result.out
     for name in ("study.json", "hit.html", "preview.html"):
         assert (study / name).is_file()
 
 
-def test_each_run_stands_at_each_position_equally_often(bench, study):
+def test_each_run_is_at_each_position_equally_often(bench, study):
     bench("export-amt")
-    places = Counter((row["run"], row["position"]) for row in rows_of(study / "key.csv"))
-    assert set(places.values()) == {2}
-    assert len(places) == 9
+    counts = Counter((row["run"], row["position"]) for row in rows_of(study / "key.csv"))
+    assert set(counts.values()) == {2}
+    assert len(counts) == 9
 
 
 def test_key_names_the_run_whose_pixels_are_shown(bench, study, drawn_split):
@@ -63,7 +63,7 @@ def test_key_names_the_run_whose_pixels_are_shown(bench, study, drawn_split):
         assert shown.shape == (64, 96, 3)
 
 
-def test_nothing_a_rater_sees_tells_the_method(bench, study):
+def test_raters_cannot_see_the_method(bench, study):
     bench("export-amt", "--image-base-url", "https://host.example/study", "--checks", 2)
     for name in ("batch.csv", "hit.html", "preview.html"):
         text = (study / name).read_text()
@@ -96,7 +96,7 @@ def test_names_and_orders_cannot_be_recomputed_without_the_runs_of_the_whole_spl
     assert not set(names) & set(other)
 
 
-def test_the_same_command_twice_gives_the_same_bytes(bench, study, tmp_path):
+def test_the_same_command_writes_the_same_bytes(bench, study, tmp_path):
     def hashes(folder: Path) -> dict[str, str]:
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
@@ -109,7 +109,7 @@ def test_the_same_command_twice_gives_the_same_bytes(bench, study, tmp_path):
     assert hashes(tmp_path / "again") == first
 
 
-def test_another_study_is_not_overwritten_unasked(bench, study):
+def test_another_study_is_only_replaced_with_overwrite(bench, study):
     bench("export-amt")
     key = (study / "key.csv").read_bytes()
     result = bench("export-amt", "--seed", 1)
@@ -125,7 +125,7 @@ def test_another_study_is_not_overwritten_unasked(bench, study):
     assert shown == {f"images/{path.name}" for path in (study / "images").iterdir()}
 
 
-def test_one_run_gets_copy_input_as_its_rival(bench, study):
+def test_single_run_is_compared_with_copy_input(bench, study):
     result = bench("export-amt", "lego")
     assert "copy-input" in result.out
     assert {row["run"] for row in rows_of(study / "key.csv")} == {"lego", "copy-input"}
@@ -141,10 +141,10 @@ def test_only_samples_that_every_run_has_are_shown(bench, study, drawn_split):
     result = bench("export-amt")
     shown = {row["sample_id"] for row in rows_of(study / "key.csv")}
     assert shown == {"V02_2", "V00_3", "V01_4", "V02_5"}
-    assert "only 4 of the 60 examples asked for can be shown" in result.out
+    assert "only 4 examples can be shown, not 60" in result.out
 
 
-def test_checks_have_known_answers_and_are_no_votes(bench, study, drawn_split):
+def test_checks_have_known_answers_and_are_not_votes(bench, study, drawn_split):
     bench("export-amt", "--examples", 3, "--checks", 4)
     key = pd.read_csv(study / "key.csv", keep_default_na=False, dtype=str)
     cells = pd.read_csv(study / "batch.csv").set_index("task")
@@ -170,7 +170,7 @@ def test_cost_and_wage_are_printed(bench, study):
     out = bench("export-amt", "--pay", "0.10", "--seconds-per-task", 30).out
     assert "6 tasks × 5 raters = 30 answers" in out
     assert "$3.60" in out  # 30 · 0.10 · 1.2
-    assert "$12.00 an hour" in out
+    assert "$12.00 per hour" in out
 
 
 def test_hit_has_a_placeholder_for_every_column(bench, study):
@@ -194,7 +194,7 @@ def test_manifest_hashes_every_file(bench, study):
     assert all(sha256_file(study / name) == value for name, value in files.items())
 
 
-def test_verify_finds_a_changed_study(bench, study):
+def test_verify_reports_a_changed_study(bench, study):
     bench("export-amt")
     assert bench("verify", study).status == 0
     with (study / "key.csv").open("a") as stream:
@@ -206,16 +206,16 @@ def test_verify_finds_a_changed_study(bench, study):
 
 def refusals(split: Path):
     yield ["nope"], "There is no finished run 'nope'"
-    yield ["--image-base-url", "ftp://x"], "is not an address like https://"
-    yield ["--image-base-url", "https://x/y?z=1"], "is not an address like https://"
-    yield ["--name", "../x"], "cannot be a study's name"
-    yield ["--descriptions", "x"], "belongs to --study description"
+    yield ["--image-base-url", "ftp://x"], "is not a URL like https://"
+    yield ["--image-base-url", "https://x/y?z=1"], "is not a URL like https://"
+    yield ["--name", "../x"], "is not a valid study name"
+    yield ["--descriptions", "x"], "is an option of --study description"
     yield ["--study", "description"], "has no descriptions"
-    yield ["--study", "description", "lego"], "shows no runs"
+    yield ["--study", "description", "lego"], "compares sets of descriptions, not runs"
     yield ["--split", "drown-val"], "Did you mean 'drawn-val'?"
 
 
-def test_bad_calls_are_one_sentence(bench, study, drawn_split):
+def test_invalid_calls_are_refused_in_one_sentence(bench, study, drawn_split):
     for call, words in refusals(drawn_split):
         result = bench("export-amt", *call)
         assert result.status == 2, call
@@ -224,13 +224,13 @@ def test_bad_calls_are_one_sentence(bench, study, drawn_split):
     assert not study.exists()
 
 
-def test_no_runs_other_split_and_changed_image_are_refused(bench, drawn_split):
+def test_missing_runs_other_split_and_changed_image_are_refused(bench, drawn_split):
     assert "no finished run" in bench("export-amt").err
     folder = write_drawn_run(drawn_split, "copy-input")
     assert "nothing to compare it with" in bench("export-amt").err
     write_drawn_run(drawn_split, "lego")
     write_png(folder / "images" / "V00_0.png", Image.new("RGB", (64, 64)))
-    assert "no longer the image that run 'copy-input' recorded" in bench("export-amt").err
+    assert "differs from the image that run 'copy-input' recorded" in bench("export-amt").err
     manifest = json.loads((folder / "run.json").read_text())
     write_json(folder / "run.json", manifest | {"fingerprint": "0" * 64})
     assert "fingerprints differ" in bench("export-amt").err

@@ -1,4 +1,4 @@
-"""`bench import-amt`: every shape of results file, what is not counted, and what comes out."""
+"""`bench import-amt`: every format of results, rows that do not count, and the tables."""
 
 import csv
 import json
@@ -44,7 +44,7 @@ def choosing(study: Path, run: str, workers: int = 3, **more: str) -> list[dict[
 
 @pytest.mark.parametrize("shape", ["plain", "flat", "crowd", "packed"])
 @pytest.mark.parametrize("start", ["", "\ufeff"])
-def test_all_shapes_of_answers_give_the_same_ratings(bench, study, tmp_path, shape, start):
+def test_all_formats_of_answers_give_the_same_ratings(bench, study, tmp_path, shape, start):
     answers = choosing(study, "lego", comment='one\ntwo, "three"')
     (tmp_path / "results.csv").write_text(start + results_text(answers, shape), encoding="utf-8")
     result = bench("import-amt", tmp_path / "results.csv", "--study", study)
@@ -60,14 +60,14 @@ def test_all_shapes_of_answers_give_the_same_ratings(bench, study, tmp_path, sha
     assert {entry["comment"] for entry in comments} == {'one\ntwo, "three"'}
 
 
-def test_rows_that_do_not_count_are_named_with_their_reason(bench, study, tmp_path):
+def test_rejected_rows_are_listed_with_their_reason(bench, study, tmp_path):
     tasks = vote_tasks(study)
     good = {"worker": "W1", "choice": "1"}
     answers = [
         good | {"task": tasks[0], "id": "first"},
         good | {"task": tasks[0], "id": "first"},
         good | {"task": tasks[0], "id": "second"},
-        good | {"task": "t999", "id": "stranger"},
+        good | {"task": "t999", "id": "unknown"},
         good | {"task": tasks[1], "id": "turned down", "status": "Rejected"},
         good | {"task": tasks[2], "id": "odd", "status": "Whatever"},
         good | {"task": tasks[3], "id": "empty", "choice": ""},
@@ -81,7 +81,7 @@ def test_rows_that_do_not_count_are_named_with_their_reason(bench, study, tmp_pa
     assert rejected == {
         "second": "second_answer",
         "first": "duplicate",
-        "stranger": "unknown_task",
+        "unknown": "unknown_task",
         "turned down": "rejected_assignment",
         "odd": "unknown_status",
         "empty": "missing_answer",
@@ -92,7 +92,7 @@ def test_rows_that_do_not_count_are_named_with_their_reason(bench, study, tmp_pa
     assert len(pd.read_csv(study / "ratings.csv")) == 1
 
 
-def test_answers_to_another_study_are_told_by_their_pictures(bench, study, tmp_path):
+def test_answers_to_another_study_are_recognised_by_their_images(bench, study, tmp_path):
     def downloaded(folder: Path) -> str:
         batch = pd.read_csv(folder / "batch.csv", dtype=str)
         shown = batch.rename(columns=lambda column: f"Input.{column}").assign(
@@ -101,7 +101,7 @@ def test_answers_to_another_study_are_told_by_their_pictures(bench, study, tmp_p
         about = {"WorkerId": "W", "AssignmentStatus": "Approved"}
         return shown.assign(AssignmentId=folder.name + batch["task"], **about).to_csv(index=False)
 
-    url = "https://host.example/study"  # where the pictures are hosted changes nothing
+    url = "https://host.example/study"  # it does not matter where the images are hosted
     assert bench("export-amt", "--checks", 2, "--examples", 5, "--image-base-url", url).status == 0
     (tmp_path / "own.csv").write_text(downloaded(study))
     assert bench("export-amt", "--seed", 1, "--name", "other").status == 0
@@ -117,7 +117,7 @@ def test_answers_to_another_study_are_told_by_their_pictures(bench, study, tmp_p
     assert "other_study" in refused.err
 
 
-def test_a_later_download_of_the_same_batch_decides_the_status(bench, study, tmp_path):
+def test_latest_status_of_the_same_batch_counts(bench, study, tmp_path):
     answers = choosing(study, "lego", status="Submitted")
     (tmp_path / "early.csv").write_text(results_text(answers))
     later = [answer | {"status": "Approved"} for answer in answers]
@@ -129,7 +129,7 @@ def test_a_later_download_of_the_same_batch_decides_the_status(bench, study, tmp
         assert set(ratings["status"]) == {"Approved"}
 
 
-def test_worker_ids_never_reach_the_study(bench, study, tmp_path):
+def test_worker_ids_are_not_stored(bench, study, tmp_path):
     answers = [a | {"worker": "A1SECRETID"} for a in choosing(study, "lego", workers=1)]
     (tmp_path / "results.csv").write_text(results_text(answers))
     bench("import-amt", tmp_path / "results.csv", "--study", study)
@@ -140,7 +140,7 @@ def test_worker_ids_never_reach_the_study(bench, study, tmp_path):
     assert (study / "worker.key").stat().st_mode & 0o077 == 0
 
 
-def test_importing_twice_and_in_any_order_gives_the_same_bytes(bench, study, tmp_path):
+def test_importing_again_in_any_order_writes_the_same_bytes(bench, study, tmp_path):
     answers = choosing(study, "lego", workers=2) + choosing(study, "ip2p", workers=4)[2:]
     for number, answer in enumerate(answers):
         answer["id"] = f"id{number}"
@@ -163,7 +163,7 @@ def test_importing_twice_and_in_any_order_gives_the_same_bytes(bench, study, tmp
     assert len(seen) == 1
 
 
-def test_checks_and_speeders_are_reported_with_the_effect_of_excluding_them(bench, study, tmp_path):
+def test_effect_of_excluding_speeders_and_failed_checks_is_reported(bench, study, tmp_path):
     key = pd.read_csv(study / "key.csv", keep_default_na=False, dtype=str)
     known = key[key["run"] == "target"].iloc[0]
     repeated = key[key["repeats"] != ""].iloc[0]
@@ -194,11 +194,11 @@ def test_checks_and_speeders_are_reported_with_the_effect_of_excluding_them(benc
         assert len(effect["workers"]) == 1
         assert {row["run"]: row["rate"] for row in effect["win_rates"]} == {"lego": 1, "ip2p": 0}
     rates = pd.read_csv(study / "win_rates.csv").set_index("run")["rate"]
-    assert rates["lego"] == 0.8  # the main table counts everyone
+    assert rates["lego"] == 0.8  # the main table includes all workers
     assert "Without 1 worker (speeders): ip2p 0.0 %, lego 100.0 %" in out
 
 
-def test_description_study_from_two_arms(bench, drawn_split, tmp_path):
+def test_description_study_with_two_arms(bench, drawn_split, tmp_path):
     ids = pd.read_csv(drawn_split / "samples.csv")["sample_id"]
     for arm in ("tuned", "plain"):
         table = pd.DataFrame({"sample_id": ids, "description": f"a text of {arm[0]}"})
@@ -235,7 +235,7 @@ def test_description_study_from_two_arms(bench, drawn_split, tmp_path):
     assert {"fits", "description"} <= set(pd.read_csv(study / "ratings.csv").columns)
 
 
-def test_real_rows_are_read_but_refused_as_answers_to_a_study(bench, study, shared):
+def test_results_of_another_task_are_read_but_refused(bench, study, shared):
     path = shared / "data" / "mturk" / "sample_mturk_output_3rows.csv"
     rows = list(read_results(path, str.lower))
     assert [row.worker for row in rows] == [
@@ -248,7 +248,7 @@ def test_real_rows_are_read_but_refused_as_answers_to_a_study(bench, study, shar
     assert not (study / "win_rates.csv").exists()
 
 
-def test_refusals_are_one_sentence(bench, study, tmp_path):
+def test_other_files_are_refused_in_one_sentence(bench, study, tmp_path):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
@@ -273,7 +273,7 @@ def test_refusals_are_one_sentence(bench, study, tmp_path):
         assert result.err.count("\n") == 1
 
 
-def test_a_simulated_study_is_recovered_within_its_interval(bench, tmp_path):
+def test_intervals_contain_the_rates_of_a_simulated_study(bench, tmp_path):
     runs = {"lego": 0.6, "ip2p": 0.2, "sdedit": 0.15, "proxedit": 0.05}
     split = write_drawn_split(tmp_path / "workspace" / "splits" / "wide", 60, size=(24, 16))
     for name in runs:

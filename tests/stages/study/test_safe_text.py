@@ -1,4 +1,4 @@
-"""Untrusted text: what it looks like in a cell, on a page, and that it comes back unchanged."""
+"""Untrusted text in cells and on pages: harmless, and shown unchanged."""
 
 import csv
 import html
@@ -34,7 +34,7 @@ texts = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_character
 
 
 @given(texts)
-def test_html_cell_is_harmless_and_shows_the_genuine_text(text):
+def test_html_cell_is_harmless_and_shows_the_original_text(text):
     cell = html_cell(text)
     assert cell.isascii()
     assert not set(cell) & set("<>\"'$\t\r\n")
@@ -44,7 +44,7 @@ def test_html_cell_is_harmless_and_shows_the_genuine_text(text):
     assert html.unescape(cell) == text
 
 
-def test_html_cell_leaves_plain_labels_as_they_are():
+def test_html_cell_leaves_plain_labels_unchanged():
     assert html_cell("open drawer") == "open drawer"
     assert html_cell("=1+1") == "&#61;1+1"
     assert html_cell("a\x00b") == "a&#65533;b"
@@ -59,7 +59,7 @@ def test_csv_cell_is_never_a_formula(text):
 
 @pytest.fixture
 def nasty_study(bench, drawn_split):
-    """A description study whose labels and descriptions are hostile."""
+    """A description study with hostile labels and descriptions."""
     split = load_split(drawn_split)
     samples = split.samples.assign(action=NASTY[:6])
     write_csv(drawn_split / "samples.csv", samples)
@@ -72,7 +72,7 @@ def nasty_study(bench, drawn_split):
     return drawn_split.parents[1] / "studies" / "drawn-val-description"
 
 
-def test_hostile_text_is_unchanged_in_json_and_neutral_elsewhere(nasty_study):
+def test_hostile_text_is_unchanged_in_json_and_escaped_in_tables(nasty_study):
     tasks = json.loads((nasty_study / "study.json").read_text())["tasks"]
     assert {task["text"]["action"] for task in tasks} == set(NASTY[:6])
     assert {task["text"]["description"] for task in tasks} == set(NASTY[4:])
@@ -86,7 +86,7 @@ def test_hostile_text_is_unchanged_in_json_and_neutral_elsewhere(nasty_study):
             assert "<" not in row[column]
 
 
-def test_hostile_text_stays_text_on_the_pages(nasty_study):
+def test_hostile_text_is_escaped_on_pages(nasty_study):
     for name in ("hit.html", "preview.html"):
         page = (nasty_study / name).read_text()
         for word in ("<script>alert", "<img src=x", "</textarea></script>"):
@@ -111,7 +111,7 @@ def test_orders_are_balanced_for_any_count(count, runs, key):
 
 
 @given(st.lists(st.sampled_from("abcde"), min_size=1, max_size=60), st.data())
-def test_each_verb_gets_its_share(verbs, data):
+def test_examples_are_stratified_by_verb(verbs, data):
     count = data.draw(st.integers(1, len(verbs)))
     seed = data.draw(st.integers(0, 99))
     samples = pd.DataFrame({"sample_id": [f"s{i}" for i in range(len(verbs))], "verb": verbs})

@@ -1,4 +1,4 @@
-// The keys that stand on the answers choose, wherever the focus is, except while a comment is typed.
+// The keys shown on the answers choose them, wherever the focus is, except while a comment is typed.
 document.addEventListener("keydown", function (event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target.closest && event.target.closest("textarea, input[type=text]")) return;
@@ -11,7 +11,7 @@ document.addEventListener("keydown", function (event) {
   input.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-// Instructions that a rater has closed stay closed in the next task.
+// Instructions that a rater closed stay closed in the next task.
 (function () {
   var instructions = document.querySelector(".instructions");
   try { instructions.open = localStorage.getItem("instructions") !== "closed"; } catch (error) { return; }

@@ -40,7 +40,7 @@
     state.answers[task] = answer;
     state.submitted[task] = now;
     keep();
-    paint();
+    update();
   }
 
   function countTime() {
@@ -64,23 +64,23 @@
       state.accepted[task] = state.accepted[task] || Date.now();
     }
     keep();
-    paint();
+    update();
   }
-  function paint() {
+  function update() {
     var answered = forms.filter(complete).length, left = forms.length - answered;
     document.querySelector(".where").textContent = state.at < forms.length
       ? "Task " + (state.at + 1) + " of " + forms.length : "Finished";
     document.querySelector(".done").textContent = answered + " answered";
     document.querySelector(".still").textContent = left
-      ? left + (left === 1 ? " task is" : " tasks are") + " still open: go back to answer, or save what there is."
-      : "Save your answers as a file and hand it to whoever runs the study.";
+      ? left + (left === 1 ? " task is" : " tasks are") + " unanswered: go back to answer, or save the answers so far."
+      : "Save your answers as a file and send it to the person who runs the study.";
     document.querySelector(".progress span").style.width = 100 * answered / forms.length + "%";
     document.querySelector(".person").textContent = "participant " + state.person;
     document.querySelector("[data-do=back]").disabled = state.at === 0;
     document.querySelector("[data-do=next]").disabled = state.at === forms.length;
   }
 
-  function clock(time) {  // as Mechanical Turk writes it: Sat Oct 26 10:21:19 UTC 2019
+  function clock(time) {  // in Mechanical Turk's format: Sat Oct 26 10:21:19 UTC 2019
     var part = new Date(time).toUTCString().replace(",", "").split(" ");
     return [part[0], part[2], part[1], part[4], "UTC", part[3]].join(" ");
   }
@@ -118,7 +118,7 @@
     next: function () { show(state.at + 1); scrollTo(0, 0); },
     save: save,
     fresh: function () {
-      if (!confirm("Forget the answers in this browser and start as another person?")) return;
+      if (!confirm("Delete the answers in this browser and start as another person?")) return;
       state = fresh();
       forms.forEach(fill);
       show(0);
