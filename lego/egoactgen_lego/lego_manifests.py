@@ -12,13 +12,13 @@ CURATION, ABLATION = "curation.json", "ablation.json"
 
 
 class VllmTiming(Record):
-    """How long a VLLM worked."""
+    """The computing time of a VLLM."""
 
     seconds: float
 
 
 class EnrichManifest(DescriptionsManifest):
-    """descriptions/<name>.json of `enrich`; enrich.json where it saves features as well."""
+    """descriptions/<name>.json of `enrich`; enrich.json in the folder of saved features."""
 
     name: str
     split: str
@@ -107,7 +107,7 @@ class CurationManifest(Manifest):
 
 
 class AblationManifest(Manifest):
-    """ablation.json: which runs the tables of an ablation rest on."""
+    """ablation.json: the runs that the tables of an ablation are based on."""
 
     noun: ClassVar[str] = "ablation"
     made_by: ClassVar[str] = "bench lego ablate"

@@ -1,4 +1,4 @@
-"""Where the weights of a VLLM lie."""
+"""Finding the weights of a VLLM."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from egoactgen_lego import toy
 
 
 def find_weights(name: str, models: Path) -> Path:
-    """The folder of a VLLM that `name` means: a path, a name in `models`, or `toy`, shipped."""
+    """The folder of the VLLM `name`: a path, a name in `models`, or `toy`, which is shipped."""
     if means_shipped(name, models):
         return toy.WEIGHTS / "vllm"
     return locate(name, models, "VLLM")

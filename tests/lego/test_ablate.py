@@ -96,24 +96,24 @@ def test_all_tables_are_made_of_trained_run_and_scored_rows(bench, root):
         assert "\\toprule" in (folder / name / "table.tex").read_text()
     manifest = json.loads((folder / "ablation.json").read_text())
     assert len(manifest["weights"]) == len(TRAININGS)
-    told = {row: told_of(root, row) for row in ROWS if ROWS[row].method}
-    assert told["ip2p"] == (None, None)
-    assert told["text"] == told["joint"] == ("own", "features/own/drawn-val")
-    assert told["descriptions"] == ("own", None)
-    assert told["untuned"] == ("off", "features/off/drawn-val")
-    assert told["oracle"] == ("true", None)
-    assert told["shuffled"] == ("own-shuffled", None)
-    assert told["random"] == ("own", "features/own-random/drawn-val")
+    inputs = {row: inputs_of(root, row) for row in ROWS if ROWS[row].method}
+    assert inputs["ip2p"] == (None, None)
+    assert inputs["text"] == inputs["joint"] == ("own", "features/own/drawn-val")
+    assert inputs["descriptions"] == ("own", None)
+    assert inputs["untuned"] == ("off", "features/off/drawn-val")
+    assert inputs["oracle"] == ("true", None)
+    assert inputs["shuffled"] == ("own-shuffled", None)
+    assert inputs["random"] == ("own", "features/own-random/drawn-val")
 
 
-def told_of(root, row):
+def inputs_of(root, row):
     """The descriptions and the features of a row's run."""
     manifest = json.loads((root / f"runs/drawn-val/ablation-{row}-s0/run.json").read_text())
     features = manifest["options"]["resolved"].get("features")
     return manifest["descriptions"], features and features.removeprefix(f"{root}/")
 
 
-def test_a_killed_call_goes_on_and_seeds_are_pooled(bench, root, monkeypatch):
+def test_a_killed_call_resumes_and_seeds_are_pooled(bench, root, monkeypatch):
     words = ["--seeds", "0,3", "--rows", "ip2p,descriptions"]
     trained = []
     fit = TrainingLoop.run
@@ -164,15 +164,15 @@ def check_pooled(folder):
     [
         (["--tables", "condition"], "Unknown table 'condition'. Did you mean"),
         (["--rows", "joined"], "Unknown row 'joined'. Did you mean 'joint'?"),
-        (["--tables", "methods", "--rows", "image"], "None of the tables holds one of the rows"),
+        (["--tables", "methods", "--rows", "image"], "None of the tables contains one of the rows"),
         (["--seeds", "0,x"], "--seeds 0,x is not a list of numbers such as 0,1,2."),
-        (["--seeds", "1,1"], "The seeds must be different numbers"),
+        (["--seeds", "1,1"], "Give at least one seed, and no seed twice"),
         (["--descriptions", "none"], "has no descriptions 'none'"),
         (["--name", "a/b"], "is not a safe file name"),
         (["-o", "run.stepz=3"], "has no option 'stepz'. Did you mean 'steps'?"),
         (["-o", "train.lego.conditionin=3"], "lego has no option 'conditionin'"),
         (["-o", "train.flip=7"], "train ip2p: option flip=7"),
-        (["-o", "train.lego.vllm=x"], "the rows decide 'vllm' themselves"),
+        (["-o", "train.lego.vllm=x"], "the rows of the ablation set 'vllm' themselves"),
         (["--vllm", "llava"], "Unknown VLLM 'llava'"),
         (["--dtype", "bflot16"], "Unknown dtype 'bflot16'. Did you mean 'bfloat16'?"),
         (["--protocol", "released"], "Unknown protocol 'released'"),
@@ -181,7 +181,7 @@ def check_pooled(folder):
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_served_is_one_sentence(bench, root, words, sentence):
+def test_invalid_calls_are_refused_in_one_sentence(bench, root, words, sentence):
     refused(ablate(bench, *words), sentence, root)
 
 
@@ -192,19 +192,19 @@ def refused(result, sentence, root):
     assert not list(root.glob("models/ablation-*"))
 
 
-def test_materials_that_lack_are_asked_for_before_anything_is_trained(bench, root):
+def test_missing_inputs_are_named_before_anything_is_trained(bench, root):
     shutil.rmtree(root / "features" / "own" / "drawn-val" / "image")
-    sentence = "Row 'image' reads image features of split 'drawn-val', and "
+    sentence = "Row 'image' needs image features of split 'drawn-val', and "
     refused(ablate(bench), sentence, root)
     assert "`bench lego embed --split drawn-val --descriptions own --out " in ablate(bench).err
     result = bench("lego", "ablate", "--rows", "descriptions", *SMALL)
-    refused(result, "Row 'descriptions' reads descriptions: name them with --descriptions", root)
+    refused(result, "Row 'descriptions' needs descriptions: name them with --descriptions", root)
     result = bench("lego", "ablate", "--tables", "tuning", "--rows", "untuned", *SMALL)
-    refused(result, "Row 'untuned' reads descriptions: name them with --untuned NAME.", root)
+    refused(result, "Row 'untuned' needs descriptions: name them with --untuned NAME.", root)
 
 
 def test_labels_alone_make_lego_instruct_pix2pix(root):
-    """So one row stands for both, as in the paper."""
+    """So one row of the table suffices for both, as in the paper."""
     options = {"init": untrained_weights.NAME, "size": 16, "batch_size": 2, "iterations": 2}
     split, models = load_split(root / "splits" / "drawn-train"), root / "models"
     for name, more in (("ip2p", {}), ("lego", {"conditioning": "labels"})):
@@ -215,7 +215,7 @@ def test_labels_alone_make_lego_instruct_pix2pix(root):
         assert path.read_bytes() == other.read_bytes()
 
 
-def test_features_can_be_made_as_they_are_needed(bench, root):
+def test_features_can_be_computed_as_they_are_needed(bench, root):
     write_tiny_vllm(root / "models" / "tiny")
     shutil.rmtree(root / "features")
     words = ["--tables", "tuning", "--rows", "joint,untuned"]
@@ -287,7 +287,7 @@ def test_random_features_have_the_statistics_of_the_real_ones(tmp_path):
     assert (made / name).read_bytes() != (other / name).read_bytes()
 
 
-def test_rows_name_trainings_and_tables_name_rows():
+def test_names_of_trainings_and_rows_exist():
     assert {row.training for row in ROWS.values()} - {None} <= TRAININGS.keys()
     for table in TABLES.values():
         assert set(table.rows.values()) <= ROWS.keys()

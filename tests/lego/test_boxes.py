@@ -90,7 +90,7 @@ def test_boxes_of_epics_detections(tmp_path):
             (Box("right hand", (0.5, 0.5, 1, 1)),),
         )
     }
-    # A video of the first release was extracted at 60 frames a second: the same frames lie earlier.
+    # Videos of the first release were extracted at 60 frames per second: the frames are earlier.
     (folder / "P01_101.pkl").rename(folder / "P01_11.pkl")
     found = dict(read_boxes(tmp_path, [sample("a", "P01_11", 0, 0.1, 50 / 60)]))
     assert found["a"].before == ()
@@ -105,9 +105,9 @@ class Attack:
 
 
 @pytest.mark.parametrize("content", [pickle.dumps([Attack()]), b"junk", pickle.dumps([b"\xff"])])
-def test_detections_that_are_none_are_refused(tmp_path, content):
+def test_invalid_detections_are_refused(tmp_path, content):
     (tmp_path / "P01_101.pkl").write_bytes(content)
-    with pytest.raises(BenchError, match="holds no hand-object detections"):
+    with pytest.raises(BenchError, match="contains no readable hand-object detections"):
         list(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
 
 
@@ -130,16 +130,16 @@ def test_boxes_around_visors_segments(tmp_path):
         "a": Boxes((Box("left hand", (0, 0, 0.5, 0.5)),), (Box("mug", (0.1, 0.1, 0.5, 0.5)),))
     }
     (tmp_path / "P01_101.json").write_text("{}")
-    with pytest.raises(BenchError, match="no file of VISOR"):
+    with pytest.raises(BenchError, match="not a VISOR file"):
         list(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
 
 
 def test_sources_without_boxes_are_refused(tmp_path):
     with pytest.raises(BenchError, match="neither detections"):
         list(read_boxes(tmp_path, []))
-    with pytest.raises(BenchError, match="no such file or folder"):
+    with pytest.raises(BenchError, match="absent do not exist"):
         list(read_boxes(tmp_path / "absent", []))
     own = tmp_path / "boxes.json"
     own.write_text('{"a": {"before": [{"name": "x"}]}}')
-    with pytest.raises(BenchError, match="boxes of a are not usable"):
+    with pytest.raises(BenchError, match="boxes of a are invalid"):
         list(read_boxes(own, [sample("a", "v", 0, 0, 0)]))

@@ -130,7 +130,9 @@ def test_a_checkpoint_without_an_average_asks_for_raw(tmp_path):
         convert(path, tmp_path / "out")
 
 
-def test_a_conversion_is_made_once_and_replaced_only_when_told(checkpoint, converted, tmp_path):
+def test_a_conversion_is_made_once_and_replaced_only_with_overwrite(
+    checkpoint, converted, tmp_path
+):
     before = (converted / "conversion.json").stat().st_mtime_ns
     assert convert(checkpoint, converted) == converted
     assert (converted / "conversion.json").stat().st_mtime_ns == before
@@ -158,9 +160,9 @@ def test_bad_files_end_with_status_2(bench, checkpoint, tmp_path):
     (tmp_path / "half.ckpt").write_bytes(whole[: len(whole) // 2])
     torch.save({"w": torch.zeros(1)}, tmp_path / "other.ckpt")
     for name, sentence in (
-        ("bad.ckpt", "asks to run"),
-        ("half.ckpt", "cut short"),
-        ("other.ckpt", "no format that can be converted"),
+        ("bad.ckpt", "tries to run"),
+        ("half.ckpt", "is truncated"),
+        ("other.ckpt", "not in a format that can be converted"),
         ("absent.ckpt", "does not exist"),
     ):
         result = bench("models", "convert", tmp_path / name, "--out", tmp_path / "out")

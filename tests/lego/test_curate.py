@@ -27,7 +27,7 @@ def curate(bench, server, *arguments):
     return bench("lego", "curate", "--model", "m", "--base-url", server.url, *arguments)
 
 
-def test_sentences_become_descriptions_too(bench, drawn_split):
+def test_sentences_are_also_written_as_descriptions(bench, drawn_split):
     with serving(answer) as server:
         result = curate(bench, server, "--descriptions", "true")
     assert result.status == 0, result.err
@@ -52,7 +52,7 @@ def test_descriptions_become_instruction_data(bench, drawn_split):
     assert (result.status, again.status) == (0, 0), result.err
     assert "6 of 6 samples described" in result.out
     assert "600 tokens in, 60 out, cost 0.0010" in result.out
-    assert len(server.requests) == 6  # nobody pays twice
+    assert len(server.requests) == 6  # no reply is requested twice
     folder = drawn_split / FOLDER
     data = json.loads((folder / "instructions.json").read_text())
     samples = pd.read_csv(drawn_split / "samples.csv")
@@ -73,7 +73,7 @@ def test_descriptions_become_instruction_data(bench, drawn_split):
     assert {row["reply"] for row in raw} == {json.dumps({"description": GOOD})}
 
 
-def test_the_conversation_holds_examples_and_boxes(bench, drawn_split, tmp_path):
+def test_the_conversation_contains_examples_and_boxes(bench, drawn_split, tmp_path):
     boxes = {
         "V00_0": {
             "before": [{"name": "left hand", "box": [0, 0.25, 0.5, 1]}],
@@ -102,7 +102,7 @@ def test_the_conversation_holds_examples_and_boxes(bench, drawn_split, tmp_path)
         assert description_in(example["content"])
 
 
-def test_a_rate_limit_is_waited_for(bench, drawn_split):
+def test_a_rate_limit_is_respected(bench, drawn_split):
     def limited(handler, query, before):
         if before == 0:
             handler.say({"error": {"message": "slow down"}}, 429, Retry_After="1")
@@ -117,13 +117,13 @@ def test_a_rate_limit_is_waited_for(bench, drawn_split):
     assert [row["status"] for row in rows_of(drawn_split / FOLDER)] == ["ok"]
 
 
-def test_stalls_breaks_and_failures_are_asked_again(bench, drawn_split):
+def test_requests_are_retried_after_stalls_breaks_and_failures(bench, drawn_split):
     def bad(handler, query, before):
         if before:
             handler.say(good())
         elif "open" in query:
             time.sleep(2)
-        elif "take" in query:  # half of what was promised, then the end
+        elif "take" in query:  # less than the announced length, then the connection ends
             handler.say(b'{"choices": [', Content_Length="4000")
             handler.close_connection = True
         else:
@@ -135,7 +135,7 @@ def test_stalls_breaks_and_failures_are_asked_again(bench, drawn_split):
     assert len(server.requests) == 6
 
 
-def test_nonsense_is_counted_kept_and_never_data(bench, drawn_split):
+def test_nonsense_is_counted_and_kept_but_never_becomes_data(bench, drawn_split):
     def nonsense(handler, query, before):
         if "open" in query:
             handler.say(completion("I am a language model and cannot see boxes."))
@@ -149,7 +149,7 @@ def test_nonsense_is_counted_kept_and_never_data(bench, drawn_split):
     with serving(nonsense) as server:
         result = curate(bench, server, "--limit", 3, "--attempts", "3")
     assert result.status == 1
-    assert "failed: V00_0: malformed (no JSON object)" in result.out
+    assert "failed: V00_0: malformed (not a JSON object)" in result.out
     assert "failed: V01_1: cut_off" in result.out
     assert "Replies: 3 cut_off, 5 malformed, 1 ok; 900 tokens in, 90 out" in result.out
     folder = drawn_split / FOLDER
@@ -158,13 +158,13 @@ def test_nonsense_is_counted_kept_and_never_data(bench, drawn_split):
     assert "cannot see boxes" not in (folder / "instructions.json").read_text()
     assert sum("cannot see boxes" in row["reply"] for row in rows_of(folder)) == 3
 
-    with serving(answer) as server:  # only what is lacking is asked again
+    with serving(answer) as server:  # only missing samples are requested again
         result = curate(bench, server, "--limit", 3)
     assert result.status == 0
     assert len(server.requests) == 2
 
 
-def test_an_endpoint_that_answers_no_protocol_fails_samples_not_the_call(bench, drawn_split):
+def test_replies_of_another_protocol_fail_samples_not_the_call(bench, drawn_split):
     bodies = iter([b"<html>", b"[]", b"{}", b'{"choices": []}'])
 
     def strange(handler, query, before):
@@ -177,8 +177,8 @@ def test_an_endpoint_that_answers_no_protocol_fails_samples_not_the_call(bench, 
     assert "0 of 4 samples described" in result.out
 
 
-@pytest.mark.parametrize(("status", "named"), [(401, "refuses the key"), (404, "no model 'm'")])
-def test_a_call_that_can_never_be_served_ends_at_once(bench, drawn_split, status, named):
+@pytest.mark.parametrize(("status", "named"), [(401, "rejects the key"), (404, "no model 'm'")])
+def test_a_call_that_would_always_fail_ends_at_once(bench, drawn_split, status, named):
     def refuse(handler, query, before):
         handler.say({"error": {"message": "no"}}, status)
 
@@ -214,7 +214,7 @@ def test_no_more_requests_at_a_time_than_allowed(bench, drawn_split):
     assert server.most == 2
 
 
-def test_a_torn_line_is_forgotten_and_another_plan_refused(bench, drawn_split):
+def test_an_incomplete_line_is_dropped_and_another_plan_refused(bench, drawn_split):
     with serving(answer) as server:
         curate(bench, server, "--limit", 3)
         path = drawn_split / FOLDER / "replies.jsonl"
@@ -229,7 +229,7 @@ def test_a_torn_line_is_forgotten_and_another_plan_refused(bench, drawn_split):
         assert curate(bench, server, "--limit", 3, "--seed", "1", "--overwrite").status == 0
 
 
-def test_a_model_of_ones_own_is_asked(bench, drawn_split, tmp_path):
+def test_a_local_model_replies(bench, drawn_split, tmp_path):
     tiny_chat_model(tmp_path / "chat")
     result = bench(
         *("lego", "curate", "--local", tmp_path / "chat"),
@@ -237,7 +237,7 @@ def test_a_model_of_ones_own_is_asked(bench, drawn_split, tmp_path):
     )
     assert result.status == 1, result.err
     (row, *_) = rows_of(drawn_split / FOLDER)
-    assert row["status"] in ("malformed", "cut_off")  # it has learnt nothing
+    assert row["status"] in ("malformed", "cut_off")  # it is untrained
     assert row["tokens_in"] > 100
     neither = bench("lego", "curate")
     assert (neither.status, "--model" in neither.err) == (2, True)
@@ -271,12 +271,12 @@ def tiny_chat_model(folder):
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        ("", "no JSON"),
-        ("The person opens it with the right hand and pulls.", "no JSON"),
-        ('{"description": 3}', "no text"),
+        ("", "not a JSON"),
+        ("The person opens it with the right hand and pulls.", "not a JSON"),
+        ('{"description": 3}', "not a text"),
         ('{"text": "The person opens it with the right hand."}', "not {"),
         ('["The person opens it with the right hand and pulls."]', "not {"),
-        ('{"description": "The person opens it."}', "words, wanted 8 to 300"),
+        ('{"description": "The person opens it."}', "words, expected 8 to 300"),
         (json.dumps({"description": "word " * 400}), "400 words"),
         ('{"description": "The hand at [0.55, 0.62, 0.71, 0.94] opens the drawer."}', "boxes"),
         (
@@ -285,17 +285,17 @@ def tiny_chat_model(folder):
         ),
     ],
 )
-def test_what_is_no_description(reply, reason):
+def test_replies_without_a_description(reply, reason):
     with pytest.raises(ValueError, match=reason):
         description_in(reply)
 
 
-def test_fences_and_line_breaks_are_forgiven():
+def test_fences_and_line_breaks_are_accepted():
     text = f'```json\n{{"description": "{GOOD[:20]}\\n{GOOD[20:].strip()}"}}\n```'
     assert description_in(text).split() == GOOD[:20].split() + GOOD[20:].split()
 
 
-def test_examples_ship_and_broken_ones_are_named(tmp_path):
+def test_examples_come_with_the_package_and_broken_ones_are_named(tmp_path):
     examples = read_examples(EXAMPLES)
     assert len(examples) == 8
     assert all(example.query.boxes.before and example.query.boxes.during for example in examples)

@@ -1,4 +1,4 @@
-"""`bench lego enrich`, `embed`: batches, shards and kills change nothing; bad samples are named."""
+"""`bench lego enrich`, `embed`: independent of batches, shards and kills; failures are named."""
 
 import json
 
@@ -18,7 +18,8 @@ from egoactgen_lego.stages.embed import embed
 from egoactgen_lego.stages.enrich import enrich
 from egoactgen_lego.vllm.engine import Engine, EngineOptions
 from egoactgen_lego.vllm.prompting import QUESTION, word_ids
-from egoactgen_lego.vllm.text_generation import Sampling, one_line, read
+from egoactgen_lego.vllm.sampling import Sampling
+from egoactgen_lego.vllm.text_generation import one_line, read
 from egoactgen_lego.vllm.vllm_model import VLLM, load
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
 
@@ -59,7 +60,7 @@ def test_descriptions_from_the_command_line(bench, drawn_split, weights):
     result = bench(*arguments)
     assert result.status == 0, result.err
     assert "6 of 6 samples described" in result.out
-    assert "do not end within the length" in result.out
+    assert "are cut off at the maximum length" in result.out
     texts = load_descriptions(drawn_split, "tuned").texts
     assert list(texts) == list(load_split(drawn_split).samples["sample_id"])
     assert len(set(texts.values())) == 6
@@ -83,7 +84,7 @@ def test_descriptions_from_the_command_line(bench, drawn_split, weights):
     assert "--overwrite" in other.err
     assert bench(*arguments, "--max-new-tokens", "21", "--overwrite").status == 0
     assert files_of(drawn_split, "tuned")[0] != table
-    assert bench(*arguments, "--name", "off-the-shelf").status == 0  # sets stand side by side
+    assert bench(*arguments, "--name", "off-the-shelf").status == 0  # several sets coexist
     assert files_of(drawn_split, "off-the-shelf")[0] == table
 
 
@@ -106,7 +107,7 @@ def test_batches_shards_and_ranks_change_nothing(engine, drawn_split, temperatur
     assert len(set(tables.values())) == 1, tables
 
 
-def test_a_stopped_call_goes_on_where_it_was(engine, drawn_split, monkeypatch):
+def test_an_interrupted_call_resumes(engine, drawn_split, monkeypatch):
     asked = []
     describe = VLLM.describe
 
@@ -131,18 +132,18 @@ def test_a_stopped_call_goes_on_where_it_was(engine, drawn_split, monkeypatch):
     assert files_of(drawn_split, "stopped")[0] == files_of(drawn_split, "through")[0]
 
 
-def test_the_seed_decides(engine, drawn_split):
+def test_the_seed_changes_the_descriptions(engine, drawn_split):
     for name, seed in (("first", 0), ("second", 1)):
         enrich(engine(), name, sampling=SAMPLING, seed=seed)
     first, second = (load_descriptions(drawn_split, name).texts for name in ("first", "second"))
     assert all(first[key] != second[key] for key in first)
 
 
-def test_an_unreadable_frame_costs_itself_only(bench, drawn_split, weights):
+def test_an_unreadable_frame_does_not_affect_the_others(bench, drawn_split, weights):
     frame = drawn_split / "frames" / "V01_1" / "input.png"
     frame.write_bytes(frame.read_bytes()[:100])
     arguments = ("lego", "enrich", "--weights", weights, "--max-new-tokens", "5")
-    for _ in range(2):  # the second call knows it from the manifest
+    for _ in range(2):  # the second call reads it from the manifest
         result = bench(*arguments)
         assert result.status == 1
         assert "failed: V01_1: undecodable_image (input frame frames/V01_1/input.png)" in result.out
@@ -155,9 +156,13 @@ def test_an_unreadable_frame_costs_itself_only(bench, drawn_split, weights):
 
 
 @pytest.mark.parametrize(("layout", "dtype"), FILES)
-def test_features_are_those_of_the_words(engine, weights, drawn_split, tmp_path, layout, dtype):
+def test_features_are_those_of_the_generated_tokens(
+    engine, weights, drawn_split, tmp_path, layout, dtype
+):
     writer = FeatureWriter(tmp_path / "features", layout, dtype)
-    sampling = Sampling(temperature=0, max_new_tokens=20)  # no broken bytes, which come back other
+    sampling = Sampling(
+        temperature=0, max_new_tokens=20
+    )  # greedy: no broken bytes, which would be decoded differently
     enrich(engine(batch_size=3), "seen", sampling=sampling, features=writer)
     vllm = load(weights, "cpu", torch.float32)
     texts = load_descriptions(drawn_split, "seen").texts
@@ -179,7 +184,7 @@ def test_features_are_those_of_the_words(engine, weights, drawn_split, tmp_path,
         assert np.abs(padded[:count] - states[:count].numpy()).max() < tolerance * 4
 
 
-def test_embedding_a_description_is_what_writing_it_would_have_given(engine, drawn_split, tmp_path):
+def test_embedding_a_description_gives_the_features_of_generating_it(engine, drawn_split, tmp_path):
     sampling = Sampling(temperature=0, max_new_tokens=200)
     written = FeatureWriter(tmp_path / "written")
     done = enrich(engine(), "greedy", sampling=sampling, features=written)
@@ -197,11 +202,11 @@ def test_embedding_a_description_is_what_writing_it_would_have_given(engine, dra
             assert np.abs(first - second).max() < 0.01
     stored = load_file(written.folder / "text" / "V00_0.safetensors")["states"]
     assert stored.dtype == torch.float16
-    assert len(stored) == 200  # all that was written; embedding adds the end that it lacks
+    assert len(stored) == 200  # all generated tokens; embedding adds the missing end token
     assert len(np.load(embedded.folder / "text" / "V00_0.npy")) == 201
 
 
-def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path):
+def test_a_missing_description_is_named(bench, drawn_split, weights, tmp_path):
     folder = drawn_split / "descriptions"
     folder.mkdir()
     (folder / "mine.csv").write_text("sample_id,description\nV00_0,The person opens the drawer.\n")
@@ -220,14 +225,14 @@ def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path
     [
         (("--weights", "absent"), "Unknown VLLM 'absent'"),
         (("--dtype", "float8"), "Unknown dtype 'float8'"),
-        (("--question", "How?"), "needs one {}"),
+        (("--question", "How?"), "needs exactly one {}"),
         (("--name", "../x"), "is not a safe file name"),
         (("--shard", "3/2"), "--shard 3/2 is not of the form"),
         (("--features", "f", "--features-layout", "zip"), "Unknown layout 'zip'"),
-        (("--features", "f", "--features-dtype", "float32"), "not float32"),
+        (("--features", "f", "--features-dtype", "float32"), "not as float32"),
         (
             ("--features", "f", "--features-layout", "npy", "--features-dtype", "bfloat16"),
-            "NumPy's files know no bfloat16",
+            "NumPy files do not support bfloat16",
         ),
         (
             ("--features", "f", "--features-layout", "relased"),
@@ -235,7 +240,7 @@ def test_a_description_that_lacks_is_named(bench, drawn_split, weights, tmp_path
         ),
     ],
 )
-def test_calls_that_cannot_be_served(bench, drawn_split, weights, arguments, sentence):
+def test_invalid_calls_are_refused(bench, drawn_split, weights, arguments, sentence):
     result = bench("lego", "enrich", "--weights", weights, *arguments)
     assert (result.status, sentence in result.err) == (2, True), result.err
     assert not (drawn_split / "descriptions").exists()
@@ -258,8 +263,8 @@ def test_features_come_back_as_they_were_written(tmp_path, layout, dtype):
             FeatureWriter(tmp_path, layout).write("kitchen", states)
 
 
-def test_what_does_not_fit_16_bits_is_refused(tmp_path):
-    with pytest.raises(BenchError, match="take bfloat16"):
+def test_values_beyond_16_bits_are_refused(tmp_path):
+    with pytest.raises(BenchError, match="choose bfloat16"):
         FeatureWriter(tmp_path).write("a", {"image": torch.full((2, 3), 1e6)})
 
 
@@ -267,9 +272,7 @@ def test_one_line():
     assert one_line(" The person\n takes\tit.\x00 ") == "The person takes it."
 
 
-def test_a_repeated_call_with_features_ends_with_all_of_them(
-    engine, drawn_split, tmp_path, monkeypatch
-):
+def test_a_repeated_call_with_features_completes_them(engine, drawn_split, tmp_path, monkeypatch):
     asked = []
     describe = VLLM.describe
 
@@ -290,7 +293,7 @@ def test_a_repeated_call_with_features_ends_with_all_of_them(
         enriched("late")
     assert len(asked) == 5
     enriched("late")
-    assert len(asked) == 7  # the batch that was saved before is not drawn again
+    assert len(asked) == 7  # the batch that was saved before is not generated again
     enriched("late")
     assert len(asked) == 7
     assert files_of(drawn_split, "seen") == table
@@ -304,5 +307,5 @@ def test_a_repeated_call_with_features_ends_with_all_of_them(
 
     path = drawn_split / "descriptions" / "seen.csv"
     path.write_text(path.read_text().replace("V00_0,", "V00_0,Not "))
-    with pytest.raises(BenchError, match="another description of V00_0 than is drawn here"):
+    with pytest.raises(BenchError, match="another description of V00_0 than this call generates"):
         enriched("third")

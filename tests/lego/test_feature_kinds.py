@@ -265,7 +265,7 @@ def test_an_ablation_compares_a_third_kind(depth, bench, split):
     result = bench("lego", "ablate", "--rows", THREE, "--name", "other", *words)
     assert result.status == 2
     assert (
-        f"reads depth features of split 'drawn-val', and {folder.parent} contains none"
+        f"needs depth features of split 'drawn-val', and {folder.parent} contains none"
         in result.err
     )
     assert f"write {folder}/<sample_id>.npy" in result.err

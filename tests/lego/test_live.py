@@ -1,4 +1,4 @@
-"""The VLLM's features made as they are needed: as those in files, to the bit, and kept."""
+"""The VLLM's features computed as they are needed: bit by bit those in files; cached."""
 
 import json
 import shutil
@@ -68,7 +68,7 @@ def embedded(split, vllm, folder, dtype="float16", cache=None, **choices):
 
 @pytest.fixture
 def computed(monkeypatch):
-    """How often a VLLM has been asked for features of a text."""
+    """The calls that compute features of a text."""
     calls = []
     states = VLLM.states
     monkeypatch.setattr(VLLM, "states", lambda *asked: calls.append(asked[1]) or states(*asked))
@@ -107,9 +107,9 @@ def test_a_run_with_a_vllm_gives_the_bytes_of_one_with_files(
     assert live.status == 0, live.err
     runs = tmp_path / "workspace" / "runs" / "drawn-val"
     assert pictures(runs / "files") == pictures(runs / "live")
-    assert not (tmp_path / "workspace" / "cache").exists()  # asked for only with keep_features
-    told = json.loads((runs / "live" / "run.json").read_text())
-    assert len(told["sources"]["vllm"]) == 64
+    assert not (tmp_path / "workspace" / "cache").exists()  # only with keep_features
+    manifest = json.loads((runs / "live" / "run.json").read_text())
+    assert len(manifest["sources"]["vllm"]) == 64
 
 
 def test_the_content_of_features_is_recorded(bench, described, vllm, weights, tmp_path):
@@ -127,7 +127,7 @@ def test_the_content_of_features_is_recorded(bench, described, vllm, weights, tm
     assert "sources.features" in result.err
 
 
-def test_a_vllm_writes_the_descriptions_that_are_not_given(
+def test_a_vllm_generates_the_descriptions_that_are_not_given(
     bench, described, vllm, weights, tmp_path
 ):
     """As `enrich` writes them with the same seed."""
@@ -149,8 +149,8 @@ def test_a_vllm_writes_the_descriptions_that_are_not_given(
     assert frames[1]["prompt"] not in ("", texts["V00_0"])
     assert f"open drawer: prompted with “{texts['V00_0']}”" in result.out
     # The grid is as tall as its longest text: taller than with the label alone.
-    untold = ("--weights", untrained_weights.NAME)
-    plain = ("--method", "lego", *untold, *STEPS, "--out", tmp_path / "plain")
+    plain_weights = ("--weights", untrained_weights.NAME)
+    plain = ("--method", "lego", *plain_weights, *STEPS, "--out", tmp_path / "plain")
     labels = bench("imagine", "V00_0", *actions, *plain)
     assert "open drawer: prompted with the label, without a description" in labels.out
     grids = [Image.open(tmp_path / name / "grid.png").height for name in ("out", "plain")]
@@ -179,12 +179,12 @@ def test_training_with_a_vllm_is_training_from_files(described, vllm, tmp_path, 
     files = trained("files", features=str(tmp_path / "features"))
     assert not computed
     assert trained("live", vllm=str(vllm)) == files
-    assert len(computed) == 6  # of three visits to each sample
-    told = json.loads((tmp_path / "live" / "train.json").read_text())["sources"]
-    assert len(told["vllm"]) == 64
+    assert len(computed) == 6  # although each sample is used three times
+    sources = json.loads((tmp_path / "live" / "train.json").read_text())["sources"]
+    assert len(sources["vllm"]) == 64
 
 
-def test_what_is_known_is_not_computed_again(described, vllm, tmp_path, computed):
+def test_cached_features_are_not_computed_again(described, vllm, tmp_path, computed):
     cache = tmp_path / "cache"
     first = embedded(described, vllm, tmp_path / "first", cache=cache)
     assert len(computed) == 6
@@ -209,16 +209,16 @@ def test_what_is_known_is_not_computed_again(described, vllm, tmp_path, computed
     assert len(computed) == 12
 
 
-@pytest.mark.parametrize("harm", ["torn", "another's"])
-def test_a_file_of_the_cache_that_was_harmed_is_made_anew(vllm, tmp_path, harm):
+@pytest.mark.parametrize("damage", ["torn", "another's"])
+def test_a_damaged_file_of_the_cache_is_computed_again(vllm, tmp_path, damage):
     embedder = Embedder(vllm, cache=tmp_path)
     frame = Image.effect_noise((40, 30), 50).convert("RGB")
     asked, other = (frame, "open drawer", "The hand pulls."), (frame.rotate(180), "x", "It turns.")
     whole, _ = embedder.of(*asked), embedder.of(*other)
     for path, stranger in zip(
-        *(embedder.places(*each).values() for each in (asked, other)), strict=True
+        *(embedder.cached_paths(*each).values() for each in (asked, other)), strict=True
     ):
-        data = path.read_bytes()[:-7] if harm == "torn" else stranger.read_bytes()
+        data = path.read_bytes()[:-7] if damage == "torn" else stranger.read_bytes()
         path.write_bytes(data)  # in place, as through a link
     again = embedder.of(*asked)
     assert all(torch.equal(whole[kind], again[kind]) for kind in KINDS)
@@ -232,14 +232,14 @@ def test_a_file_of_the_cache_that_was_harmed_is_made_anew(vllm, tmp_path, harm):
         ({}, "or -o vllm=NAME"),
     ],
 )
-def test_calls_that_cannot_be_served(weights, options, named):
+def test_invalid_calls_are_refused(weights, options, named):
     with pytest.raises(BenchError, match=named):
         LEGO(LEGOOptions(**options), MethodContext(weights, described=True))
 
 
 def test_a_vllm_that_does_not_fit_is_refused(weights, vllm, tmp_path):
     plain = untrained_weights.folder(tmp_path)
-    with pytest.raises(BenchError, match="read the action's label alone"):
+    with pytest.raises(BenchError, match="conditioned on the action's label only"):
         LEGO(LEGOOptions(vllm=str(vllm)), MethodContext(plain))
     method = LEGO(LEGOOptions(vllm=str(vllm), prompt="description"), MethodContext(plain))
     assert method.features.kinds == ()
@@ -252,11 +252,11 @@ def test_a_vllm_that_does_not_fit_is_refused(weights, vllm, tmp_path):
         "feed_forward": 16,
     }
     save_conditioner(Conditioner("joint", **sizes), other / "conditioner")
-    with pytest.raises(BenchError, match=f"vllm_width is {WIDTH}, wanted {WIDTH + 1}"):
+    with pytest.raises(BenchError, match=f"vllm_width is {WIDTH}, expected {WIDTH + 1}"):
         LEGO(LEGOOptions(vllm=str(vllm)), MethodContext(other))
 
 
-def test_a_given_description_is_read_as_it_is(weights, vllm):
+def test_a_given_description_is_used_unchanged(weights, vllm):
     method = LEGO(LEGOOptions(vllm=str(vllm)), MethodContext(weights))
     frame = Image.new("RGB", (30, 20))
     request = Request("a", frame, "open drawer", "The hand pulls.", 1)

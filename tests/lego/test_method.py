@@ -65,7 +65,7 @@ def pixels(answers):
     return np.stack([np.asarray(answer).astype(int) for answer in answers])
 
 
-def test_a_frame_depends_on_its_request_alone(joint, tmp_path):
+def test_an_image_depends_on_its_request_alone(joint, tmp_path):
     method = lego(joint, features=write_features(tmp_path, 3))
     asked = requests(3)
     together = pixels(method.generate(asked))
@@ -115,7 +115,7 @@ def test_a_compiled_unet_gives_the_same_frame(weights, monkeypatch):
     assert np.abs(base - made).max() <= 1
 
 
-def test_weights_that_edit_no_images_are_refused(weights, tmp_path):
+def test_weights_without_an_image_input_are_refused(weights, tmp_path):
     from diffusers import UNet2DConditionModel
 
     shutil.copytree(weights, tmp_path / "weights")
@@ -137,7 +137,7 @@ def test_features_and_seed_change_the_frame(joint, tmp_path):
         assert np.abs(base - pixels(method.generate([other]))).max() > 1
 
 
-def test_a_sample_without_features_fails_alone(joint, tmp_path):
+def test_a_sample_without_features_does_not_affect_the_others(joint, tmp_path):
     method = lego(joint, features=write_features(tmp_path, 2))
     answers = method.generate(requests(3))
     assert [isinstance(answer, Image.Image) for answer in answers] == [True, True, False]
@@ -168,7 +168,7 @@ def test_features_in_the_released_layout(tmp_path):
     assert read.read("text", "clip_1_4", SIZES).sum() == 7 * VLLM
 
 
-def test_features_of_several_frames_are_not_chosen_from(tmp_path):
+def test_features_of_several_frames_are_ambiguous(tmp_path):
     folder = tmp_path / "vllm_image_feature" / "clip" / "4"
     folder.mkdir(parents=True)
     for frame in ("000001", "000002"):
@@ -194,7 +194,7 @@ def test_bad_features_are_named(tmp_path, array):
         assert error.value.code == "bad_features"
 
 
-def test_what_the_weights_need_is_asked_for(joint, tmp_path):
+def test_missing_inputs_of_the_weights_are_named(joint, tmp_path):
     with pytest.raises(BenchError, match=r"-o features=DIR with DIR/image/<sample_id>\.npy and"):
         lego(joint)
     with pytest.raises(BenchError, match="--descriptions NAME"):
@@ -209,7 +209,7 @@ def test_what_the_weights_need_is_asked_for(joint, tmp_path):
         lego(tmp_path / "broken")
 
 
-def test_a_description_may_lack_for_a_sample(joint, tmp_path):
+def test_a_sample_without_a_description_fails(joint, tmp_path):
     method = lego(joint, features=write_features(tmp_path, 1))
     (answer,) = method.generate(requests(1, description=None))
     assert answer.code == "missing_description"
@@ -241,7 +241,7 @@ def test_released_postprocessing_fits_the_source_and_stretches():
     assert values.max() >= 253
 
 
-def test_untrained_weights_run_and_say_so(bench, drawn_split):
+def test_untrained_weights_run_with_a_notice(bench, drawn_split):
     weights = ("--weights", untrained_weights.NAME)
     arguments = ("run", "--method", "lego", *weights, "-o", "steps=2", "--limit", 3)
     first = bench(*arguments)

@@ -12,7 +12,7 @@ from egoactgen_lego.curation.asking import Query, description_in
 from egoactgen_lego.curation.chat import NoReply
 from egoactgen_lego.curation.named_boxes import Box, Boxes
 from egoactgen_lego.curation.sentence_templates import Templates
-from egoactgen_lego.toy import tower_teaching
+from egoactgen_lego.toy import tower_training
 from egoactgen_lego.toy.frame_facts import ABSENT, CHOICES, POSITIONS, facts_of
 from egoactgen_lego.toy.untrained_llava import write_untrained
 from egoactgen_lego.vllm.prompting import QUESTION
@@ -21,21 +21,21 @@ from egoactgen_lego.vllm.vllm_model import load
 REST, REACH = (0.2, 0.8, 0.3, 0.9), (0.5, 0.5, 0.6, 0.6)
 
 
-def query(action, thing="mug", right=REACH):
+def make_query(action, thing="mug", right=REACH):
     before = (Box("left hand", REST), Box("right hand", (0.7, 0.8, 0.8, 0.9)))
     during = (Box("left hand", REST), Box("right hand", right), Box(thing, (0.5, 0.5, 0.6, 0.6)))
     return Query(action, Boxes(before, during))
 
 
-def say(asked):
-    return description_in(Templates().ask([{"role": "user", "content": asked.text()}]).text)
+def describe(query):
+    return description_in(Templates().ask([{"role": "user", "content": query.text()}]).text)
 
 
 def test_templates_name_the_hand_that_moves_and_the_place():
-    said = say(query("pick up the mug"))
-    assert "right hand" in said
-    assert "mug in the middle" in said
-    assert said == say(query("pick up the mug"))
+    sentence = describe(make_query("pick up the mug"))
+    assert "right hand" in sentence
+    assert "mug in the middle" in sentence
+    assert sentence == describe(make_query("pick up the mug"))
 
 
 def test_templates_know_every_narration_of_the_world():
@@ -43,22 +43,24 @@ def test_templates_know_every_narration_of_the_world():
         for narration in action.narrations:
             verb, _, rest = narration.partition(" ")
             label = f"{verb.removesuffix('s')} {rest}" if verb != "washes" else f"wash {rest}"
-            assert "middle" in say(query(label.replace("pushe ", "push "), action.noun)), label
+            assert "middle" in describe(
+                make_query(label.replace("pushe ", "push "), action.noun)
+            ), label
 
 
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        (query("fly a kite"), "no template for 'fly a kite'"),
-        (Query("take a mug", Boxes()), "lack a hand"),
+        (make_query("fly a kite"), "no template for 'fly a kite'"),
+        (Query("take a mug", Boxes()), "box of a hand or of the object is missing"),
     ],
 )
-def test_templates_give_no_reply_to_what_they_do_not_know(asked, reason):
+def test_templates_give_no_reply_to_unknown_queries(asked, reason):
     with pytest.raises(NoReply, match=reason):
         Templates().ask([{"role": "user", "content": asked.text()}])
 
 
-def test_curate_fills_in_templates_from_the_worlds_own_boxes(bench, tmp_path):
+def test_curate_fills_in_templates_from_boxes_of_the_toy_kitchen(bench, tmp_path):
     assert bench("prepare-splits", "toy-kitchen", "--subset", "train", "--limit", 8).status == 0
     world = tmp_path / "workspace/datasets/toy-kitchen-train"
     boxes = world / "annotations/fho_main.json"
@@ -74,11 +76,11 @@ def test_curate_fills_in_templates_from_the_worlds_own_boxes(bench, tmp_path):
         for entry in data
         if truth[entry["id"]]["action"] != "cut onion"  # where the other hand moves more
     ]
-    # A hand that pulls a drawer may end nearer to where it began than the other one sways.
+    # A hand that pulls a drawer may move less in total than the other one.
     assert sum(right) >= len(right) - 1
 
 
-def test_facts_tell_what_stands_where():
+def test_facts_of_frames():
     clips = [clip for number in range(6) for clip in video_clips("val", number)]
     facts = facts_of([clip.moment(PNR) for clip in clips])
     assert facts.choices.shape == (len(clips), len(CHOICES))
@@ -90,7 +92,7 @@ def test_facts_tell_what_stands_where():
     assert (facts.choices[opened, 2] > 0).all()
 
 
-def test_untrained_llava_reads_its_words_and_its_tower_learns(tmp_path):
+def test_the_untrained_llava_knows_its_words_and_its_tower_trains(tmp_path):
     texts = ["The person's left hand lifts the mug.", QUESTION.format("take mug")]
     write_untrained(tmp_path / "vllm", texts, seed=0)
     vllm = load(tmp_path / "vllm", "cpu", torch.float32)
@@ -102,7 +104,7 @@ def test_untrained_llava_reads_its_words_and_its_tower_learns(tmp_path):
     frames = torch.randn(len(clips), 3, 64, 64, generator=torch.Generator().manual_seed(0))
     model = vllm.model.model.vision_tower
     before = {name: weight.clone() for name, weight in model.named_parameters()}
-    tower_teaching.teach(model, frames, facts, seed=0, steps=2)
+    tower_training.train_tower(model, frames, facts, seed=0, steps=2)
     changed = [name for name, weight in model.named_parameters() if (weight != before[name]).any()]
     assert any("layers.0" in name for name in changed)
     assert not model.training

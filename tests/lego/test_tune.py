@@ -1,4 +1,4 @@
-"""`bench lego tune`: kills, ranks and rounds change nothing; what is frozen; what is refused."""
+"""`bench lego tune`: kills, ranks and accumulation change nothing; frozen weights; refusals."""
 
 import json
 import os
@@ -32,7 +32,7 @@ TOWER, PROJECTOR, LANGUAGE = "vision_tower.", "multi_modal_projector.", "languag
 HEAD = "language_model.lm_head.weight"
 
 
-# 6 instructions, 4 a step, 12 epochs: 18 steps, whose batches cross the borders of epochs.
+# 6 instructions, 4 per step, 12 epochs: 18 steps, whose batches span epochs.
 SMALL = {
     "precision": "float32",
     "batch_size": 4,
@@ -146,7 +146,7 @@ def test_killed_and_resumed_is_as_uninterrupted(tuned, monkeypatch):
     parts = out.with_name("killed.parts")
     assert not out.exists()
     assert [path.name for path in parts.glob("checkpoint-*")] == ["checkpoint-00000010"]
-    # The next checkpoint was under way: it has no state yet, and does not count.
+    # The next checkpoint is incomplete: without its state it is ignored.
     (parts / "checkpoint-00000015").mkdir()
     changed = r"options\.resolved\.learning_rate 0\.03 → 0\.001"
     refusal = rf"an unfinished tuning with other settings \({changed}\)"
@@ -176,7 +176,7 @@ def test_a_checkpoint_stays_until_the_next_is_whole(tuned, tmp_path, monkeypatch
         tuned()
     whole = tmp_path / "tuned.parts" / "checkpoint-00000005"
     assert len(json.loads((whole / training_checkpoints.STATE).read_text())["curve"]) == 5
-    # What does not learn is not written again and again.
+    # Frozen weights are not in checkpoints.
     assert not any(TOWER in name for name in weights_of(whole))
 
 
@@ -187,7 +187,7 @@ def test_rounds_of_accumulation_change_nothing(tuned):
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
-def test_lora_learns_adapters_and_saves_them_merged(tuned, weights, data, drawn_split):
+def test_lora_trains_adapters_and_saves_them_merged(tuned, weights, data, drawn_split):
     pytest.importorskip("peft")
     out, manifest = tuned("lora", lora_rank=4, lora_alpha=16)
     losses = [loss for _, loss in manifest.loss]
@@ -196,12 +196,12 @@ def test_lora_learns_adapters_and_saves_them_merged(tuned, weights, data, drawn_
     assert before.keys() == after.keys()
     for name, tensor in before.items():
         linear = name.startswith(LANGUAGE) and "proj" in name
-        learnt = linear or name.startswith(PROJECTOR)
-        assert torch.equal(tensor, after[name]) == (not learnt), name
+        trained = linear or name.startswith(PROJECTOR)
+        assert torch.equal(tensor, after[name]) == (not trained), name
         if linear:
             change = (after[name] - tensor).double()
             assert torch.linalg.matrix_rank(change, rtol=1e-4) <= 4
-    # The merged folder loses as little as the adapters did in the end.
+    # The loss of the merged folder is as low as that of the adapters.
     vllm = load(out, "cpu", torch.float32)
     _, loss = batch_and_loss(vllm, read_instructions(data, drawn_split))
     assert loss < losses[0] - 0.2
@@ -215,7 +215,7 @@ def test_a_converted_projector_stays_one_layer(tuned, shared, tmp_path):
     assert {n for n in changed if n.startswith(PROJECTOR)} == {
         f"{PROJECTOR}linear_1.{part}" for part in ("weight", "bias")
     }
-    # The image's token is no word: neither its embedding nor its logit has learnt.
+    # The image's token is not in the vocabulary: its embedding and its logit are not trained.
     assert not after[HEAD][-1].any()
     assert load(out, "cpu", torch.float32).words == 512
 
@@ -241,14 +241,14 @@ def launched(place, name, weights, data, split, program=PROGRAM, **options):
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("Tuned on 6 instructions") == 1  # one process speaks for both
+    assert done.stdout.count("Tuned on 6 instructions") == 1  # only rank 0 reports
     folder = place / "models" / f"vllm-{name}"
     manifest = json.loads((folder / "train.json").read_text())
     assert manifest["device"].startswith("2 ×")
     return folder, manifest
 
 
-def test_two_processes_learn_as_one(tuned, weights, data, drawn_split, tmp_path):
+def test_two_processes_train_as_one(tuned, weights, data, drawn_split, tmp_path):
     _, alone = tuned("alone", epochs=6)
     both, manifest = launched(tmp_path, "both", weights, data, drawn_split, epochs=6)
     for (_, one), (_, two) in zip(alone.loss, manifest["loss"], strict=True):
@@ -258,8 +258,8 @@ def test_two_processes_learn_as_one(tuned, weights, data, drawn_split, tmp_path)
         assert (tensor - found[name]).abs().max() < 1e-4, name
 
 
-# accelerate shards on accelerators only: here two gloo processes on CPUs pass for two GPUs.
-# Each tells its rank in a file of its own, since lines on one pipe can mix.
+# accelerate shards on accelerators only: here two gloo processes on CPUs stand in for two GPUs.
+# Each writes its own file, since lines on one pipe can mix.
 SHARDED = """
 import os
 from pathlib import Path
@@ -281,7 +281,7 @@ finally:
 
 
 def settings(name):
-    """What `accelerate launch` makes of one of our configurations: environment variables."""
+    """The environment variables that `accelerate launch` sets for one of our configurations."""
     from accelerate.commands.launch import _validate_launch_command, launch_command_parser
     from accelerate.utils import launch
 
@@ -356,9 +356,9 @@ ENTRY = {
 @pytest.mark.parametrize(
     ("entries", "named"),
     [
-        ({}, "holds no JSON list"),
-        ([{"id": "a"}], r"entry 0 is no instruction \(no 'conversations'\)"),
-        (["a"], "entry 0 is no instruction"),
+        ({}, "is not a JSON list"),
+        ([{"id": "a"}], r"entry 0 is not an instruction \(missing 'conversations'\)"),
+        (["a"], "entry 0 is not an instruction"),
         (
             [ENTRY | {"conversations": ENTRY["conversations"][::-1]}],
             "one turn of human, one of gpt",
@@ -373,13 +373,13 @@ ENTRY = {
                     ]
                 }
             ],
-            "wanted one <image>, in the question",
+            "expected one <image>, in the question",
         ),
         ([ENTRY | {"image": "frames/gone.png"}], "1 of 1 images .* are missing.*--images DIR"),
-        ([ENTRY], "have no 'action' for the templates.*-o templates=stored"),
+        ([ENTRY], "lack the 'action' that the templates need.*-o templates=stored"),
     ],
 )
-def test_data_that_cannot_be_used_are_refused(weights, drawn_split, tmp_path, entries, named):
+def test_invalid_data_are_refused(weights, drawn_split, tmp_path, entries, named):
     path = tmp_path / "data.json"
     path.write_text(json.dumps(entries))
     with pytest.raises(BenchError, match=named):
@@ -396,12 +396,12 @@ def test_data_that_cannot_be_used_are_refused(weights, drawn_split, tmp_path, en
         ({"max_length": 2}, "raise -o max_length"),
     ],
 )
-def test_options_that_cannot_be_served_are_refused(tuned, options, named):
+def test_invalid_options_are_refused(tuned, options, named):
     with pytest.raises(BenchError, match=named):
         tuned(**options)
 
 
-def test_the_configurations_are_accelerates():
+def test_accelerate_reads_the_configurations():
     fsdp, zero3 = settings("fsdp"), settings("zero3")
     assert (fsdp["ACCELERATE_USE_FSDP"], fsdp["FSDP_VERSION"]) == ("true", "2")
     assert fsdp["FSDP_TRANSFORMER_CLS_TO_WRAP"] == "LlamaDecoderLayer"

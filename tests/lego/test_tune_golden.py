@@ -23,14 +23,14 @@ def golden(shared, tmp_path_factory):
     folder = shared / "golden" / "vllm"
     place = tmp_path_factory.mktemp("golden")
     vllm = load(convert(folder / "tiny_vllm", place / "converted"), "cpu", torch.float32)
-    told = json.loads((folder / "golden.json").read_text())["train"]
-    for entry, frame in zip(told["data_json"], FRAMES, strict=True):
+    train = json.loads((folder / "golden.json").read_text())["train"]
+    for entry, frame in zip(train["data_json"], FRAMES, strict=True):
         image = place / entry["image"]
         image.parent.mkdir(parents=True)
         shutil.copyfile(shared / "golden" / "frames" / frame, image)
-    (place / "data.json").write_text(json.dumps(told["data_json"]))
+    (place / "data.json").write_text(json.dumps(train["data_json"]))
     instructions = read_instructions(place / "data.json", place)
-    return vllm, instructions, told, np.load(folder / "golden.npz")
+    return vllm, instructions, train, np.load(folder / "golden.npz")
 
 
 def test_the_authors_training_batch(golden):
@@ -55,15 +55,17 @@ def test_the_authors_training_batch(golden):
 
 
 def test_the_authors_losses(golden):
-    vllm, instructions, told, _ = golden
-    assert batch_and_loss(vllm, instructions)[1] == pytest.approx(told["loss_batch_of_2"], abs=1e-5)
-    for one, expected in zip(instructions, told["loss_each_alone"], strict=True):
+    vllm, instructions, train, _ = golden
+    assert batch_and_loss(vllm, instructions)[1] == pytest.approx(
+        train["loss_batch_of_2"], abs=1e-5
+    )
+    for one, expected in zip(instructions, train["loss_each_alone"], strict=True):
         assert batch_and_loss(vllm, [one])[1] == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.03), (7, 0.5), (3, 0)])
 def test_the_learning_rate_rises_then_falls_as_a_cosine(steps, warmup):
-    """Closed form, after the rounded-up share of the steps; resumed, the very same numbers."""
+    """Closed form, after the rounded-up share of the steps; resumed, the same numbers."""
     options = TuningOptions(warmup=warmup)
     warm = int(np.ceil(warmup * steps))
     whole = rates(options, steps, 0)
@@ -76,7 +78,7 @@ def test_the_learning_rate_rises_then_falls_as_a_cosine(steps, warmup):
 
 
 def rates(options, steps, done):
-    """The learning rates of the steps after `done`, with an optimizer at another one's rate."""
+    """The learning rates of the steps after `done`, with an optimizer whose rate differs."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
     found, rate = [], schedule(optimizer, options, steps, done)
     for _ in range(done, steps):

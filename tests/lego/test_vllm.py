@@ -13,7 +13,8 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.conversion import convert
 from egoactgen_lego.vllm import vision_tower
 from egoactgen_lego.vllm.prompting import PLACEHOLDER, QUESTION, conversation, token_ids
-from egoactgen_lego.vllm.text_generation import Sampling, write
+from egoactgen_lego.vllm.sampling import Sampling
+from egoactgen_lego.vllm.text_generation import write
 from egoactgen_lego.vllm.vllm_model import load
 
 TOLERANCE = 2e-5
@@ -26,17 +27,18 @@ GREEDY = Sampling(temperature=0, max_new_tokens=12)
 @pytest.fixture(scope="module")
 def golden(shared):
     folder = shared / "golden" / "vllm"
-    told = json.loads((folder / "golden.json").read_text())
+    expected = json.loads((folder / "golden.json").read_text())
     frames = {
         name: Image.open(folder.parent / "frames" / file).convert("RGB")
         for name, file in FILES.items()
     }
     questions = {
-        name: QUESTION.format(told["inference"][name]["action_after_cleaning"]) for name in FRAMES
+        name: QUESTION.format(expected["inference"][name]["action_after_cleaning"])
+        for name in FRAMES
     }
     return SimpleNamespace(
         folder=folder,
-        told=told,
+        expected=expected,
         arrays=np.load(folder / "golden.npz"),
         frames=frames,
         questions=questions,
@@ -69,7 +71,7 @@ def prompts(vllm, golden):
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_prompt_and_tokens(vllm, golden, name):
-    expected = golden.told["inference"][name]
+    expected = golden.expected["inference"][name]
     prompt = vllm.prompt(golden.questions[name])
     assert prompt == expected["prompt"]
     assert token_ids(vllm.tokenizer, prompt) == expected["input_ids"]
@@ -95,7 +97,7 @@ def test_states_and_logits_of_the_whole_prompt(vllm, golden, name):
 
 @pytest.mark.parametrize("name", FRAMES)
 def test_greedy_text_and_its_states(vllm, golden, name):
-    expected = golden.told["inference"][name]
+    expected = golden.expected["inference"][name]
     images = vllm.image_features([golden.frames[name]])
     (writing,) = vllm.describe([golden.questions[name]], images, GREEDY, [])
     assert writing.ids == expected["generated_ids"]
@@ -111,13 +113,13 @@ def test_sampled_tokens(vllm, golden, name, temperature):
     generators = [torch.Generator().manual_seed(42)]
     sampling = Sampling(temperature=temperature, max_new_tokens=12)
     (writing,) = vllm.describe([golden.questions[name]], images, sampling, generators)
-    assert writing.ids == golden.told["sampled"][f"{name} T={temperature}"]
+    assert writing.ids == golden.expected["sampled"][f"{name} T={temperature}"]
 
 
 @pytest.mark.parametrize("case", ["eos_at_5th", "eos_at_1st"])
 @torch.inference_mode()
 def test_the_state_that_predicts_the_end_is_kept(vllm, golden, case):
-    expected = golden.told[case]
+    expected = golden.expected[case]
     ends = frozenset([expected["eos_token_id"]])
     prompt = prompts(vllm, golden)[:1]
     (writing,) = write(vllm.model, prompt, GREEDY, [], vllm.words, ends)
@@ -137,8 +139,8 @@ def test_a_batch_gives_what_each_sample_gives_alone(vllm, golden, temperature):
     def generators():
         return [torch.Generator().manual_seed(seed) for seed in (1, 2)]
 
-    # The first sample ends early: the second must not notice.
-    ends = frozenset([golden.told["inference"]["frame_000"]["generated_ids"][2]])
+    # The first sample ends early, which must not affect the second.
+    ends = frozenset([golden.expected["inference"]["frame_000"]["generated_ids"][2]])
     together = write(vllm.model, both, sampling, generators(), vllm.words, ends)
     for prompt, generator, found in zip(both, generators(), together, strict=True):
         (alone,) = write(vllm.model, [prompt], sampling, [generator], vllm.words, ends)
@@ -155,7 +157,7 @@ def test_transformers_alone_gives_the_same(converted, golden):
     processor = AutoProcessor.from_pretrained(converted)
     model = LlavaForConditionalGeneration.from_pretrained(converted, dtype=torch.float32)
     for name in FRAMES:
-        expected = golden.told["inference"][name]
+        expected = golden.expected["inference"][name]
         inputs = processor(images=golden.frames[name], text=expected["prompt"], return_tensors="pt")
         ids = inputs.input_ids[0].tolist()
         place = expected["input_ids"].index(PLACEHOLDER)
@@ -172,8 +174,8 @@ def old_folder(golden, place, config=None, tensors=None):
     folder.mkdir(parents=True)
     for path in (golden.folder / "tiny_vllm").iterdir():
         shutil.copyfile(path, folder / path.name)
-    told = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(told | (config or {})))
+    old = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(old | (config or {})))
     for path in folder.glob("*.bin") if tensors else ():
         state = torch.load(path, weights_only=True)
         tensors(state)
@@ -199,7 +201,7 @@ def test_the_tower_may_be_in_its_own_folder_or_in_the_shards(
     golden, converted, tmp_path, monkeypatch
 ):
     folder = old_folder(golden, tmp_path, tensors=without_tower)
-    with pytest.raises(BenchError, match="holds no vision tower: put the folder tiny_clip_vision/"):
+    with pytest.raises(BenchError, match="lacks a vision tower: put the folder tiny_clip_vision/"):
         convert(folder, tmp_path / "refused")
     stated = tmp_path / "config.json"
     stated.write_text(json.dumps({"vision_tower": str(golden.folder / "tiny_clip_vision")}))
@@ -207,7 +209,7 @@ def test_the_tower_may_be_in_its_own_folder_or_in_the_shards(
     assert same_weights(converted, convert(folder, tmp_path / "models", models=golden.folder))
 
     whole = old_folder(golden, tmp_path / "whole")
-    with pytest.raises(BenchError, match="does not say how its vision tower is built"):
+    with pytest.raises(BenchError, match="lacks the configuration of its vision tower"):
         convert(whole, tmp_path / "refused")
     known = json.loads((golden.folder / "tiny_clip_vision" / "config.json").read_text())
     monkeypatch.setitem(vision_tower.PUBLISHED, "tiny_clip_vision", known)
@@ -221,13 +223,13 @@ def test_the_tower_may_be_in_its_own_folder_or_in_the_shards(
     assert np.array_equal(pixels, golden.arrays["frame_000/pixel_values"])
 
 
-def test_published_towers_are_as_published():
+def test_configurations_of_published_towers():
     large = vision_tower.PUBLISHED["clip-vit-large-patch14"]
     assert (large["image_size"] // large["patch_size"]) ** 2 == 256
     assert (vision_tower.PUBLISHED["clip-vit-large-patch14-336"]["image_size"] // 14) ** 2 == 576
 
 
-def test_tables_that_models_compute_are_dropped_and_further_rows_kept(golden, converted, tmp_path):
+def test_computed_tables_are_dropped_and_additional_rows_kept(golden, converted, tmp_path):
     def change(state):
         state["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.full((8,), 7.0)
         positions = "model.vision_tower.vision_tower.vision_model.embeddings.position_ids"
@@ -245,14 +247,14 @@ def test_tables_that_models_compute_are_dropped_and_further_rows_kept(golden, co
     name = "frame_000"
     assert (
         token_ids(vllm.tokenizer, vllm.prompt(golden.questions[name]))
-        == golden.told["inference"][name]["input_ids"]
+        == golden.expected["inference"][name]["input_ids"]
     )
     close(vllm.image_features([golden.frames[name]]), golden.arrays[f"{name}/image_features_H"])
 
 
 @torch.inference_mode()
 def test_the_loss_of_a_training_batch(vllm, golden):
-    """The authors' ids and labels through these weights give their loss, image token left out."""
+    """These weights give the authors' loss for their ids and labels, without the image token."""
     arrays = {name: torch.from_numpy(golden.arrays[f"train/{name}"]) for name in TRAINING}
     pixels = arrays["images"].to(torch.float32)
     images = torch.stack(list(vllm.model.get_image_features(pixels).pooler_output))
@@ -270,15 +272,15 @@ def test_the_loss_of_a_training_batch(vllm, golden):
         losses.append(torch.nn.functional.cross_entropy(logits, targets[1:], reduction="sum"))
         counts.append(int((targets[1:] != -100).sum()))
     alone = [float(loss) / count for loss, count in zip(losses, counts, strict=True)]
-    assert alone == pytest.approx(golden.told["train"]["loss_each_alone"], abs=2e-5)
+    assert alone == pytest.approx(golden.expected["train"]["loss_each_alone"], abs=2e-5)
     whole = float(sum(losses)) / sum(counts)
-    assert whole == pytest.approx(golden.told["train"]["loss_batch_of_2"], abs=2e-5)
+    assert whole == pytest.approx(golden.expected["train"]["loss_batch_of_2"], abs=2e-5)
 
 
 def test_a_conversation_with_its_answer(vllm, golden):
-    told = golden.told["train"]
+    train = golden.expected["train"]
     for entry, expected in zip(
-        told["data_json"], told["conversations_after_template"], strict=True
+        train["data_json"], train["conversations_after_template"], strict=True
     ):
         human, gpt = (turn["value"] for turn in entry["conversations"])
         chat = conversation(human.replace("<image>", "").strip(), gpt)
@@ -300,7 +302,7 @@ class Attack:
         (lambda state: state.pop("model.embed_tokens.weight", 0), "lacks model.embed_tokens"),
         (lambda state: state.update(strange=torch.zeros(1)), "unknown tensors: strange"),
         (lambda state: state.update({"model.x": torch.zeros(1)}), "unknown tensors: .*x"),
-        (lambda state: state.update(x=Attack()), "asks to run"),
+        (lambda state: state.update(x=Attack()), "tries to run"),
     ],
 )
 def test_strange_shards_are_refused(golden, tmp_path, change, named):
@@ -313,12 +315,12 @@ def test_strange_shards_are_refused(golden, tmp_path, change, named):
 @pytest.mark.parametrize(
     ("config", "named"),
     [
-        ({"mm_projector_type": "mlp2x_gelu"}, "wanted a single linear layer"),
+        ({"mm_projector_type": "mlp2x_gelu"}, "expected a single linear layer"),
         ({"mm_use_im_start_end": True}, "start and end tokens"),
-        ({"mm_vision_select_feature": "cls"}, "wanted one of patch, cls_patch"),
+        ({"mm_vision_select_feature": "cls"}, "expected one of patch, cls_patch"),
     ],
 )
-def test_models_wired_otherwise_are_refused(golden, tmp_path, config, named):
+def test_other_architectures_are_refused(golden, tmp_path, config, named):
     folder = old_folder(golden, tmp_path, config=config)
     with pytest.raises(BenchError, match=named):
         convert(folder, tmp_path / "out", models=golden.folder)
@@ -335,6 +337,6 @@ def test_a_missing_shard_is_named(bench, golden, tmp_path):
     assert "pytorch_model-00002-of-00002.bin does not exist" in result.err
 
 
-def test_an_old_folder_is_to_be_converted_first(golden):
+def test_an_old_folder_must_be_converted_first(golden):
     with pytest.raises(BenchError, match="bench models convert"):
         load(golden.folder / "tiny_vllm", "cpu", torch.float32)

@@ -1,7 +1,7 @@
-"""What the paper's tables compare: the trainings, the runs that stand on them, the tables.
+"""What the paper's tables compare: trainings, the runs based on them, and the tables.
 
-A row is one method on one training; the tables only choose among rows. To compare something else,
-add a line here.
+A row is one method with the weights of one training; a table selects rows. To compare something
+else, add a line here.
 """
 
 from collections.abc import Iterable
@@ -11,36 +11,37 @@ from typing import Literal
 from egoactgen_bench.api import plugins
 from egoactgen_lego.features.conditioning_names import GROUP, canonical
 
-# Whose descriptions and features a training or a run is told: of the VLLM that was tuned, of one
-# that was not, those that are true; those of the first given to other samples, or noise like them.
+# Where the descriptions and features of a training or a run come from: the tuned VLLM, the VLLM
+# before tuning, the ground truth, the tuned VLLM's for other samples, or noise with the statistics
+# of the tuned VLLM's.
 Source = Literal["tuned", "untuned", "oracle", "shuffled", "random"]
 
 
 @dataclass(frozen=True)
 class Training:
-    """A call of `bench train`; without a conditioning the trainer reads labels alone."""
+    """A call of `bench train`; without a conditioning, the trainer takes labels only."""
 
     trainer: str
     conditioning: str | None = None
     source: Source = "tuned"
-    stands_on: str | None = None  # another training, whose weights this one is about
+    based_on: str | None = None  # another training, whose weights this one takes
 
 
 @dataclass(frozen=True)
 class Row:
-    """A call of `bench run`; without a method the reference of the row's name.
+    """A call of `bench run`; without a method, the reference of the row's name.
 
-    A control says what the numbers mean, and competes with no row.
+    A control helps to interpret the numbers, and is marked as a reference in the tables.
     """
 
     method: str | None
     training: str | None = None
-    source: Source | None = None  # default: its training's
+    source: Source | None = None  # None: that of its training
     control: bool = False
 
     @property
-    def told(self) -> Source:
-        """Whose descriptions and features it is told."""
+    def input_source(self) -> Source:
+        """Where its descriptions and features come from."""
         return self.source or (training_of(self.training).source if self.training else "tuned")
 
     @property
@@ -51,7 +52,7 @@ class Row:
 TRAININGS = {
     "ip2p": Training("ip2p"),
     "sd": Training("sd"),
-    "sdedit": Training("sdedit", stands_on="sd"),
+    "sdedit": Training("sdedit", based_on="sd"),
     "descriptions": Training("lego", "descriptions"),
     "image": Training("lego", "image"),
     "text": Training("lego", "text"),
@@ -77,15 +78,16 @@ ROWS = {
 
 
 def training_of(name: str) -> Training:
-    """One of `TRAININGS`, or of LEGO with the conditioning that its name is."""
+    """A training of `TRAININGS`; for other names, LEGO with the conditioning of that name."""
     return TRAININGS.get(name) or Training("lego", canonical(name))
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its title, its rows in their order by what they are called in it.
+    """A table: its title, and its rows in order, label → row.
 
-    `published` names the paper's own numbers in results/published, where `bench score` has none.
+    `published` is the table of the paper's numbers in results/published, if `bench score` does not
+    print them.
     """
 
     title: str
@@ -105,7 +107,7 @@ TABLES = {
         },
     ),
     "conditioning": Table(
-        "What the denoiser is told (the paper's Table 3)",
+        "What the denoiser is conditioned on (the paper's Table 3)",
         {
             "action labels": "ip2p",
             "descriptions": "descriptions",
@@ -125,7 +127,7 @@ TABLES = {
         "table4_vllm_finetuning",
     ),
     "controls": Table(
-        "Controls: what descriptions and embeddings are worth",
+        "Controls: what descriptions and embeddings contribute",
         {
             "action labels": "ip2p",
             "descriptions": "descriptions",
@@ -149,5 +151,5 @@ def further_rows(names: Iterable[str]) -> dict[str, Row]:
 
 
 def further_label(name: str) -> str:
-    """What such a row is called in its table."""
+    """The label of such a row in its table."""
     return " + ".join(["descriptions", *name.split("+")])

@@ -1,4 +1,4 @@
-"""An ablation's tables on disk: each row the mean over its training seeds."""
+"""Writing the tables of an ablation; a row is the mean over its training seeds."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from egoactgen_lego.lego_manifests import ABLATION, AblationManifest
 
 
 def write_tables(ablation: Ablation, scores: Scores, folder: Path) -> list[Path]:
-    """Write a folder for each table, last of all ablation.json; return the tables in Markdown."""
+    """Write a folder for each table, then ablation.json; return the Markdown tables' paths."""
     (folder / ABLATION).unlink(missing_ok=True)
     written = []
     for name in ablation.options.tables:
@@ -47,14 +47,14 @@ def _write(
 
 
 def _notices(scores: Scores, runs: list[str]) -> list[str]:
-    """What should be known of these runs, or of all."""
+    """The notices about these runs, or about all runs."""
     others = set(scores.runs).difference(runs)
-    told: list[str] = scores.manifest.notices
-    return [notice for notice in told if not any(f"'{run}'" in notice for run in others)]
+    notices: list[str] = scores.manifest.notices
+    return [notice for notice in notices if not any(f"'{run}'" in notice for run in others)]
 
 
 def _published(ablation: Ablation, name: str, scores: Scores) -> list[dict[str, Any]]:
-    """The paper's numbers, where `bench score` would print its own."""
+    """The paper's numbers, if they apply to this data set and protocol."""
     found = TABLES[name].published
     if found is None or not scores.manifest.published:
         return scores.manifest.published if name == "methods" else []
@@ -69,7 +69,7 @@ def _published(ablation: Ablation, name: str, scores: Scores) -> list[dict[str, 
 
 def _between_seeds(ablation: Ablation, pooled: Scores) -> str:
     if len(ablation.seeds) == 1:
-        return f"One training of each row (seed {ablation.seeds[0]}): another would differ."
+        return f"One training per row (seed {ablation.seeds[0]}); other seeds give other numbers."
     seeds = ", ".join(map(str, ablation.seeds))
     largest = ", ".join(
         f"{about.label} {np.nanmax(deviations):.{about.decimals}f}"
@@ -78,12 +78,12 @@ def _between_seeds(ablation: Ablation, pooled: Scores) -> str:
     )
     return (
         f"Means over the training seeds {seeds}; intervals and tests are for these trainings. "
-        f"The standard deviation between a row's trainings is at most: {largest}."
+        f"Largest standard deviation between the trainings of a row: {largest}."
     )
 
 
 def _manifest(ablation: Ablation) -> dict[str, Any]:
-    """Which runs the tables stand on; all else is in their own manifests."""
+    """The runs that the tables are based on; their manifests contain the rest."""
     materials = ablation.materials
     return {
         "name": ablation.name,

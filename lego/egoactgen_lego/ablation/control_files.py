@@ -1,7 +1,7 @@
-"""Descriptions and features that say nothing, written as files beside the real ones.
+"""Uninformative descriptions and features, written as files next to the real ones.
 
-So method and trainer read them as any others, and what they gain from the real ones can be told
-from what they gain from having more to read.
+Methods and trainers read them like any others. Comparing with them separates what the content of
+the real ones contributes from what merely having more input contributes.
 """
 
 from pathlib import Path
@@ -22,11 +22,11 @@ from egoactgen_lego.features.feature_folder import FeatureFolder
 from egoactgen_lego.features.feature_kind import FeatureKind
 from egoactgen_lego.lego_manifests import ControlManifest
 
-MEASURED = 1000  # samples on which the statistics of features stand
+MEASURED = 1000  # samples from which the statistics of features are computed
 
 
 def partners(sample_ids: list[str], seed: int) -> dict[str, str]:
-    """Another sample for each one, all different: the next in an order drawn from `seed`."""
+    """Another sample for each one, each used once: the next one in an order drawn from `seed`."""
     order = sorted(sample_ids, key=lambda sample_id: derive_seed(seed, sample_id, "shuffle"))
     return dict(zip(order, order[1:] + order[:1], strict=True))
 
@@ -34,18 +34,18 @@ def partners(sample_ids: list[str], seed: int) -> dict[str, str]:
 def shuffle_descriptions(split: Split, name: str, seed: int = 0) -> str:
     """Write the split's descriptions `<name>-shuffled` and return their name.
 
-    Each sample has another one's.
+    Each sample gets the description of another sample.
     """
     real = load_descriptions(split.folder, name)
     made = f"{name}-shuffled"
     path = split.folder / "descriptions" / f"{made}.csv"
-    told = {"name": made, "shuffled": name, "source_sha256": real.sha256, "seed": seed}
-    if not _holds(path.with_suffix(".json"), told):
+    origin = {"name": made, "shuffled": name, "source_sha256": real.sha256, "seed": seed}
+    if not _is_current(path.with_suffix(".json"), origin):
         others = partners(list(real.texts), seed)
         rows = [(sample_id, real.texts[others[sample_id]]) for sample_id in real.texts]
         write_csv(path, pd.DataFrame(rows, columns=["sample_id", "description"]))
         files = {path.name: sha256_file(path)}
-        manifest = DescriptionsManifest.model_validate(told | {"files": files})
+        manifest = DescriptionsManifest.model_validate(origin | {"files": files})
         manifest.save(path.with_suffix(".json"))
     return made
 
@@ -55,14 +55,14 @@ def randomise_features(
 ) -> Path:
     """Write noise with the statistics of the features in `real` to `folder`, and return it.
 
-    Each of their dimensions keeps its mean and its spread over tokens and samples; features that
+    Each dimension keeps its mean and its standard deviation over tokens and samples; features that
     vary in length are as long as another sample's. A sample's numbers are drawn from `seed` and its
-    id. The `kinds` are the paper's by default.
+    id. `kinds` are the paper's by default.
     """
     kinds = kinds or paper_kinds()
     found = FeatureFolder(real, kinds)
-    told = {"randomised": real.name, "source": found.digest(), "seed": seed}
-    if _holds(folder / "random.json", told):
+    origin = {"randomised": real.name, "source": found.digest(), "seed": seed}
+    if _is_current(folder / "random.json", origin):
         return folder
     sizes = {kind.tokens_name: kind.tokens for kind in kinds if kind.tokens} | found.sizes()
     ids = [sample_id for sample_id in found.sample_ids() if not found.lacks(sample_id)]
@@ -82,14 +82,14 @@ def randomise_features(
             for name, (mean, spread) in moments.items()
         }
         writer.write(sample_id, made)
-    ControlManifest.model_validate(told).save(folder / "random.json")
+    ControlManifest.model_validate(origin).save(folder / "random.json")
     return folder
 
 
 def _moments(
     found: FeatureFolder, sizes: dict[str, int], ids: list[str]
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """By kind the mean and the spread, each (width,), over all tokens of these samples."""
+    """By kind the mean and standard deviation, each (width,), over all tokens of these samples."""
     sums = {name: np.zeros((3, sizes[kind.width_name])) for name, kind in found.kinds.items()}
     for sample_id in ids:
         for name, states in found.of(sample_id, sizes).items():
@@ -110,6 +110,6 @@ def _written(states: Tensor) -> Tensor:
     return states[: int(rows.max()) + 1 if len(rows) else 0]
 
 
-def _holds(manifest: Path, told: dict[str, object]) -> bool:
-    """Whether what is there was made of the same in the same way."""
-    return manifest.is_file() and told.items() <= read_json(manifest).items()
+def _is_current(manifest: Path, origin: dict[str, object]) -> bool:
+    """Whether the existing files were made from the same source with the same seed."""
+    return manifest.is_file() and origin.items() <= read_json(manifest).items()

@@ -1,7 +1,7 @@
 """An ablation: each row of its tables trained, run and scored, by the stages' own functions.
 
-Every stage leaves files and goes on from them, so a stopped ablation does too; and what one call
-has trained for a table, the next does not train again for another.
+Every stage writes files and resumes from them, and so does an interrupted ablation. Weights that
+one call has trained for a table are reused for other tables.
 """
 
 import re
@@ -38,7 +38,7 @@ from egoactgen_lego.ablation.option_choices import Choices
 from egoactgen_lego.features.conditioning_names import kinds_of
 from egoactgen_lego.options.ablate_options import AblateOptions
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Ablation:
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds of the trainings, each of which also is a run's."""
+        """The seeds of the trainings; the run of a training has the same seed."""
         if not all(seed.isdecimal() for seed in self.options.seeds):
             given = ",".join(self.options.seeds)
             raise BenchError(f"--seeds {given} is not a list of numbers such as 0,1,2.")
@@ -67,7 +67,7 @@ class Ablation:
 
     @property
     def chosen(self) -> dict[str, Row]:
-        """The rows of the tables, each once."""
+        """The selected rows of the selected tables, each once."""
         of_tables = {row for table in self.options.tables for row in self.rows_of(table).values()}
         return {
             name: row
@@ -77,11 +77,11 @@ class Ablation:
 
     @property
     def known_rows(self) -> dict[str, Row]:
-        """`ROWS`, and those of further feature kinds that the options name."""
+        """`ROWS`, and the rows of further feature kinds that the options name."""
         return ROWS | further_rows(self.options.rows or ())
 
     def rows_of(self, table: str) -> dict[str, str]:
-        """The rows of a table in their order, by what they are called in it."""
+        """The rows of a table in order, label → row."""
         rows = TABLES[table].rows
         if table != "conditioning":
             return rows
@@ -89,9 +89,9 @@ class Ablation:
 
     @property
     def trainings(self) -> list[str]:
-        """What has to be trained for them, in an order in which it can be."""
+        """The trainings that the rows need; a training comes after the one it is based on."""
         wanted = {row.training for row in self.chosen.values()}
-        wanted |= {training_of(name).stands_on for name in wanted if name}
+        wanted |= {training_of(name).based_on for name in wanted if name}
         return [name for name in dict.fromkeys([*TRAININGS, *self.chosen]) if name in wanted]
 
     def weights(self, name: str, seed: int) -> Path:
@@ -103,34 +103,34 @@ class Ablation:
         return self.place.run(self.test.name, f"{self.name}-{_file_name(row)}-s{seed}")
 
     def runs_of(self, row: str) -> list[str]:
-        """The names under which a row is scored: a run for each seed, or the reference's."""
+        """The names under which a row is scored: its run for each seed, or the reference."""
         if self.known_rows[row].method is None:
             return [row]
         return [self.run(row, seed).name for seed in self.seeds]
 
 
 def _file_name(row: str) -> str:
-    """A row's name in those of folders: `joint+depth` → `joint-depth`."""
+    """A row's name as a part of folder names: `joint+depth` → `joint-depth`."""
     return re.sub("[^A-Za-z0-9._-]", "-", row)
 
 
 @dataclass
-class Outcome:
-    """The scores of all runs, one row a run, and what could not be learnt from or run."""
+class AblationOutcome:
+    """The scores of all runs, and the samples that failed in training or generation."""
 
-    scores: Scores | None  # None in all processes but the first
+    scores: Scores | None  # only the first process has them
     failures: list[str]
 
 
 def check(ablation: Ablation, folder: Path) -> None:
-    """Refuse what cannot be served to the end, before anything is trained."""
+    """Raise `BenchError` for anything that would fail later, before anything is trained."""
     _check_names(ablation)
     for name, row in ablation.chosen.items():
         if row.conditioning:
             kinds = kinds_of(row.conditioning)
             source = training_of(row.training or "").source
             ablation.materials.check(source, ablation.train, True, kinds, name)
-            ablation.materials.check(row.told, ablation.test, False, kinds, name)
+            ablation.materials.check(row.input_source, ablation.test, False, kinds, name)
     ablation.choices.check(
         {
             "train": {training_of(name).trainer for name in ablation.trainings},
@@ -150,21 +150,21 @@ def _check_names(ablation: Ablation) -> None:
         if row not in ablation.known_rows:
             raise BenchError(f"Unknown row '{row}'.{did_you_mean(row, ROWS)}")
     if not ablation.chosen:
-        raise BenchError("None of the tables holds one of the rows: name others.")
+        raise BenchError("None of the tables contains one of the rows: name other tables or rows.")
     if not ablation.seeds or len(set(ablation.seeds)) != len(ablation.seeds):
-        raise BenchError("The seeds must be different numbers, at least one.")
+        raise BenchError("Give at least one seed, and no seed twice.")
     if ProcessShard.of_process().ranks > 1 and any(
-        training_of(n).stands_on for n in ablation.trainings
+        training_of(n).based_on for n in ablation.trainings
     ):
         raise BenchError(
-            "SDEdit's sweep is one process's: leave the row out with --rows under a launcher, and "
-            "call again without the launcher for it and the table."
+            "The sweep of SDEdit's strength runs in one process: under a launcher, leave the row "
+            "out with --rows; then call again without the launcher for this row and the table."
         )
     check_dtype(ablation.options.dtype)
 
 
 def steps(ablation: Ablation) -> dict[str, bool]:
-    """Each training and run in order, and whether it is finished."""
+    """Each training and run in order → whether it is finished."""
     found = {}
     for seed in ablation.seeds:
         for name in ablation.trainings:
@@ -178,35 +178,35 @@ def steps(ablation: Ablation) -> dict[str, bool]:
 
 
 def ablate(
-    ablation: Ablation, folder: Path, overwrite: bool = False, tell: Tell = lambda line: None
-) -> Outcome:
-    """Train, run and score all that is not there yet; the scores of all runs go to `folder`."""
+    ablation: Ablation, folder: Path, overwrite: bool = False, report: Report = lambda line: None
+) -> AblationOutcome:
+    """Train, run and score whatever is not finished; the scores of all runs go to `folder`."""
     check(ablation, folder)
     failures: list[str] = []
     for seed in ablation.seeds:
         for name in ablation.trainings:
-            tell(f"train {name}, seed {seed}")
+            report(f"train {name}, seed {seed}")
             failures += _train(ablation, name, seed, overwrite)
         for name, row in ablation.chosen.items():
             if row.method:
-                tell(f"run {name}, seed {seed}")
+                report(f"run {name}, seed {seed}")
                 failures += _run(ablation, name, row, seed, overwrite)
-    tell("score")
-    return Outcome(_score(ablation, folder), failures)
+    report("score")
+    return AblationOutcome(_score(ablation, folder), failures)
 
 
 def _train(ablation: Ablation, name: str, seed: int, overwrite: bool) -> list[str]:
-    """Train one, and return what it could not learn from."""
+    """Do one training, and return the samples that it left out, with their reason codes."""
     about = training_of(name)
     options = ablation.choices.of("train", about.trainer)
     descriptions = None
-    if about.stands_on:
-        options["weights"] = ablation.weights(about.stands_on, seed).name
+    if about.based_on:
+        options["weights"] = ablation.weights(about.based_on, seed).name
     if about.conditioning:
         kinds = kinds_of(about.conditioning)
-        told = ablation.materials.of(about.source, ablation.train, True, kinds)
-        descriptions = told.descriptions
-        options |= {"conditioning": about.conditioning, **told.options}
+        inputs = ablation.materials.of(about.source, ablation.train, True, kinds)
+        descriptions = inputs.descriptions
+        options |= {"conditioning": about.conditioning, **inputs.options}
     folder = ablation.weights(name, seed)
     manifest = training.train(
         about.trainer,
@@ -222,21 +222,21 @@ def _train(ablation: Ablation, name: str, seed: int, overwrite: bool) -> list[st
         progress=True,
         overwrite=overwrite,
     )
-    _meet(ablation.options.device)
+    _wait_for_everyone(ablation.options.device)
     left_out = manifest.left_out
     return [f"{folder.name}: {sample_id}: {code}" for sample_id, code in left_out.items()]
 
 
 def _run(ablation: Ablation, name: str, row: Row, seed: int, overwrite: bool) -> list[str]:
-    """Run one, and return the samples that have no image."""
+    """Do one run, and return the samples that failed, with their reason codes."""
     assert row.method is not None
     options = ablation.choices.of("run", row.method)
     descriptions = None
     if row.conditioning:
         kinds = kinds_of(row.conditioning)
-        told = ablation.materials.of(row.told, ablation.test, False, kinds)
-        descriptions = told.descriptions
-        options |= told.options
+        inputs = ablation.materials.of(row.input_source, ablation.test, False, kinds)
+        descriptions = inputs.descriptions
+        options |= inputs.options
     folder = ablation.run(name, seed)
     made = running.run(
         row.method,
@@ -254,13 +254,13 @@ def _run(ablation: Ablation, name: str, row: Row, seed: int, overwrite: bool) ->
         progress=True,
         overwrite=overwrite,
     )
-    _meet(ablation.options.device)
+    _wait_for_everyone(ablation.options.device)
     failed = made.failed.to_dict("records")
     return [f"{folder.name}: {each['sample_id']}: {each['status']}" for each in failed]
 
 
 def _score(ablation: Ablation, folder: Path) -> Scores | None:
-    if distributed.is_initialized():  # scoring meets in a group of its own
+    if distributed.is_initialized():  # scoring opens a process group of its own
         distributed.destroy_process_group()
     runs = [
         load_run(ablation.run(name, seed))
@@ -290,6 +290,6 @@ def _scoring(
     )
 
 
-def _meet(device: str) -> None:
-    """Under a launcher, wait until the first process has written what all read next."""
+def _wait_for_everyone(device: str) -> None:
+    """Under a launcher, wait until the first process has written what all processes read next."""
     PartialState(cpu=resolve_device(device) == "cpu").wait_for_everyone()

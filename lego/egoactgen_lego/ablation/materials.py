@@ -1,4 +1,4 @@
-"""Which descriptions and features a training or a run is told, by whose they are."""
+"""The descriptions and features of a training or a run, by their source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ OPTIONS = {"tuned": "--descriptions", "untuned": "--untuned", "oracle": "--oracl
 
 @dataclass(frozen=True)
 class Inputs:
-    """The name of a split's descriptions, and the option by which features come."""
+    """The name of a split's descriptions, and the option that selects the features."""
 
     descriptions: str
     options: dict[str, str]
@@ -28,11 +28,11 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Materials:
-    """What the VLLM left, by name: the sets of descriptions of both splits.
+    """Sets of descriptions by name, and where their features are.
 
-    Where there is a `train`, the training split has it in the place of `tuned`. Features lie in
-    `features`/<descriptions>/<split>/, unless `vllms` names the one of `models` that makes them as
-    they are needed.
+    With `train`, the training split's set has that name instead of `tuned`. Features are in
+    `features`/<descriptions>/<split>/, unless `vllms` names a VLLM in `models` that computes them
+    as they are needed.
     """
 
     features: Path
@@ -44,11 +44,11 @@ class Materials:
     vllms: Mapping[Source, str | None] = field(default_factory=dict)
 
     def check(self, source: Source, split: Split, training: bool, kinds: Kinds, who: str) -> None:
-        """Refuse what is not there, before hours go into what is."""
+        """Raise `BenchError` if descriptions or features are missing."""
         name = self._name(source, training)
         if name is None:
             option = OPTIONS.get(source, OPTIONS["tuned"])
-            raise BenchError(f"Row '{who}' reads descriptions: name them with {option} NAME.")
+            raise BenchError(f"Row '{who}' needs descriptions: name them with {option} NAME.")
         load_descriptions(split.folder, name)
         vllm = self.vllms.get(source)
         if vllm and kinds:
@@ -56,18 +56,18 @@ class Materials:
             find_weights(vllm, self.models)
             return
         folder = self.features / name / split.name
-        missing = [kind for kind in kinds if not _holds(folder, kind)]
+        missing = [kind for kind in kinds if not _contains(folder, kind)]
         if missing:
             names = " and ".join(kind.name for kind in missing)
             raise BenchError(
-                f"Row '{who}' reads {names} features of split '{split.name}', and {folder} "
+                f"Row '{who}' needs {names} features of split '{split.name}', and {folder} "
                 f"contains none: {_remedy(missing, split, name, folder)}."
             )
 
     def of(self, source: Source, split: Split, training: bool, kinds: Kinds) -> Inputs:
-        """What is told of a split; a control's files are made where they are not there."""
+        """The inputs for a split; the files of controls are written if they do not exist yet."""
         name = self._name(source, training)
-        assert name is not None  # `check` has refused it
+        assert name is not None  # else `check` has raised
         folder = self.features / name / split.name
         if source == "shuffled":
             return Inputs(shuffle_descriptions(split, name), {})
@@ -96,7 +96,7 @@ def _remedy(missing: list[FeatureKind], split: Split, descriptions: str, folder:
     return "write " + " and ".join(f"{folder / kind.name}/<sample_id>.npy" for kind in missing)
 
 
-def _holds(folder: Path, kind: FeatureKind) -> bool:
+def _contains(folder: Path, kind: FeatureKind) -> bool:
     try:
         return bool(FeatureFolder(folder, (kind,)).sample_ids())
     except BenchError:

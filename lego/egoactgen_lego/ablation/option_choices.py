@@ -8,17 +8,17 @@ from egoactgen_bench.api import options, plugins
 from egoactgen_bench.errors import BenchError, did_you_mean
 
 KINDS = {"train": "trainers", "run": "methods"}
-DECIDED = {"conditioning", "features", "vllm", "weights"}  # by the rows themselves
+SET_BY_ROWS = {"conditioning", "features", "vllm", "weights"}
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What was given as `-o`: for all that know the option, or for one plug-in by its name."""
+    """The values of `-o`: for all plug-ins that have the option, or for one by its name."""
 
     given: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, stage: str, plugin: str) -> dict[str, Any]:
-        """The options that a plug-in's call takes: its own go before those of all."""
+        """The options for a plug-in; those given for it alone override those for all."""
         known = plugins.find(KINDS[stage], plugin).Options.model_fields
         everyone, own = f"{stage}.", f"{stage}.{plugin}."
         chosen = {key: self.given[everyone + key] for key in known if everyone + key in self.given}
@@ -27,13 +27,13 @@ class Choices:
         }
 
     def check(self, used: Mapping[str, Iterable[str]]) -> None:
-        """Refuse an option that none of the plug-ins `used` by a stage knows, and a wrong value."""
+        """Raise `BenchError` for a bad value, and for an option that no plug-in in `used` has."""
         for key in self.given:
             stage, _, rest = key.partition(".")
             if stage not in KINDS or not rest:
                 raise BenchError(
-                    f"-o {key}: begin it with train. or run. (or train.TRAINER., run.METHOD.), "
-                    "to say whose option it is."
+                    f"-o {key}: begin it with train. or run. (or train.TRAINER., run.METHOD.) "
+                    "to state whose option it is."
                 )
             plugin, dot, name = rest.rpartition(".")
             asked = [plugin] if dot else sorted(used[stage])
@@ -42,11 +42,11 @@ class Choices:
                 for each in asked
                 for field in plugins.find(KINDS[stage], each).Options.model_fields
             }
-            if name in DECIDED:
-                raise BenchError(f"-o {key}: the rows decide '{name}' themselves.")
+            if name in SET_BY_ROWS:
+                raise BenchError(f"-o {key}: the rows of the ablation set '{name}' themselves.")
             if name not in known:
                 raise BenchError(
-                    f"-o {key}: {' and '.join(asked) or 'nothing here'} has no option '{name}'."
+                    f"-o {key}: {' and '.join(asked) or 'no plug-in here'} has no option '{name}'."
                     + did_you_mean(name, known)
                 )
         for stage, kind in KINDS.items():

@@ -13,26 +13,28 @@ from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_lego.options.ablate_options import AblateOptions, MaterialOptions
 
 if TYPE_CHECKING:
-    from egoactgen_lego.ablation.experiment import Ablation, Outcome
+    from egoactgen_lego.ablation.experiment import Ablation, AblationOutcome
 
 
 class AblateArguments(AblateOptions, MaterialOptions):
-    """What is compared on which splits, and where the tables go."""
+    """What is compared on which splits, and where the tables are written."""
 
     train: TrainSplitName = None
     split: SplitName = None
     name: Annotated[
-        str, Field(description="Begins the names of weights and runs."), Cli(metavar="NAME")
+        str, Field(description="Prefix of the names of weights and runs."), Cli(metavar="NAME")
     ] = "ablation"
     out: Annotated[
-        Path | None, Field(description="Write the tables here instead."), Cli(metavar="DIR")
+        Path | None,
+        Field(description="Write the tables here instead of the workspace."),
+        Cli(metavar="DIR"),
     ] = None
     overwrite: Overwrite = False
     dry_run: DryRun = False
 
 
 def ablate(asked: AblateArguments) -> int:
-    """Train, run and score the rows of the paper's tables; a stopped call resumes."""
+    """Train, run and score the rows of the paper's tables; an interrupted call resumes."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_lego.ablation.experiment import Ablation
     from egoactgen_lego.ablation.materials import Materials
@@ -79,18 +81,18 @@ def _do(asked: "Ablation", folder: Path, overwrite: bool) -> int:
 
     first = ProcessShard.of_process().rank == 0
 
-    def tell(step: str) -> None:
+    def show(step: str) -> None:
         if first:
             typer.echo(step, err=True)
 
-    done = ablate(asked, folder / "scores", overwrite, tell)
+    done = ablate(asked, folder / "scores", overwrite, show)
     if done.scores is None:  # only the first process reports
         return EXIT_DONE
     written = write_tables(asked, done.scores, folder)
     return _report(done, written, folder)
 
 
-def _report(done: "Outcome", written: list[Path], folder: Path) -> int:
+def _report(done: "AblationOutcome", written: list[Path], folder: Path) -> int:
     from egoactgen_bench.measurement.protocols import left_out
 
     assert done.scores is not None

@@ -15,16 +15,16 @@ from egoactgen_lego.options.curate_options import CurateOptions
 if TYPE_CHECKING:
     from egoactgen_lego.curation.chat import Chat
     from egoactgen_lego.curation.replies import Replies
-    from egoactgen_lego.stages.curate import Curated
+    from egoactgen_lego.stages.curate import CurationResult
 
 
 class CurateArguments(CurateOptions):
-    """Who is asked, about which split, and where the data goes."""
+    """Which model describes which split, and where the data is written."""
 
     split: SplitName = None
     model: Annotated[
         str | None,
-        Field(description="The endpoint's name of the model."),
+        Field(description="Name of the model at the endpoint."),
         Cli(envvar="OPENAI_MODEL"),
     ] = None
     base_url: Annotated[
@@ -34,53 +34,54 @@ class CurateArguments(CurateOptions):
     ] = None
     key: Annotated[
         str,
-        Field(description="Its key: set the environment variable, since others can see options."),
+        Field(
+            description="API key: better set the environment variable, since other users of the "
+            "machine can see options."
+        ),
         Cli(envvar="OPENAI_API_KEY", show_default=False),
     ] = "none"
     local: Annotated[
         Path | None,
-        Field(description="Ask a chat model in this transformers folder instead."),
+        Field(description="Use a chat model in this transformers folder instead."),
         Cli(metavar="DIR"),
     ] = None
     templates: Annotated[
         bool,
-        Field(description="Fill in sentences instead: for the toy kitchen."),
+        Field(description="Fill in sentence templates instead: for the toy kitchen."),
         Cli(("--templates",)),
     ] = False
-    device: Annotated[str, Field(description="Of a local model: auto, cpu, cuda …")] = "auto"
+    device: Annotated[str, Field(description="Device of a local model: auto, cpu, cuda …")] = "auto"
     temperature: Annotated[
-        float | None, Field(ge=0, description="Default: the endpoint's own.")
+        float | None, Field(ge=0, description="Sampling temperature (default: the endpoint's).")
     ] = None
     max_tokens: Annotated[
-        int | None, Field(ge=1, description="Most tokens of a reply (local: 512).")
+        int | None, Field(ge=1, description="Maximum number of tokens of a reply (local: 512).")
     ] = None
     retries: Annotated[
-        int, Field(ge=0, description="Of a request that fails, waiting longer each time.")
+        int, Field(ge=0, description="Retries of a failed request, with growing delays.")
     ] = 6
-    timeout: Annotated[float, Field(ge=0.1, description="Seconds of one request.")] = 60.0
-    price_in: Annotated[
-        float, Field(ge=0, description="Price of a million tokens that the model reads.")
-    ] = 0.0
-    price_out: Annotated[
-        float, Field(ge=0, description="Price of a million tokens that it writes.")
-    ] = 0.0
-    name: Annotated[str, Field(description="Of the data set made."), Cli(metavar="NAME")] = (
-        "curated"
-    )
+    timeout: Annotated[
+        float, Field(ge=0.1, description="Time limit of one request, in seconds.")
+    ] = 60.0
+    price_in: Annotated[float, Field(ge=0, description="Price of a million input tokens.")] = 0.0
+    price_out: Annotated[float, Field(ge=0, description="Price of a million output tokens.")] = 0.0
+    name: Annotated[
+        str, Field(description="Name of the instruction data."), Cli(metavar="NAME")
+    ] = "curated"
     descriptions: Annotated[
         str | None,
-        Field(description="Of the split's descriptions/: write the sentences there, too."),
+        Field(description="Also write the sentences to the split's descriptions/ as NAME."),
         Cli(metavar="NAME"),
     ] = None
     out: Annotated[
         Path | None,
-        Field(description="Default: the split's instructions/NAME/."),
+        Field(description="Write here (default: the split's instructions/NAME/)."),
         Cli(metavar="DIR"),
     ] = None
 
 
 def curate(asked: CurateArguments) -> int:
-    """Ask a language model how each action is done, and write LLaVA's instruction data."""
+    """Have a language model describe how each action is done; write LLaVA's instruction data."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_lego.stages.curate import curate as curate_split
     from egoactgen_lego.stages.curate import write_descriptions
@@ -109,7 +110,9 @@ def _chat(asked: CurateArguments) -> "Chat":
     from egoactgen_lego.curation.sentence_templates import Templates
 
     if [asked.model is None, asked.local is None, not asked.templates].count(False) != 1:
-        raise BenchError("Name one of --model of an endpoint, --local DIR, and --templates.")
+        raise BenchError(
+            "Give exactly one of --model NAME (of an endpoint), --local DIR and --templates."
+        )
     if asked.templates:
         return Templates()
     if asked.local is not None:
@@ -126,7 +129,7 @@ def _chat(asked: CurateArguments) -> "Chat":
 
 
 class _Progress:
-    """A line on stderr that counts replies, tokens and cost, where that is a terminal."""
+    """A line on stderr, if it is a terminal, that counts replies, tokens and cost."""
 
     def __init__(self, price_in: float, price_out: float) -> None:
         self.prices = price_in, price_out
@@ -148,7 +151,7 @@ def _spent(tokens_in: int, tokens_out: int, price_in: float, price_out: float) -
     return text
 
 
-def _report(done: "Curated", price_in: float, price_out: float) -> int:
+def _report(done: "CurationResult", price_in: float, price_out: float) -> int:
     for row in done.lacking:
         typer.echo(f"failed: {row['sample_id']}: {row['status']} ({row['detail']})")
     manifest = done.manifest

@@ -17,20 +17,20 @@ from egoactgen_lego.cli.vllm_options import (
 
 
 class EmbedArguments(VllmArguments):
-    """Which descriptions are embedded, and where the features go."""
+    """Which descriptions are embedded, and where the features are written."""
 
     descriptions: Annotated[
-        str, Field(description="Of the split's descriptions/."), Cli(metavar="NAME")
+        str, Field(description="A name in the split's descriptions/."), Cli(metavar="NAME")
     ]
     out: Annotated[
         Path,
-        Field(description="Where `bench run -o features=DIR` finds them."),
+        Field(description="Folder to write, for `bench run -o features=DIR`."),
         Cli(metavar="DIR"),
     ]
 
 
 def embed(asked: EmbedArguments) -> int:
-    """Save a VLLM's features of each sample: of its frame, and of a description that is there."""
+    """Save a VLLM's features of each sample's frame and of its existing description."""
     from egoactgen_bench.artifacts.descriptions import load_descriptions
     from egoactgen_lego.stages.embed import embed as embed_split
 

@@ -19,19 +19,21 @@ from egoactgen_lego.vllm.sampling import Sampling
 
 
 class EnrichArguments(VllmArguments, Sampling):
-    """How descriptions are written, and where they go."""
+    """How descriptions are generated, and where they are written."""
 
-    name: Annotated[str, Field(description="Of the descriptions."), Cli(metavar="NAME")] = "vllm"
+    name: Annotated[str, Field(description="Name of the descriptions."), Cli(metavar="NAME")] = (
+        "vllm"
+    )
     seed: Seed = 0
     features: Annotated[
         Path | None,
-        Field(description="Save H_i and H_t too, for `bench run -o features=DIR`."),
+        Field(description="Also save H_i and H_t here, for `bench run -o features=DIR`."),
         Cli(metavar="DIR"),
     ] = None
 
 
 def enrich(asked: EnrichArguments) -> int:
-    """Describe how the action of each sample is done, from its frame and its label."""
+    """Describe how each sample's action is done, from its frame and its label."""
     from egoactgen_lego.stages.enrich import enrich as enrich_split
 
     check_name(asked.name)

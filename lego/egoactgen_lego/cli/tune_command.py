@@ -14,36 +14,36 @@ from egoactgen_lego.options.tune_options import TuneOptions
 
 
 class TuneArguments(TuneOptions):
-    """Which VLLM is tuned, on what, and where it goes."""
+    """Which VLLM is tuned on which data, and where it is written."""
 
     weights: Annotated[
         str,
         Field(
-            description="The LLaVA to begin with, in transformers' form: a path, or a name in "
+            description="The LLaVA to start from, in transformers' format: a path, or a name in "
             "models/."
         ),
         Cli(metavar="PATH|NAME"),
     ]
     data: Annotated[
         str,
-        Field(description="Of the split's instructions/, or a file as LLaVA has it."),
+        Field(description="A name in the split's instructions/, or a file in LLaVA's format."),
         Cli(metavar="NAME|JSON"),
     ] = "curated"
     split: SplitName = None
     images: Annotated[
         Path | None,
-        Field(description="Where the data's images are (default: the split)."),
+        Field(description="Folder of the data's images (default: the split's)."),
         Cli(metavar="DIR"),
     ] = None
     name: Annotated[
         str | None,
-        Field(description="Makes models/vllm-NAME/ (default: SPLIT)."),
+        Field(description="Write models/vllm-NAME/ (default: the split's name)."),
         Cli(metavar="NAME"),
     ] = None
 
 
 def tune(asked: TuneArguments) -> int:
-    """Tune a LLaVA on instruction data: its projector and its language model."""
+    """Tune the projector and the language model of a LLaVA on instruction data."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.support.sharding import ProcessShard
     from egoactgen_lego.stages.tune import tune as tune_vllm
@@ -59,7 +59,7 @@ def tune(asked: TuneArguments) -> int:
         if file.suffix != ".json":
             file = split.folder / "instructions" / asked.data / "instructions.json"
     if not file.is_file():
-        raise BenchError(f"{file} does not exist: make it with `bench lego curate`.")
+        raise BenchError(f"{file} does not exist: `bench lego curate` writes it.")
     check_name(name)
     out = place.models / f"vllm-{name}"
     weights = find_weights(asked.weights, place.models)

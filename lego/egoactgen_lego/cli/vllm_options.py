@@ -1,4 +1,4 @@
-"""Options and outcomes that the commands of `bench lego` share."""
+"""Options and output that commands of `bench lego` share."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,16 +22,16 @@ from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 if TYPE_CHECKING:
     from egoactgen_lego.features.feature_files import FeatureWriter
     from egoactgen_lego.vllm.engine import Engine
-    from egoactgen_lego.vllm.vllm_result import Outcome
+    from egoactgen_lego.vllm.vllm_result import VllmOutcome
 
 
 class VllmArguments(Options):
-    """A VLLM, the split that it works through, and how its features are written."""
+    """A VLLM, the split that it processes, and how its features are written."""
 
     weights: Annotated[
         str,
         Field(
-            description="A LLaVA in transformers' form: a path, or a name in the workspace's "
+            description="A LLaVA in transformers' format: a path, or a name in the workspace's "
             "models/."
         ),
         Cli(metavar="PATH|NAME"),
@@ -39,15 +39,14 @@ class VllmArguments(Options):
     split: SplitName = None
     question: Annotated[
         str | None,
-        Field(
-            description="What the VLLM is asked; {} stands for the label. Default: the authors'."
-        ),
+        Field(description="Question to the VLLM, with {} for the label (default: the authors')."),
     ] = None
     features_layout: Annotated[
-        str, Field(description="safetensors, npy, or released: the authors' folders.")
+        str, Field(description="File layout: safetensors, npy, or released (the authors').")
     ] = "safetensors"
     features_dtype: Annotated[
-        str, Field(description="Of the files: float16, or bfloat16 (safetensors only).")
+        str,
+        Field(description="Type of the stored numbers: float16, or bfloat16 (safetensors only)."),
     ] = "float16"
     features_kinds: Annotated[
         str,
@@ -63,7 +62,7 @@ class VllmArguments(Options):
 
 
 def make_engine(asked: VllmArguments) -> "Engine":
-    """The VLLM and the split that the options name."""
+    """The engine for the VLLM and the split that the options name."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_lego.vllm.engine import Engine, EngineOptions
     from egoactgen_lego.vllm_weights import find_weights
@@ -75,7 +74,7 @@ def make_engine(asked: VllmArguments) -> "Engine":
 
 
 def make_writer(asked: VllmArguments, folder: Path) -> "FeatureWriter":
-    """What writes features to `folder`, in the form that the options name."""
+    """The writer of features to `folder`, as the options say."""
     from egoactgen_lego.features.conditioning_names import kinds_of
     from egoactgen_lego.features.feature_files import FeatureWriter
 
@@ -84,27 +83,29 @@ def make_writer(asked: VllmArguments, folder: Path) -> "FeatureWriter":
 
 
 def checked_question(question: str | None) -> str:
-    """The question, where it has a place for the label."""
+    """The question, or the default; `BenchError` if it has no place for the label."""
     from egoactgen_lego.vllm.prompting import QUESTION
 
     if question is not None and question.count("{}") != 1:
-        raise BenchError("--question needs one {}, where the action's label goes.")
+        raise BenchError(
+            "--question needs exactly one {}, which is replaced by the action's label."
+        )
     return question or QUESTION
 
 
-def report(done: "Outcome", engine: "Engine", what: str, place: Path) -> int:
-    """Print what a call came to; returns its exit status."""
+def report(done: "VllmOutcome", engine: "Engine", what: str, place: Path) -> int:
+    """Print the result of a call; returns its exit status."""
     if engine.share.rank != 0:  # only rank 0 reports, and its status is the launcher's
         return EXIT_DONE
     for row in done.failed:
         typer.echo(f"failed: {row['sample_id']}: {row['status']} ({row['detail']})")
     if done.manifest is None:
         typer.echo(
-            f"Shard {engine.options.shard} is done; the last one to finish completes {place}"
+            f"Shard {engine.options.shard} is done; the last shard to finish completes {place}"
         )
     else:
         counts = done.manifest.counts
         if counts.get("cut_off"):
-            typer.echo(f"note: {counts['cut_off']} descriptions do not end within the length.")
+            typer.echo(f"note: {counts['cut_off']} descriptions are cut off at the maximum length.")
         typer.echo(f"{counts[what]} of {counts['samples']} samples {what} in {place}")
     return EXIT_PARTIAL if done.failed else EXIT_DONE

@@ -1,1 +1,1 @@
-"""Curation: a language model tells, from labels and boxes, in detail how actions are done."""
+"""Curation: a language model describes in detail, from labels and boxes, how actions are done."""

@@ -1,4 +1,4 @@
-"""What the language model is asked of an action, and what counts as an answer."""
+"""Prompts for the language model that describes actions, and the check of its replies."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_lego.curation.named_boxes import Box, Boxes, boxes_of
 
-WORDS = (8, 300)  # fewer or more than so many are no description
+WORDS = (8, 300)  # the minimum and maximum number of words of a description
 
 INSTRUCTION = (
     "You are told an action that a person is about to do, seen through the person's own eyes, and "
@@ -28,7 +28,7 @@ Message = dict[str, str]
 
 @dataclass(frozen=True)
 class Query:
-    """An action's label, and its boxes before and during it, where they are known."""
+    """An action's label, and the boxes before and during it if they are known."""
 
     action: str
     boxes: Boxes
@@ -60,12 +60,13 @@ def read_examples(path: Path) -> list[Example]:
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise BenchError(
-            f"{path} holds no worked examples (action, before, during, description): {error}."
+            f"{path} is not a list of worked examples (action, before, during, description): "
+            f"{error}."
         ) from None
 
 
 def messages(examples: Sequence[Example], query: Query) -> list[Message]:
-    """The conversation that asks for a query's description after the examples."""
+    """The conversation that requests the description of a query, after the examples."""
     asked = [{"role": "system", "content": INSTRUCTION}]
     for example in examples:
         answer = json.dumps({"description": example.description}, ensure_ascii=False)
@@ -77,16 +78,16 @@ def messages(examples: Sequence[Example], query: Query) -> list[Message]:
 
 
 def description_in(reply: str) -> str:
-    """The description that a reply holds, on one line.
+    """The description in a reply, on one line.
 
-    Raises `ValueError` for a reply that is not what was asked for: whoever writes something else
-    has not understood, and its text must not become data.
+    Raises `ValueError` for a reply in another format: a model that does not follow the instruction
+    has not understood it, and its text must not become training data.
     """
     fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", reply, re.DOTALL)
     try:
         found: Any = json.loads(fenced[1] if fenced else reply)
     except json.JSONDecodeError:
-        raise ValueError("no JSON object") from None
+        raise ValueError("not a JSON object") from None
     if not isinstance(found, dict) or found.keys() != {"description"}:
         raise ValueError('not {"description": "..."}')
     return _checked(found["description"])
@@ -94,14 +95,14 @@ def description_in(reply: str) -> str:
 
 def _checked(text: Any) -> str:
     if not isinstance(text, str):
-        raise ValueError("the description is no text")
+        raise ValueError("the description is not a text")
     line = " ".join(text.split())
     if not WORDS[0] <= len(line.split()) <= WORDS[1]:
-        raise ValueError(f"{len(line.split())} words, wanted {WORDS[0]} to {WORDS[1]}")
+        raise ValueError(f"{len(line.split())} words, expected {WORDS[0]} to {WORDS[1]}")
     if not line.isprintable():
         raise ValueError("unprintable characters")
     if re.search(r"\[\s*[01]?\.\d", line):
-        raise ValueError("it repeats the boxes")
+        raise ValueError("the description repeats the boxes")
     return line
 
 

@@ -1,4 +1,4 @@
-"""Who answers: any endpoint that speaks OpenAI's chat protocol, or a model on this machine."""
+"""Chat models: any endpoint with OpenAI's chat protocol, or a model on this machine."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from egoactgen_lego.curation.asking import Message
 
 @dataclass(frozen=True)
 class Reply:
-    """The text of a reply, whether it came to its end, and the tokens that it took."""
+    """A reply: its text, whether it is complete, and the number of input and output tokens."""
 
     text: str
     ended: bool
@@ -23,33 +23,33 @@ class Reply:
 
 
 class NoReply(Exception):  # noqa: N818
-    """The model gave no reply to this request, whatever was tried; others may fare better."""
+    """A request failed after all retries; other requests may succeed."""
 
 
 class Chat(ABC):
-    """Something that answers conversations; several threads may ask at once."""
+    """A chat model; `ask` may be called from several threads at once."""
 
     name: str
 
     @abstractmethod
     def ask(self, messages: Sequence[Message]) -> Reply:
-        """Raises `NoReply`, and `BenchError` where no request can ever be served."""
+        """Raises `NoReply` if this request failed, `BenchError` if every request would fail."""
 
 
 @dataclass(frozen=True)
 class Endpoint(Chat):
-    """An OpenAI-compatible endpoint, asked through the official client.
+    """An OpenAI-compatible endpoint, called through the official client.
 
-    The client waits and asks again after time-outs, broken connections, 408, 409, 429 and 5xx,
-    longer each time or as long as the server's Retry-After says.
+    The client retries after time-outs, broken connections, 408, 409, 429 and 5xx, with growing
+    delays or after the server's Retry-After.
     """
 
     name: str
     base_url: str | None
     key: str
     retries: int = 6
-    timeout: float = 60.0  # seconds that one request may take
-    temperature: float | None = None  # None: the endpoint's own
+    timeout: float = 60.0  # of one request, in seconds
+    temperature: float | None = None  # None: the endpoint's default
     max_tokens: int | None = None
 
     @cached_property
@@ -58,7 +58,7 @@ class Endpoint(Chat):
             from openai import OpenAI
         except ModuleNotFoundError:
             raise BenchError(
-                "Chat endpoints need the package openai: pip install 'egoactgen-bench[curate]'."
+                "Chat endpoints need the package openai: run pip install 'egoactgen-bench[curate]'."
             ) from None
         return OpenAI(
             base_url=self.base_url,
@@ -72,21 +72,21 @@ class Endpoint(Chat):
         import openai
 
         chosen = {"temperature": self.temperature, "max_tokens": self.max_tokens}
-        told = {key: value for key, value in chosen.items() if value is not None}
+        given = {key: value for key, value in chosen.items() if value is not None}
         try:
             answer = client.chat.completions.create(
-                model=self.name, messages=list(messages), **told
+                model=self.name, messages=list(messages), **given
             )
             return _reply(answer)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise BenchError(
-                f"{self._place} refuses the key ({error.status_code}): "
+                f"{self._place} rejects the key ({error.status_code}): "
                 "set OPENAI_API_KEY or pass --key."
             ) from None
         except openai.NotFoundError:
             raise BenchError(
-                f"{self._place} knows no model '{self.name}' or no chat there (404): "
-                "mend --model or --base-url."
+                f"{self._place} has no model '{self.name}', or no chat API at this URL (404): "
+                "correct --model or --base-url."
             ) from None
         except (openai.OpenAIError, ValueError, TypeError, AttributeError, IndexError) as error:
             raise NoReply(f"{type(error).__name__}: {_first_line(error)}") from None
@@ -112,7 +112,7 @@ def _first_line(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class Local(Chat):
-    """A language model in a transformers folder, asked greedily, one conversation at a time."""
+    """A language model in a transformers folder; decodes greedily, one conversation at a time."""
 
     folder: Path
     device: str = "auto"
@@ -127,7 +127,7 @@ class Local(Chat):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         if not (self.folder / "config.json").is_file():
-            raise BenchError(f"{self.folder} is no transformers folder: it has no config.json.")
+            raise BenchError(f"{self.folder} is not a transformers folder: config.json is missing.")
         try:
             tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
             model = AutoModelForCausalLM.from_pretrained(
@@ -136,9 +136,7 @@ class Local(Chat):
         except (OSError, ValueError) as error:
             raise BenchError(f"{self.folder} cannot be loaded ({_first_line(error)}).") from None
         if not tokenizer.chat_template:
-            raise BenchError(
-                f"{self.folder} has no chat template: take an instruction-tuned model."
-            )
+            raise BenchError(f"{self.folder} has no chat template: use an instruction-tuned model.")
         return model.to(resolve_device(self.device)).eval(), tokenizer
 
     def ask(self, messages: Sequence[Message]) -> Reply:

@@ -1,4 +1,4 @@
-"""Ego4D FHO: the boxes that fho_main.json has for the frames PRE-15 and PNR of an action."""
+"""Ego4D FHO: the boxes in fho_main.json for the frames PRE-15 and PNR of an action."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -57,7 +57,7 @@ def _boxes(action: dict[str, Any], size: dict[str, Any]) -> Boxes:
 
 
 def _box(entry: Any, size: dict[str, Any]) -> Box | None:
-    """None for a box that is not usable: the others may do."""
+    """One box, or None if it is invalid: the other boxes of the frame are still used."""
     try:
         x, y, width, height = (float(entry["bbox"][key]) for key in ("x", "y", "width", "height"))
         edges = (x, y, x + width, y + height)

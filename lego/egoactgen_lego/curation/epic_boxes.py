@@ -3,14 +3,14 @@
 Detections: <video_id>.pkl, a pickled list of protobuf messages, one per extracted frame, with the
 fields video_id = 1, frame_number = 2, hands = 3, objects = 4; a hand has bbox = 1, score = 2,
 state = 3 (0: no contact), object_offset = 4 (x, y), side = 5 (0: left, 1: right); an object bbox
-and score; a bbox left, top, right, bottom in [0, 1]. What an object is, they do not tell.
+and score; a bbox left, top, right, bottom in [0, 1]. The class of an object is not given.
 
 VISOR: <video_id>.json with 1920 × 1080 polygons of sparse frames, <video_id>_interpolations.json
 with 854 × 480 ones: {"video_annotations": [{"image": {"name", …}, "annotations": [{"name",
 "segments": [[[x, y], …], …]}]}]}.
 
-Both number extracted frames, 50 or 60 a second (that VISOR's numbers differ from those a little,
-which its frame_mapping.json tells, does not matter to boxes).
+Both number extracted frames, at 50 or 60 per second. VISOR's numbers differ slightly from those of
+the detections (its frame_mapping.json relates them), which is negligible for boxes.
 """
 
 import io
@@ -26,8 +26,8 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_lego.curation.named_boxes import Box, Boxes, Sample, normalised
 
-SCORE = 0.5  # what the detections' makers found good for hands and for objects
-NEAR = 0.5  # seconds that a frame may lie from the moment that it stands for
+SCORE = 0.5  # the threshold that the detections' authors recommend for hands and objects
+NEAR = 0.5  # the maximum distance in seconds of a frame with boxes from the requested time
 VISOR_SIZES = {"": (1920, 1080), "_interpolations": (854, 480)}
 
 Frames = dict[int, tuple[Box, ...]]  # frame number → its boxes
@@ -37,7 +37,9 @@ def read(folder: Path, samples: Sequence[Sample]) -> Iterator[tuple[str, Boxes]]
     """(sample id, boxes) of the samples of an EPIC split, one video in memory at a time."""
     files = {path.name: path for path in [*folder.rglob("*.pkl"), *folder.rglob("*.json")]}
     if not files:
-        raise BenchError(f"{folder} holds neither detections (*.pkl) nor VISOR's files (*.json).")
+        raise BenchError(
+            f"{folder} contains neither detections (*.pkl) nor VISOR's files (*.json)."
+        )
     by_video: dict[str, list[Sample]] = {}
     for sample in samples:
         by_video.setdefault(sample["video_id"], []).append(sample)
@@ -51,7 +53,7 @@ def read(folder: Path, samples: Sequence[Sample]) -> Iterator[tuple[str, Boxes]]
 
 
 def _rate(video: str) -> int:
-    """Extracted frames a second: 50 of the extension's videos (P01_101 …), 60 of the others."""
+    """Extracted frames per second: 50 for the extension's videos (P01_101 …), 60 for the others."""
     extension = len(video.partition("_")[2]) == 3
     return 50 if extension and video not in EXTRACTED_AT_60 else 60
 
@@ -62,12 +64,12 @@ def _nearest(frames: Frames, time: float, rate: int) -> tuple[Box, ...]:
 
 
 def _frames_of(video: str, files: dict[str, Path]) -> Frames:
-    """Frame number → its boxes, of all frames of a video that have some."""
+    """Frame number → its boxes, for all frames of a video with boxes."""
     found: Frames = {}
     if f"{video}.pkl" in files:
         found = _detections(files[f"{video}.pkl"])
     else:
-        for suffix, size in reversed(VISOR_SIZES.items()):  # sparse frames are drawn by people
+        for suffix, size in reversed(VISOR_SIZES.items()):  # sparse frames are annotated by people
             path = files.get(f"{video}{suffix}.json")
             found |= _segments(path, size) if path else {}
     return {number: boxes for number, boxes in found.items() if boxes}
@@ -81,7 +83,7 @@ def _segments(path: Path, size: tuple[int, int]) -> Frames:
             boxes = (_around(entry, size) for entry in frame["annotations"])
             found[number] = tuple(box for box in boxes if box)
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise BenchError(f"{path} is no file of VISOR ({type(error).__name__}: {error}).") from None
+        raise BenchError(f"{path} is not a VISOR file ({type(error).__name__}: {error}).") from None
     return found
 
 
@@ -95,10 +97,10 @@ def _around(entry: dict[str, Any], size: tuple[int, int]) -> Box | None:
 
 
 class _Bytes(pickle.Unpickler):
-    """Reads lists of bytes; whatever asks for a class or a function is refused."""
+    """Reads lists of bytes; pickles that contain a class or a function are refused."""
 
     def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        raise pickle.UnpicklingError(f"it contains {module}.{name}")
 
 
 def _detections(path: Path) -> Frames:
@@ -108,12 +110,12 @@ def _detections(path: Path) -> Frames:
         packed = _Bytes(io.BytesIO(path.read_bytes())).load()
         messages = [_message().FromString(entry) for entry in packed]
     except (pickle.UnpicklingError, DecodeError, EOFError, TypeError, ValueError) as error:
-        raise BenchError(f"{path} holds no hand-object detections ({error}).") from None
+        raise BenchError(f"{path} contains no readable hand-object detections ({error}).") from None
     return {message.frame_number: _detected(message) for message in messages}
 
 
 def _detected(message: Any) -> tuple[Box, ...]:
-    """The surest left and right hand, and the object that each of them is in contact with."""
+    """The left and the right hand of highest score, and the objects in contact with them."""
     boxes: list[Box | None] = []
     objects = [found for found in message.objects if found.score >= SCORE]
     for side, name in enumerate(("left hand", "right hand")):
@@ -144,7 +146,7 @@ def _distance(first: tuple[float, float], second: tuple[float, float]) -> float:
 
 @cache
 def _message() -> Any:
-    """The class of a frame's detections, made from the field numbers above."""
+    """The protobuf class of a frame's detections, built from the field numbers above."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     kinds = {"f": "TYPE_FLOAT", "i": "TYPE_INT32", "s": "TYPE_STRING"}

@@ -9,7 +9,7 @@ Sample = dict[str, Any]  # a row of a split's samples.csv
 
 @dataclass(frozen=True)
 class Box:
-    """A named box: `edges` are left, top, right, bottom in [0, 1] of the picture."""
+    """A named box: `edges` are left, top, right, bottom as fractions of the frame, in [0, 1]."""
 
     name: str
     edges: tuple[float, float, float, float]
@@ -27,7 +27,7 @@ class Boxes:
 
 
 def normalised(name: str, edges: Sequence[float], width: float, height: float) -> Box | None:
-    """A box in pixels as fractions of the picture, cut to it; None where nothing is left."""
+    """A box in pixels as fractions of the frame, clipped to it; None if nothing is left."""
     left, right = (min(max(edge / width, 0.0), 1.0) for edge in (edges[0], edges[2]))
     top, bottom = (min(max(edge / height, 0.0), 1.0) for edge in (edges[1], edges[3]))
     return Box(name, (left, top, right, bottom)) if left < right and top < bottom else None

@@ -1,4 +1,4 @@
-"""The replies so far, raw, so that a stopped curation goes on and nobody pays twice."""
+"""The raw replies so far, so that an interrupted curation resumes and no reply is paid twice."""
 
 import json
 from collections import Counter
@@ -11,10 +11,10 @@ Row = dict[str, Any]
 
 
 class Replies:
-    """`replies.jsonl`: one line a reply, appended when it comes.
+    """`replies.jsonl`: one line per reply, appended as it arrives.
 
     A row has sample_id, status (`ok`, `malformed`, `cut_off`, `no_reply`), detail, reply, tokens_in
-    and tokens_out. The last line of a sample counts; a line torn by a kill is forgotten.
+    and tokens_out. The last line of a sample counts; an incomplete last line is dropped.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,11 +42,11 @@ class Replies:
         return {row["sample_id"]: row for row in self.rows}
 
     def counts(self) -> dict[str, int]:
-        """How many replies there are of each status."""
+        """Status → number of replies."""
         return dict(sorted(Counter(row["status"] for row in self.rows).items()))
 
     def tokens(self) -> tuple[int, int]:
-        """All tokens read and written by the model, of every reply that came."""
+        """The number of input and output tokens of all replies."""
         return (
             sum(row["tokens_in"] for row in self.rows),
             sum(row["tokens_out"] for row in self.rows),

@@ -1,6 +1,6 @@
-"""The toy kitchen's stand-in for a language model: it turns label and boxes into a sentence.
+"""The toy kitchen's stand-in for a language model: it turns a label and boxes into a sentence.
 
-Like the model it stands for it is told nothing else; it needs no network and no weights.
+Like the model that it replaces, it sees nothing else. It needs no internet and no weights.
 """
 
 import json
@@ -14,8 +14,8 @@ from egoactgen_lego.curation.chat import Chat, NoReply, Reply
 
 Edges = tuple[float, ...]
 
-# What a label asks for, and ways to say how it is done; {} stands for the place.
-WAYS: tuple[tuple[str, tuple[str, ...]], ...] = (
+# A pattern of labels, and phrases for how the action is done; {} is replaced by the place.
+PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"(open|pull).*drawer", ("pulls out the drawer {}", "draws the drawer {} open by its grip")),
     (r"(close|push).*drawer", ("pushes the drawer {} shut", "slides the drawer {} back in")),
     (r"(turn on|open).*tap", ("turns on the tap {}", "lifts the lever of the tap {}")),
@@ -36,15 +36,15 @@ OPENINGS = (
 
 
 class Templates(Chat):
-    """Answers with templates; a conversation always gets the same answer."""
+    """Answers with sentence templates; the same conversation always gets the same answer."""
 
     name = "templates"
 
     def ask(self, messages: Sequence[Message]) -> Reply:
-        """The description that the boxes of the last message give.
+        """The description for the label and the boxes of the last message.
 
-        Raises `NoReply` for an action that is none of the toy kitchen's, and for boxes that lack
-        a hand or the thing that changes.
+        Raises `NoReply` for an action that the toy kitchen does not have, and if the box of a hand
+        or of the object of change is missing.
         """
         query = messages[-1]["content"]
         try:
@@ -57,9 +57,9 @@ class Templates(Chat):
 def describe(query: str) -> str:
     """The sentence for a query's text: the hand that moves most, and where the thing is."""
     action = query.partition("\n")[0].removeprefix("Action: ")
-    ways = next((ways for pattern, ways in WAYS if re.match(pattern, action)), None)
-    if ways is None:
-        raise ValueError(f"there is no template for '{action}'")
+    phrases = next((phrases for pattern, phrases in PHRASES if re.match(pattern, action)), None)
+    if phrases is None:
+        raise ValueError(f"no template for '{action}'")
     before, during = (_boxes(part) for part in query.partition("During:")[::2])
     moved = {
         hand: hypot(*(a - b for a, b in zip(before[hand], during[hand], strict=True)))
@@ -68,16 +68,16 @@ def describe(query: str) -> str:
     }
     things = [name for name in during if not name.endswith(" hand")]
     if not moved or not things:
-        raise ValueError("the boxes lack a hand or the thing")
+        raise ValueError("the box of a hand or of the object is missing")
     left, _, right, _ = during[things[0]]
     place = PLACES[min(int((left + right) / 2 * len(PLACES)), len(PLACES) - 1)]
     draw = derive_seed(0, query)
-    way = ways[draw % len(ways)].format(place, thing=things[0])
-    opening = OPENINGS[draw // len(ways) % len(OPENINGS)]
+    way = phrases[draw % len(phrases)].format(place, thing=things[0])
+    opening = OPENINGS[draw // len(phrases) % len(OPENINGS)]
     return opening.format(hand=max(moved, key=lambda hand: moved[hand]).split()[0], way=way)
 
 
 def _boxes(text: str) -> dict[str, Edges]:
-    """Name → edges of the boxes that lines of a query tell."""
+    """Name → edges of the boxes in the lines of a query."""
     found = re.findall(r"^- (.+): \[([\d., ]+)\]$", text, re.MULTILINE)
     return {name: tuple(map(float, edges.split(","))) for name, edges in found}

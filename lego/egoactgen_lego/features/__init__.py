@@ -1,1 +1,1 @@
-"""Files with the features of a VLLM, H_i and H_t."""
+"""The features that the denoiser is conditioned on: their kinds, files and computation."""

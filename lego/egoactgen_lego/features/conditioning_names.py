@@ -27,8 +27,11 @@ def kinds_of(conditioning: str) -> tuple[FeatureKind, ...]:
 
 
 def canonical(conditioning: str) -> str:
-    """The one name under which a conditioning is stored: `text+image` → `joint`."""
-    kinds_of(conditioning)  # refuses what is unknown
+    """The name under which a conditioning is stored: `text+image` → `joint`.
+
+    Raises `BenchError` as `kinds_of` does.
+    """
+    kinds_of(conditioning)
     names = _names(conditioning)
     if tuple(names[:2]) == PAPER_KINDS:
         names[:2] = [JOINT]

@@ -55,17 +55,19 @@ class Embedder:
     ) -> dict[str, Tensor]:
         """The features (tokens, width) of each kind by name, on the CPU; the paper's by default."""
         kinds = paper_kinds() if kinds is None else kinds
-        places = self.places(frame, action, description, kinds)
-        found = {kind.name: _read(places[kind.name]) if places else None for kind in kinds}
+        cached_paths = self.cached_paths(frame, action, description, kinds)
+        found = {
+            kind.name: _read(cached_paths[kind.name]) if cached_paths else None for kind in kinds
+        }
         known = {name: states for name, states in found.items() if states is not None}
         missing = [kind for kind in kinds if kind.name not in known]
         fresh = self._computed(frame, action, description, missing) if missing else {}
-        if self.keep and places:
+        if self.keep and cached_paths:
             for name, states in fresh.items():
-                write_states(places[name], states, content=places[name].stem)
+                write_states(cached_paths[name], states, content=cached_paths[name].stem)
         return known | fresh
 
-    def places(
+    def cached_paths(
         self,
         frame: Image.Image,
         action: str,
@@ -80,11 +82,11 @@ class Embedder:
         seen = sha256_bytes(str(frame.size).encode() + frame.tobytes())
         read = sha256_bytes("\x1f".join([seen, self.question.format(action), description]).encode())
         return {
-            kind.name: self._place(kind, read if kind.reads_description else seen)
+            kind.name: self._cached_path(kind, read if kind.reads_description else seen)
             for kind in (paper_kinds() if kinds is None else kinds)
         }
 
-    def _place(self, kind: FeatureKind, content: str) -> Path:
+    def _cached_path(self, kind: FeatureKind, content: str) -> Path:
         return self._folder / kind.cache_name / content[:2] / f"{content}.safetensors"
 
     @cached_property
@@ -114,7 +116,7 @@ def require_computable(kinds: Sequence[FeatureKind]) -> None:
 
 
 def _read(path: Path) -> Tensor | None:
-    """What is kept there; nothing where it is not whole, or was written over through a link."""
+    """The cached features; None if the file is damaged, or was overwritten through a hard link."""
     try:
         with safe_open(path, "pt") as file:
             known = (file.metadata() or {}).get("content") == path.stem

@@ -1,4 +1,4 @@
-"""Files of features, and writing them."""
+"""Reading and writing files of features."""
 
 import shutil
 from collections.abc import Mapping
@@ -7,19 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import replacing
 from egoactgen_lego.features.conditioning_names import PAPER_KINDS, paper_kinds
-from egoactgen_lego.features.feature_kind import FeatureKind
+from egoactgen_lego.features.feature_kind import FeatureKind, Stored
 
 LAYOUTS = ("safetensors", "npy", "released")
 SUFFIXES = (".safetensors", ".npy")
 DTYPES = ("float16", "bfloat16")
-TENSOR = "states"  # the name of the one tensor in a .safetensors file
+TENSOR = "states"  # the name of the only tensor in a .safetensors file
 
 
 @dataclass(frozen=True)
@@ -37,20 +36,22 @@ class FeatureWriter:
 
     def __post_init__(self) -> None:
         if not self.kinds:
-            raise BenchError("There are no features to write: name at least one feature kind.")
+            raise BenchError("No features to write: name at least one feature kind.")
         if self.layout not in LAYOUTS:
             raise BenchError(f"Unknown layout '{self.layout}'.{did_you_mean(self.layout, LAYOUTS)}")
         if self.dtype not in DTYPES:
-            raise BenchError(f"Features are saved as float16 or bfloat16, not {self.dtype}.")
+            raise BenchError(f"Features are saved as float16 or bfloat16, not as {self.dtype}.")
         if self.layout != "safetensors" and self.dtype == "bfloat16":
-            raise BenchError("NumPy's files know no bfloat16: save float16, or as safetensors.")
+            raise BenchError(
+                "NumPy files do not support bfloat16: choose float16, or the layout safetensors."
+            )
 
     @property
-    def told(self) -> dict[str, str]:
-        """What a manifest says of the files."""
-        told = {"layout": self.layout, "dtype": self.dtype}
+    def metadata(self) -> dict[str, str]:
+        """Layout, dtype and kinds of the files, for a manifest."""
+        metadata = {"layout": self.layout, "dtype": self.dtype}
         names = "+".join(kind.name for kind in self.kinds)
-        return told if names == "+".join(PAPER_KINDS) else told | {"kinds": names}
+        return metadata if names == "+".join(PAPER_KINDS) else metadata | {"kinds": names}
 
     def write(
         self, sample_id: str, states: Mapping[str, Tensor], kept: Mapping[str, Path] | None = None
@@ -77,23 +78,26 @@ class FeatureWriter:
         if not (clip and parted and action):
             raise BenchError(
                 f"The released layout needs ids <clip>_<action>, which '{sample_id}' is not: "
-                "take --features-layout npy or safetensors."
+                "choose --features-layout npy or safetensors."
             )
         return self.folder / kind.released_folder / clip / action / "input.npy"
 
 
 def narrowed(states: Tensor, dtype: str, of: str) -> Tensor:
-    """States on the CPU in 16 bits; float16 ends at 65504, and `of` names what does not fit."""
+    """The states on the CPU in 16 bits.
+
+    float16 ends at 65504: `BenchError` for larger values, which names `of`.
+    """
     narrow = states.detach().cpu().to(getattr(torch, dtype)).contiguous()
     if not narrow.isfinite().all():
-        raise BenchError(f"H of {of} does not fit into {dtype}: take bfloat16.")
+        raise BenchError(f"The features of {of} exceed the range of {dtype}: choose bfloat16.")
     return narrow
 
 
 def write_states(path: Path, states: Tensor, content: str | None = None) -> None:
-    """Write one tensor atomically, in the form that the suffix names.
+    """Write one tensor atomically, in the format of the suffix.
 
-    `content` says in a .safetensors file what the states were computed from.
+    A .safetensors file records `content`, a hash of what the states were computed from.
     """
     with replacing(path) as temporary:
         if path.suffix == ".safetensors":
@@ -103,15 +107,16 @@ def write_states(path: Path, states: Tensor, content: str | None = None) -> None
                 np.save(stream, states.numpy())
 
 
-def read_states(path: Path) -> NDArray[np.generic]:
-    """What such a file holds; bfloat16, which NumPy does not know, as float32."""
+def read_states(path: Path) -> Stored:
+    """The array in such a file; bfloat16, which NumPy does not support, as float32."""
     if path.suffix == ".npy":
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        stored: Stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        return stored
     return load_file(path)[TENSOR].float().numpy()
 
 
 def _link(source: Path, target: Path) -> None:
     try:
         target.hardlink_to(source)
-    except OSError:  # another file system, or one without links
+    except OSError:  # another file system, or one that does not support links
         shutil.copyfile(source, target)

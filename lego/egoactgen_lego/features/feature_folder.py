@@ -48,11 +48,11 @@ class FeatureFolder:
         return fit(self.kinds.values(), stored, sizes)
 
     def sources(self, sample_ids: Iterable[str] | None = None) -> dict[str, str]:
-        """What a manifest records of them: the contents of these samples' files."""
+        """For a manifest: a hash of the contents of these samples' files."""
         return {"features": self.digest(sample_ids)}
 
     def digest(self, sample_ids: Iterable[str] | None = None) -> str:
-        """sha256 over the contents of the files of these samples, else of all that are there."""
+        """sha256 over the contents of the files of these samples; of all samples by default."""
         wanted = None if sample_ids is None else set(sample_ids)
         paths = [
             (kind, sample_id, path)
@@ -71,22 +71,22 @@ class FeatureFolder:
         return digest.hexdigest()
 
     def sample_ids(self) -> list[str]:
-        """Those with a file of any kind, sorted."""
+        """The samples with a file of any kind, sorted."""
         return sorted({sample_id for named in self._files.values() for sample_id in named})
 
     def lacks(self, sample_id: str) -> str | None:
-        """A reason code where a sample has not one file of each kind."""
+        """A reason code unless the sample has exactly one file of each kind."""
         counts = [len(named.get(sample_id, [])) for named in self._files.values()]
         if 0 in counts:
             return "missing_features"
         return "ambiguous_features" if max(counts) > 1 else None
 
     def sizes(self) -> dict[str, int]:
-        """The sizes that a conditioner for these features has, read from their first files."""
+        """The sizes of a conditioner for these features, read from the first file of each kind."""
         found: dict[str, int] = {}
         for kind, named in self._files.items():
             if not named:
-                raise BenchError(f"{self.roots[kind]} holds no features.")
+                raise BenchError(f"{self.roots[kind]} contains no features.")
             try:
                 shape = self._read(kind, next(iter(named))).shape
                 found |= self.kinds[kind].sizes_of(shape)
@@ -96,7 +96,7 @@ class FeatureFolder:
 
     @cached_property
     def _files(self) -> dict[str, dict[str, list[Path]]]:
-        """Kind → sample id → its files, of which there should be one."""
+        """Kind → sample id → its files; more than one file is ambiguous."""
         found: dict[str, dict[str, list[Path]]] = {}
         for kind, root in self.roots.items():
             named: dict[str, list[Path]] = found.setdefault(kind, {})
@@ -113,14 +113,14 @@ class FeatureFolder:
             raise SampleError("missing_features", f"no {kind} features in {self.roots[kind]}")
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
-            raise SampleError("ambiguous_features", f"{kind} features of several frames: {names}")
+            raise SampleError("ambiguous_features", f"several files of {kind} features: {names}")
         (path,) = paths
         try:
             found = read_states(path)
         except (OSError, ValueError, EOFError, KeyError, SafetensorError) as error:
             raise _wrong(f"{path.name}: {str(error).partition(chr(10))[0]}") from None
         if not np.issubdtype(found.dtype, np.floating):
-            raise _wrong(f"{path.name} holds {found.dtype}, wanted floating-point numbers")
+            raise _wrong(f"{path.name} contains {found.dtype}, expected floating-point numbers")
         return found
 
 
@@ -135,7 +135,7 @@ def fit(
 
 
 def _missing(folder: Path, own: Mapping[str, Path], released: Mapping[str, Path]) -> str:
-    """What to say of a folder that has neither layout."""
+    """The message about a folder with neither layout."""
     missing = [name for name in own if not (own[name].is_dir() or released[name].is_dir())]
     wanted = " and ".join(f"{name}/<sample_id>.npy" for name in own)
     layout = ", ".join(root.name for root in released.values())

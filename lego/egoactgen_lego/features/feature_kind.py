@@ -115,7 +115,7 @@ class FeatureKind:
         found = stored[0] if stored.ndim == 3 and len(stored) == 1 else np.atleast_2d(stored)
         if found.ndim != 2 or found.shape[1] != width or not (self.varies or len(found) == tokens):
             wanted = f"({'n' if self.varies else tokens}, {width})"
-            raise self.bad(f"{self.name} features of shape {stored.shape}, wanted {wanted}")
+            raise self.bad(f"{self.name} features of shape {stored.shape}, expected {wanted}")
         states = np.zeros((tokens, width), dtype=np.float32)
         states[: len(found)] = found[:tokens]
         if not np.isfinite(states).all():
@@ -160,7 +160,7 @@ def per_sample(module: nn.Module, states: Tensor, seeds: Tensor) -> Tensor:
     So what a sample's dropout draws does not depend on the others in its batch.
     """
     outputs = []
-    for one, seed in zip(states.split(1), seeds.tolist(), strict=True):
+    for row, seed in enumerate(seeds.tolist()):
         with seeded(seed, str(states.device)):
-            outputs.append(module(one))
+            outputs.append(module(states[row : row + 1]))
     return torch.cat(outputs)

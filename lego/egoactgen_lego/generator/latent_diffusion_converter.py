@@ -1,4 +1,4 @@
-"""LEGO's released checkpoints, and any of latent diffusion's family → a weights folder."""
+"""LEGO's released checkpoints, and others of latent diffusion's family → a weights folder."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from egoactgen_lego.published_lego_weights import LEGO_EGO4D, LEGO_EPIC_KITCHENS
 
 UNET, EMA = "model.diffusion_model.", "model_ema."
 VAE, TEXT = "first_stage_model.", "cond_stage_model.transformer.text_model."
-# Constants of the noise schedule, and parts that no frame passes through.
+# Constants of the noise schedule, and parts that are not used at generation.
 UNUSED = (
     "alphas_cumprod",
     "betas",
@@ -84,7 +84,10 @@ def unet_weights(tensors: dict[str, Tensor], raw: bool) -> dict[str, Tensor]:
     if raw:
         return trained
     if not any(name.startswith(EMA) for name in tensors):
-        raise BenchError("The checkpoint holds no moving average of its weights: pass --raw.")
+        raise BenchError(
+            "The checkpoint lacks the moving average of its weights: pass --raw to convert the "
+            "trained weights instead."
+        )
     averaged = {name: f"{EMA}diffusion_model{name.replace('.', '')}" for name in trained}
     missing = [key for key in averaged.values() if key not in tensors]
     refuse("The checkpoint", "lacks averaged tensors (--raw takes the trained ones)", missing)
@@ -103,19 +106,21 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     found = read_checkpoint(path)
     state = found.get("state_dict", found)
     if not isinstance(state, dict):
-        raise BenchError(f"{path}: state_dict is a {type(state).__name__}, wanted a dictionary.")
+        raise BenchError(f"{path}: state_dict is a {type(state).__name__}, expected a dictionary.")
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     found = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
     if not found:
-        raise BenchError(f"The checkpoint lacks {prefix}*: it is no whole latent diffusion model.")
+        raise BenchError(
+            f"The checkpoint lacks {prefix}*: it is not a complete latent diffusion model."
+        )
     return found
 
 
 def _check_schedule(tensors: dict[str, Tensor]) -> None:
-    """Refuse a model that was trained on another noise schedule than Stable Diffusion's."""
+    """Raise `BenchError` if the model was trained with another noise schedule."""
     found, wanted = tensors.get("alphas_cumprod"), alphas_cumprod()
     if found is None:
         return
@@ -145,9 +150,9 @@ def _conditioner_names(conditioning: str | None) -> tuple[str, ...]:
 
 
 def _heads(config: dict[str, Any], part: str) -> int | None:
-    """The number of attention heads that `config` states, in the words of CompVis' own files."""
+    """The number of attention heads in `config`, under the names of CompVis' config files."""
     key = {"unet": "num_heads", "clip_text": "num_attention_heads"}[part]
     count = config.get(part, {}).get(key)
     if count is not None and (not isinstance(count, int) or count < 1):
-        raise BenchError(f"{part}.{key} is {count!r}, wanted a number of heads.")
+        raise BenchError(f"{part}.{key} is {count!r}, expected a number of heads.")
     return count

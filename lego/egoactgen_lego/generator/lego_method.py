@@ -26,17 +26,17 @@ from egoactgen_lego.published_lego_weights import LEGO_EGO4D, LEGO_EPIC_KITCHENS
 
 
 class LEGOOptions(EditorOptions, FeatureOptions):
-    """What can be chosen for LEGO; the defaults are the paper's."""
+    """Options of LEGO; the defaults are the paper's."""
 
     prompt: Literal["auto", "action", "description"] = Field(
-        "auto", description="the text; auto: the one that the weights were trained on"
+        "auto", description="text of the prompt; auto: the kind that the weights were trained on"
     )
 
 
 class LEGO(LatentEditor[LEGOOptions]):
     """LEGO: latent diffusion on the input frame, its description and the VLLM's features.
 
-    With a VLLM it writes the descriptions that it is not given.
+    With a VLLM, descriptions that are not given are generated.
     """
 
     Options = LEGOOptions
@@ -56,15 +56,15 @@ class LEGO(LatentEditor[LEGOOptions]):
         kinds = kinds_of(self.conditioning)
         if self.reads == "description" and not (context.described or options.vllm):
             raise BenchError(
-                "These weights read enriched descriptions: give --descriptions NAME "
-                "(`bench lego enrich` writes them; a --description TEXT for `bench imagine`), "
-                "or -o vllm=NAME to have them written, "
-                "or -o prompt=action to feed them the action's label."
+                "These weights are conditioned on enriched descriptions: give --descriptions NAME "
+                "(`bench lego enrich` writes them; for `bench imagine`, --description TEXT), "
+                "or -o vllm=NAME to generate them, "
+                "or -o prompt=action to use the action's label instead."
             )
         if self.reads == "action" and not kinds and options.vllm:
             raise BenchError(
-                "These weights read the action's label alone, so that a VLLM adds nothing: leave "
-                "out -o vllm, or feed them its descriptions with -o prompt=description."
+                "These weights are conditioned on the action's label only, so that a VLLM has no "
+                "effect: leave out -o vllm, or use its descriptions with -o prompt=description."
             )
         self.features = open_features(options, kinds, context.models, context.cache, context.device)
         if isinstance(self.features, LiveFeatures):
@@ -72,7 +72,7 @@ class LEGO(LatentEditor[LEGOOptions]):
 
     @property
     def reads(self) -> Literal["action", "description"]:
-        """Which text the prompt is."""
+        """Whether the prompt is the action's label or the description."""
         if self.options.prompt != "auto":
             return self.options.prompt
         return "action" if self.conditioning == LABELS else "description"
@@ -88,21 +88,24 @@ class LEGO(LatentEditor[LEGOOptions]):
 
     def notices(self) -> list[str]:
         count = len(self.features.written) if isinstance(self.features, LiveFeatures) else 0
-        told = f"The VLLM '{self.options.vllm}' wrote {count} descriptions: see the prompts."
-        return [*super().notices(), *([told] if count else [])]
+        generated = (
+            f"The VLLM '{self.options.vllm}' wrote {count} descriptions; they are the prompts in "
+            "samples.csv."
+        )
+        return [*super().notices(), *([generated] if count else [])]
 
     def prompt(self, request: Request) -> str:
         return request.action if self.reads == "action" else self.description(request)
 
     def description(self, request: Request) -> str:
-        """The request's own, else the VLLM's; empty where there is neither."""
+        """The request's description, else the VLLM's, else ""."""
         if request.description or not isinstance(self.features, LiveFeatures):
             return request.description or ""
         return self.features.describe(request)
 
     def features_of(self, request: Request) -> Features:
         if not self.prompt(request):
-            raise SampleError("missing_description", "the descriptions have none for this sample")
+            raise SampleError("missing_description", "the descriptions do not contain this sample")
         if self.features is None:
             return {}
         sizes = self.conditioner.sizes
@@ -114,10 +117,10 @@ class LEGO(LatentEditor[LEGOOptions]):
 
 
 def _check_sizes(given: dict[str, int], wanted: dict[str, int]) -> None:
-    """Refuse a VLLM that the weights were not trained with, before it is loaded."""
+    """Raise `BenchError` for a VLLM whose features have other sizes, before it is loaded."""
     for name, size in given.items():
         if wanted.get(name, size) != size:
             raise BenchError(
                 f"The VLLM's features do not fit these weights: {name} is {size}, "
-                f"wanted {wanted[name]}."
+                f"expected {wanted[name]}."
             )

@@ -1,7 +1,7 @@
-"""Training LEGO's denoiser: equation (1)'s σ, μ and π learn together with the UNet.
+"""Training LEGO's denoiser: σ, μ and π of equation (1) are trained together with the UNet.
 
-The LEGO paper (arXiv 2312.03849) finetunes all but the text encoder. Its released code leaves σ, μ
-and π as they were drawn, in training and in the average: `train_conditioner=false` does so too.
+The LEGO paper (arXiv 2312.03849) finetunes everything but the text encoder. Its released code keeps
+σ, μ and π as they were initialised, as `train_conditioner=false` does.
 """
 
 from functools import cached_property
@@ -44,12 +44,13 @@ class LEGOTrainingOptions(FinetuningOptions, FeatureOptions):
         "or feature kinds joined by +, as in joint+depth",
     )
     keep_features: bool = Field(
-        True, description="of a VLLM: compute each sample's once, and keep it in the cache"
+        True, description="with a VLLM: compute each sample's features once, and cache them"
     )
     train_conditioner: bool = Field(
-        True, description="train and average σ, μ, π (paper); false: leave them drawn (released)"
+        True,
+        description="train and average σ, μ, π (paper); false: keep the initial ones (released)",
     )
-    dropout: float = Field(0.1, ge=0, lt=1, description="in π, as in the released code")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in π, as in the released code")
 
     @field_validator("conditioning")
     @classmethod
@@ -61,7 +62,7 @@ class LEGOTrainingOptions(FinetuningOptions, FeatureOptions):
 
 
 class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
-    """LEGO: the UNet learns from the input frame, the description and the VLLM's features."""
+    """LEGO: the UNet, conditioned on the input frame, the description and the VLLM's features."""
 
     Options = LEGOTrainingOptions
     presets: ClassVar[Any] = {"toy": TOY | {"dropout": 0.0}, "sd15": {}}
@@ -73,8 +74,8 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         kinds = kinds_of(options.conditioning)
         if options.conditioning != LABELS and context.descriptions is None:
             raise BenchError(
-                f"conditioning={options.conditioning} reads enriched descriptions: give "
-                "--descriptions NAME (or -o conditioning=labels to learn from the action's label)."
+                f"conditioning={options.conditioning} needs enriched descriptions: give "
+                "--descriptions NAME (or -o conditioning=labels to train on the action's label)."
             )
         places = context.models, context.cache, context.device
         self.features = open_features(options, kinds, *places) if kinds else None
@@ -97,9 +98,10 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         return (files and files.lacks(pair.sample_id)) or super().lacks(pair)
 
     def conditioner(self, width: int) -> Conditioner:
-        """σ, μ and π of the weights to start from, where these have them for the same features.
+        """σ, μ and π of the weights to start from, if those have the same features and sizes.
 
-        Else by Xavier's initialisation; π is 8/3 as wide inside as Stable Diffusion's text encoder.
+        Otherwise new ones by Xavier initialisation; the feed-forward layers of π are 8/3 as wide as
+        Stable Diffusion's text encoder.
         """
         found = self._known() or self._drawn(width)
         return found.requires_grad_(self.options.train_conditioner).train()
@@ -141,7 +143,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
             frame = read_rgb(self.context.split.frame_path(row["input_frame"]))
             return self.features.of(frame, row["action"], text, self.sizes)
         except SampleError as error:
-            raise BenchError(f"Sample {sample_id} cannot be learnt from: {error}.") from None
+            raise BenchError(f"Sample {sample_id} cannot be used for training: {error}.") from None
 
     @cached_property
     def _rows(self) -> dict[Any, dict[Any, Any]]:

@@ -15,7 +15,8 @@ from egoactgen_lego.features.feature_computation import Embedder, require_comput
 from egoactgen_lego.features.feature_folder import FeatureFolder, fit
 from egoactgen_lego.features.feature_kind import FeatureKind
 from egoactgen_lego.vllm.prompting import QUESTION
-from egoactgen_lego.vllm.text_generation import Sampling, generator_of, one_line
+from egoactgen_lego.vllm.sampling import Sampling
+from egoactgen_lego.vllm.text_generation import generator_of, one_line
 from egoactgen_lego.vllm.vllm_model import sizes_of
 from egoactgen_lego.vllm_weights import find_weights
 
@@ -27,31 +28,31 @@ class FeatureOptions(Options):
         None, description="folder of features: KIND/<sample_id>.npy, as in image/ and text/"
     )
     vllm: str | None = Field(
-        None, description="a VLLM (path, or name in models/) that makes them as they are needed"
+        None, description="a VLLM (path, or name in models/) that computes them as they are needed"
     )
     vllm_dtype: Literal["float32", "float16", "bfloat16"] = Field(
-        "float32", description="that it computes in; as --dtype of `bench lego embed`"
+        "float32", description="in which the VLLM computes, as --dtype of `bench lego embed`"
     )
     features_dtype: Literal["float16", "bfloat16"] = Field(
-        "float16", description="that its features are rounded to, as in files"
+        "float16", description="to which its features are rounded, as in files"
     )
-    question: str = Field(QUESTION, description="what it is asked; {} stands for the label")
+    question: str = Field(QUESTION, description="question to the VLLM, with {} for the label")
     keep_features: bool = Field(
-        False, description="keep what it makes in the workspace's cache (3.4 MB a sample of 13 B)"
+        False, description="cache its features in the workspace (13 B: 3.4 MB per sample)"
     )
 
     @field_validator("question")
     @classmethod
     def _has_a_place(cls, value: str) -> str:
         if value.count("{}") != 1:
-            raise ValueError("wanted one {}, where the action's label goes")
+            raise ValueError("expected exactly one {}, which is replaced by the action's label")
         return value
 
 
 class LiveFeatures:
-    """What `bench lego enrich` and `embed` would have written of a sample, to the bit.
+    """The features that `bench lego enrich` and `embed` would write of a sample, bit by bit.
 
-    `kinds` are those of the conditioning. A kind that comes from files only is a `BenchError`.
+    `kinds` are those of the conditioning; `BenchError` for a kind that comes from files only.
     """
 
     def __init__(self, embedder: Embedder, kinds: tuple[FeatureKind, ...]) -> None:
@@ -71,13 +72,13 @@ class LiveFeatures:
         return fit(self.kinds, states, sizes)
 
     def describe(self, request: Request) -> str:
-        """How the request's action is done: what `enrich` writes with its defaults."""
-        asked = (request.sample_id, request.action, request.seed)
-        if asked not in self.written:
-            self.written[asked] = self._describe(request)
-        if not self.written[asked]:
-            raise SampleError("empty_description", "the VLLM ended at once")
-        return self.written[asked]
+        """A description of the request's action, as `enrich` writes it with its defaults."""
+        key = (request.sample_id, request.action, request.seed)
+        if key not in self.written:
+            self.written[key] = self._describe(request)
+        if not self.written[key]:
+            raise SampleError("empty_description", "the VLLM generated no text")
+        return self.written[key]
 
     def _describe(self, request: Request) -> str:
         vllm = self.embedder.vllm
@@ -88,7 +89,7 @@ class LiveFeatures:
         return one_line(vllm.text(writing))
 
     def sources(self, sample_ids: Iterable[str] | None = None) -> dict[str, str]:
-        """What a manifest records of them: the content of the VLLM's files."""
+        """For a manifest: a hash of the contents of the VLLM's files."""
         return {"vllm": self.embedder.digest}
 
     def sizes(self) -> dict[str, int]:
@@ -118,9 +119,9 @@ def open_features(
         return None
     if options.features is None:
         wanted = " and ".join(f"DIR/{kind.name}/<sample_id>.npy" for kind in kinds)
-        computed = ", or -o vllm=NAME to have them made as they are needed"
+        computed = ", or -o vllm=NAME to compute them as they are needed"
         raise BenchError(
-            f"The conditioning reads features: give -o features=DIR with {wanted}, or the released "
+            f"The conditioning needs features: give -o features=DIR with {wanted}, or the released "
             f"layout{computed if all(kind.computable for kind in kinds) else ''}."
         )
     return FeatureFolder(options.features, kinds)

@@ -48,7 +48,7 @@ class Conditioner(TextConditioner):
 
     @property
     def takes(self) -> tuple[str, ...]:
-        """The names of the features that `forward` takes: "image" is H_i, "text" is H_t."""
+        """The names of the features that `forward` takes, in their order in C."""
         return tuple(kind.name for kind in self.kinds)
 
     def forward(self, prompt: Tensor, seeds: Tensor | None = None, **features: Tensor) -> Tensor:
@@ -71,7 +71,7 @@ class Conditioner(TextConditioner):
 
 
 def default_sizes(kinds: tuple[FeatureKind, ...]) -> dict[str, int | None]:
-    """All sizes of a conditioner in the order of its config.json; None: there is no default."""
+    """All sizes of a conditioner in the order of its config.json; None: without a default."""
     sizes: dict[str, int | None] = {"width": 768}
     for kind in (*paper_kinds(), *kinds):
         sizes.setdefault(kind.width_name, kind.width)
@@ -93,10 +93,10 @@ def _size(name: str, size: int | None) -> int:
 def conditioner_of(
     weights: dict[str, Tensor], conditioning: str | None, **sizes: int
 ) -> Conditioner:
-    """The conditioner that holds `weights` (released names); sizes are read from their shapes.
+    """The conditioner with these `weights` (released names); sizes are read from their shapes.
 
-    `sizes` are those that shapes do not tell. Without `conditioning`, the paper's kinds whose
-    weights are present are taken, and `labels` if there are none.
+    `sizes` are those that do not follow from shapes. Without `conditioning`, the conditioner has
+    the paper's kinds whose weights are present; without any, it is `labels`.
     """
     if conditioning is None:
         present = [kind for kind in paper_kinds() if f"{kind.modules[0]}.weight" in weights]
@@ -145,7 +145,7 @@ def read_conditioning(folder: Path) -> tuple[str, dict[str, int]]:
 
 
 def load_conditioner(folder: Path, dropout: float = 0.1) -> Conditioner:
-    """Read what `save_conditioner` wrote, strictly, as float32; `dropout` is for training on."""
+    """Read what `save_conditioner` wrote, strictly, as float32; `dropout` applies in training."""
     from safetensors.torch import load_file
 
     conditioning, sizes = read_conditioning(folder)

@@ -1,4 +1,4 @@
-"""What can be chosen for an ablation."""
+"""Options of an ablation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from egoactgen_bench.api.options import Cli, Options, Pairs, Words
 
 
 class AblateOptions(Options):
-    """Which rows of which tables are made, and how."""
+    """Which rows of which tables are computed, and how."""
 
     tables: Annotated[
         Words,
@@ -28,20 +28,23 @@ class AblateOptions(Options):
     ] = ("conditioning",)
     rows: Annotated[
         Words | None,
-        Field(description="Only these rows of the tables; --dry-run names them."),
+        Field(
+            description="Only these rows of the tables (--dry-run lists them), or feature kinds "
+            "joined by +, such as joint+depth, as rows of the table conditioning."
+        ),
         Cli(metavar="A,B", kind=str),
     ] = None
     preset: Preset = "toy"
     seeds: Annotated[
         Words,
-        Field(description="A training and a run of each row for each."),
+        Field(description="Random seeds: each row is trained and run once per seed."),
         Cli(metavar="0,1,2", kind=str),
     ] = ("0",)
     options: Annotated[
         Pairs,
         Field(
-            description="train.iterations=100 or run.steps=20 for all that know it; "
-            "train.TRAINER.KEY or run.METHOD.KEY for one."
+            description="train.iterations=100 or run.steps=20 for all plug-ins that have the "
+            "option; train.TRAINER.KEY or run.METHOD.KEY for one."
         ),
     ] = Field(default_factory=dict)
     metrics: Metrics = None
@@ -54,21 +57,21 @@ class AblateOptions(Options):
 
 
 class MaterialOptions(Options):
-    """What the VLLM left: sets of descriptions by name, and its features."""
+    """Sets of descriptions by name, and the features."""
 
     descriptions: Annotated[
         str | None,
-        Field(description="Of both splits' descriptions/: the tuned VLLM's."),
+        Field(description="The tuned VLLM's descriptions, in descriptions/ of both splits."),
         Cli(metavar="NAME"),
     ] = None
     train_descriptions: Annotated[
         str | None,
-        Field(description="Of the training split, where they are others."),
+        Field(description="Other descriptions for the training split."),
         Cli(metavar="NAME"),
     ] = None
     untuned: Annotated[
         str | None,
-        Field(description="Descriptions of the VLLM before tuning."),
+        Field(description="Descriptions by the VLLM before tuning."),
         Cli(metavar="NAME"),
     ] = None
     oracle: Annotated[
@@ -77,14 +80,14 @@ class MaterialOptions(Options):
     features: Annotated[
         Path | None,
         Field(
-            description="Contains DESCRIPTIONS/SPLIT/image and text (default: the workspace's "
+            description="Folder with DESCRIPTIONS/SPLIT/image and text (default: the workspace's "
             "features/)."
         ),
         Cli(metavar="DIR"),
     ] = None
     vllm: Annotated[
         str | None,
-        Field(description="Makes the features as they are needed, without files."),
+        Field(description="A VLLM that computes the features as they are needed, without files."),
         Cli(metavar="NAME"),
     ] = None
     untuned_vllm: Annotated[

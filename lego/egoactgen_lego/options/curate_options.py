@@ -1,4 +1,4 @@
-"""What can be chosen for a curation."""
+"""Options of a curation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,23 +12,23 @@ EXAMPLES = Path(__file__).parents[1] / "curation" / "examples.json"
 
 
 class CurateOptions(Options):
-    """What a curation is made of, and how the language model is asked."""
+    """The inputs of a curation, and how the language model is called."""
 
     boxes: Annotated[
         Path | None,
         Field(
             description="Hands and objects: Ego4D's fho_main.json, a folder of EPIC's hand-object "
-            "detections or VISOR files, or JSON by sample id. Samples without are left out."
+            "detections or VISOR files, or JSON by sample id. Samples without boxes are left out."
         ),
         Cli(metavar="PATH"),
     ] = None
     examples: Annotated[
         Path,
-        Field(description="Worked examples (default: 8 of ours)."),
+        Field(description="Worked examples (default: the 8 that come with the package)."),
         Cli(metavar="JSON", show_default=False),
     ] = EXAMPLES
-    seed: Annotated[int, Field(description="Draws each sample's question template.")] = 0
+    seed: Annotated[int, Field(description="Random seed of the question templates.")] = 0
     limit: Limit = None
-    concurrency: Annotated[int, Field(ge=1, description="Requests at a time.")] = 8
-    attempts: Annotated[int, Field(ge=1, description="Most replies asked for per sample.")] = 3
+    concurrency: Annotated[int, Field(ge=1, description="Number of requests at a time.")] = 8
+    attempts: Annotated[int, Field(ge=1, description="Maximum number of requests per sample.")] = 3
     overwrite: Overwrite = False

@@ -1,4 +1,4 @@
-"""What can be chosen for a tuning."""
+"""Options of a tuning."""
 
 from typing import Annotated
 
@@ -12,11 +12,13 @@ from egoactgen_bench.api.options import Options, Pairs
 
 
 class TuneOptions(Options):
-    """The choices of a tuning."""
+    """How a VLLM is tuned."""
 
-    options: Annotated[Pairs, Field(description="As docs/lego.md lists them; repeatable.")] = Field(
-        default_factory=dict
-    )
-    seed: Annotated[int, Field(description="Of order and questions.")] = 0
+    options: Annotated[
+        Pairs, Field(description="Options of the tuning, listed in docs/lego.md; repeatable.")
+    ] = Field(default_factory=dict)
+    seed: Annotated[
+        int, Field(description="Random seed of the order and of the question templates.")
+    ] = 0
     device: Device = "auto"
     overwrite: Overwrite = False

@@ -38,8 +38,8 @@ Progress = Callable[[Replies, int], None]
 
 
 @dataclass(frozen=True)
-class Curated:
-    """What a curation came to: rows of samples that have no description, and its manifest."""
+class CurationResult:
+    """The result of a curation: its manifest, and the rows of samples without a description."""
 
     folder: Path
     manifest: CurationManifest
@@ -54,13 +54,13 @@ def curate(
     *,
     progress: Progress = lambda replies, left: None,
     **choices: Any,
-) -> Curated:
-    """Ask `chat` for a description of each sample, and write LLaVA's instruction data to `folder`.
+) -> CurationResult:
+    """Have `chat` describe each sample, and write LLaVA's instruction data to `folder`.
 
-    Samples whose description is there are not asked again. A reply that cannot be used is asked for
-    again, `attempts` times in all; samples that still lack one are left out of the data and named
-    in the result. Images are named from the split's folder on. `settings` and `choices` are fields
-    of `CurateOptions`; `choices` override `settings`.
+    Samples that already have a description are skipped. After an unusable reply the request is
+    repeated, up to `attempts` requests in total; samples without a usable reply are left out of the
+    data and named in the result. Paths of images are relative to the split's folder. `settings` and
+    `choices` are fields of `CurateOptions`; `choices` override `settings`.
     """
     asked = chosen(CurateOptions, settings, choices, "curate")
     samples: list[Sample] = split.samples[: asked.limit].to_dict("records")  # type: ignore[assignment]
@@ -99,7 +99,7 @@ def _plan(
     queries: Mapping[str, Query],
     options: CurateOptions,
 ) -> dict[str, Any]:
-    """All that shapes the data; the conversations by their digest, so that nothing is missed."""
+    """Everything that the data depends on; the conversations by their hash."""
     conversations = [[key, messages(worked, query)] for key, query in queries.items()]
     return {
         "split": split.name,
@@ -120,7 +120,7 @@ def _ask_all(
     options: CurateOptions,
     progress: Progress,
 ) -> None:
-    """Ask for each description, some at a time, noting replies as they come."""
+    """Request each description, several at a time, and record replies as they arrive."""
     tried = dict.fromkeys(queries, 0)
     waiting = iter(queries)
     left = len(queries)
@@ -147,13 +147,13 @@ def _ask_all(
 
 
 def _ask(chat: Chat, sample_id: str, asked: Sequence[dict[str, str]]) -> Row:
-    """One reply as a row; no reply at all is one, too."""
+    """One reply as a row; a failed request gives a row, too."""
     try:
         reply = chat.ask(asked)
     except NoReply as error:
         return _row(sample_id, "no_reply", str(error), Reply("", False, 0, 0))
     if not reply.ended:
-        return _row(sample_id, "cut_off", "the reply does not come to its end", reply)
+        return _row(sample_id, "cut_off", "the reply exceeds the maximum length", reply)
     try:
         description_in(reply.text)
     except ValueError as error:
@@ -178,10 +178,10 @@ def _finish(
     samples: Sequence[Sample],
     queries: Mapping[str, Query],
     replies: Replies,
-) -> Curated:
+) -> CurationResult:
     """Write the data, then the manifest."""
     latest = replies.latest()
-    without_boxes = {"status": "no_boxes", "detail": "the boxes tell nothing of it"}
+    without_boxes = {"status": "no_boxes", "detail": "no boxes for this sample"}
     data, lacking = [], []
     for sample in samples:
         key = sample["sample_id"]
@@ -202,11 +202,11 @@ def _finish(
             "versions": provenance.versions(("openai", "transformers")),
         }
     )
-    return Curated(work.folder, manifest, lacking)
+    return CurationResult(work.folder, manifest, lacking)
 
 
-def write_descriptions(split: Split, name: str, done: Curated) -> None:
-    """Write the sentences of a curation as the split's descriptions `name`, too."""
+def write_descriptions(split: Split, name: str, done: CurationResult) -> None:
+    """Write the sentences of a curation as the split's descriptions `name`."""
     path = split.folder / "descriptions" / f"{name}.csv"
     data = read_json(done.folder / DATA)
     rows = [(entry["id"], entry["conversations"][1]["value"]) for entry in data]

@@ -1,4 +1,4 @@
-"""The stage `embed`: H_i and H_t of descriptions that are there, wherever they come from."""
+"""The stage `embed`: H_i and H_t for existing descriptions, whatever their source."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from egoactgen_lego.lego_manifests import EmbedManifest
 from egoactgen_lego.vllm.engine import Engine, Sample
 from egoactgen_lego.vllm.prompting import QUESTION
 from egoactgen_lego.vllm.vllm_model import PACKAGES
-from egoactgen_lego.vllm.vllm_result import Outcome, VllmResult
+from egoactgen_lego.vllm.vllm_result import VllmOutcome, VllmResult
 
 
 def embed(
@@ -27,15 +27,15 @@ def embed(
     cache: Path | None = None,
     overwrite: bool = False,
     progress: bool = False,
-) -> Outcome:
-    """Save each sample's features, as the VLLM would have had them while it wrote the description.
+) -> VllmOutcome:
+    """Save each sample's features, as if the VLLM had generated the description.
 
-    Its tokens are those of the text, which a sampled one may in rare cases have been written
-    otherwise with; `enrich` saves the features of the tokens that it wrote. What the folder `cache`
-    holds of the same content is not computed again.
+    The description is tokenized again, which in rare cases gives other tokens than those that were
+    sampled; `enrich` saves the features of the sampled tokens. Features that the folder `cache`
+    contains for the same content are not computed again.
     """
     require_computable(features.kinds)
-    plan = {**engine.plan(), "question": question, "features": features.told}
+    plan = {**engine.plan(), "question": question, "features": features.metadata}
     plan |= {"descriptions": descriptions.name, "descriptions_sha256": descriptions.sha256}
     result = VllmResult(
         features.folder / "embed.json", EmbedManifest, plan, engine.batches, elsewhere="--out"
@@ -51,13 +51,13 @@ def embed(
             for sample, frame in zip(samples, frames, strict=True)
         ]
 
-    def tell(rows: list[Row]) -> dict[str, Any]:
+    def content(rows: list[Row]) -> dict[str, Any]:
         embedded = sum(row["status"] == OK for row in rows)
         counts = {"samples": len(rows), "embedded": embedded}
         return {"counts": counts, "versions": provenance.versions(PACKAGES)}
 
     engine.work([result], save, progress)
-    return result.finish(engine.reported, tell)
+    return result.finish(engine.reported, content)
 
 
 def _save(
@@ -71,9 +71,9 @@ def _save(
     if isinstance(frame, SampleError):
         return _row(sample, frame.code, frame.detail)
     if sample_id not in texts:
-        return _row(sample, "missing_description", "the descriptions have none")
-    content = frame, action, texts[sample_id], features.kinds
-    features.write(sample_id, embedder.of(*content), embedder.places(*content))
+        return _row(sample, "missing_description", "the descriptions do not contain this sample")
+    key = frame, action, texts[sample_id], features.kinds
+    features.write(sample_id, embedder.of(*key), embedder.cached_paths(*key))
     return _row(sample, OK, "")
 
 

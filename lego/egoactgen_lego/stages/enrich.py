@@ -1,4 +1,4 @@
-"""The stage `enrich`: a description of every sample of a split, from its frame and its label."""
+"""The stage `enrich`: a description of each sample of a split, from its frame and its label."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,9 +21,10 @@ from egoactgen_lego.features.feature_kind import Reading
 from egoactgen_lego.lego_manifests import EnrichManifest
 from egoactgen_lego.vllm.engine import Engine, Sample
 from egoactgen_lego.vllm.prompting import QUESTION
-from egoactgen_lego.vllm.text_generation import Sampling, Writing, generator_of, one_line
+from egoactgen_lego.vllm.sampling import Sampling
+from egoactgen_lego.vllm.text_generation import Writing, generator_of, one_line
 from egoactgen_lego.vllm.vllm_model import PACKAGES
-from egoactgen_lego.vllm.vllm_result import Outcome, VllmResult
+from egoactgen_lego.vllm.vllm_result import VllmOutcome, VllmResult
 
 
 def enrich(
@@ -36,12 +37,13 @@ def enrich(
     features: FeatureWriter | None = None,
     overwrite: bool = False,
     progress: bool = False,
-) -> Outcome:
-    """Write the split's descriptions `name`, going on where an earlier call was stopped.
+) -> VllmOutcome:
+    """Write the split's descriptions `name`; an interrupted call resumes.
 
-    Each sample's words are drawn from its own stream of `seed`. With `features`, H_i and H_t of
-    what is written are saved on the way; where descriptions are there and features are not, the
-    words are drawn once more. Of several shards the last to finish writes the table.
+    Each sample's words are sampled from its own random stream, derived from `seed`. With
+    `features`, H_i and H_t of the generated tokens are saved, too; if the descriptions exist
+    already, they are sampled again to compute the features. The last shard to finish writes the
+    table.
     """
     if features:
         require_computable(features.kinds)
@@ -52,13 +54,13 @@ def enrich(
     engine.work(results, stage.describe, progress)
     done = stage.descriptions.finish(engine.reported, stage.write)
     if stage.saved:
-        stage.saved.finish(engine.reported, stage.tell)
+        stage.saved.finish(engine.reported, stage.content)
     return done
 
 
 @dataclass(frozen=True)
 class Enriching:
-    """What one call does with a batch, and with all of them."""
+    """How one call describes a batch of samples, and writes the results of all batches."""
 
     engine: Engine
     name: str
@@ -69,7 +71,7 @@ class Enriching:
 
     @cached_property
     def plan(self) -> dict[str, Any]:
-        """All that shapes the descriptions."""
+        """Everything that the descriptions depend on."""
         return {
             "name": self.name,
             **self.engine.plan(),
@@ -90,21 +92,21 @@ class Enriching:
 
     @cached_property
     def saved(self) -> VllmResult[EnrichManifest] | None:
-        """The journal of the features, which may lie anywhere."""
+        """The journal of the features, in their own folder."""
         if self.features is None:
             return None
-        plan = self.plan | {"features": self.features.told}
+        plan = self.plan | {"features": self.features.metadata}
         path = self.features.folder / "enrich.json"
         return VllmResult(path, EnrichManifest, plan, self.engine.batches, elsewhere="--features")
 
     @cached_property
     def known(self) -> dict[str, str]:
-        """The descriptions that an earlier call finished."""
+        """The descriptions, if an earlier call finished them."""
         finished = self.descriptions.work.finished
         return load_descriptions(self.engine.split.folder, self.name).texts if finished else {}
 
     def describe(self, samples: list[Sample]) -> list[Row]:
-        """The rows of one batch; a sample whose frame cannot be read costs itself only."""
+        """The rows of one batch; a frame that cannot be read does not affect the other samples."""
         engine, frames = self.engine, self.engine.frames(samples)
         rows: dict[str, Row] = {
             sample["sample_id"]: _row(sample, frame.code, frame.detail)
@@ -128,28 +130,28 @@ class Enriching:
         sample_id, text = sample["sample_id"], one_line(self.engine.vllm.text(writing))
         if self.known and text != self.known.get(sample_id, ""):
             raise BenchError(
-                f"{self.table.name} contains another description of {sample_id} than is drawn "
-                "here: give its features with `bench lego embed`, or draw all of them again with "
-                "--overwrite."
+                f"{self.table.name} contains another description of {sample_id} than this call "
+                "generates: compute the features of existing descriptions with `bench lego embed`, "
+                "or generate all descriptions again with --overwrite."
             )
         if self.features:
             reading = Reading(self.engine.vllm, frame, self.question.format(sample["action"]), text)
             reading.image_states, reading.text_states = image, writing.states
             states = {kind.name: kind.compute(reading) for kind in self.features.kinds}
             self.features.write(sample_id, states)
-        status = (OK, "") if text else ("empty_description", "the VLLM ended at once")
+        status = (OK, "") if text else ("empty_description", "the VLLM generated no text")
         return _row(sample, *status, text, writing.ended)
 
     def write(self, rows: list[Row]) -> dict[str, Any]:
-        """Write the table of all rows; returns what the manifest says of it."""
+        """Write the table of all rows; returns the content of its manifest."""
         good = [row for row in rows if row["status"] == OK]
         write_csv(self.table, pd.DataFrame(good, columns=["sample_id", "description"]))
-        told = self.tell(rows)
-        told["counts"]["cut_off"] = sum(not row["ended"] for row in rows)
-        return told | {"files": {self.table.name: sha256_file(self.table)}}
+        content = self.content(rows)
+        content["counts"]["cut_off"] = sum(not row["ended"] for row in rows)
+        return content | {"files": {self.table.name: sha256_file(self.table)}}
 
-    def tell(self, rows: list[Row]) -> dict[str, Any]:
-        """What each manifest says of the rows."""
+    def content(self, rows: list[Row]) -> dict[str, Any]:
+        """What both manifests contain about the rows."""
         described = sum(row["status"] == OK for row in rows)
         counts = {"samples": len(rows), "described": described}
         return {"counts": counts, "versions": provenance.versions(PACKAGES)}

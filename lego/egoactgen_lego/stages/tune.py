@@ -17,7 +17,7 @@ from egoactgen_lego.vllm.instructions import read_instructions
 from egoactgen_lego.vllm.tuning_loop import Tuning, TuningOptions
 from egoactgen_lego.vllm.vllm_model import check_folder
 
-# Options that do not shape the result; a tuning may go on with others.
+# Options that do not affect the result; a tuning may be resumed with other values.
 NOT_COMPARED = frozenset({"checkpoint_every", "gradient_checkpointing", "micro_batch"})
 PACKAGES = ("accelerate", "deepspeed", "peft", "tokenizers", "torch", "transformers")
 
@@ -35,8 +35,8 @@ def tune(
 ) -> TuneManifest:
     """Tune the LLaVA in `weights` on the instructions of `data`; returns the manifest of `out`.
 
-    `out` appears when it is whole, a folder that `enrich` and `embed` take. Until then, checkpoints
-    stand in `<out>.parts/`, from which the same call resumes. `about` is kept in the manifest.
+    `out`, a folder for `enrich` and `embed`, appears when it is complete. Until then, checkpoints
+    are in `<out>.parts/`, from which the same call resumes. `about` is added to the manifest.
     `asked` and `choices` are fields of `TuneOptions`; `choices` override `asked`.
     """
     settled = chosen(TuneOptions, asked, choices, "tune")
@@ -93,7 +93,7 @@ def _finish(
     work: WorkFolder[TuneManifest],
     options: dict[str, Any],
 ) -> None:
-    """Write the whole folder under another name, the manifest last, and give it its own."""
+    """Write the folder under a temporary name, the manifest last, and rename it."""
     with replacing_folder(work.folder) as new:
         for path in tuning.weights.iterdir():
             if path.is_file() and not _replaced(path.name):
@@ -111,7 +111,7 @@ def _finish(
 
 
 def _replaced(name: str) -> bool:
-    """Whether a file of the model begun with says nothing about the tuned one."""
+    """Whether a file of the initial model does not apply to the tuned one."""
     weights = (".safetensors", ".bin", ".index.json")
     return name.endswith(weights) or name in (TRAIN, CONVERSION)
 

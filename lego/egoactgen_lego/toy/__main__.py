@@ -1,4 +1,4 @@
-"""`python -m egoactgen_lego.toy`: make a LLaVA to tune on the toy kitchen."""
+"""`python -m egoactgen_lego.toy`: build a LLaVA to tune on the toy kitchen."""
 
 import argparse
 from pathlib import Path
@@ -9,8 +9,10 @@ from egoactgen_lego.toy import make_llava
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m egoactgen_lego.toy", description=__doc__)
     parser.add_argument("split", type=Path, help="folder of a training split of the toy kitchen")
-    parser.add_argument("instructions", type=Path, help="curated instructions: tell the words")
-    parser.add_argument("out", type=Path, help="folder to write, in transformers' form")
+    parser.add_argument(
+        "instructions", type=Path, help="curated instructions, whose words are the vocabulary"
+    )
+    parser.add_argument("out", type=Path, help="folder to write, in transformers' format")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=None)
     chosen = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What can be seen in a frame of the toy kitchen, as numbers to learn."""
+"""What a frame of the toy kitchen shows, as numbers to predict."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,16 @@ from egoactgen_bench.toy.world.moments import Moment
 from egoactgen_bench.toy.world.scene import HANDS, MOVABLE
 
 ABSENT = -1.0
-STANDING = 2  # things of one kind that are told, from left to right
+STANDING = 2  # the maximum number of objects of a kind, from left to right
 CHOICES = (1 + len(MOVABLE), 1 + len(HANDS), 4, 2, 2)  # held, by which hand, open drawer, tap, hob
 POSITIONS = 2 * len(HANDS) + 2 + STANDING * len(MOVABLE)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Of n frames: `choices` (n, 5) int64; `positions` (n, 16) in shares of the frame's side.
+    """Of n frames: `choices` (n, 5) int64; `positions` (n, 16) as fractions of the frame's side.
 
-    A position of something that is not there is `ABSENT`.
+    The position of an absent object is `ABSENT`.
     """
 
     choices: Tensor
@@ -30,7 +30,7 @@ class Facts:
 
 
 def facts_of(moments: list[Moment]) -> Facts:
-    """The facts of moments in the kitchen."""
+    """The facts of moments of the toy kitchen's videos."""
     found = [(_choices(moment), _positions(moment)) for moment in moments]
     choices, positions = zip(*found, strict=True)
     return Facts(torch.tensor(choices), torch.tensor(positions) / 100)
@@ -59,8 +59,8 @@ def _positions(moment: Moment) -> list[float]:
     return hands + fixed + things
 
 
-class Reader(nn.Module):
-    """Reads the facts from a tower's summary of a frame, (n, width)."""
+class FactHead(nn.Module):
+    """Predicts the facts from a vision tower's mean feature of a frame, (n, width)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -68,9 +68,9 @@ class Reader(nn.Module):
         self.positions = nn.Linear(width, POSITIONS)
 
     def loss(self, summary: Tensor, facts: Facts) -> Tensor:
-        """Cross-entropies of the choices, and ten times the distances of what is there."""
-        said = self.choices(summary).split(CHOICES, dim=1)
-        wrong = [F.cross_entropy(s, t) for s, t in zip(said, facts.choices.T, strict=True)]
+        """Cross-entropies of the choices, plus ten times the error of the present positions."""
+        logits = self.choices(summary).split(CHOICES, dim=1)
+        wrong = [F.cross_entropy(s, t) for s, t in zip(logits, facts.choices.T, strict=True)]
         there = facts.positions != ABSENT
         away = F.smooth_l1_loss(self.positions(summary)[there], facts.positions[there], beta=0.05)
         return torch.stack(wrong).sum() + 10 * away

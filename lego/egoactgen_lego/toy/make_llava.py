@@ -1,4 +1,4 @@
-"""A LLaVA to tune on the toy kitchen: a language model that knows nothing, behind taught eyes."""
+"""A LLaVA to tune on the toy kitchen: an untrained language model and a trained vision tower."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.provenance import versions
 from egoactgen_bench.toy.world.filming import video_clips, video_uid
 from egoactgen_bench.toy.world.motion import LENGTH, PNR
-from egoactgen_lego.toy import tower_teaching
+from egoactgen_lego.toy import tower_training
 from egoactgen_lego.toy.frame_facts import Facts, facts_of
 from egoactgen_lego.toy.untrained_llava import write_untrained
 from egoactgen_lego.vllm.prompting import QUESTIONS
@@ -20,30 +20,30 @@ from egoactgen_lego.vllm.vllm_model import load
 def make(
     split_folder: Path, instructions: Path, folder: Path, seed: int = 0, steps: int | None = None
 ) -> dict[str, Any]:
-    """Write the model's folder, and return its card, which lies in it as `card.json`."""
+    """Write the model's folder, and return the content of its `card.json`."""
     import torch
 
     split = load_split(split_folder)
     if split.manifest.dataset != "toy-kitchen" or split.manifest.subset != "train":
-        raise BenchError(f"'{split.name}' is no training split of the toy kitchen.")
-    told = [entry["conversations"][1]["value"] for entry in read_json(instructions)]
+        raise BenchError(f"'{split.name}' is not a training split of the toy kitchen.")
+    answers = [entry["conversations"][1]["value"] for entry in read_json(instructions)]
     labels = [str(action) for action in split.samples["action"]]
-    write_untrained(folder, [*told, *labels, *QUESTIONS], seed)
+    write_untrained(folder, [*answers, *labels, *QUESTIONS], seed)
     vllm = load(folder, "cpu", torch.float32)
     roles = [split.samples[f"{role}_frame"] for role in ("input", "target")]
     frames = [read_rgb(split.frame_path(path)) for paths in roles for path in paths]
-    seen = tower_teaching.normalised(vllm.image_processor, frames)
-    taught = tower_teaching.teach(
-        vllm.model.model.vision_tower, seen, _facts(split), seed, steps or tower_teaching.STEPS
+    seen = tower_training.normalised(vllm.image_processor, frames)
+    trained = tower_training.train_tower(
+        vllm.model.model.vision_tower, seen, _facts(split), seed, steps or tower_training.STEPS
     )
     vllm.model.save_pretrained(folder)
     card = {
-        "about": "LLaVA of the toy kitchen, to be tuned; its tower was taught what frames show",
+        "about": "LLaVA of the toy kitchen, to be tuned; its vision tower is trained",
         "data": f"{len(frames):,} frames of {split.name}",
         "tower": {
-            "steps": taught.config.steps,
-            "cpu_seconds": taught.seconds,
-            "loss": taught.loss,
+            "steps": trained.config.steps,
+            "cpu_seconds": trained.seconds,
+            "loss": trained.loss,
         },
         "seed": seed,
         "versions": versions(["torch", "transformers"]),
@@ -53,7 +53,7 @@ def make(
 
 
 def _facts(split: Split) -> Facts:
-    """What the frames of a split show: of all input frames, then of all target frames."""
+    """The facts of a split's frames: of all input frames, then of all target frames."""
     clips, number = {}, 0
     cue = split.manifest.recipe.get("cue", "weak")
     missing = set(split.samples["sample_id"])

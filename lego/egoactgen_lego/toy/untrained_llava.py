@@ -1,4 +1,4 @@
-"""A small LLaVA in transformers' form that has learnt nothing, with the words of given texts."""
+"""A small untrained LLaVA in transformers' format, whose vocabulary is the words of given texts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +12,7 @@ SPECIAL = ("<unk>", "<s>", "</s>")
 TOWER = {
     "hidden_size": WIDTH,
     "intermediate_size": 4 * WIDTH,
-    "num_hidden_layers": 5,  # LLaVA reads the last but one
+    "num_hidden_layers": 5,  # LLaVA uses the last but one
     "num_attention_heads": 4,
     "image_size": SIDE,
     "patch_size": PATCH,
@@ -24,7 +24,7 @@ LANGUAGE = {
     "num_attention_heads": 4,
     "max_position_embeddings": 512,
 }
-# Llama's turns without a system's text, which would only cost time.
+# Llama's template without the system prompt, which would only take time.
 TURNS = (
     "{% for message in messages %}"
     "{% if message['role'] == 'user' %}{{ '[INST] ' }}"
@@ -38,7 +38,7 @@ TURNS = (
 
 
 def write_untrained(folder: Path, texts: Iterable[str], seed: int) -> None:
-    """Write model, tokenizer and image processor; words that `texts` lack are `<unk>`."""
+    """Write model, tokenizer and image processor; words that are not in `texts` are `<unk>`."""
     import torch
     from transformers import (
         CLIPImageProcessorPil,
@@ -68,7 +68,7 @@ def write_untrained(folder: Path, texts: Iterable[str], seed: int) -> None:
     )
     with seeded(derive_seed(seed, "networks")):
         model = LlavaForConditionalGeneration(config)
-        # Llama's starting weights suit its own width; these let a narrow one learn in minutes.
+        # Llama's initialisation suits its own width; this one lets a narrow model train fast.
         for layer in model.modules():
             if isinstance(layer, torch.nn.Linear):
                 torch.nn.init.xavier_uniform_(layer.weight)
@@ -76,7 +76,7 @@ def write_untrained(folder: Path, texts: Iterable[str], seed: int) -> None:
 
 
 def _tokenizer(texts: Iterable[str]) -> tuple[Any, int]:
-    """Words and punctuation marks as tokens, and how many there are without the image's."""
+    """A tokenizer of words and punctuation marks, and its number of tokens without `<image>`."""
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
     from tokenizers.processors import TemplateProcessing
     from transformers import PreTrainedTokenizerFast
@@ -88,8 +88,8 @@ def _tokenizer(texts: Iterable[str]) -> tuple[Any, int]:
             pre_tokenizers.Punctuation(),
         ]
     )
-    told = [*texts, "[INST] [/INST]"]
-    found = {word for text in told for word, _ in split.pre_tokenize_str(text)}
+    vocabulary = [*texts, "[INST] [/INST]"]
+    found = {word for text in vocabulary for word, _ in split.pre_tokenize_str(text)}
     words = {word: number for number, word in enumerate([*SPECIAL, *sorted(found)])}
     tokenizer = Tokenizer(models.WordLevel(words, unk_token=SPECIAL[0]))
     tokenizer.pre_tokenizer = split

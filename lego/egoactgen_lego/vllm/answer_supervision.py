@@ -1,4 +1,4 @@
-"""Instructions as tensors, and the loss on their answers alone."""
+"""Instructions as tensors, and the loss on the tokens of their answers."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,31 +14,31 @@ from egoactgen_lego.vllm.instructions import Instruction
 from egoactgen_lego.vllm.prompting import PLACEHOLDER, conversation, token_ids
 from egoactgen_lego.vllm.vllm_model import VLLM
 
-IGNORED = -100  # the label of what is not learnt
+IGNORED = -100  # the label of tokens without a loss
 Batch = dict[str, Tensor]
 
 
 def tokens_and_labels(vllm: VLLM, question: str, answer: str) -> tuple[list[int], list[int]]:
-    """The tokens of question and answer, and as many labels: the answer's and its end's only."""
+    """The tokens of question and answer, and as many labels: those of the answer and its end."""
     prompt = token_ids(vllm.tokenizer, vllm.prompt(question))
     text = vllm.tokenizer.apply_chat_template(conversation(question, answer), tokenize=False)
     ids = token_ids(vllm.tokenizer, text)
-    if ids[-1] != vllm.tokenizer.eos_token_id:  # a template that does not say where answers end
+    if ids[-1] != vllm.tokenizer.eos_token_id:  # a chat template without an end token after answers
         ids.append(vllm.tokenizer.eos_token_id)
     pairs = enumerate(zip(prompt, ids, strict=False))
     # Not simply the question's length: its last token may merge with the answer's first.
-    first = next((place for place, (asked, told) in pairs if asked != told), len(prompt))
+    first = next((place for place, (alone, joined) in pairs if alone != joined), len(prompt))
     return ids, [IGNORED] * first + ids[first:]
 
 
 def batch_of(
     vllm: VLLM, instructions: Sequence[Instruction], questions: Sequence[str], max_length: int
 ) -> Batch:
-    """What the model is fed, on the CPU, padded on the right.
+    """The model's inputs, on the CPU, padded on the right.
 
-    input_ids, labels and attention_mask are (B, N), with a token for each patch of the image;
-    pixel_values (B, 3, S, S). What exceeds `max_length` tokens is cut off, as LLaVA does; an image
-    counts as one.
+    input_ids, labels and attention_mask are (B, N) int64, with one token per patch of the image;
+    pixel_values (B, 3, S, S) float32. Tokens beyond `max_length` are cut off, as in LLaVA; an image
+    counts as one token. Raises `BenchError` for an image that cannot be read.
     """
     rows = []
     for one, question in zip(instructions, questions, strict=True):
@@ -59,14 +59,14 @@ def batch_of(
 
 
 def supervised(labels: Tensor) -> Tensor:
-    """How many tokens of (B, N) labels are learnt."""
+    """The number of tokens of (B, N) labels that have a loss, a scalar tensor."""
     return (labels[:, 1:] != IGNORED).sum()
 
 
 def answer_loss(logits: Tensor, labels: Tensor, words: int) -> Tensor:
     """The sum of the cross-entropies of the answers' tokens; (B, N, V) logits, (B, N) labels.
 
-    Only the first `words` of the V can be said: the image's token takes no part.
+    The softmax is over the first `words` of the V tokens: the image's token cannot be generated.
     """
     targets = labels[:, 1:]
     learnt = targets != IGNORED
@@ -77,9 +77,9 @@ def answer_loss(logits: Tensor, labels: Tensor, words: int) -> Tensor:
 
 
 def _expanded(vllm: VLLM, ids: list[int], labels: list[int]) -> tuple[list[int], list[int]]:
-    """Each placeholder as the image's token, once for each patch."""
+    """The placeholder replaced by the image's token, once per patch."""
     if PLACEHOLDER not in ids:
-        raise BenchError("No room for the image: raise -o max_length.")
+        raise BenchError("The image exceeds the maximum length: raise -o max_length.")
     place, patches = ids.index(PLACEHOLDER), vllm.patches
     return (
         ids[:place] + [vllm.words] * patches + ids[place + 1 :],
@@ -92,5 +92,5 @@ def _frame(one: Instruction) -> Image.Image:
         return read_rgb(one.image)
     except SampleError as error:
         raise BenchError(
-            f"The image of instruction '{one.name}' is not usable ({error})."
+            f"The image of instruction '{one.name}' cannot be read ({error})."
         ) from None

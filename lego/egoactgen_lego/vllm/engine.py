@@ -1,4 +1,4 @@
-"""What the stages `enrich` and `embed` share: a split, a VLLM, batches and their shares."""
+"""What the stages `enrich` and `embed` share: a split, a VLLM, and batches for each process."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ Sample = dict[str, Any]  # a row of a split's samples.csv
 
 
 class EngineOptions(Options):
-    """How a VLLM works through a split."""
+    """How a VLLM is applied to a split."""
 
     batch_size: BatchSize = 4
     device: Device = "auto"
@@ -38,7 +38,7 @@ class EngineOptions(Options):
 
 @dataclass(frozen=True)
 class Engine:
-    """Which VLLM works on which samples, and how; nothing is loaded before it is asked for."""
+    """A VLLM that processes the samples of a split in batches; it is loaded on first use."""
 
     split: Split
     weights: Path
@@ -72,7 +72,7 @@ class Engine:
         return load(self.weights, self.place, getattr(torch, self.options.dtype))
 
     def plan(self) -> dict[str, Any]:
-        """What of this shapes the results, for a manifest."""
+        """The settings that the results depend on, for a manifest."""
         files = sorted(path for path in self.weights.iterdir() if path.is_file())
         return {
             "split": self.split.name,
@@ -92,13 +92,16 @@ class Engine:
 
     @property
     def reported(self) -> range:
-        """Those that this process reports: the first one all of its shard."""
+        """The batches that this process reports; the first process reports all of its shard."""
         return self.own if self.share.rank else self.share.of_shard(self.batches)
 
     def work(
-        self, results: Sequence[VllmResult], do: Callable[[list[Sample]], list[Row]], progress: bool
+        self,
+        results: Sequence[VllmResult[Any]],
+        do: Callable[[list[Sample]], list[Row]],
+        progress: bool,
     ) -> None:
-        """Do those of this process's batches that one of the results lacks."""
+        """Process those batches of this process that one of the results lacks."""
         work = BatchWork(
             self.share,
             self.batches,
@@ -117,7 +120,7 @@ class Engine:
         work.run(make, progress)
 
     def frames(self, samples: Sequence[Sample]) -> list[Image.Image | SampleError]:
-        """The input frame of each sample, or why it cannot be read."""
+        """The input frame of each sample, or the error if it cannot be read."""
         with ThreadPoolExecutor() as threads:
             return list(threads.map(self._frame, samples))
 

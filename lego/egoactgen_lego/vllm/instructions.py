@@ -1,4 +1,4 @@
-"""LLaVA's instruction data: pictures, questions about them, and answers to learn."""
+"""LLaVA's instruction data: images, questions about them, and answers to learn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,25 +13,28 @@ from egoactgen_lego.vllm.prompting import IMAGE, QUESTIONS
 
 @dataclass(frozen=True)
 class Instruction:
-    """One question about an image, with its answer; `action` is None where the data lack it."""
+    """One question about an image, with its answer; `action` is None if the data lack it."""
 
-    name: str  # its id, else its place in the data
+    name: str  # its id, else its index in the data
     image: Path
     question: str
     answer: str
     action: str | None
 
     def drawn_question(self, seed: int, step: int) -> str:
-        """The action in one of the templates, drawn anew at each step (section 3.1)."""
+        """The action in one of the templates, drawn again for each step (section 3.1)."""
         number = derive_seed(seed, "template", str(step), self.name) % len(QUESTIONS)
         return QUESTIONS[number].format(self.action)
 
 
 def read_instructions(path: Path, images: Path) -> list[Instruction]:
-    """The instructions of a JSON list as LLaVA has it; images are named from `images` on."""
+    """The instructions in a JSON list in LLaVA's format; paths of images are relative to `images`.
+
+    Raises `BenchError` for another format, and for missing images.
+    """
     found = read_json(path)
     if not isinstance(found, list) or not found:
-        raise BenchError(f"{path} holds no JSON list of instructions.")
+        raise BenchError(f"{path} is not a JSON list of instructions.")
     instructions = [_instruction(entry, place, path, images) for place, entry in enumerate(found)]
     missing = [one.image for one in instructions if not one.image.is_file()]
     if missing:
@@ -43,16 +46,16 @@ def read_instructions(path: Path, images: Path) -> list[Instruction]:
 
 
 def check_actions(instructions: Sequence[Instruction]) -> None:
-    """Refuse data whose actions are not told apart from their questions."""
+    """Raise `BenchError` for data without the actions, which the templates need."""
     without = [one.name for one in instructions if one.action is None]
     if without:
         raise BenchError(
-            f"{len(without)} instructions have no 'action' for the templates, the first is "
-            f"'{without[0]}': keep their own questions with -o templates=stored."
+            f"{len(without)} instructions lack the 'action' that the templates need, the first is "
+            f"'{without[0]}': use their own questions with -o templates=stored."
         )
 
 
-def visited(instructions: Sequence[Instruction], seed: int, epoch: int) -> list[Instruction]:
+def shuffled(instructions: Sequence[Instruction], seed: int, epoch: int) -> list[Instruction]:
     """The instructions in the order of an epoch."""
     return sorted(instructions, key=lambda one: derive_seed(seed, "epoch", str(epoch), one.name))
 
@@ -61,9 +64,9 @@ def _instruction(entry: Any, place: int, path: Path, images: Path) -> Instructio
     try:
         human, gpt = entry["conversations"]
         if (human["from"], gpt["from"]) != ("human", "gpt"):
-            raise ValueError("wanted one turn of human, one of gpt")
+            raise ValueError("expected one turn of human, one of gpt")
         if human["value"].count(IMAGE) != 1 or IMAGE in gpt["value"]:
-            raise ValueError(f"wanted one {IMAGE}, in the question")
+            raise ValueError(f"expected one {IMAGE}, in the question")
         if not gpt["value"].strip():
             raise ValueError("the answer is empty")
         return Instruction(
@@ -74,5 +77,5 @@ def _instruction(entry: Any, place: int, path: Path, images: Path) -> Instructio
             entry.get("action"),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise BenchError(f"{path}: entry {place} is no instruction ({reason}).") from None
+        reason = f"missing {error}" if isinstance(error, KeyError) else str(error)
+        raise BenchError(f"{path}: entry {place} is not an instruction ({reason}).") from None

@@ -1,4 +1,4 @@
-"""The authors' VLLM, an old LLaVA folder → a folder that transformers loads by itself."""
+"""The authors' VLLM, a folder in LLaVA's old format → a folder that transformers loads."""
 
 from itertools import chain
 from pathlib import Path
@@ -13,12 +13,13 @@ from egoactgen_bench.diffusion.denoiser.strict_loading import fill, refuse
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_lego.published_lego_weights import CLIP_TOWER, LEGO_EGO4D, LEGO_EPIC_KITCHENS
 from egoactgen_lego.vllm.prompting import IMAGE, LLAMA_2
 from egoactgen_lego.vllm.vision_tower import TOWER, Tower, find_tower
 
 ARCHITECTURE = "LlavaLlamaForCausalLM"
 PROJECTOR, LANGUAGE, HEAD = "model.mm_projector.", "model.", "lm_head."
-# Tables that every model computes for itself.
+# Tables that every model computes itself.
 UNUSED = ("rotary_emb.inv_freq", "embeddings.position_ids")
 FEATURES = {"patch": "default", "cls_patch": "full"}  # the strategy's old name → transformers'
 
@@ -30,6 +31,7 @@ class OldLlava(Converter):
     """
 
     packages = ("torch", "transformers", "tokenizers", "sentencepiece", "safetensors")
+    published_weights = (LEGO_EGO4D, LEGO_EPIC_KITCHENS, CLIP_TOWER)
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
@@ -53,7 +55,7 @@ class OldLlava(Converter):
         weights = _language(tensors, model.config.text_config.vocab_size)
         weights |= _projector(tensors) | tower.weights(model, embedding.dtype)
         fill(model, weights, "The VLLM").save_pretrained(out)
-        return {"vision_tower": tower.told}
+        return {"vision_tower": tower.source}
 
 
 def read_shards(folder: Path) -> dict[str, Tensor]:
@@ -72,24 +74,24 @@ def read_shards(folder: Path) -> dict[str, Tensor]:
 
 
 def _checked(old: dict[str, Any]) -> dict[str, Any]:
-    """The old configuration, if it is of a model that is wired as the authors' is."""
+    """The old configuration; `BenchError` if the model's architecture differs from the authors'."""
     if old.get("mm_use_im_start_end"):
-        raise BenchError("The VLLM marks images with start and end tokens: the authors' does not.")
+        raise BenchError("The VLLM marks images with start and end tokens, which is not supported.")
     if old.get("mm_projector_type", "linear") != "linear":
         raise BenchError(
-            f"The VLLM's projector is {old['mm_projector_type']}, wanted a single linear layer: "
-            "take LLaVA 1.5 and later in their transformers form."
+            f"The VLLM's projector is {old['mm_projector_type']}, expected a single linear layer: "
+            "use LLaVA 1.5 and later in transformers' format."
         )
     if old.get("mm_vision_select_feature", "patch") not in FEATURES:
         raise BenchError(
-            f"mm_vision_select_feature is {old['mm_vision_select_feature']!r}, wanted one of "
+            f"mm_vision_select_feature is {old['mm_vision_select_feature']!r}, expected one of "
             f"{', '.join(FEATURES)}."
         )
     return old | {"mm_vision_tower": old.get("mm_vision_tower") or "openai/clip-vit-large-patch14"}
 
 
 def _model(old: dict[str, Any], tower: Tower, words: int) -> Any:
-    """The empty network, on the meta device; the projector's second layer will be an identity."""
+    """The network without weights, on the meta device."""
     from transformers import LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
     known = {key: value for key, value in old.items() if key in _llama_keys()}
@@ -105,7 +107,7 @@ def _model(old: dict[str, Any], tower: Tower, words: int) -> Any:
     )
     with torch.device("meta"):
         model = LlavaForConditionalGeneration(config)
-    # A row of zeros has the logit 0, which could win: the image's token is never generated.
+    # Its row of zeros has the logit 0, which could be the largest: suppress the image's token.
     ends = {key: old.get(key, default) for key, default in TOKENS.items()}
     model.generation_config.update(**ends, suppress_tokens=[words])
     return model
@@ -181,7 +183,7 @@ def _save_processor(path: Path, out: Path, old: dict[str, Any], tower: Tower, wo
 def read_tokenizer(folder: Path, words: int) -> Any:
     """The tokenizer of an old folder, with the image's token as number `words`.
 
-    Without `legacy` it would swallow the space that stands between an image and the text after it.
+    Without `legacy` it would drop the space between an image and the text after it.
     """
     from transformers import AddedToken, LlamaTokenizer
 

@@ -1,11 +1,11 @@
-"""What the VLLM is asked: questions, the authors' template, and the numbers of its tokens."""
+"""Prompts of the VLLM: questions, the authors' chat template, and token ids."""
 
 from typing import Any
 
 IMAGE = "<image>"
-PLACEHOLDER = -200  # stands for all tokens of the image
+PLACEHOLDER = -200  # replaced by all tokens of the image
 QUESTION = "How does the person properly {} that is displayed in the video frame?"
-# What the paper draws from in tuning; the authors' ten are not published, but for the first.
+# The templates for tuning. Of the authors' ten, only the first is published; the others are ours.
 QUESTIONS = (
     QUESTION,
     "How will the person in this picture {}?",
@@ -24,7 +24,7 @@ SYSTEM = (
     "You are able to understand the visual content that the user provides, "
     "and assist the user with a variety of tasks using natural language."
 )
-# LLaVA's template `llava_llama_2` in Jinja; the tokenizer puts the begin token in front.
+# LLaVA's template `llava_llama_2` in Jinja; the tokenizer prepends the begin token.
 LLAMA_2 = (
     "{% for message in messages %}"
     "{% if message['role'] == 'user' %}"
@@ -40,7 +40,7 @@ LLAMA_2 = (
 
 
 def conversation(question: str, answer: str | None = None) -> list[dict[str, Any]]:
-    """A question about an image, and its answer where there is one, as chat templates take it."""
+    """A question about an image, and its answer if given, in the format of chat templates."""
     asked = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question}]}
     if answer is None:
         return [asked]
@@ -48,10 +48,10 @@ def conversation(question: str, answer: str | None = None) -> list[dict[str, Any
 
 
 def token_ids(tokenizer: Any, prompt: str) -> list[int]:
-    """The numbers of a prompt's tokens, with one `PLACEHOLDER` for each image.
+    """The token ids of a prompt, with one `PLACEHOLDER` for each image.
 
-    As LLaVA does, each piece of text between images is tokenized on its own, and only the first
-    keeps its begin token.
+    As in LLaVA, each piece of text between images is tokenized separately, and only the first keeps
+    its begin token.
     """
     first, *others = prompt.split(IMAGE)
     ids = list(tokenizer(first).input_ids)
@@ -61,5 +61,5 @@ def token_ids(tokenizer: Any, prompt: str) -> list[int]:
 
 
 def word_ids(tokenizer: Any, text: str) -> list[int]:
-    """The numbers of a text's tokens, without a begin token."""
+    """The token ids of a text, without a begin token."""
     return list(tokenizer(text, add_special_tokens=False).input_ids)

@@ -1,4 +1,4 @@
-"""Writing descriptions token by token, in batches whose samples are independent."""
+"""Generating descriptions token by token, in batches whose samples are independent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from egoactgen_lego.vllm.sampling import Sampling
 class Writing:
     """The new tokens of one sample, and H_t: (n, D), the states that predicted each of them.
 
-    H_t is the last layer's, after the final norm; the end token's is among them. `ended` is False
-    where the length ran out.
+    H_t is the output of the last layer after the final norm, including the state that predicts the
+    end token. `ended` is False if the maximum length was reached.
     """
 
     ids: list[int]
@@ -26,12 +26,12 @@ class Writing:
 
 
 def generator_of(seed: int) -> torch.Generator:
-    """The stream of a description's words, of a sample's own seed."""
+    """The random stream of a description's words, from the sample's own seed."""
     return torch_generator(derive_seed(seed, "description"))
 
 
 def one_line(text: str) -> str:
-    """A description as a table's cell holds it: in one line, without control characters."""
+    """A description for a cell of a table: on one line, without control characters."""
     return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
@@ -48,8 +48,8 @@ def write(
 ) -> list[Writing]:
     """Continue prompts, each (N_i, D) of embeddings, until a token of `ends`.
 
-    Padding stands on the left, and each prompt's positions start at 0, so that a sample's tokens
-    are those that it has alone. Only the first `words` tokens can be chosen.
+    Padding is on the left, and each prompt's positions start at 0, so that a sample's tokens do not
+    depend on its batch. Only the first `words` tokens of the vocabulary can be chosen.
     """
     from transformers import DynamicCache
 
@@ -103,7 +103,7 @@ def read(model: Any, prompts: Sequence[Tensor], tokens: Sequence[Sequence[int]])
 def choose(
     logits: Tensor, rows: Sequence[int], sampling: Sampling, generators: Sequence[torch.Generator]
 ) -> list[int]:
-    """The next token of each of `rows` of (B, V) logits, from its own generator; 0 elsewhere."""
+    """The next token of each of `rows` of (B, V) logits, from its own generator; others are 0."""
     chosen = [0] * len(logits)
     for row in rows:
         if sampling.temperature == 0:
@@ -117,7 +117,7 @@ def choose(
 
 
 def pad_left(prompts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """(B, N, D) of embeddings with zeros on the left, and the (B, N) mask that tells them apart."""
+    """The prompts as (B, N, D) embeddings with zeros on the left, and the (B, N) attention mask."""
     longest = max(len(prompt) for prompt in prompts)
     inputs = prompts[0].new_zeros(len(prompts), longest, prompts[0].shape[1])
     mask = torch.zeros(len(prompts), longest, dtype=torch.long, device=inputs.device)

@@ -12,9 +12,9 @@ from egoactgen_bench.support.seeds import derive_seed
 
 
 def open_weights(model: Any, lora_rank: int, lora_alpha: int, seed: int) -> Any:
-    """Let projector and language model learn, in float32; with a rank, the latter by LoRA.
+    """Make projector and language model trainable, in float32; with a rank, the latter by LoRA.
 
-    CLIP's tower is frozen. Returns the model, wrapped where it has adapters.
+    CLIP's tower is frozen. Returns the model, wrapped if it has adapters.
     """
     model.requires_grad_(False)
     projector = model.model.multi_modal_projector
@@ -28,7 +28,7 @@ def open_weights(model: Any, lora_rank: int, lora_alpha: int, seed: int) -> Any:
             part.float().requires_grad_(True)
     projector.float().requires_grad_(True)
     if model.config.projector_hidden_act == "linear":
-        # A converted single layer: its second is an identity, and stays one.
+        # A converted single layer: the second layer is an identity, and must stay one.
         projector.linear_2.requires_grad_(False)
     return wrapped
 
@@ -37,7 +37,7 @@ def _with_adapters(model: Any, rank: int, alpha: int, seed: int) -> Any:
     try:
         from peft import LoraConfig, get_peft_model
     except ModuleNotFoundError:
-        raise BenchError("LoRA needs the package peft: pip install peft.") from None
+        raise BenchError("LoRA needs the package peft: run pip install peft.") from None
     layers = [
         f"model.language_model.{name}"
         for name, layer in model.model.language_model.named_modules()
@@ -50,13 +50,13 @@ def _with_adapters(model: Any, rank: int, alpha: int, seed: int) -> Any:
         return get_peft_model(model, LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers))
 
 
-def learnt(model: nn.Module) -> list[str]:
-    """The names of the weights that learn."""
+def trainable(model: nn.Module) -> list[str]:
+    """The names of the trainable weights."""
     return [name for name, weight in model.named_parameters() if weight.requires_grad]
 
 
 def save(model: Any, values: dict[str, Tensor], dtype: torch.dtype, folder: Path) -> None:
-    """Write an `open_weights` model with the learnt `values` as a plain transformers folder."""
+    """Write an `open_weights` model with the trained `values` as a plain transformers folder."""
     weights = dict(model.named_parameters())
     with torch.no_grad():
         for name, value in values.items():

@@ -14,35 +14,41 @@ from egoactgen_bench.diffusion.finetuning.resumable_loop import ResumableLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_lego.vllm.answer_supervision import Batch, answer_loss, batch_of, supervised
-from egoactgen_lego.vllm.instructions import Instruction, check_actions, visited
-from egoactgen_lego.vllm.trainable_weights import learnt, open_weights, save
+from egoactgen_lego.vllm.instructions import Instruction, check_actions, shuffled
+from egoactgen_lego.vllm.trainable_weights import open_weights, save, trainable
 from egoactgen_lego.vllm.vllm_model import load
 
 
 class TuningOptions(Options):
     """The defaults are the paper's."""
 
-    epochs: int = Field(3, ge=1, description="how often each instruction is visited")
-    batch_size: int = Field(128, ge=1, description="instructions a step, over all processes")
-    micro_batch: int = Field(16, ge=1, description="most of them at a time on one device")
+    epochs: int = Field(3, ge=1, description="passes over the instructions")
+    batch_size: int = Field(128, ge=1, description="instructions per step, over all processes")
+    micro_batch: int = Field(16, ge=1, description="maximum number of them on a device at a time")
     learning_rate: float = Field(2e-5, gt=0, description="after the warm-up")
-    warmup: float = Field(0.03, ge=0, lt=1, description="share of the steps; then a cosine")
+    warmup: float = Field(
+        0.03, ge=0, lt=1, description="fraction of the steps, before the cosine schedule"
+    )
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
-    max_gradient_norm: float = Field(1.0, gt=0, description="larger gradients are scaled to it")
+    max_gradient_norm: float = Field(
+        1.0, gt=0, description="gradients of a larger norm are scaled to it"
+    )
     templates: Literal["drawn", "stored"] = Field(
         "drawn", description="questions: drawn at each step (paper) or the data's own (code)"
     )
     precision: Literal["bfloat16", "float32"] = Field(
-        "bfloat16", description="of the computation; what learns is kept in float32"
+        "bfloat16", description="of the computation; trainable weights are kept in float32"
     )
     gradient_checkpointing: bool = Field(True, description="less memory for more time")
-    lora_rank: int = Field(0, ge=0, description="of adapters of the language model; 0: all of it")
-    lora_alpha: int = Field(256, ge=1, description="their scale, times the rank")
+    lora_rank: int = Field(
+        0, ge=0, description="rank of adapters of the language model; 0: train all of it"
+    )
+    lora_alpha: int = Field(256, ge=1, description="scale of the adapters, times the rank")
     max_length: int = Field(2048, ge=2, description="tokens; the rest is cut off")
     checkpoint_every: int = Field(200, ge=1, description="steps")
 
     def steps(self, instructions: int) -> int:
-        """Batches run on across epochs; the last is filled with visits of one epoch more."""
+        """The number of steps; batches span epochs, and the last is filled from one more epoch."""
         return math.ceil(self.epochs * instructions / self.batch_size)
 
 
@@ -74,13 +80,13 @@ class Tuning(ResumableLoop):
 
     @property
     def sharded(self) -> bool:
-        """Whether each process holds a part of the weights only."""
+        """Whether each process has only a part of the weights."""
         return self.accelerator.distributed_type.value in ("FSDP", "DEEPSPEED")
 
     def prepare(self) -> None:
-        """Load the model and place it; what has been learnt before comes from the checkpoint."""
+        """Load the model, prepare it for the devices, and restore the last checkpoint."""
         options, accelerator = self.options, self.accelerator
-        # Adapters leave the model as it is, so it may be small; shards hold one type of numbers.
+        # Adapters do not change the model, so bfloat16 suffices for it; shards need a single dtype.
         small = options.lora_rank and options.precision == "bfloat16" and not self.sharded
         self.vllm = load(self.weights, "cpu", torch.bfloat16 if small else torch.float32)
         network = self.vllm.model
@@ -94,7 +100,7 @@ class Tuning(ResumableLoop):
             )
             enable({"use_reentrant": False})
         model = open_weights(network, options.lora_rank, options.lora_alpha, self.seed).train()
-        self.learnt = learnt(model)
+        self.trainable = trainable(model)
         parameters = [weight for weight in model.parameters() if weight.requires_grad]
         optimizer = torch.optim.AdamW(
             parameters, lr=options.learning_rate, weight_decay=options.weight_decay
@@ -110,13 +116,13 @@ class Tuning(ResumableLoop):
         self.schedule = schedule(self.optimizer, options, self.steps, len(self.curve))
 
     def run(self, progress: bool) -> None:
-        """Do the steps that are missing."""
+        """Do the remaining steps."""
         self._run_steps(progress)
 
     def result(self) -> dict[str, Tensor]:
-        """The weights that have been learnt, whole, by name (on the main process)."""
+        """The trained weights, unsharded, by name (on the main process)."""
         state = self.accelerator.get_state_dict(self.model) or {}
-        return {name: state[name] for name in self.learnt if name in state}
+        return {name: state[name] for name in self.trainable if name in state}
 
     def save(self, values: dict[str, Tensor], folder: Path) -> None:
         """Write a plain transformers folder with the weights of `result`, in the precision."""
@@ -135,7 +141,7 @@ class Tuning(ResumableLoop):
         for batch in batches:
             with accelerator.accumulate(self.model):
                 loss = self._loss(batch) / tokens
-                # accelerate takes means over processes and rounds; the tokens are all counted.
+                # accelerate averages over processes and rounds, but `tokens` counts all of them.
                 accelerator.backward(loss * accelerator.num_processes * self.rounds)
                 total += loss.detach()
                 if accelerator.sync_gradients:
@@ -156,7 +162,7 @@ class Tuning(ResumableLoop):
 
     def _batch(self, step: int, number: int) -> Batch:
         """This process's part of a step, the `number`-th of its rounds."""
-        chosen = self._visits(self._positions(step, number))
+        chosen = self._instructions_at(self._positions(step, number))
         questions = [
             one.question
             if self.options.templates == "stored"
@@ -165,11 +171,11 @@ class Tuning(ResumableLoop):
         ]
         return batch_of(self.vllm, chosen, questions, self.options.max_length)
 
-    def _visits(self, positions: range) -> list[Instruction]:
+    def _instructions_at(self, positions: range) -> list[Instruction]:
         """The instructions at these positions of the endless sequence of epochs."""
         count = len(self.instructions)
         epochs = range(positions.start // count, (positions.stop - 1) // count + 1)
-        row = [one for epoch in epochs for one in visited(self.instructions, self.seed, epoch)]
+        row = [one for epoch in epochs for one in shuffled(self.instructions, self.seed, epoch)]
         first = epochs.start * count
         return row[positions.start - first : positions.stop - first]
 
@@ -197,8 +203,8 @@ def schedule(optimizer: Any, options: TuningOptions, steps: int, done: int) -> A
 
 
 def _without_frozen(models: list[Any], weights: list[dict[str, Tensor]], folder: str) -> None:
-    """Keep what does not learn out of a checkpoint: it is that of the model begun with."""
+    """Leave frozen weights out of a checkpoint: they are those of the initial model."""
     for model, state in zip(models, weights, strict=True):
-        kept = set(learnt(model))
+        kept = set(trainable(model))
         for name in state.keys() - kept:
             del state[name]

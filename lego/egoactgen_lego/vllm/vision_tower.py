@@ -1,4 +1,4 @@
-"""The CLIP vision tower of an old LLaVA: of a folder of its own, or out of LLaVA's shards."""
+"""The CLIP vision tower of a LLaVA in the old format: from its own folder, or from the shards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
 
 TOWER = "model.vision_tower.vision_tower."  # its prefix in the shards
 INNER = "vision_model."
-POSITIONS = "embeddings.position_ids"  # a table that every model computes for itself
+POSITIONS = "embeddings.position_ids"  # a table that every model computes itself
 
-# What OpenAI published under these names; a tower in the shards comes without it.
+# The configurations of OpenAI's towers of these names; shards do not contain them.
 PUBLISHED = {
     "clip-vit-large-patch14": {
         "hidden_size": 1024,
@@ -38,7 +38,7 @@ class Tower:
 
     config: Any
     tensors: dict[str, Tensor]
-    told: dict[str, str]
+    source: dict[str, str]
     folder: Path | None
 
     @property
@@ -57,7 +57,7 @@ class Tower:
         }
 
     def image_processor(self) -> Any:
-        """CLIP's preprocessing by Pillow, which is the one that the authors' results came from."""
+        """CLIP's preprocessing with Pillow, which the authors' code uses."""
         from transformers import CLIPImageProcessorPil
 
         if self.folder and (self.folder / "preprocessor_config.json").is_file():
@@ -73,13 +73,13 @@ def find_tower(
 ) -> Tower:
     """The tower called `name` in LLaVA's configuration (a hub's name or a path).
 
-    The folder that `config` states, else one of that name in `places`; without either, what the
-    shards hold. The authors' code, too, prefers the tower's own files to the shards.
+    It is read from the folder stated in `config`, else from one of that name in `places`, else from
+    the shards. The authors' code also prefers the tower's own files to the shards.
     """
     short = Path(name).name
     stated = config.get("vision_tower")
     if stated is not None and not Path(stated).is_dir():
-        raise BenchError(f"vision_tower: there is no folder {stated}.")
+        raise BenchError(f"vision_tower: the folder {stated} does not exist.")
     found = [Path(stated)] if stated else [p / short for p in places if (p / short).is_dir()]
     if found:
         return _read_folder(found[0])
@@ -88,9 +88,9 @@ def find_tower(
         from transformers import CLIPVisionConfig
 
         return Tower(CLIPVisionConfig(**PUBLISHED[short]), inside, {"of": "the shards"}, None)
-    what = "does not say how its vision tower is built" if inside else "holds no vision tower"
+    what = "lacks the configuration of its vision tower" if inside else "lacks a vision tower"
     raise BenchError(
-        f"The VLLM {what}: put the folder {short}/ beside it or into the weights folder, or name "
+        f"The VLLM {what}: put the folder {short}/ next to it or into the weights folder, or name "
         'it in --config JSON as {"vision_tower": "DIR"}.'
     )
 

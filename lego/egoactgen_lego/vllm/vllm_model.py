@@ -1,4 +1,4 @@
-"""A loaded VLLM: frames and questions → embeddings, descriptions and the states behind them."""
+"""A loaded VLLM: frames and questions → embeddings, descriptions and hidden states."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,16 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_lego.vllm.llava_converter import ARCHITECTURE
 from egoactgen_lego.vllm.prompting import PLACEHOLDER, conversation, token_ids, word_ids
-from egoactgen_lego.vllm.text_generation import Sampling, Writing, read, write
+from egoactgen_lego.vllm.sampling import Sampling
+from egoactgen_lego.vllm.text_generation import Writing, read, write
 
-PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "pillow")  # shape its results
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "pillow",
+)  # that its results depend on
 
 
 @dataclass(frozen=True)
@@ -30,17 +37,17 @@ class VLLM:
 
     @cached_property
     def words(self) -> int:
-        """How many tokens can be written: the image's token and what follows it cannot."""
+        """The size of the vocabulary that can be generated: the tokens before the image's."""
         return int(self.model.config.image_token_id)
 
     @property
     def patches(self) -> int:
-        """How many tokens an image takes."""
+        """The number of tokens of an image."""
         return _patches(self.model.config)
 
     @property
     def ends(self) -> frozenset[int]:
-        """The tokens that end a description. The begin token does too, as in the authors' code."""
+        """The tokens that end a description; as in the authors' code, also the begin token."""
         return frozenset([self.tokenizer.eos_token_id, self.tokenizer.bos_token_id])
 
     @property
@@ -48,7 +55,7 @@ class VLLM:
         return torch.device(self.model.device)
 
     def prompt(self, question: str) -> str:
-        """The whole text sent for a question, with `<image>` where the image's tokens go."""
+        """The whole prompt of a question, with `<image>` in the place of the image's tokens."""
         chat = conversation(question)
         text: str = self.tokenizer.apply_chat_template(
             chat, tokenize=False, add_generation_prompt=True
@@ -56,7 +63,7 @@ class VLLM:
         return text
 
     def pixels(self, frames: Sequence[Image.Image]) -> Tensor:
-        """(B, 3, S, S), normalised as CLIP's: short side to S, the middle square kept."""
+        """(B, 3, S, S): short side resized to S, cropped at the centre, normalised for CLIP."""
         found: Tensor = self.image_processor(list(frames), return_tensors="pt").pixel_values
         return found
 
@@ -68,7 +75,7 @@ class VLLM:
         return torch.stack(list(found))
 
     def embed(self, prompt: str, image: Tensor) -> Tensor:
-        """(N, D): the embeddings of a prompt's tokens, with `image` (P, D) in its place."""
+        """(N, D): the embeddings of a prompt's tokens, with `image` (P, D) at the placeholder."""
         ids = torch.tensor(token_ids(self.tokenizer, prompt))
         (place,) = (ids == PLACEHOLDER).nonzero().flatten().tolist()
         table = self.model.get_input_embeddings()
@@ -103,13 +110,13 @@ class VLLM:
         return read(self.model, prompts, tokens)
 
     def text(self, writing: Writing) -> str:
-        """The words of an answer, without its end token."""
+        """The text of an answer, without its end token."""
         decoded: str = self.tokenizer.decode(writing.ids, skip_special_tokens=True)
         return decoded.strip()
 
 
 def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
-    """Load a transformers folder of a LLaVA strictly; an old LLaVA folder is to be converted."""
+    """Load a LLaVA from a transformers folder, strictly; convert the old format first."""
     from transformers import AutoTokenizer, CLIPImageProcessorPil, LlavaForConditionalGeneration
 
     check_folder(folder)
@@ -125,7 +132,7 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
 
 
 def sizes_of(folder: Path) -> dict[str, int]:
-    """How wide a LLaVA's features are, and how many tokens an image has, without loading it."""
+    """The width of a LLaVA's features and the number of tokens per image, without loading it."""
     from transformers import LlavaConfig
 
     check_folder(folder)
@@ -136,19 +143,19 @@ def sizes_of(folder: Path) -> dict[str, int]:
 def _patches(config: Any) -> int:
     tower = config.vision_config
     whole = config.vision_feature_select_strategy == "full"
-    return int((tower.image_size // tower.patch_size) ** 2) + whole
+    return int((tower.image_size // tower.patch_size) ** 2 + whole)
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that holds no LLaVA in transformers' form."""
+    """Raise `BenchError` unless a folder contains a LLaVA in transformers' format."""
     found = read_json(folder / "config.json").get("architectures") or []
     if ARCHITECTURE in found:
         raise BenchError(
-            f"{folder} is of LLaVA's old format: "
+            f"{folder} is in LLaVA's old format: "
             f"convert it once with `bench models convert {folder} --out DIR`."
         )
     if "LlavaForConditionalGeneration" not in found:
         raise BenchError(
-            f"{folder} holds {', '.join(found) or 'no model'}, "
-            "wanted LlavaForConditionalGeneration."
+            f"{folder} contains {', '.join(found) or 'an unknown model'}, "
+            "expected LlavaForConditionalGeneration."
         )

@@ -1,4 +1,4 @@
-"""What a VLLM makes of a split, batch by batch: a plan, a journal, and a manifest at the end."""
+"""A VLLM's results for a split: a plan, a journal of batches, and a manifest at the end."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ ResultT = TypeVar("ResultT", EnrichManifest, EmbedManifest)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a call came to: the rows that failed, and the manifest once every batch is there."""
+class VllmOutcome:
+    """The result of a call: the rows that failed, and the manifest once every batch is done."""
 
     failed: list[Row]
     manifest: EnrichManifest | EmbedManifest | None
 
 
 class VllmResult(Generic[ResultT]):
-    """A manifest to be, next to its journal `<manifest>.parts/`; other results lie beside them."""
+    """A future manifest and its journal `<manifest>.parts/`; the folder may have other results."""
 
     def __init__(
         self,
@@ -39,22 +39,25 @@ class VllmResult(Generic[ResultT]):
         self.journal = BatchJournal(parts, plan, batches)
 
     def begin(self, overwrite: bool, own: Iterable[int]) -> None:
-        """Leave the plan; to `overwrite`, forget this process's `own` batches."""
+        """Write the plan; with `overwrite`, drop this process's `own` batches."""
         self.work.begin(overwrite, lambda: self.journal.forget(own))
 
     def holds(self, batch: int) -> bool:
         """Whether a batch is done."""
         return self.work.finished or self.journal.holds(batch)
 
-    def finish(self, own: Iterable[int], make: Callable[[list[Row]], dict[str, Any]]) -> Outcome:
-        """Write the manifest, with what `make` says of all rows, if every batch is there.
+    def finish(
+        self, own: Iterable[int], make: Callable[[list[Row]], dict[str, Any]]
+    ) -> VllmOutcome:
+        """Write the manifest, with what `make` returns for all rows, if all batches are done.
 
-        Whoever comes last does this, two at once alike; until then a process knows its own rows.
+        The last process to finish does this; two at a time write the same. Until then, a process
+        reports its own rows.
         """
         try:
             if not self.work.finished:
                 if not self.journal.complete:
-                    return Outcome(_failed(self.journal.rows(own)), None)
+                    return VllmOutcome(_failed(self.journal.rows(own)), None)
                 entries = self.journal.entries(range(self.journal.batches))
                 rows = [row for entry in entries for row in entry["rows"]]
                 seconds = round(sum(entry["seconds"] for entry in entries), 3)
@@ -65,7 +68,7 @@ class VllmResult(Generic[ResultT]):
         except FileNotFoundError:  # another process has just removed the batches
             pass
         manifest = self.work.read()
-        return Outcome(manifest.failed, manifest)
+        return VllmOutcome(manifest.failed, manifest)
 
 
 def _failed(rows: Iterable[Row]) -> list[Row]:
