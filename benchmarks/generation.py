@@ -24,7 +24,11 @@ from PIL import Image
 from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser import untrained_weights
-from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sample, drawing, guided
+from egoactgen_bench.diffusion.denoiser.ancestral_sampler import (
+    ancestral_sample,
+    guided,
+    noise_source,
+)
 from egoactgen_bench.diffusion.finetuning.starting_networks import from_scratch, load_vae
 from egoactgen_bench.support.files import write_csv
 from egoactgen_bench.support.seeds import torch_generator
@@ -113,7 +117,7 @@ def our_latents(method: LEGO, asked: list[Request]) -> torch.Tensor:
     context = method._context([(request, method.features_of(request)) for request in asked])
     denoise = guided(model.unet, image, context, method.conditioner.null(method.empty_prompt))
     generators = [torch_generator(request.seed) for request in asked]
-    draw = drawing(generators, image.shape[1:], method.context.device)
+    draw = noise_source(generators, image.shape[1:], method.context.device)
     return ancestral_sample(denoise, method.options.steps, draw)
 
 

@@ -1,4 +1,4 @@
-"""The input frame unchanged: what a method must at least do better than."""
+"""The input frame unchanged, as the lower bound for methods."""
 
 from collections.abc import Sequence
 

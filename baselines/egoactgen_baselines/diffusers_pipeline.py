@@ -1,7 +1,7 @@
 """Any image-editing pipeline of diffusers, from a folder on disk: `diffusers:PATH`.
 
-InstructPix2Pix, image-to-image of every family, FLUX Kontext, Qwen-Image-Edit …: whatever is called
-with an image and a prompt. Its own defaults hold where no option is given.
+That is, any pipeline that takes an image and a prompt: InstructPix2Pix, image-to-image of every
+family, FLUX Kontext, Qwen-Image-Edit … Options that are not given keep the pipeline's defaults.
 """
 
 import importlib
@@ -26,12 +26,13 @@ from egoactgen_bench.support.images import resize
 from egoactgen_bench.support.provenance import files_in
 from egoactgen_bench.support.seeds import torch_generator
 
-LIBRARIES = ("diffusers", "transformers")  # whose classes a folder may name
+LIBRARIES = ("diffusers", "transformers")  # a folder may name classes of these only
 UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".msgpack", ".h5")
-BATCHING = "StableDiffusion"  # in newer families a list may mean several images of one call
-SIDE = 256  # of the pictures, and of the input where the pipeline has no size of its own
+# Pipelines whose list of images is a batch; newer families may read it as the images of one call.
+BATCHING = "StableDiffusion"
+SIDE = 256  # of the output, and of the input if the pipeline's UNet has no sample size
 
-# Option → the pipeline's argument of the same meaning.
+# Option → argument of the pipeline.
 ARGUMENTS = {
     "steps": "num_inference_steps",
     "guidance": "guidance_scale",
@@ -43,25 +44,25 @@ ARGUMENTS = {
 
 
 class PipelineOptions(options.Options):
-    """What can be chosen; an option that the pipeline does not know is refused."""
+    """Options of a pipeline's call; an option that the pipeline lacks is an error."""
 
-    prompt: Literal["action", "description"] = Field("action", description="the text it is told")
+    prompt: Literal["action", "description"] = Field("action", description="text of the prompt")
     steps: int | None = Field(None, ge=1, description="num_inference_steps")
     guidance: float | None = Field(None, ge=0, description="guidance_scale")
     image_guidance: float | None = Field(None, ge=0, description="image_guidance_scale")
     true_guidance: float | None = Field(None, ge=0, description="true_cfg_scale")
-    strength: float | None = Field(None, ge=0, le=1, description="strength, of image-to-image")
+    strength: float | None = Field(None, ge=0, le=1, description="strength (image-to-image)")
     negative_prompt: str | None = Field(None, description="negative_prompt")
     size: int | None = Field(
-        None, ge=8, description="side of the square it is given (default: its UNet's, else 256)"
+        None, ge=8, description="side of the square input (default: the UNet's, else 256)"
     )
 
 
 class DiffusersPipeline(Method[PipelineOptions]):
     """Any image-editing pipeline of diffusers, from a folder of safetensors: diffusers:PATH.
 
-    The whole frame is squashed to a square; the picture comes back at 256 × 256. Each sample has
-    its own generator. No code of the folder is run and no pickle is read.
+    The whole frame is resized to a square; the output is 256 × 256. Each sample has its own
+    generator. No code of the folder is executed and no pickle is read.
     """
 
     Options = PipelineOptions
@@ -78,15 +79,15 @@ class DiffusersPipeline(Method[PipelineOptions]):
             if getattr(options, name) is not None and argument not in accepted:
                 known = [option for option, passed in ARGUMENTS.items() if passed in accepted]
                 raise BenchError(
-                    f"{self.kind.__name__} takes no {argument} (-o {name}); it takes: "
-                    f"{', '.join(known)}."
+                    f"{self.kind.__name__} has no argument {argument} (-o {name}); available "
+                    f"options: {', '.join(known)}."
                 )
         if options.prompt == "description" and not context.described:
             raise BenchError("-o prompt=description needs descriptions: give --descriptions NAME.")
 
     @cached_property
     def pipeline(self) -> Any:
-        """The pipeline on the run's device, in its number format."""
+        """The pipeline, on the run's device and in its dtype."""
         from diffusers.utils import logging
 
         logging.disable_progress_bar()
@@ -117,27 +118,31 @@ class DiffusersPipeline(Method[PipelineOptions]):
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
         if not all(self.prompt(request) for request in requests):
-            raise SampleError("missing_description", "the descriptions have none for this sample")
+            raise SampleError("missing_description", "this sample has no description")
         if self.kind.__name__.startswith(BATCHING):
             return self._call(requests)
         return [self._call([request])[0] for request in requests]
 
     def _call(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
-        """One call of the pipeline: its pictures, each from its sample's own generator."""
-        given: dict[str, Any] = {
+        """One call of the pipeline, with one generator per sample."""
+        arguments: dict[str, Any] = {
             "prompt": [self.prompt(request) for request in requests],
             "image": [resize(request.input, (self._side, self._side)) for request in requests],
+            # One generator per sample: with a single one, a sample's noise would depend on its
+            # batch.
             "generator": [torch_generator(request.seed) for request in requests],
         }
         if self.options.negative_prompt is not None:
-            given["negative_prompt"] = [self.options.negative_prompt] * len(requests)
+            arguments["negative_prompt"] = [self.options.negative_prompt] * len(requests)
+        # Pipelines that do not batch take single values, not lists of one.
         if len(requests) == 1:
-            given = {name: values[0] for name, values in given.items()}
+            arguments = {name: values[0] for name, values in arguments.items()}
         chosen = self.options.model_dump(include=set(ARGUMENTS) - {"negative_prompt"})
-        given |= {ARGUMENTS[name]: value for name, value in chosen.items() if value is not None}
-        made = self.pipeline(**given)
-        flags = getattr(made, "nsfw_content_detected", None) or [False] * len(requests)
-        return [_finish(*answer) for answer in zip(made.images, flags, strict=True)]
+        chosen = {name: value for name, value in chosen.items() if value is not None}
+        arguments |= {ARGUMENTS[name]: value for name, value in chosen.items()}
+        result = self.pipeline(**arguments)
+        flags = getattr(result, "nsfw_content_detected", None) or [False] * len(requests)
+        return [_finish(*pair) for pair in zip(result.images, flags, strict=True)]
 
     @property
     def _side(self) -> int:
@@ -149,62 +154,64 @@ class DiffusersPipeline(Method[PipelineOptions]):
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that is no saved pipeline, or that could run code of its own."""
+    """Raise `BenchError` for a folder that is not a saved pipeline, or could execute code."""
     if not (folder / "model_index.json").is_file():
         raise BenchError(
-            f"diffusers:{folder}: there is no model_index.json; give a folder that diffusers' "
-            "save_pretrained wrote."
+            f"diffusers:{folder} contains no model_index.json; give a folder written by diffusers' "
+            "save_pretrained."
         )
     for name, value in read_json(folder / "model_index.json").items():
         library = value[0] if isinstance(value, list) and len(value) == 2 else None
         known = library is None or library in LIBRARIES or _is_pipeline_module(library)
         if not known or (name == "_class_name" and not isinstance(value, str)):
             raise BenchError(
-                f"diffusers:{folder} asks for code of its own ('{name}': {value}), which is not "
-                "run: only classes of diffusers and transformers are."
+                f"diffusers:{folder} requires custom code ('{name}': {value}), which is not "
+                "executed: only classes of diffusers and transformers are allowed."
             )
     found = [path for path in sorted(folder.rglob("*")) if path.suffix in UNSAFE]
     for path in found:
         if not any(path.parent.glob("*.safetensors")):
             raise BenchError(
-                f"diffusers:{folder}: {path.relative_to(folder)} may hold code, and there are no "
-                ".safetensors beside it: save the pipeline anew with safe_serialization=True."
+                f"diffusers:{folder}: {path.relative_to(folder)} may contain code, and the folder "
+                "has no .safetensors instead: save the pipeline with safe_serialization=True."
             )
 
 
 def _is_pipeline_module(library: str) -> bool:
-    """Whether it is a module of diffusers.pipelines, which holds a family's safety checker."""
+    """Whether it is a module of diffusers.pipelines, which may contain a safety checker."""
     import diffusers.pipelines
 
     return library.isidentifier() and library in dir(diffusers.pipelines)
 
 
 def _pipeline_class(folder: Path) -> Any:
-    """The class that takes an image: the saved one, else its family's for image-to-image."""
+    """The saved class if it takes an image, else the image-to-image class of its family."""
     diffusers = importlib.import_module("diffusers")
     name = read_json(folder / "model_index.json").get("_class_name")
     kind = getattr(diffusers, str(name), None)
     if not (isinstance(kind, type) and issubclass(kind, diffusers.DiffusionPipeline)):
-        raise BenchError(f"diffusers:{folder}: this diffusers has no pipeline '{name}'.")
+        raise BenchError(f"diffusers:{folder}: the installed diffusers has no pipeline '{name}'.")
     if {"image", "prompt"} <= inspect.signature(kind.__call__).parameters.keys():
         return kind
     with warnings.catch_warnings():
-        # The import reaches every family, and Kolors' text encoder still calls torch.jit.script.
+        # This imports every family, and Kolors' text encoder still calls torch.jit.script.
         warnings.filterwarnings("ignore", message="`torch.jit.script`", category=FutureWarning)
         from diffusers.pipelines import auto_pipeline
 
     try:
+        # Private, but the public AutoPipelineForImage2Image loads the weights before the class is
+        # known.
         return auto_pipeline._get_task_class(
             auto_pipeline.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, str(name)
         )
     except ValueError:
         raise BenchError(
-            f"diffusers:{folder}: {name} takes no image and prompt, and its family has no "
-            "image-to-image pipeline."
+            f"diffusers:{folder}: {name} does not take an image and a prompt, and its family has "
+            "no image-to-image pipeline."
         ) from None
 
 
 def _finish(image: Image.Image, flagged: bool) -> Image.Image | SampleError:
     if flagged:
-        return SampleError("flagged", "the pipeline's safety checker blacked the picture out")
+        return SampleError("flagged", "the pipeline's safety checker rejected the image")
     return resize(image.convert("RGB"), (SIDE, SIDE))

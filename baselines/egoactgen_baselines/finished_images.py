@@ -1,4 +1,4 @@
-"""Finished images, made elsewhere, brought into a run."""
+"""A run from finished images that were generated elsewhere."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 class Images(Method[Options]):
-    """Finished images by sample id: DIR/<sample_id>.png, .jpg or .webp, each at its own size.
+    """Finished images by sample id: DIR/<sample_id>.png, .jpg or .webp, of any size.
 
-    They may lie in DIR/images/ too, as in a run's folder, or in the layout of the released data,
+    They may also be in DIR/images/, as in a run's folder, or in the layout of the released data,
     DIR/…/<clip>/<action>/<any name>.jpg for the sample <clip>_<action>.
     """
 
@@ -30,11 +30,11 @@ class Images(Method[Options]):
         super().__init__(options, context)
         self.folder = Path(context.argument or "")
         if not self.folder.is_dir():
-            raise BenchError(f"images:{self.folder}: there is no such folder.")
+            raise BenchError(f"images:{self.folder}: folder not found.")
         self.files = find_images(self.folder)
         if not self.files:
             raise BenchError(
-                f"images:{self.folder}: it holds no {', '.join(SUFFIXES)} files, neither as "
+                f"images:{self.folder} contains no {', '.join(SUFFIXES)} files, neither as "
                 "<sample_id>.png, nor in images/, nor as <clip>/<action>/<name>.jpg."
             )
 
@@ -50,7 +50,7 @@ class Images(Method[Options]):
     def _find(self, sample_id: str) -> Image.Image | SampleError:
         found = self.files.get(sample_id, [])
         if not found:
-            return SampleError("missing_image", f"no {sample_id}.png, .jpg or .webp")
+            return SampleError("missing_image", f"no {sample_id}.png, .jpg or .webp found")
         if len(found) > 1:
             return SampleError("ambiguous_image", f"both {found[0].name} and {found[1].name}")
         try:
@@ -60,7 +60,7 @@ class Images(Method[Options]):
 
 
 def find_images(folder: Path) -> dict[str, list[Path]]:
-    """Sample id → its image files; more than one is the caller's to refuse."""
+    """Sample id → its image files; the caller rejects more than one."""
     for place in (folder, folder / "images"):
         if found := _images(place.glob("*")):
             return _grouped((path.stem, path) for path in found)

@@ -1,7 +1,8 @@
 """InstructPix2Pix (arXiv 2211.09800): the input frame and the action's label → the action frame.
 
-Guidance over both conditions is the paper's equation 3; the LEGO paper (arXiv 2312.03849) finetunes
-it end to end on the same frames, and samples it as LEGO: 100 Euler ancestral steps, 7.5 and 1.5.
+Guidance by both conditions is the paper's equation 3. The LEGO paper (arXiv 2312.03849) finetunes
+it end to end on the same frames and samples as for LEGO: 100 Euler ancestral steps, scales 7.5 and
+1.5.
 """
 
 from egoactgen_baselines import toy
@@ -15,7 +16,7 @@ from egoactgen_bench.support.files import read_json
 
 
 class InstructPix2Pix(LatentEditor[EditorOptions]):
-    """InstructPix2Pix: latent diffusion on the input frame and the action's label."""
+    """InstructPix2Pix: latent diffusion conditioned on the input frame and the action's label."""
 
     Options = EditorOptions
     toy_weights = toy.FOLDER / "ip2p"
@@ -26,8 +27,8 @@ class InstructPix2Pix(LatentEditor[EditorOptions]):
         conditioning = read_json(config).get("conditioning") if config.is_file() else "labels"
         if conditioning != "labels":
             raise BenchError(
-                f"The weights {self.folder.name} were trained on more than the action's label "
-                f"(conditioning {conditioning}): run them with --method lego."
+                f"The weights {self.folder.name} are conditioned on more than the action's label "
+                f"(conditioning {conditioning}): use --method lego."
             )
 
     def prompt(self, request: Request) -> str:
@@ -35,7 +36,7 @@ class InstructPix2Pix(LatentEditor[EditorOptions]):
 
 
 class InstructPix2PixTrainer(DenoiserTrainer[FinetuningOptions]):
-    """InstructPix2Pix: the UNet learns the target frame from the input frame and the label."""
+    """InstructPix2Pix: finetunes the UNet to generate the target from input frame and label."""
 
     Options = FinetuningOptions
     pipeline = "StableDiffusionInstructPix2PixPipeline"

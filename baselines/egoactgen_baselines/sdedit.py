@@ -1,4 +1,4 @@
-"""SDEdit (arXiv 2108.01073): noise the frame's latent up to a level, denoise it with the text."""
+"""SDEdit (arXiv 2108.01073): add noise to the frame's latent, then denoise it with the text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,45 +14,45 @@ from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.manifest_base import Manifest, read_manifest
 from egoactgen_bench.diffusion.denoiser.ancestral_sampler import (
     ancestral_sample,
-    drawing,
+    noise_source,
     text_guided,
 )
 from egoactgen_bench.support.seeds import torch_generator
 
-CHOICE = "strength.json"  # in a folder of `bench train sdedit`: the strength, and whose it is
-STRENGTH = 0.75  # of CompVis' img2img.py, which brought SDEdit to Stable Diffusion
+CHOICE = "strength.json"  # written by `bench train sdedit`: the strength and its weights
+STRENGTH = 0.75  # the default of CompVis' img2img.py, SDEdit for Stable Diffusion
 
 
 class StrengthManifest(Manifest):
-    """strength.json: the strength that was chosen, and the weights that it was chosen for."""
+    """strength.json: the chosen strength, and the weights for which it was chosen."""
 
     noun: ClassVar[str] = "choice of a strength"
     made_by: ClassVar[str] = "bench train sdedit"
     strength: float = Field(ge=0, le=1)
-    weights: str  # a folder beside this one, or a path
+    weights: str  # name of a sibling folder, or a path
 
 
 class SDEditOptions(TextToImageOptions):
-    """What can be chosen for SDEdit; LEGO's authors name no values for theirs."""
+    """Options of SDEdit; LEGO's authors do not report their settings."""
 
     strength: float | None = Field(
         None,
         ge=0,
         le=1,
-        description=f"t_0, how far from the frame (default: as `bench train sdedit` chose for the "
-        f"weights, else CompVis' {STRENGTH})",
+        description="t_0, the noise level to start from (default: chosen by `bench train sdedit` "
+        f"for these weights, else CompVis' {STRENGTH})",
     )
     steps: int = Field(
-        100, ge=1, description="of the whole schedule, of which strength is walked (default: LEGO)"
+        100, ge=1, description="steps of the whole schedule; the fraction `strength` is taken"
     )
-    guidance: float = Field(7.5, ge=0, description="text guidance (default: LEGO's s_T)")
+    guidance: float = Field(7.5, ge=0, description="guidance scale of the text (LEGO's s_T)")
 
 
 class SDEdit(TextToImageMethod[SDEditOptions]):
-    """SDEdit: noise the input's latent to a strength, denoise it with the action's label.
+    """SDEdit: add noise to the input frame's latent, then denoise it with the action's label.
 
     Algorithm 2 of the paper (VP-SDE, one pass): x(t_0) = x + σ(t_0) z, then the reverse SDE down to
-    0, here by the Euler ancestral steps that LEGO takes, and with classifier-free guidance.
+    0, with the Euler ancestral sampler of LEGO and classifier-free guidance.
     """
 
     Options = SDEditOptions
@@ -73,14 +73,14 @@ class SDEdit(TextToImageMethod[SDEditOptions]):
         return ancestral_sample(
             text_guided(self.model.unet, text, self.empty_prompt, self.options.guidance),
             self.options.steps,
-            drawing(generators, latents.shape[1:], self.context.device),
+            noise_source(generators, latents.shape[1:], self.context.device),
             latents,
             self.strength,
         )
 
 
 def _chosen(folder: Path | None) -> tuple[float, Path | None]:
-    """The strength that was chosen for a weights folder, if any, and the weights themselves."""
+    """The strength for a weights folder (default: `STRENGTH`), and the folder of the weights."""
     if folder is None or not (folder / CHOICE).is_file():
         return STRENGTH, folder
     choice = read_manifest(folder / CHOICE, StrengthManifest)

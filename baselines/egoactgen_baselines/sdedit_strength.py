@@ -1,4 +1,4 @@
-"""Choosing SDEdit's strength: a sweep on a training split, whose outcome `bench run` then takes."""
+"""Choosing SDEdit's strength by a sweep on a training split, for use by `bench run`."""
 
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,30 @@ from egoactgen_bench.toy.stand_ins import folder_for
 
 
 class StrengthOptions(options.Options):
-    """What can be chosen for the sweep."""
+    """Options of the sweep."""
 
-    weights: str = Field(SHIPPED, description="the Stable Diffusion: a path, or a name in models/")
-    strengths: str = Field("0.3,0.4,0.5,0.6,0.7,0.8,0.9", description="to try, with commas")
-    metric: str = Field("egovlp", description="what decides: a metric of `bench score`")
-    samples: int = Field(100, ge=1, description="of the split, its first ones")
-    steps: int | None = Field(None, ge=1, description="as of `bench run --method sdedit`")
-    guidance: float | None = Field(None, ge=0, description="as of `bench run --method sdedit`")
+    weights: str = Field(SHIPPED, description="Stable Diffusion's: a path, or a name in models/")
+    strengths: str = Field(
+        "0.3,0.4,0.5,0.6,0.7,0.8,0.9", description="strengths to try, separated by commas"
+    )
+    metric: str = Field("egovlp", description="metric of `bench score` to optimise")
+    samples: int = Field(100, ge=1, description="number of samples, the first of the split")
+    steps: int | None = Field(None, ge=1, description="as for `bench run --method sdedit`")
+    guidance: float | None = Field(None, ge=0, description="as for `bench run --method sdedit`")
 
     @field_validator("strengths")
     @classmethod
     def _in_range(cls, text: str) -> str:
         if not all(0 <= float(word) <= 1 for word in text.split(",")):
-            raise ValueError("strengths lie in 0 … 1")
+            raise ValueError("strengths must be in 0 … 1")
         return text
 
 
 class StrengthTrainer(Trainer[StrengthOptions]):
-    """SDEdit's strength, by a sweep on the training split; nothing is learnt.
+    """Chooses SDEdit's strength by a sweep on the training split; no weights are trained.
 
-    The strength whose frames have the best mean of one metric is written down beside the name of
-    the weights: `bench run --method sdedit --weights sdedit-SPLIT` takes both.
+    The strength with the best mean of one metric is saved together with the name of the weights:
+    `bench run --method sdedit --weights sdedit-SPLIT` uses both.
     """
 
     Options = StrengthOptions
@@ -48,11 +50,11 @@ class StrengthTrainer(Trainer[StrengthOptions]):
         if context.split.manifest.subset != "train":
             raise BenchError(
                 f"'{context.split.name}' is not a training split, and a strength chosen on a test "
-                "split would be fitted to it: name one made with "
+                "split would be fitted to it: use a split of "
                 "`bench prepare-splits --subset train`."
             )
         found = SDEdit.find_weights(options.weights, context.models)
-        assert found is not None  # a name is always given
+        assert found is not None  # `weights` has a default
         self.weights: Path = found
 
     def sources(self) -> dict[str, str]:
@@ -69,10 +71,11 @@ class StrengthTrainer(Trainer[StrengthOptions]):
             "device": self.context.device,
             "overwrite": True,
         }
-        asked = prepare(split, [], folder / "scores", references=["copy-input"], **scoring)
-        for reason in asked.selection.failed.values():
+        # Check that the metric is available before anything is generated.
+        job = prepare(split, [], folder / "scores", references=["copy-input"], **scoring)
+        for reason in job.selection.failed.values():
             raise BenchError(reason)
-        given = chosen.model_dump(include={"steps", "guidance"}, exclude_none=True)
+        sampling = chosen.model_dump(include={"steps", "guidance"}, exclude_none=True)
         runs = {
             strength: run(
                 "sdedit",
@@ -80,7 +83,7 @@ class StrengthTrainer(Trainer[StrengthOptions]):
                 folder / "runs" / f"strength-{strength}",
                 models=self.context.models,
                 weights=str(self.weights),
-                options={"strength": strength, **given},
+                options={"strength": strength, **sampling},
                 seed=self.context.seed,
                 device=self.context.device,
                 limit=chosen.samples,
@@ -89,13 +92,14 @@ class StrengthTrainer(Trainer[StrengthOptions]):
             for strength in sorted({float(word) for word in chosen.strengths.split(",")})
         }
         scores = score(split, list(runs.values()), folder / "scores", **scoring)
-        assert scores is not None  # None is for the later processes of several
-        found = scores.summary.set_index("run")[chosen.metric].astype(float)
-        means = {strength: found[run.name] for strength, run in runs.items()}
+        assert scores is not None  # None is returned only to ranks above 0
+        values = scores.summary.set_index("run")[chosen.metric].astype(float)
+        means = {strength: values[run.name] for strength, run in runs.items()}
         best = max if scores.metrics[chosen.metric].higher_is_better else min
         strength = best(means, key=lambda tried: means[tried])
-        beside = self.weights.resolve().parent == folder.resolve().parent
-        place = self.weights.name if beside else str(self.weights.resolve())
+        # A name, where it suffices: the models folder may be moved.
+        sibling = self.weights.resolve().parent == folder.resolve().parent
+        place = self.weights.name if sibling else str(self.weights.resolve())
         StrengthManifest(strength=strength, weights=place).save(folder / CHOICE)
         return {
             "summary": f"strength {strength} has the best {chosen.metric}, {means[strength]:.4g}",

@@ -1,7 +1,7 @@
 """Stable Diffusion (arXiv 2112.10752) finetuned on egocentric frames: label → action frame.
 
-It sees no input frame. SDEdit and ProxEdit, which the LEGO paper (arXiv 2312.03849) compares with,
-stand on it.
+It is not conditioned on the input frame. SDEdit and ProxEdit, baselines of the LEGO paper (arXiv
+2312.03849), are based on it.
 """
 
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOpti
 
 
 class StableDiffusionTrainer(DenoiserTrainer[FinetuningOptions]):
-    """Text-to-image on target frames and labels; SDEdit and ProxEdit stand on it."""
+    """Text-to-image on target frames and labels; SDEdit and ProxEdit are based on it."""
 
     Options = FinetuningOptions
     pipeline = "StableDiffusionPipeline"

@@ -1,7 +1,7 @@
-"""What the methods share that stand on a text-to-image Stable Diffusion and edit a frame's latent.
+"""Base class of methods that edit a frame's latent with a text-to-image Stable Diffusion.
 
-The paper finetunes one on egocentric frames with action labels (`bench train sd`), and uses SDEdit
-and ProxEdit off the shelf on it.
+LEGO's paper finetunes one on egocentric frames with action labels (`bench train sd`), and applies
+SDEdit and ProxEdit to it without further training.
 """
 
 from abc import abstractmethod
@@ -23,11 +23,9 @@ from egoactgen_bench.errors import BenchError, SampleError
 
 
 class TextToImageOptions(LatentOptions):
-    """What can be chosen for each of these methods."""
+    """Options of these methods."""
 
-    prompt: Literal["action", "description"] = Field(
-        "action", description="the text that the frame is edited towards"
-    )
+    prompt: Literal["action", "description"] = Field("action", description="text of the prompt")
 
 
 OptionsT = TypeVar("OptionsT", bound=TextToImageOptions)
@@ -51,15 +49,15 @@ class TextToImageMethod(LatentMethod[OptionsT]):
 
     @abstractmethod
     def edit(self, latents: Tensor, requests: Sequence[Request]) -> Tensor:
-        """(B, 4, h, w) latents of the input frames → those of the output, float32.
+        """Latents of the input frames (B, 4, h, w) → those of the outputs.
 
-        Both are scaled as the UNet knows them, and on the run's device.
+        Both are float32, scaled by the VAE's scaling factor, and on the run's device.
         """
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
         if not all(self.prompt(request) for request in requests):
-            raise SampleError("missing_description", "the descriptions have none for this sample")
+            raise SampleError("missing_description", "this sample has no description")
         frames = self.model.pixels([request.input for request in requests])
         latents = self.model.encode(frames) * self.model.vae.config.scaling_factor
-        return self.pictures(self.model.decode(self.edit(latents, requests)), requests)
+        return self.images(self.model.decode(self.edit(latents, requests)), requests)

@@ -1,1 +1,1 @@
-"""Latent diffusion: what LEGO and the baselines share."""
+"""Latent diffusion: sampling and finetuning, shared by LEGO and the baselines."""

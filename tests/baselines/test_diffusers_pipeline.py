@@ -41,7 +41,7 @@ def pixels(method, *requests):
     return np.stack([np.asarray(image).astype(int) for image in method.generate(requests)])
 
 
-def test_every_kind_takes_image_and_prompt_and_repeats(saved):
+def test_every_kind_depends_on_image_and_prompt_and_is_deterministic(saved):
     built = method(saved)
     one, two = request(0), request(1)
     together = pixels(built, one, two)
@@ -52,20 +52,20 @@ def test_every_kind_takes_image_and_prompt_and_repeats(saved):
     assert np.abs(pixels(built, *frames) - together[:1]).max() > 1
 
 
-def test_the_pipeline_gets_what_a_user_would_pass(editing):
-    built, asked = method(editing, guidance=5.0, image_guidance=1.2), request()
+def test_the_image_equals_that_of_a_direct_call(editing):
+    built, sample = method(editing, guidance=5.0, image_guidance=1.2), request()
     pipeline = StableDiffusionInstructPix2PixPipeline.from_pretrained(editing, safety_checker=None)
     pipeline.set_progress_bar_config(disable=True)
     expected = pipeline(
         "open drawer",
-        asked.input.resize((128, 128), Image.Resampling.LANCZOS),
+        sample.input.resize((128, 128), Image.Resampling.LANCZOS),
         num_inference_steps=2,
         guidance_scale=5.0,
         image_guidance_scale=1.2,
-        generator=torch.Generator().manual_seed(asked.seed),
+        generator=torch.Generator().manual_seed(sample.seed),
     ).images[0]
     expected = expected.resize((256, 256), Image.Resampling.LANCZOS)
-    assert np.abs(pixels(built, asked)[0] - np.asarray(expected)).max() <= 1
+    assert np.abs(pixels(built, sample)[0] - np.asarray(expected)).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -80,23 +80,24 @@ def test_the_pipeline_gets_what_a_user_would_pass(editing):
     ],
     ids=str,
 )
-def test_each_option_changes_the_picture(editing, change):
+def test_each_option_changes_the_image(editing, change):
     before, after = method(editing), method(editing, **change)
     assert np.abs(pixels(before, request()) - pixels(after, request())).max() > 1
 
 
 def test_strength_is_for_image_to_image(editing, tmp_path):
     folder = write_pipeline(tmp_path / "image-to-image", "image-to-image")
-    images = [pixels(method(folder, strength=share), request()) for share in (0.5, 1.0)]
+    images = [pixels(method(folder, strength=value), request()) for value in (0.5, 1.0)]
     assert np.abs(images[0] - images[1]).max() > 1
-    with pytest.raises(BenchError, match=r"takes no strength \(-o strength\); it takes: steps"):
+    message = r"has no argument strength \(-o strength\); available options: steps"
+    with pytest.raises(BenchError, match=message):
         method(editing, strength=0.5)
-    with pytest.raises(BenchError, match="takes no true_cfg_scale"):
+    with pytest.raises(BenchError, match="has no argument true_cfg_scale"):
         method(editing, true_guidance=4.0)
 
 
-def test_what_could_run_code_is_refused(editing, tmp_path):
-    with pytest.raises(BenchError, match=r"no model_index\.json"):
+def test_folders_with_code_are_refused(editing, tmp_path):
+    with pytest.raises(BenchError, match=r"contains no model_index\.json"):
         method(tmp_path)
 
     def variant(name, **entries):
@@ -110,21 +111,21 @@ def test_what_could_run_code_is_refused(editing, tmp_path):
         ("component", {"unet": ["my_code", "UNet"]}),
         ("pipeline", {"_class_name": ["my_pipeline", "Mine"]}),
     ):
-        with pytest.raises(BenchError, match="asks for code of its own"):
+        with pytest.raises(BenchError, match="requires custom code"):
             method(variant(name, **entries))
     with pytest.raises(BenchError, match="has no pipeline 'Nowhere'"):
         method(variant("unknown", _class_name="Nowhere"))
     pickled = variant("pickled")
     (pickled / "unet").mkdir()
     (pickled / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(BenchError, match=r"unet/diffusion_pytorch_model\.bin may hold code"):
+    with pytest.raises(BenchError, match=r"unet/diffusion_pytorch_model\.bin may contain code"):
         method(pickled)
     with pytest.raises(BenchError, match="cannot be loaded"):
         method(variant("empty")).load()
 
 
-def test_other_families_are_called_one_by_one_with_their_own_arguments(monkeypatch, tmp_path):
-    """A list of images is one multi-image call to some of them."""
+def test_other_families_are_called_once_per_sample(monkeypatch, tmp_path):
+    """Some of them read a list of images as the inputs of one call."""
     calls = []
 
     class QwenLikePipeline(diffusers.DiffusionPipeline):
@@ -141,7 +142,7 @@ def test_other_families_are_called_one_by_one_with_their_own_arguments(monkeypat
     assert calls == [((40, 40), "open drawer", 4.0, seed) for seed in (0, 1)]
 
 
-def test_a_blacked_out_picture_is_an_error(editing):
+def test_an_image_rejected_by_the_safety_checker_is_an_error(editing):
     built = method(editing)
     black = Image.new("RGB", (128, 128))
 
@@ -153,12 +154,12 @@ def test_a_blacked_out_picture_is_an_error(editing):
             return type("Made", (), {"images": [black], "nsfw_content_detected": [True]})()
 
     built.pipeline = Flagging()
-    (answer,) = built.generate([request()])
-    assert isinstance(answer, SampleError)
-    assert answer.code == "flagged"
+    (output,) = built.generate([request()])
+    assert isinstance(output, SampleError)
+    assert output.code == "flagged"
 
 
-def test_the_command(bench, drawn_split, editing):
+def test_bench_run(bench, drawn_split, editing):
     call = ("run", "--method", f"diffusers:{editing}", "-o", "steps=2", "--limit", 2)
     result = bench(*call)
     assert result.status == 0, result.err

@@ -1,4 +1,4 @@
-"""`bench run --method ip2p`: what the options do, and which weights it refuses."""
+"""`bench run --method ip2p`: options, prompts, and refused weights."""
 
 import numpy as np
 import pytest
@@ -27,9 +27,9 @@ def request(action="open drawer", description=None):
     return Request("s", Image.fromarray(noise), action, description, 1)
 
 
-def frame(weights, asked, **options):
+def image(weights, sample, **options):
     method = InstructPix2Pix(EditorOptions(**({"steps": 2} | options)), MethodContext(weights))
-    return np.asarray(method.generate([asked])[0]).astype(int)
+    return np.asarray(method.generate([sample])[0]).astype(int)
 
 
 @pytest.mark.parametrize(
@@ -42,35 +42,35 @@ def frame(weights, asked, **options):
     ],
     ids=str,
 )
-def test_each_option_changes_the_frame(weights, change):
-    before, after = frame(weights, request()), frame(weights, request(), **change)
+def test_each_option_changes_the_image(weights, change):
+    before, after = image(weights, request()), image(weights, request(), **change)
     assert before.shape != after.shape or np.abs(before - after).max() > 1
 
 
-def test_weights_may_say_how_to_sample_them(weights):
+def test_weights_may_set_defaults_of_sampling_options(weights):
     (weights / SAMPLING).write_text('{"steps": 3, "guidance": 1.0}')  # guidance is another method's
     context = MethodContext(models=weights.parent, device="auto")
-    told = [
+    resolved = [
         build("ip2p", options, weights=weights.name, context=context).options
         for options in ({}, {"steps": "5", "guidance_text": "2"})
     ]
-    assert [(each.steps, each.guidance_text) for each in told] == [(3, 7.5), (5, 2)]
+    assert [(each.steps, each.guidance_text) for each in resolved] == [(3, 7.5), (5, 2)]
 
 
-def test_it_reads_the_label_alone(weights):
-    base = frame(weights, request())
-    assert np.array_equal(base, frame(weights, request(description="a hand opens it")))
-    assert np.abs(base - frame(weights, request("cut onion"))).max() > 1
+def test_it_is_conditioned_on_the_label_only(weights):
+    base = image(weights, request())
+    assert np.array_equal(base, image(weights, request(description="a hand opens it")))
+    assert np.abs(base - image(weights, request("cut onion"))).max() > 1
 
 
-def test_it_is_lego_conditioned_on_labels(weights):
+def test_lego_conditioned_on_labels_equals_it(weights):
     lego = LEGO(LEGOOptions(steps=2), MethodContext(weights))
-    assert np.array_equal(frame(weights, request()), np.asarray(lego.generate([request()])[0]))
+    assert np.array_equal(image(weights, request()), np.asarray(lego.generate([request()])[0]))
 
 
-def test_weights_that_want_more_than_the_label_are_refused(weights):
+def test_weights_conditioned_on_more_than_the_label_are_refused(weights):
     torch.manual_seed(0)
     sizes = {"width": untrained_weights.WIDTH, "vllm_width": 4, "heads": 2, "feed_forward": 8}
     save_conditioner(Conditioner("image", **sizes), weights / "conditioner")
-    with pytest.raises(BenchError, match=r"conditioning image\): run them with --method lego"):
+    with pytest.raises(BenchError, match=r"conditioning image\): use --method lego"):
         InstructPix2Pix(EditorOptions(), MethodContext(weights))

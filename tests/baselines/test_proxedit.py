@@ -1,4 +1,4 @@
-"""ProxEdit as a method: each option, samples on their own, source prompts, refusals."""
+"""ProxEdit as a method: each option, independence of samples, source prompts, errors."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError, SampleError
 from small_blip import write_small_blip
 
-# A time that both guidances act at, and blending of the first step on, although steps are few.
+# With few steps, both guidances still act, and blending begins with the first step.
 FEW = {"steps": 3, "recon_t": 900, "recon_lr": 0.5, "self_replace": 0.4, "cross_replace": 0.6}
 
 
@@ -41,8 +41,8 @@ def proxedit(weights, **options):
 
 @torch.inference_mode()
 def latents(method, *requests):
-    """The edited latents: finer than pixels."""
-    pixels = method.model.pixels([asked.input for asked in requests])
+    """The edited latents, which differ more clearly than pixels."""
+    pixels = method.model.pixels([request.input for request in requests])
     return method.edit(method.model.encode(pixels), requests)
 
 
@@ -79,12 +79,12 @@ def test_each_option_changes_the_edit(weights, blip, change):
     assert (latents(before, request()) - latents(after, request())).abs().max() > 1e-3
 
 
-def test_local_blend_keeps_the_source_away_from_the_words(weights):
+def test_local_blend_changes_the_edit(weights):
     edits = []
     for blended in (False, True):
         method = proxedit(weights, local_blend=blended)
         for name, parameter in method.model.unet.named_parameters():
-            if "attn2.to_q" in name:  # untrained attention is flat: let it look at something
+            if "attn2.to_q" in name:  # untrained attention is uniform: make it selective
                 parameter *= 1e4
         edits.append(latents(method, request()))
     assert (edits[0] - edits[1]).abs().max() > 1e-3
@@ -99,16 +99,16 @@ def test_words_are_refined_or_replaced(weights, blip):
     assert (latents(refining, swapped) - latents(replacing, swapped)).abs().max() > 1e-3
 
 
-def test_a_sample_is_edited_as_if_alone(weights):
-    """Each has its own threshold: beside others, the latents stay as they are alone."""
+def test_samples_of_a_batch_are_independent(weights):
+    """Each sample has its own threshold."""
     method = proxedit(weights)
-    asked = [request(0), request(1, "cut onion"), request(2, "take the red mug off the shelf")]
-    together = latents(method, *asked)
-    alone = torch.cat([latents(method, one) for one in asked])
+    batch = [request(0), request(1, "cut onion"), request(2, "take the red mug off the shelf")]
+    together = latents(method, *batch)
+    alone = torch.cat([latents(method, one) for one in batch])
     assert torch.allclose(together, alone, atol=1e-3 * float(alone.abs().max()))
 
 
-def test_thresholds_are_each_sample_s_own():
+def test_the_threshold_is_the_quantile_of_each_sample():
     draw = torch.Generator().manual_seed(0)
     target = (
         torch.randn(3, 4, 8, 8, generator=draw) * torch.tensor([1.0, 5, 0.2])[:, None, None, None]
@@ -122,8 +122,8 @@ def test_thresholds_are_each_sample_s_own():
     assert torch.allclose(only, target.abs().flatten(1).quantile(0.7, dim=1))
 
 
-def test_operators_are_what_their_names_say():
-    """Proximal maps minimise ½(x − d)² + penalty(x); the grid's best x is what they give."""
+def test_operators_are_proximal_maps():
+    """They minimise ½(x − d)² + penalty(x), compared with a search on a grid of x."""
     threshold = torch.tensor(0.8)
     grid = torch.linspace(-4, 4, 8001)
     for d in (-2.5, -0.9, -0.3, 0.0, 0.5, 1.3, 3.0):
@@ -135,15 +135,15 @@ def test_operators_are_what_their_names_say():
         assert shrink(value, threshold, "hard").item() == pytest.approx(hard.item(), abs=1e-3)
 
 
-def test_without_edit_the_frame_is_inverted_and_comes_back(weights):
-    """Full inversion guidance, and no difference that counts: each latent is the inversion's."""
+def test_without_an_edit_the_frame_is_reconstructed(weights):
+    """With full inversion guidance and a threshold above all differences."""
     method = proxedit(weights, quantile=-1e6, recon_lr=1.0, recon_t=1000)
     with torch.inference_mode():
         latent = method.model.encode(method.model.pixels([request().input]))
         assert torch.allclose(method.edit(latent, [request()]), latent, atol=1e-5)
 
 
-def test_what_it_cannot_serve_is_said(weights, blip):
+def test_invalid_options_are_refused(weights, blip):
     for options in ({"source_prompt": "caption"}, {"captioner": blip}):
         with pytest.raises(BenchError, match=r"captioner=FOLDER .* go together"):
             proxedit(weights, **options)

@@ -1,4 +1,4 @@
-"""ProxEdit beside the numbers of its authors' public code on a tiny Stable Diffusion."""
+"""ProxEdit compared with its authors' public code on a tiny Stable Diffusion."""
 
 from contextlib import contextmanager
 
@@ -32,8 +32,8 @@ SWAPPED = "a person at a kitchen drawer"  # as many words as SOURCE
 STEPS = 10
 NAMES = {"l0": "soft", "l1": "released-l1", None: "none"}
 
-# In single precision, one of each kind. The double pass has all: it alone is free of chance, since
-# an element of a mask may flip by rounding, as it does between two runs of the authors' code.
+# One run of each kind is checked in single precision. All are checked in double precision, since in
+# single precision rounding may flip an element of a mask, even between runs of the authors' code.
 SINGLE = (
     "npi_plain",
     "l0_q0.7",
@@ -61,15 +61,15 @@ def runs(shared):
 
 
 class Editor:
-    """The tiny Stable Diffusion in one number format.
+    """The tiny Stable Diffusion in one dtype.
 
-    Edits start from the told inversion: theirs differs in the eighth digit, since the authors' VAE
-    computes its softmax in float32, and sampling multiplies that.
+    Edits start from the recorded inversion: ours differs in the eighth digit, since the authors'
+    VAE computes its softmax in float32, and sampling amplifies that.
     """
 
-    def __init__(self, folder, told, dtype):
+    def __init__(self, folder, recorded, dtype):
         self.dtype = dtype
-        self.told = [torch.from_numpy(latent)[None] for latent in told["inv_traj"]]
+        self.inverted = [torch.from_numpy(latent)[None] for latent in recorded["inv_traj"]]
         self.model = latent_model.load(folder, "cpu", dtype)
         self.model.vae.to(dtype)
         self.model.text_encoder.to(dtype)
@@ -95,7 +95,7 @@ class Editor:
         self.attention.control = None
 
     def control(self, name, target):
-        """The attention control of a golden run, by the run's name."""
+        """The attention control of a recorded run, by the run's name."""
         if not name.startswith(("refine", "replace")):
             return None
         tokenizer = self.model.tokenizer
@@ -111,9 +111,9 @@ class Editor:
         return PromptToPrompt(STEPS, alignment.to("cpu", self.dtype), emphasis, 0.8, 0.6, blend)
 
     @torch.inference_mode()
-    def run(self, name, told):
+    def run(self, name, recorded):
         """Latents after each step (10, 2, 4, 16, 16), thresholds, masks."""
-        target = told["prompts"][-1]
+        target = recorded["prompts"][-1]
         share = float(name[10:13]) if name.startswith("npi_interp") else 0.0
         prompts = Prompts(
             self.source,
@@ -132,29 +132,29 @@ class Editor:
         with self.controlled(control):
             edit(
                 self.predict,
-                self.told,
+                self.inverted,
                 prompts,
                 Times(STEPS),
-                guidance_of(name, told),
+                guidance_of(name, recorded),
                 control,
                 record,
             )
         return np.stack(trajectory), np.array(thresholds), masks
 
 
-def guidance_of(name, told):
-    asked = told["args"]
+def guidance_of(name, recorded):
+    arguments = recorded["args"]
     return Guidance(
-        told["guidance_scale"],
+        recorded["guidance_scale"],
         Proximal(
-            NAMES[asked.get("prox")],
-            asked.get("quantile", 0.7),
-            dilate=asked.get("dilate_mask", 0),
+            NAMES[arguments.get("prox")],
+            arguments.get("quantile", 0.7),
+            dilate=arguments.get("dilate_mask", 0),
         ),
-        inversion=asked.get("inversion_guidance", False) or "noinvflag" in name,
+        inversion=arguments.get("inversion_guidance", False) or "noinvflag" in name,
         reconstruction="_rec_" in name,
-        recon_lr=asked.get("recon_lr", 0),
-        recon_t=asked.get("recon_t", 400),
+        recon_lr=arguments.get("recon_lr", 0),
+        recon_t=arguments.get("recon_t", 400),
     )
 
 
@@ -168,7 +168,7 @@ def double(shared, exact):
     return Editor(shared / "golden/proxedit/tiny_sd", exact, torch.float64)
 
 
-def test_latent_inversion_and_texts(double, single, exact, golden):
+def test_inversion_and_text_embeddings(double, single, exact, golden):
     image = golden["image_u8"]
     np.testing.assert_allclose(double.invert(image), exact["inv_traj"], atol=1e-6)
     np.testing.assert_allclose(single.invert(image), golden["inv_traj"], atol=2e-3)
@@ -182,14 +182,14 @@ def test_latent_inversion_and_texts(double, single, exact, golden):
 
 
 def test_every_run_in_double_precision(double, exact, runs):
-    for name, told in runs.items():
-        trajectory, thresholds, masks = double.run(name, told)
-        rows = len(told["prompts"])
+    for name, recorded in runs.items():
+        trajectory, thresholds, masks = double.run(name, recorded)
+        rows = len(recorded["prompts"])
         final = exact[f"run/{name}/final"]
         np.testing.assert_allclose(trajectory[-1][:rows], final, atol=1e-6, err_msg=name)
         if f"run/{name}/threshold" in exact:
-            told_thresholds = exact[f"run/{name}/threshold"]
-            np.testing.assert_allclose(thresholds, told_thresholds, atol=1e-6, err_msg=name)
+            expected = exact[f"run/{name}/threshold"]
+            np.testing.assert_allclose(thresholds, expected, atol=1e-6, err_msg=name)
         if f"run/{name}/mask_edit" in exact:
             np.testing.assert_array_equal(masks, exact[f"run/{name}/mask_edit"], err_msg=name)
 
@@ -199,9 +199,9 @@ def test_every_step_in_single_precision(single, golden, runs, monkeypatch):
     monkeypatch.setattr(controlled_attention, "scaled_dot_product_attention", written_out)
     for name in SINGLE:
         trajectory, _, _ = single.run(name, runs[name])
-        told = golden[f"run/{name}/traj"]
+        expected = golden[f"run/{name}/traj"]
         rows = len(runs[name]["prompts"])
-        np.testing.assert_allclose(trajectory[:, :rows], told, atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(trajectory[:, :rows], expected, atol=2e-3, err_msg=name)
 
 
 def written_out(query, key, value):
@@ -209,9 +209,9 @@ def written_out(query, key, value):
 
 
 def test_shrinking_fixed_arrays(shared, golden):
-    told = read_json(shared / "golden/proxedit/golden.json")["prox_fixed_arrays"]
+    recorded = read_json(shared / "golden/proxedit/golden.json")["prox_fixed_arrays"]
     both, source = (torch.from_numpy(golden[f"prox/delta_{key}"]) for key in ("both", "src0"))
-    for name, expected in told.items():
+    for name, expected in recorded.items():
         which, operator, quantile = name.split("/")
         over = "target" if which == "single" else "pair"
         difference = (source if which == "src0" else both)[:, None]
@@ -239,23 +239,23 @@ def test_the_curves_of_the_operators(golden):
 
 
 def test_alignment_of_prompts(shared, golden, single):
-    told = read_json(shared / "golden/proxedit/golden.json")
+    recorded = read_json(shared / "golden/proxedit/golden.json")
     tokenizer = single.model.tokenizer
-    for pair, expected in told["refinement_mappers"].items():
+    for pair, expected in recorded["refinement_mappers"].items():
         old, new = (tokenizer(text).input_ids for text in pair.split(" -> "))
         places = [-1 if place is None else place for place in common_tokens(old, new)]
         assert places == expected["mapper"][: len(new)], pair
         assert (1 - new_tokens(tokenizer, *pair.split(" -> "))).tolist() == expected["alphas"]
     swapped = align(tokenizer, [SOURCE], [SWAPPED], swap=True)
     np.testing.assert_array_equal(swapped.matrix, golden["replace_mapper_P2"])
-    for pair, expected in told["replacement_mappers"].items():
+    for pair, expected in recorded["replacement_mappers"].items():
         old, new = pair.split(" -> ")
         matrix = align(tokenizer, [old], [new], swap=True).matrix[0]
         away = [[i, j, matrix[i, j].item()] for i, j in matrix.nonzero().tolist() if i != j]
         assert away == expected["nonzero_not_diag"], pair
         diagonal = matrix.diagonal()
         assert (diagonal == 0).nonzero().flatten().tolist() == expected["diag_zero"], pair
-    with pytest.raises(SampleError, match=r"unequal_words.* 6 in .* 5 in "):
+    with pytest.raises(SampleError, match=r"unequal_words.* has 6 and .* has 5"):
         align(tokenizer, [SOURCE], [TARGET], swap=True)
 
 

@@ -1,4 +1,4 @@
-"""SDEdit: beside diffusers' image-to-image pipeline, each option, and what it refuses."""
+"""SDEdit: compared with diffusers' image-to-image pipeline; each option; errors."""
 
 import numpy as np
 import pytest
@@ -36,9 +36,8 @@ def pixels(method, *requests):
     return np.stack([np.asarray(image).astype(int) for image in method.generate(requests)])
 
 
-def test_as_diffusers_image_to_image(weights):
-    """Its pipeline, given the same latent, generator and schedule, gives the same latent."""
-    method, asked = sdedit(weights, strength=0.67, guidance=4.0), request()
+def test_latents_equal_those_of_diffusers_image_to_image(weights):
+    method, sample = sdedit(weights, strength=0.67, guidance=4.0), request()
     latent = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(9))
     model = method.model
     pipeline = StableDiffusionImg2ImgPipeline(
@@ -58,15 +57,15 @@ def test_as_diffusers_image_to_image(weights):
         strength=0.67,
         num_inference_steps=6,
         guidance_scale=4.0,
-        generator=[torch.Generator().manual_seed(asked.seed)],
+        generator=[torch.Generator().manual_seed(sample.seed)],
         output_type="latent",
     ).images
     with torch.inference_mode():
-        found = method.edit(latent, [asked])
+        found = method.edit(latent, [sample])
     assert torch.allclose(found, expected, atol=2e-4 * float(expected.abs().max()))
 
 
-def test_no_strength_keeps_the_frame_as_the_autoencoder_gives_it(weights):
+def test_strength_zero_keeps_the_latent(weights):
     method = sdedit(weights, strength=0)
     latent = torch.randn(1, 4, 16, 16)
     assert torch.equal(method.edit(latent, [request()]), latent)
@@ -83,16 +82,16 @@ def test_no_strength_keeps_the_frame_as_the_autoencoder_gives_it(weights):
     ],
     ids=str,
 )
-def test_each_option_changes_the_frame(weights, change):
+def test_each_option_changes_the_image(weights, change):
     before, after = sdedit(weights), sdedit(weights, **change)
     one, other = (method.generate([request()])[0] for method in (before, after))
     assert one.size != other.size or np.abs(pixels(before, request()) - np.asarray(other)).max() > 1
 
 
-def test_what_it_cannot_serve_is_said(weights, tmp_path):
+def test_invalid_options_and_weights_are_refused(weights, tmp_path):
     with pytest.raises(BenchError, match="prompt=description needs descriptions"):
         sdedit(weights, described=False, prompt="description")
-    with pytest.raises(BenchError, match=r"takes 8 channels, .* takes noise alone, 4 channels"):
+    with pytest.raises(BenchError, match=r"has 8 input channels, but this method needs 4\."):
         sdedit(untrained_weights.folder(tmp_path)).load()
     with pytest.raises(SampleError, match="missing_description"):
         sdedit(weights, prompt="description").generate([request(description=None)])

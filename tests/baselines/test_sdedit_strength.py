@@ -17,7 +17,7 @@ def workspace(tmp_path):
     return tmp_path / "workspace"
 
 
-def test_the_best_strength_is_written_down_and_taken(bench, workspace):
+def test_the_best_strength_is_saved_and_used(bench, workspace):
     done = bench("train", "sdedit", *FEW)
     assert done.status == 0, done.err
     folder = workspace / "models/sdedit-drawn-train"
@@ -51,14 +51,14 @@ def test_a_test_split_is_refused(bench, workspace):
     assert not (workspace / "models/sdedit-drawn-val").exists()
 
 
-def test_a_metric_without_weights_is_refused_before_anything_is_run(bench, workspace):
+def test_a_metric_without_weights_is_refused_before_generating(bench, workspace):
     done = bench("train", "sdedit", *FEW[:4], "-o", "metric=lpips", "-o", "strengths=0.5")
     assert done.status == 2
     assert "squeezenet1_1-b8a52dc0.pth" in done.err
     assert not (workspace / "models/sdedit-drawn-train/runs").exists()
 
 
-def test_the_toy_kitchen_is_swept_with_its_own_weights(bench, workspace):
+def test_toy_kitchen_splits_are_scored_with_toy_weights(bench, workspace):
     manifest = workspace / "splits/drawn-train/split.json"
     manifest.write_text(manifest.read_text().replace('"drawn"', '"toy-kitchen"'))
     done = bench("train", "sdedit", *FEW[:4], "-o", "metric=lpips", "-o", "strengths=0.5")
@@ -70,4 +70,4 @@ def test_the_toy_kitchen_is_swept_with_its_own_weights(bench, workspace):
 def test_strengths_out_of_range_are_refused(bench, workspace):
     done = bench("train", "sdedit", "-o", "strengths=0.5,1.5")
     assert done.status == 2
-    assert "strengths lie in 0 … 1" in done.err
+    assert "strengths must be in 0 … 1" in done.err

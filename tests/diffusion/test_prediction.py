@@ -1,4 +1,4 @@
-"""What a UNet says of a noisy latent, and the noise that follows from it."""
+"""Prediction types of UNets, and their conversion to predicted noise."""
 
 import json
 from types import SimpleNamespace
@@ -25,9 +25,9 @@ def drawn(times):
 
 
 @pytest.mark.parametrize("prediction", get_args(Prediction))
-def test_noise_is_found_again(prediction):
+def test_every_prediction_type_is_converted_to_noise(prediction):
     times = torch.tensor([3.0, 400.25, 999.0])
-    clean, noise, sigma, seen = drawn(times)
+    clean, noise, sigma, noisy = drawn(times)
 
     class Perfect(torch.nn.Module):
         def forward(self, inputs, time):
@@ -35,8 +35,8 @@ def test_noise_is_found_again(prediction):
 
     unet = Perfect()
     predict_noise(unet, prediction)
-    said = unet(torch.cat([seen, torch.zeros_like(seen)], dim=1), times).sample
-    torch.testing.assert_close(said, noise, rtol=0, atol=2e-4)
+    predicted = unet(torch.cat([noisy, torch.zeros_like(noisy)], dim=1), times).sample
+    torch.testing.assert_close(predicted, noise, rtol=0, atol=2e-4)
 
 
 def test_times_are_shifted_towards_noise():
@@ -49,7 +49,7 @@ def test_times_are_shifted_towards_noise():
 
 
 @pytest.mark.parametrize("prediction", get_args(Prediction))
-def test_predictions_are_those_of_diffusers(prediction):
+def test_prediction_types_match_diffusers(prediction):
     scheduler = EulerDiscreteScheduler(
         beta_start=noise_schedule.BETA_START,
         beta_end=noise_schedule.BETA_END,
@@ -60,12 +60,12 @@ def test_predictions_are_those_of_diffusers(prediction):
     place = int((scheduler.timesteps == 500).nonzero())
     clean, noise, sigma, _ = drawn(torch.tensor([500.0]))
     scheduler.scale_model_input(noise, scheduler.timesteps[place])
-    said = target(prediction, clean, noise, sigma)
-    found = scheduler.step(said, scheduler.timesteps[place], clean + sigma * noise)
+    output = target(prediction, clean, noise, sigma)
+    found = scheduler.step(output, scheduler.timesteps[place], clean + sigma * noise)
     torch.testing.assert_close(found.pred_original_sample, clean, rtol=0, atol=1e-3)
 
 
-def test_time_and_sigma_invert_each_other():
+def test_time_of_inverts_sigma_of():
     times = torch.tensor([0.0, 0.5, 17.3, 999.0])
     torch.testing.assert_close(
         noise_schedule.time_of(noise_schedule.sigma_of(times)), times, atol=1e-2, rtol=0
@@ -76,6 +76,6 @@ def test_unknown_prediction_is_refused(tmp_path):
     (tmp_path / "scheduler").mkdir()
     path = tmp_path / "scheduler" / "scheduler_config.json"
     path.write_text(json.dumps({"prediction_type": "flow"}))
-    with pytest.raises(BenchError, match="'flow', wanted one of epsilon"):
+    with pytest.raises(BenchError, match="unknown prediction_type 'flow', expected epsilon"):
         read_prediction(tmp_path)
     assert read_prediction(tmp_path / "none") == "epsilon"

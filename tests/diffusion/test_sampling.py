@@ -1,4 +1,4 @@
-"""Our sampler beside diffusers' own pipeline, and what it computes once."""
+"""The sampler compared with diffusers' pipeline, and its cached attention."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,15 @@ from diffusers import EulerAncestralDiscreteScheduler, StableDiffusionInstructPi
 from PIL import Image
 
 from egoactgen_bench.diffusion.denoiser import cached_attention, latent_model, untrained_weights
-from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sample, drawing, guided
+from egoactgen_bench.diffusion.denoiser.ancestral_sampler import (
+    ancestral_sample,
+    guided,
+    noise_source,
+)
 from egoactgen_bench.diffusion.denoiser.noise_schedule import save_scheduler, time_of
 from egoactgen_bench.support.seeds import torch_generator
 
-STEPS = 10  # of whole training steps, where k-diffusion's schedule and diffusers' are one
+STEPS = 10  # with integer training times, for which k-diffusion's schedule equals diffusers'
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +25,7 @@ def model(tmp_path_factory):
 
 
 @torch.inference_mode()
-def test_latents_are_those_of_diffusers_pipeline(model, tmp_path):
+def test_latents_match_diffusers_pipeline(model, tmp_path):
     save_scheduler(tmp_path)
     drawn = np.random.default_rng(0).integers(0, 256, (2, 128, 128, 3), dtype=np.uint8)
     frames, texts = [Image.fromarray(pixels) for pixels in drawn], ["open drawer", "cut onion"]
@@ -48,28 +52,28 @@ def test_latents_are_those_of_diffusers_pipeline(model, tmp_path):
     ).images
     image = model.encode(model.pixels(frames))
     denoise = guided(model.unet, image, model.embed(texts), model.embed([""]))
-    draw = drawing([torch_generator(3), torch_generator(4)], image.shape[1:], "cpu")
+    draw = noise_source([torch_generator(3), torch_generator(4)], image.shape[1:], "cpu")
     ours = ancestral_sample(denoise, STEPS, draw)
     assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max().clamp(min=1)
 
 
 @torch.inference_mode()
-def test_prepared_contexts_are_the_contexts(model):
+def test_prepared_contexts_give_the_same_prediction(model):
     generator = torch_generator(0)
     context, null = (torch.randn(n, 77, 32, generator=generator) for n in (2, 1))
     latents = torch.randn(6, 8, 16, 16, generator=generator)
     whole = torch.cat([context, null.expand(4, -1, -1)])
     usual = model.unet(latents, 500, encoder_hidden_states=whole).sample
     prepared = cached_attention.prepare(model.unet, context, null, nulls=4)
-    for given in (prepared, whole):  # and the UNet still takes a tensor
-        found = model.unet(latents, 500, encoder_hidden_states=given).sample
+    for states in (prepared, whole):  # the UNet still accepts a tensor
+        found = model.unet(latents, 500, encoder_hidden_states=states).sample
         torch.testing.assert_close(found, usual, rtol=1e-5, atol=1e-5)
     other = cached_attention.prepare(model.unet, context.flip(0), null, nulls=4)
     found = model.unet(latents, 500, encoder_hidden_states=other).sample
     assert (found - usual).abs().max() > 1e-3
 
 
-def test_the_projections_of_the_context_run_once(model):
+def test_contexts_are_projected_once(model):
     calls = []
     layers = [m.to_k for m in cached_attention._cross_attentions(model.unet).values()]
     hooks = [layer.register_forward_hook(lambda *call: calls.append(call)) for layer in layers]
@@ -79,7 +83,7 @@ def test_the_projections_of_the_context_run_once(model):
         ancestral_sample(denoise, 3, lambda: torch.ones(1, 4, 16, 16))
     for hook in hooks:
         hook.remove()
-    assert len(calls) == 2 * len(layers)  # the context and ∅, in three steps
+    assert len(calls) == 2 * len(layers)  # once for the context and ∅, for all three steps
 
 
 @pytest.mark.parametrize(
@@ -87,23 +91,25 @@ def test_the_projections_of_the_context_run_once(model):
     [(7.5, 1.5, 3), (7.5, 1, 2), (2, 2, 2), (1, 1, 1), (0, 1, 2)],
 )
 @torch.inference_mode()
-def test_conditionings_without_weight_are_not_computed(model, text_scale, image_scale, calls):
+def test_terms_with_weight_zero_are_not_computed(model, text_scale, image_scale, calls):
     generator = torch_generator(0)
     x, image = torch.randn(2, 2, 4, 16, 16, generator=generator)
     context, null = (torch.randn(n, 77, 32, generator=generator) for n in (2, 1))
     sigma, scale = torch.tensor(3.0), 10**0.5
-    seen = []
+    batch_sizes = []
 
-    def noise(image, context):  # by the formula, one conditioning after the other
+    def noise(image, context):  # one term of the formula
         inputs = torch.cat([x / scale, image], 1)
         return model.unet(inputs, time_of(sigma), encoder_hidden_states=context).sample
 
-    nothing = null.expand(2, -1, -1)
-    full, picture = noise(image, context), noise(image, nothing)
-    empty = noise(torch.zeros_like(image), nothing)
-    wanted = empty + text_scale * (full - picture) + image_scale * (picture - empty)
-    hook = model.unet.conv_in.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+    nulls = null.expand(2, -1, -1)
+    full, image_only = noise(image, context), noise(image, nulls)
+    empty = noise(torch.zeros_like(image), nulls)
+    expected = empty + text_scale * (full - image_only) + image_scale * (image_only - empty)
+    hook = model.unet.conv_in.register_forward_hook(
+        lambda _, inputs, __: batch_sizes.append(len(inputs[0]))
+    )
     found = guided(model.unet, image, context, null, text_scale, image_scale)(x, sigma)
     hook.remove()
-    torch.testing.assert_close(found, x - sigma * wanted, rtol=1e-4, atol=1e-4)
-    assert seen == [calls * 2]
+    torch.testing.assert_close(found, x - sigma * expected, rtol=1e-4, atol=1e-4)
+    assert batch_sizes == [calls * 2]

@@ -1,4 +1,4 @@
-"""Which token of the source prompt each token of the target prompt takes its attention from.
+"""Alignment of the tokens of two prompts, by which attention maps are transferred.
 
 Prompt-to-prompt (arXiv 2208.01626), section 3.2: word swap (replacement) and adding a new phrase
 (refinement).
@@ -18,8 +18,8 @@ from egoactgen_bench.errors import SampleError
 class Alignment:
     """The target's edited attention is A_source @ `matrix` + A_target · (1 − `kept`).
 
-    `matrix`: (B, L, L) from source to target tokens; `kept`: (B, L), 1 where the source's counts
-    and 0 where a token is new.
+    `matrix`: (B, L, L) from source to target tokens; `kept`: (B, L), 1 where the source's attention
+    is used and 0 for new tokens.
     """
 
     matrix: Tensor
@@ -30,19 +30,19 @@ class Alignment:
 
 
 def align(tokenizer: Any, sources: Sequence[str], targets: Sequence[str], swap: bool) -> Alignment:
-    """Align prompts pair by pair: by words of equal number (`swap`), else by common tokens.
+    """Align each pair of prompts: word by word (`swap`), else by common tokens.
 
-    Errors: `SampleError` `unequal_words` where words cannot be swapped one for one.
+    Raises `SampleError` (`unequal_words`) if words cannot be swapped one by one.
     """
-    one = _swapped if swap else _refined
-    pairs = [one(tokenizer, *pair) for pair in zip(sources, targets, strict=True)]
+    alignment = _swapped if swap else _refined
+    pairs = [alignment(tokenizer, *pair) for pair in zip(sources, targets, strict=True)]
     return Alignment(
         torch.stack([matrix for matrix, _ in pairs]), torch.stack([kept for _, kept in pairs])
     )
 
 
 def new_tokens(tokenizer: Any, source: str, target: str) -> Tensor:
-    """(L,) 1 at the words' tokens of `target` that `source` lacks."""
+    """(L,): 1 for the tokens of `target` that `source` lacks, else 0."""
     return 1 - _refined(tokenizer, source, target)[1]
 
 
@@ -59,8 +59,10 @@ def _refined(tokenizer: Any, source: str, target: str) -> tuple[Tensor, Tensor]:
     return matrix, kept
 
 
+# Not difflib, whose matches are not always a longest common subsequence, and which breaks ties
+# another way than the released code.
 def common_tokens(old: Sequence[int], new: Sequence[int]) -> list[int | None]:
-    """For each token of `new` its place in `old` by a longest common subsequence, None if new."""
+    """For each token of `new` its index in `old` by a longest common subsequence, None if new."""
     length = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
     for i, before in enumerate(old, 1):
         for j, after in enumerate(new, 1):
@@ -68,7 +70,7 @@ def common_tokens(old: Sequence[int], new: Sequence[int]) -> list[int | None]:
             length[i][j] = max(length[i - 1][j], length[i][j - 1], same)
     places: list[int | None] = [None] * len(new)
     i, j = len(old), len(new)
-    while i and j:  # of equally long ones, that which the released code's backtracking finds
+    while i and j:  # ties are broken as by the released code's backtracking
         if length[i][j] == length[i][j - 1]:
             j -= 1
         elif length[i][j] == length[i - 1][j]:
@@ -84,25 +86,25 @@ def _swapped(tokenizer: Any, source: str, target: str) -> tuple[Tensor, Tensor]:
     if len(old) != len(new):
         raise SampleError(
             "unequal_words",
-            f"words are swapped one for one, but there are {len(old)} in '{source}' and "
-            f"{len(new)} in '{target}': use -o cross_attention=refine",
+            f"words are swapped one by one, but '{source}' has {len(old)} and '{target}' has "
+            f"{len(new)}: use -o cross_attention=refine",
         )
     longest = tokenizer.model_max_length
     size = max(longest, *(len(_tokens(tokenizer, text)) for text in (source, target)))
     matrix = torch.zeros(size, size)
     matrix[0, 0] = i = j = 1  # the start token
-    while old and old[-1] == new[-1]:  # what follows the last change keeps its place
+    while old and old[-1] == new[-1]:  # words after the last change keep their places
         old, new = old[:-1], new[:-1]
     for before, after in zip(old, new, strict=True):
         down, across = (len(_tokens(tokenizer, word)) - 2 for word in (before, after))
-        share = torch.eye(down) if down == across else torch.full((down, across), 1 / across)
-        matrix[i : i + down, j : j + across] = share
+        block = torch.eye(down) if down == across else torch.full((down, across), 1 / across)
+        matrix[i : i + down, j : j + across] = block
         i, j = i + down, j + across
-    matrix[j:, j:] = torch.eye(size - j)  # as released: by the target's places, not the source's
+    matrix[j:, j:] = torch.eye(size - j)  # as released: target positions for both prompts
     return matrix[:longest, :longest], torch.ones(longest)
 
 
 def _tokens(tokenizer: Any, text: str) -> list[int]:
-    """The prompt's tokens with start and end, without padding."""
+    """The prompt's tokens with start and end tokens, without padding."""
     found: list[int] = tokenizer(text, truncation=True).input_ids
     return found

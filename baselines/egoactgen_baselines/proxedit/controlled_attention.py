@@ -1,4 +1,4 @@
-"""Prompt-to-prompt (arXiv 2208.01626): the target's attention, controlled by the source's."""
+"""Prompt-to-prompt (arXiv 2208.01626): the source's attention controls the target's."""
 
 from dataclasses import dataclass, field
 from math import isqrt
@@ -11,16 +11,16 @@ from torch.nn.functional import interpolate, max_pool2d, scaled_dot_product_atte
 from egoactgen_baselines.proxedit.alignment import Alignment
 
 LARGEST_SELF = 32 * 32  # tokens of the largest self-attention that is replaced
-LARGEST_MAP = 16 * 16  # tokens of the finest layers that tell where a word is
+LARGEST_MAP = 16 * 16  # tokens of the finest layers that locate words
 
 
 @dataclass
 class PromptToPrompt:
-    """Control of a batch whose last 2B rows are [source, target], under their own prompts.
+    """Control of a batch whose last 2B rows are [source, target], each with its own prompt.
 
-    Cross-attention is edited in the first `cross_replace` of the steps: to the alignment's maps,
-    times `emphasis`, (B, L). Self-attention is the source's in the first `self_replace`. `step` is
-    the step under way.
+    In the first fraction `cross_replace` of the steps, cross-attention maps are the alignment's,
+    times `emphasis` (B, L); in the first `self_replace`, self-attention maps are the source's.
+    `step` is the current step.
     """
 
     steps: int
@@ -32,7 +32,7 @@ class PromptToPrompt:
     step: int = 0
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, cross: bool) -> Tensor:
-        """(rows, heads, tokens, width) of queries → attended values of that shape."""
+        """Attention of queries (rows, heads, tokens, width) → outputs of the same shape."""
         if cross:
             return self._attend_to_text(query, key, value)
         replaced = self.step < int(self.self_replace * self.steps)
@@ -45,12 +45,14 @@ class PromptToPrompt:
         return torch.cat([rows[:-count], rows[-2 * count : -count]])
 
     def _attend_to_text(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        # Of steps + 1, where self-attention counts steps: both as in the released code.
         edited = self.step < int(self.cross_replace * (self.steps + 1))
         located = self.blend is not None and query.shape[2] <= LARGEST_MAP
         free = scaled_dot_product_attention(query, key, value)
         if not edited and not located:
             return free
         count = len(self.alignment.kept)
+        # By hand, since fused attention does not return its maps.
         scores = query[-2 * count :] @ key[-2 * count :].transpose(-1, -2)
         source, target = (scores * query.shape[-1] ** -0.5).softmax(-1).chunk(2)
         if edited:
@@ -60,7 +62,7 @@ class PromptToPrompt:
         return torch.cat([free[:-count], target @ value[-count:]])
 
     def _edited(self, source: Tensor, target: Tensor) -> Tensor:
-        """(B, heads, tokens, L) maps of both → the target's."""
+        """Maps of source and target (B, heads, tokens, L) → the target's edited maps."""
         matrix, kept = self.alignment.matrix[:, None], self.alignment.kept[:, None, None]
         mixed = source @ matrix + target * (1 - kept)
         return mixed * self.emphasis[:, None, None]
@@ -68,26 +70,26 @@ class PromptToPrompt:
 
 @dataclass
 class LocalBlend:
-    """Keeps the source's latent where neither prompt's own words are attended to.
+    """Keeps the source's latent outside the regions that attend to either prompt's own words.
 
-    `words`: (2, B, L), 1 at the words to locate in the source and in the target prompt.
+    `words`: (2, B, L), 1 for the words to locate in the source and in the target prompt.
     """
 
     words: Tensor
-    start: int  # of its calls, how many do nothing
+    start: int  # number of calls before blending begins
     threshold: float = 0.3
     calls: int = 0
     maps: dict[int, Tensor] = field(default_factory=dict)  # tokens → sum over layers and steps
 
     def add(self, source: Tensor, target: Tensor) -> None:
-        """Take in one layer's maps, (B, heads, tokens, L) each, of one step."""
+        """Accumulate the maps (B, heads, tokens, L) of one layer and step."""
         attended = torch.stack([source, target]) @ self.words[:, :, None, :, None]
         mean = attended[..., 0].mean(2)
         tokens = mean.shape[-1]
         self.maps[tokens] = self.maps[tokens] + mean if tokens in self.maps else mean
 
     def __call__(self, pair: Tensor) -> Tensor:
-        """(2, B, C, h, w) latents of source and target → the same, blended."""
+        """Latents of source and target (2, B, C, h, w) → blended latents of the same shape."""
         self.calls += 1
         if self.calls <= self.start:
             return pair
@@ -101,7 +103,7 @@ class LocalBlend:
 
 
 class ControlledAttention:
-    """An attention processor for every layer of a diffusers UNet; without `control` it is plain."""
+    """An attention processor for all layers of a diffusers UNet; unmodified without `control`."""
 
     control: PromptToPrompt | None = None
 

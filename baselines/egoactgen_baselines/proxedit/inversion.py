@@ -1,6 +1,6 @@
-"""DDIM inversion of a latent, and its edit under the negative-prompt trick with guidance.
+"""DDIM inversion of a latent, and its edit by negative-prompt inversion with proximal guidance.
 
-Both walk the released schedule: "leading" times N·1000/steps + 1, and ᾱ of step 0 before the first.
+Both use the released schedule: "leading" times N·1000/steps + 1, and ᾱ of step 0 before the first.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,15 +14,14 @@ from egoactgen_baselines.proxedit.controlled_attention import PromptToPrompt
 from egoactgen_baselines.proxedit.proximal import Proximal
 from egoactgen_bench.diffusion.denoiser.noise_schedule import BETA_END, BETA_START, STEPS
 
-Predict = Callable[
-    [Tensor, int, Tensor], Tensor
-]  # ε of (rows, C, h, w) at t under (rows, L, width)
+# Latents (rows, C, h, w), t, contexts (rows, L, width) → predicted ε.
+Predict = Callable[[Tensor, int, Tensor], Tensor]
 Record = Callable[[int, Tensor, Tensor | None, Tensor | None], None]
 
 
 @dataclass(frozen=True)
 class Times:
-    """The schedule's times for a number of steps."""
+    """The training times t of a schedule with `steps` steps."""
 
     steps: int
 
@@ -35,19 +34,19 @@ class Times:
         return [number * self.stride + 1 for number in range(self.steps)]
 
     def clean(self, latent: Tensor, noise: Tensor, time: int) -> Tensor:
-        """x_0 of a latent at `time` whose noise is ε: DDIM (arXiv 2010.02502), equation 9."""
+        """The predicted x_0 of a latent at `time`: DDIM (arXiv 2010.02502), equation 9."""
         kept = _kept(time)
         return (latent - (1 - kept).sqrt() * noise) / kept.sqrt()
 
     def noisy(self, clean: Tensor, noise: Tensor, time: int) -> Tensor:
-        """The latent at `time` of x_0 and ε: equation 12 with σ = 0."""
+        """The latent at `time` from x_0 and ε: equation 12 with σ = 0."""
         kept = _kept(time)
         return kept.sqrt() * clean + (1 - kept).sqrt() * noise
 
 
 @cache
 def _alphas() -> Tensor:
-    """(1000,) ᾱ in float32, as Stable Diffusion's code keeps it: its 1 − ᾱ has few digits."""
+    """(1000,) ᾱ in float32 as in Stable Diffusion's code, since its 1 − ᾱ is imprecise."""
     betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, STEPS) ** 2
     return torch.cumprod(1 - betas, dim=0)
 
@@ -58,11 +57,11 @@ def _kept(time: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Guidance:
-    """How the edit is guided.
+    """Guidance of the edit; `scale` is w.
 
-    `scale` is w. Within the steps t < `recon_t` (t > −`recon_t` where that is negative; 0: none),
-    and where no edit is: inversion guidance draws each latent, and reconstruction guidance each
-    x_0, towards the inverted frame's by the share `recon_lr`. Both want a proximal operator.
+    At t < `recon_t` (t > −`recon_t` if negative; 0: never) and outside the edited region, inversion
+    guidance moves each latent, and reconstruction guidance each x_0, towards the inverted frame's
+    by the fraction `recon_lr`. Both require a proximal operator.
     """
 
     scale: float = 7.5
@@ -72,8 +71,8 @@ class Guidance:
     recon_lr: float = 1.0
     recon_t: int = 400
 
-    def drawn(self, time: int) -> bool:
-        """Whether `time` lies in the steps that are drawn towards the frame."""
+    def applies(self, time: int) -> bool:
+        """Whether inversion and reconstruction guidance act at `time`."""
         if self.proximal.operator == "none":
             return False
         return time < self.recon_t if self.recon_t >= 0 else time > -self.recon_t
@@ -81,7 +80,7 @@ class Guidance:
 
 @dataclass(frozen=True)
 class Prompts:
-    """(B, L, width) embeddings; `negative` is `source` itself unless it leans to the null text."""
+    """Embeddings (B, L, width); `negative` is `source` unless moved towards the null text."""
 
     source: Tensor
     target: Tensor
@@ -89,7 +88,7 @@ class Prompts:
 
 
 def invert(predict: Predict, latent: Tensor, source: Tensor, times: Times) -> list[Tensor]:
-    """z_0 … z_T of (B, C, h, w) latents under their source prompts, (B, L, width), guidance 1."""
+    """z_0 … z_T of latents (B, C, h, w) with their source prompts (B, L, width), guidance 1."""
     found = [latent]
     for time in times.rising:
         noise = predict(found[-1], time, source)
@@ -109,7 +108,7 @@ def edit(
 ) -> Tensor:
     """(2, B, C, h, w): the reconstructed source and the edited target, from the inversion's z_T.
 
-    `record` is told of each step: t, the latents, the thresholds and the edit mask.
+    `record` is called after each step with t, the latents, the thresholds and the edit mask.
     """
     pair = torch.stack([inverted[-1]] * 2)
     for number, time in enumerate(reversed(times.rising)):
@@ -119,29 +118,29 @@ def edit(
         shrunk, threshold = guidance.proximal(difference)
         noise = negative + guidance.scale * shrunk
         clean = times.clean(pair, noise, time)
-        drawn = guidance.drawn(time)
-        mask = guidance.proximal.edited(shrunk, threshold) if drawn else torch.ones_like(pair)
-        pull = guidance.recon_lr * (1 - mask)
-        if guidance.reconstruction and drawn:
-            clean = clean - pull * (clean - inverted[0])
+        applies = guidance.applies(time)
+        mask = guidance.proximal.edited(shrunk, threshold) if applies else torch.ones_like(pair)
+        rate = guidance.recon_lr * (1 - mask)
+        if guidance.reconstruction and applies:
+            clean = clean - rate * (clean - inverted[0])
         pair = times.noisy(clean, noise, time - times.stride)
-        if guidance.inversion and drawn:
-            pair = pair - pull * (pair - inverted[times.steps - 1 - number])
+        if guidance.inversion and applies:
+            pair = pair - rate * (pair - inverted[times.steps - 1 - number])
         if control and control.blend:
             pair = control.blend(pair)
         if record:
-            record(time, pair, threshold, mask if drawn else None)
+            record(time, pair, threshold, mask if applies else None)
     return pair
 
 
 def _predict_pair(
     predict: Predict, pair: Tensor, time: int, prompts: Prompts
 ) -> tuple[Tensor, Tensor]:
-    """ε under the negative prompts, and what the pair's own prompts add to it: (2, B, C, h, w)."""
+    """ε with the negative prompts, and its difference to ε with the pair's: (2, B, C, h, w)."""
     source, target = pair
     latents = [target, source, target]
     texts = [prompts.negative, prompts.source, prompts.target]
-    apart = prompts.negative is not prompts.source  # else one row serves as both, exactly
+    apart = prompts.negative is not prompts.source  # if equal, one row is used for both
     if apart:
         latents, texts = [source, *latents], [prompts.negative, *texts]
     noises = predict(torch.cat(latents), time, torch.cat(texts)).chunk(len(latents))
@@ -151,7 +150,7 @@ def _predict_pair(
 
 
 def towards_null(source: Tensor, null: Tensor, share: float) -> Tensor:
-    """The negative embedding: spherical interpolation, of all numbers of a prompt as one vector."""
+    """The negative embedding: spherical interpolation from `source` to `null`, as flat vectors."""
     if not share:
         return source
     one, other = source.flatten(1), null.expand_as(source).flatten(1)

@@ -1,7 +1,7 @@
-"""ProxEdit (arXiv 2306.05414), its variant ProxNPI, as a method.
+"""ProxEdit (arXiv 2306.05414) in its variant ProxNPI, as a method.
 
-"Released" is what the authors' public code does. LEGO's authors (arXiv 2312.03849) name no values
-for theirs, so the defaults are that code's published example, or its own where that is silent.
+"Released" means: as in the authors' public code. LEGO's authors (arXiv 2312.03849) do not report
+their settings, so the defaults are those of that code's example, or else of the code.
 """
 
 from collections.abc import Sequence
@@ -39,61 +39,63 @@ from egoactgen_bench.errors import BenchError
 
 
 class ProxEditOptions(TextToImageOptions):
-    """What can be chosen for ProxEdit; the defaults are the published example of its code."""
+    """Options of ProxEdit; the defaults are those of its code's published example."""
 
-    steps: int = Field(50, ge=1, le=999, description="of the inversion, and of the edit")
-    guidance: float = Field(7.5, ge=0, description="w, how strictly the text is followed")
+    steps: int = Field(50, ge=1, le=999, description="steps of the inversion and of the edit")
+    guidance: float = Field(7.5, ge=0, description="w, guidance scale of the text")
     source_prompt: Literal["empty", "caption"] = Field(
-        "empty", description="what stands for the input frame: no text, or a BLIP caption of it"
+        "empty", description="prompt for the input frame: no text, or a BLIP caption"
     )
     captioner: Path | None = Field(
         None, description="the BLIP folder (blip-image-captioning-base) for source_prompt=caption"
     )
     null_share: float = Field(
-        0, ge=0, le=1, description="how far the negative prompt leans from the source to no text"
+        0, ge=0, le=1, description="interpolation of the negative prompt from source to no text"
     )
     proximal: Operator = Field(
-        "soft", description="soft: released as l0; hard: the true l0; released-l1: named l1 there"
+        "soft", description="soft: l0 in the released code; hard: true l0; released-l1: its l1"
     )
     quantile: float = Field(
         0.7,
         lt=1,
-        description="of |difference|, below which it is dropped; -L fixes that level at L",
+        description="quantile of |difference| below which it is dropped; -L: the fixed level L",
     )
     quantile_over: Literal["pair", "target"] = Field(
-        "pair", description="pair: with the source's zeros, as released; target: edited values only"
+        "pair", description="pair: includes the source's zeros, as released; target: does not"
     )
     edit_mask: Literal["released", "nonzero"] = Field(
-        "released", description="an edit is |shrunk| > level (released), or where shrunk is not 0"
+        "released", description="edited region: |shrunk| > level (released) or shrunk ≠ 0"
     )
-    dilate: int = Field(1, ge=0, description="latent cells by which the edit mask is widened")
+    dilate: int = Field(1, ge=0, description="dilation of the edit mask in latent cells")
     inversion_guidance: bool = Field(
-        True, description="draw latents outside the edit to the inversion's"
+        True, description="move latents outside the edited region towards the inversion's"
     )
     reconstruction_guidance: bool = Field(
-        False, description="draw the clean latent outside the edit to the frame's"
+        False, description="move predicted x_0 outside the edited region towards the frame's"
     )
-    recon_lr: float = Field(1.0, ge=0, le=1, description="how far these two draw")
-    recon_t: int = Field(400, description="they act below this time (-T: above T; 0: never)")
+    recon_lr: float = Field(1.0, ge=0, le=1, description="step size of these two")
+    recon_t: int = Field(400, description="they act at t < recon_t (-T: at t > T; 0: never)")
     cross_attention: Literal["refine", "replace"] = Field(
-        "refine", description="refine: common words keep the source's maps; replace: word for word"
+        "refine", description="refine: common words keep the source's maps; replace: word by word"
     )
-    cross_replace: float = Field(0.8, ge=0, le=1, description="share of steps with that control")
+    cross_replace: float = Field(
+        0.8, ge=0, le=1, description="fraction of steps with controlled cross-attention"
+    )
     self_replace: float = Field(
-        0.6, ge=0, le=1, description="share with the source's self-attention"
+        0.6, ge=0, le=1, description="fraction of steps with the source's self-attention"
     )
-    emphasis: float = Field(1.0, ge=0, description="factor on the attention to new words")
+    emphasis: float = Field(1.0, ge=0, description="factor for the attention to new words")
     local_blend: bool = Field(
-        False, description="change only where new or lost words are attended to"
+        False, description="edit only regions that attend to new or removed words"
     )
 
 
 class ProxEdit(TextToImageMethod[ProxEditOptions]):
-    """ProxEdit: invert the frame under a source prompt, and edit it towards the action's label.
+    """ProxEdit: invert the input frame with a source prompt, then edit it with the action's label.
 
-    Negative-prompt inversion (the source prompt as negative prompt of DDIM inversion's latents),
-    proximal guidance on the difference of both predictions, inversion or reconstruction guidance
-    outside the edit, and prompt-to-prompt control of attention (arXiv 2208.01626).
+    Negative-prompt inversion (DDIM inversion whose source prompt is the negative prompt), proximal
+    guidance on the difference of both predictions, inversion or reconstruction guidance outside the
+    edited region, and prompt-to-prompt control of attention (arXiv 2208.01626).
     """
 
     Options = ProxEditOptions
@@ -103,8 +105,8 @@ class ProxEdit(TextToImageMethod[ProxEditOptions]):
         super().__init__(options, context)
         if (options.source_prompt == "caption") != (options.captioner is not None):
             raise BenchError(
-                "-o source_prompt=caption and -o captioner=FOLDER (blip-image-captioning-base, as "
-                "`bench models fetch` brings it) go together."
+                "-o source_prompt=caption and -o captioner=FOLDER go together; "
+                "`bench models fetch blip-image-captioning-base` downloads such a folder."
             )
 
     @cached_property
@@ -116,7 +118,7 @@ class ProxEdit(TextToImageMethod[ProxEditOptions]):
 
     @cached_property
     def attention(self) -> ControlledAttention:
-        """The processor that stands in every attention layer of the UNet."""
+        """The processor of all attention layers of the UNet."""
         processor = ControlledAttention()
         self.model.unet.set_attn_processor(processor)
         return processor

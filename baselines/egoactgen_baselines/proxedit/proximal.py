@@ -1,4 +1,4 @@
-"""Proximal guidance (arXiv 2306.05414): the part of the guidance that is large enough to count."""
+"""Proximal guidance (arXiv 2306.05414): small differences between predictions are set to zero."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,15 +12,15 @@ Operator = Literal["soft", "hard", "released-l1", "none"]
 
 @dataclass(frozen=True)
 class Proximal:
-    """How the difference d = ε(target) − ε(negative) is shrunk, and where it counts as an edit.
+    """The operator on the difference d = ε(target) − ε(negative), and the edited region.
 
-    `operator`, for a threshold L: "soft", sign(d) max(|d| − L, 0), the proximal map of the l1 norm,
-    which the released code names l0; "hard", d where |d| > L, that of the l0 norm; "released-l1",
-    what that code names l1: "soft", then positive values − L, then all negative ones + L.
-    `quantile` q > 0 sets L as that of |d|; q ≤ 0 means L = −q. It is taken over the "pair", that
-    is the target's values and as many zeros of the source's row (as released), or the "target".
-    `mask`: an edit is where |prox(d)| > L ("released", which asks for |d| > 2L), or where
-    prox(d) ≠ 0 ("nonzero"); `dilate` widens it by so many latent cells.
+    `operator`, for a threshold L: "soft", sign(d) max(|d| − L, 0), the proximal map of the l1 norm
+    (l0 in the released code); "hard", d where |d| > L, that of the l0 norm; "released-l1", the
+    released code's l1: "soft", then positive values − L, then all negative ones + L.
+    L is the `quantile` of |d| if that is positive, else −`quantile`. `over`: the quantile is taken
+    over the "pair", with as many zeros for the source (as released), or the "target" only.
+    `mask`: the edited region is |prox(d)| > L ("released", equivalent to |d| > 2L for "soft") or
+    prox(d) ≠ 0 ("nonzero"), dilated by `dilate` latent cells.
     """
 
     operator: Operator = "soft"
@@ -30,12 +30,12 @@ class Proximal:
     dilate: int = 1
 
     def __call__(self, difference: Tensor) -> tuple[Tensor, Tensor]:
-        """(2, B, C, h, w) d of source and target → shrunk d, and the threshold, (B, 1, 1, 1)."""
+        """d of source and target (2, B, C, h, w) → shrunk d, and the threshold (B, 1, 1, 1)."""
         threshold = self.threshold(difference)
         return shrink(difference, threshold, self.operator), threshold
 
     def threshold(self, difference: Tensor) -> Tensor:
-        """Each sample's own L, (B, 1, 1, 1), from (2, B, C, h, w)."""
+        """L of each sample (B, 1, 1, 1), from d (2, B, C, h, w)."""
         counted = difference if self.over == "pair" else difference[1:]
         values = counted.transpose(0, 1).flatten(1).abs()
         if self.quantile > 0:
@@ -43,7 +43,7 @@ class Proximal:
         return values.new_full((len(values), 1, 1, 1), -self.quantile)
 
     def edited(self, shrunk: Tensor, threshold: Tensor) -> Tensor:
-        """1 where an edit is, else 0: (2, B, C, h, w), each channel on its own."""
+        """The edited region: 1 inside, else 0, (2, B, C, h, w), separately per channel."""
         least = threshold if self.mask == "released" else torch.zeros_like(threshold)
         mask = (shrunk.abs() > least).to(shrunk.dtype)
         if not self.dilate:
@@ -53,7 +53,7 @@ class Proximal:
 
 
 def shrink(difference: Tensor, threshold: Tensor, operator: Operator) -> Tensor:
-    """`difference` by the proximal map `operator`; the shapes broadcast."""
+    """Apply the proximal map `operator`; the shapes are broadcast."""
     if operator == "none":
         return difference
     if operator == "hard":

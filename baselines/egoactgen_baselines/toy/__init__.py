@@ -1,4 +1,4 @@
-"""The baselines' weights of the toy kitchen: each method's own parts."""
+"""The baselines' toy weights, without the networks that all methods share."""
 
 from pathlib import Path
 

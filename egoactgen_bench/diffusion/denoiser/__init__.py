@@ -1,5 +1,5 @@
-"""The latent denoiser of the InstructPix2Pix family: weights, schedule, sampler.
+"""The latent denoiser of the InstructPix2Pix family: weights, noise schedule, sampler.
 
-It turns a context (tokens of any origin) and an image latent into a frame, and knows nothing of
-where the context comes from: LEGO and InstructPix2Pix share it.
+It generates an image from a context (embedded tokens) and the latent of an input frame, wherever
+the context comes from, so LEGO and InstructPix2Pix share it.
 """

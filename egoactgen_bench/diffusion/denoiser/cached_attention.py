@@ -1,4 +1,4 @@
-"""Cross-attention to a context that stays the same at each step: its keys and values, made once."""
+"""Cross-attention to a context that is constant over steps: keys and values are computed once."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# By the name of each cross-attention: its keys and values, (B, heads, L, width of a head).
+# Keys and values by name of the cross-attention, each (B, heads, L, width per head).
 Prepared = dict[str, tuple[Tensor, Tensor]]
 
 
 def prepare(unet: Any, context: Tensor, null: Tensor, nulls: int) -> Prepared:
-    """What `unet` takes as `encoder_hidden_states`: B contexts and then `nulls` times ∅.
+    """Project B contexts and `nulls` copies of ∅ for `unet`'s `encoder_hidden_states`.
 
-    `context`: (B, L, width); `null`: (1, L, width), projected once for all. The UNet goes on taking
-    contexts that are tensors, too.
+    `context`: (B, L, width); `null`: (1, L, width), projected only once. The UNet still accepts a
+    tensor as context, too.
     """
     prepared = {}
     for name, attention in _cross_attentions(unet).items():
@@ -26,7 +26,7 @@ def prepare(unet: Any, context: Tensor, null: Tensor, nulls: int) -> Prepared:
 
 
 class PreparedAttention:
-    """A processor of diffusers' `Attention`, as a Stable Diffusion's cross-attentions need it."""
+    """An attention processor of diffusers for the cross-attentions of Stable Diffusion's UNet."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -64,4 +64,5 @@ def _project(attention: Any, context: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _by_head(states: Tensor, heads: int) -> Tensor:
-    return states.unflatten(-1, (heads, -1)).transpose(1, 2)
+    batch, length, width = states.shape
+    return states.reshape(batch, length, heads, width // heads).transpose(1, 2)

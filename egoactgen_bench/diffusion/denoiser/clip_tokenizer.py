@@ -1,18 +1,18 @@
-"""CLIP's tokenizer, made from the list of byte pairs that open_clip carries."""
+"""CLIP's tokenizer, built from the byte-pair list in the package open_clip."""
 
 import gzip
 import importlib.util
 from pathlib import Path
 from typing import Any
 
-WORDS = 49408  # of CLIP: all bytes alone and at a word's end, merged pairs, two marks
+WORDS = 49408  # CLIP's vocabulary: bytes (within and at the end of words), merges, 2 special tokens
 LENGTH = 77
 
 
 def clip_tokenizer(words: int = WORDS) -> Any:
     """A `CLIPTokenizer`: 77 tokens, padded with `<|endoftext|>` as Stable Diffusion does.
 
-    With fewer `words` it knows CLIP's most frequent pairs only, and parts rare words further.
+    A smaller vocabulary (`words`) keeps CLIP's most frequent merges and splits rare words further.
     """
     from transformers import CLIPTokenizer
 
@@ -35,7 +35,7 @@ def _merges(count: int) -> list[list[str]]:
 
 
 def _byte_letters() -> list[str]:
-    """A visible letter for each byte, in the order in which CLIP numbers them."""
+    """A printable character for each byte, in CLIP's order."""
     visible = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in visible]
     return [chr(byte) for byte in visible] + [chr(256 + number) for number in range(len(hidden))]

@@ -1,7 +1,7 @@
 """Weights under CompVis' names (latent-diffusion checkpoints) → models of diffusers, transformers.
 
-Every size is read from the tensors' shapes. The number of attention heads cannot be: it is 8 in the
-UNet of Stable Diffusion 1 and one per 64 channels in CLIP's text encoder, unless said otherwise.
+All sizes are read from tensor shapes, except the number of attention heads, which defaults to 8 in
+the UNet (Stable Diffusion 1) and one per 64 channels in CLIP's text encoder.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,8 @@ def convert_unet(weights: Weights, heads: int = 8) -> Any:
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
     config = unet_config(weights, heads)
+    # On the meta device, no memory and no random numbers are spent on weights that are replaced at
+    # once; `fill` is strict, so none of them is forgotten.
     with torch.device("meta"):
         unet = UNet2DConditionModel(**config)
     prefixed = {f"model.diffusion_model.{name}": tensor for name, tensor in weights.items()}
@@ -52,14 +54,15 @@ def convert_text_encoder(weights: Weights, heads: int | None = None) -> Any:
 
     with torch.device("meta"):
         encoder = CLIPTextModel(CLIPTextConfig(**text_config(weights, heads)))
-    # Some releases of transformers put `text_model.` before the names, some do not.
+    # Only some releases of transformers have the prefix `text_model.`.
     prefix = "text_model." if hasattr(encoder, "text_model") else ""
     named = {prefix + n: t for n, t in weights.items() if n != "embeddings.position_ids"}
     return fill(encoder, named, "The checkpoint's text encoder")
 
 
 def _refuse_left_over(owner: str, weights: Weights, converted: Weights) -> None:
-    """Refuse tensors that the conversion left behind: the model would not be the checkpoint's."""
+    """Refuse a checkpoint with tensors that the conversion did not use: the model would differ."""
+    # By memory: the conversion renames tensors without copying them.
     taken = {tensor.data_ptr() for tensor in converted.values()}
     left = [name for name, tensor in weights.items() if tensor.data_ptr() not in taken]
     refuse(owner, "has unknown tensors", left)
@@ -80,7 +83,9 @@ def unet_config(weights: Weights, heads: int = 8) -> dict[str, Any]:
         attends.append(key in weights)
         context += [weights[key].shape[1]] if key in weights else []
     if not context:
-        raise BenchError("The checkpoint's UNet has no cross-attention: it takes no text.")
+        raise BenchError(
+            "The checkpoint's UNet has no cross-attention: it is not conditioned on text."
+        )
     down = ["CrossAttnDownBlock2D" if attend else "DownBlock2D" for attend in attends]
     up = ["CrossAttnUpBlock2D" if attend else "UpBlock2D" for attend in reversed(attends)]
     return {

@@ -1,4 +1,4 @@
-"""What the editing methods of this family share: a frame and a text → the frame of the action."""
+"""Base class of the editing methods: an input frame and a text → an image of the action."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,31 +10,35 @@ from pydantic import Field
 from torch import Tensor
 
 from egoactgen_bench.api.records import Request
-from egoactgen_bench.diffusion.denoiser.ancestral_sampler import ancestral_sample, drawing, guided
+from egoactgen_bench.diffusion.denoiser.ancestral_sampler import (
+    ancestral_sample,
+    guided,
+    noise_source,
+)
 from egoactgen_bench.diffusion.denoiser.latent_method import LatentMethod, LatentOptions
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.seeds import torch_generator
 from egoactgen_bench.weights import conversion
 
-Features = dict[str, Tensor]  # of one sample, by name, as the conditioner takes them
+Features = dict[str, Tensor]  # features of one sample by name, inputs of the conditioner
 
 
 class EditorOptions(LatentOptions):
-    """How the editors sample; the defaults are the LEGO paper's, and InstructPix2Pix' own."""
+    """Sampling options; the defaults are those of LEGO's paper and of InstructPix2Pix."""
 
     steps: int = Field(100, ge=1, description="denoising steps")
-    guidance_text: float = Field(7.5, ge=0, description="s_T, how strictly the text is followed")
-    guidance_image: float = Field(1.5, ge=0, description="s_I, how much of the input is kept")
+    guidance_text: float = Field(7.5, ge=0, description="s_T, guidance scale of the text")
+    guidance_image: float = Field(1.5, ge=0, description="s_I, guidance scale of the input frame")
 
 
 OptionsT = TypeVar("OptionsT", bound=EditorOptions)
 
 
 class LatentEditor(LatentMethod[OptionsT]):
-    """A method whose UNet sees the noisy latent beside the input frame's.
+    """A method whose UNet takes the noisy latent and the input frame's, concatenated.
 
-    A subclass says what the text is (`prompt`) and may condition on more (`conditioner`,
+    A subclass defines the text (`prompt`), and may condition on further features (`conditioner`,
     `features_of`).
     """
 
@@ -42,36 +46,36 @@ class LatentEditor(LatentMethod[OptionsT]):
 
     @classmethod
     def find_weights(cls, name: str | None, models: Path) -> Path | None:
-        """As every method; a checkpoint file is converted into the folder `models` first."""
+        """As for every method, but a checkpoint file is converted into `models` first."""
         found = super().find_weights(name, models)
         return conversion.cached(found, models) if found and found.is_file() else found
 
     @property
     def conditioner(self) -> TextConditioner:
-        """What becomes of the embedded prompt and the sample's features."""
+        """Maps the embedded prompt and a sample's features to the UNet's context."""
         return TextConditioner()
 
     def features_of(self, request: Request) -> Features:
-        """What `conditioner` takes beside the prompt; `SampleError` where a sample lacks it."""
+        """Inputs of `conditioner` other than the prompt; raises `SampleError` if one is missing."""
         return {}
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
-        answers: dict[str, Image.Image | SampleError] = {}
+        outputs: dict[str, Image.Image | SampleError] = {}
         ready: list[tuple[Request, Features]] = []
         for request in requests:
             try:
                 ready.append((request, self.features_of(request)))
             except SampleError as error:
-                answers[request.sample_id] = error
+                outputs[request.sample_id] = error
         if ready:
-            answers |= self._paint(ready)
-        return [answers[request.sample_id] for request in requests]
+            outputs |= self._generate(ready)
+        return [outputs[request.sample_id] for request in requests]
 
-    def _paint(
+    def _generate(
         self, ready: Sequence[tuple[Request, Features]]
     ) -> dict[str, Image.Image | SampleError]:
-        """The frames, by sample id, of samples whose features are at hand, as one batch."""
+        """Generate one batch of samples with their features; images by sample id."""
         requests = [request for request, _ in ready]
         image = self.model.encode(self.model.pixels([request.input for request in requests]))
         denoise = guided(
@@ -83,13 +87,13 @@ class LatentEditor(LatentMethod[OptionsT]):
             self.options.guidance_image,
         )
         generators = [torch_generator(request.seed) for request in requests]
-        draw = drawing(generators, image.shape[1:], self.context.device)
+        draw = noise_source(generators, image.shape[1:], self.context.device)
         decoded = self.model.decode(ancestral_sample(denoise, self.options.steps, draw))
         ids = [request.sample_id for request in requests]
-        return dict(zip(ids, self.pictures(decoded, requests), strict=True))
+        return dict(zip(ids, self.images(decoded, requests), strict=True))
 
     def _context(self, ready: Sequence[tuple[Request, Features]]) -> Tensor:
-        """(B, L, width): what the UNet attends to, for each sample."""
+        """(B, L, width): the context of the UNet's cross-attention."""
         text = self.model.embed([self.prompt(request) for request, _ in ready])
         stacked = {
             kind: torch.stack([features[kind] for _, features in ready]).to(text.device)

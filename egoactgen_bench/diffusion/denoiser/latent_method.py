@@ -1,4 +1,4 @@
-"""What all methods in the latent space of Stable Diffusion share: networks and pictures."""
+"""Base class of all methods in Stable Diffusion's latent space: networks and postprocessing."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -20,26 +20,28 @@ from egoactgen_bench.diffusion.denoiser.prediction import predict_noise
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import read_json
 
-SAMPLING = "sampling.json"  # in a weights folder: options that suit it better than the defaults
+SAMPLING = "sampling.json"  # in a weights folder: defaults of sampling options for these weights
 
 
 def read_sampling(weights: Path | None) -> dict[str, Any]:
-    """The options that a weights folder asks for."""
+    """The sampling options that a weights folder recommends."""
     path = weights / SAMPLING if weights else None
     return read_json(path) if path and path.is_file() else {}
 
 
 class LatentOptions(options.Options):
-    """What can be chosen for each of them."""
+    """Options of all latent methods."""
 
     postprocess: Literal["clamp", "released"] = Field(
-        "clamp", description="released: source's aspect, stretched contrast, JPEG, as LEGO's code"
+        "clamp",
+        description="released: as LEGO's code does, with the source's aspect ratio, stretched "
+        "contrast and JPEG",
     )
     channels_last: bool = Field(
-        True, description="the UNet's memory format, faster on CPUs and in 16 bit on GPUs"
+        True, description="memory format of the UNet; faster on CPUs and in 16 bit on GPUs"
     )
     compile: bool = Field(
-        False, description="torch.compile of the UNet: minutes at the start, faster from then on"
+        False, description="compile the UNet (torch.compile): minutes at the start, then faster"
     )
 
 
@@ -47,14 +49,14 @@ OptionsT = TypeVar("OptionsT", bound=LatentOptions)
 
 
 class LatentMethod(Method[OptionsT]):
-    """A method whose networks are a weights folder of Stable Diffusion's kind."""
+    """A method with a weights folder in Stable Diffusion's layout."""
 
     uses_weights = True
     default_weights = SHIPPED
-    toy_weights: ClassVar[Path | None] = None  # what comes with its package
+    toy_weights: ClassVar[Path | None] = None  # folder in the method's package
     default_batch_size = 4
     packages = ("torch", "diffusers", "transformers", "pillow")
-    takes_image: ClassVar[bool]  # whether the UNet sees the input frame beside the noise
+    takes_image: ClassVar[bool]  # whether the UNet's input includes the input frame's latent
 
     def __init__(self, options: OptionsT, context: MethodContext) -> None:
         super().__init__(options, context)
@@ -79,15 +81,15 @@ class LatentMethod(Method[OptionsT]):
 
     @cached_property
     def model(self) -> weights.LatentModel:
-        """The networks; the UNet computes in the run's dtype."""
+        """The networks; the UNet runs in the run's dtype."""
         dtype = getattr(torch, self.context.dtype)
         model = weights.load(self.folder, self.context.device, dtype, self.options.channels_last)
         channels, latent = model.unet.config.in_channels, model.vae.config.latent_channels
         if channels != latent * (2 if self.takes_image else 1):
-            wanted = "noise and an image" if self.takes_image else "noise alone"
+            expected = f"{2 * latent}: noise and an image" if self.takes_image else str(latent)
             raise BenchError(
-                f"The UNet of {self.folder} takes {channels} channels, where this method's takes "
-                f"{wanted}, {latent} channels each: name other weights."
+                f"The UNet of {self.folder} has {channels} input channels, but this method needs "
+                f"{expected}. Choose other --weights."
             )
         predict_noise(model.unet, model.prediction)
         if self.options.compile:
@@ -96,12 +98,12 @@ class LatentMethod(Method[OptionsT]):
 
     @cached_property
     def empty_prompt(self) -> Tensor:
-        """(1, 77, width): the embedding of "", which stands for no text."""
+        """(1, 77, width): the embedding of "", the unconditional context."""
         return self.model.embed([""])
 
     @torch.inference_mode()
     def load(self) -> None:
-        _ = self.empty_prompt  # and with it the networks
+        _ = self.empty_prompt  # loads the networks, too
 
     def weight_files(self) -> list[Path]:
         return weights.weight_files(self.folder)
@@ -109,17 +111,19 @@ class LatentMethod(Method[OptionsT]):
     def notices(self) -> list[str]:
         return untrained_weights.notices(self.folder) + shipped_weights.notices(self.folder)
 
-    def pictures(
+    def images(
         self, decoded: Tensor, requests: Sequence[Request]
     ) -> list[Image.Image | SampleError]:
-        """(B, 3, H, W) about [-1, 1] → one picture a request."""
+        """Decoded images (B, 3, H, W), approximately in [-1, 1] → one RGB image per request."""
         return [
-            self._picture(frame, request) for frame, request in zip(decoded, requests, strict=True)
+            self._image(pixels, request) for pixels, request in zip(decoded, requests, strict=True)
         ]
 
-    def _picture(self, frame: Tensor, request: Request) -> Image.Image | SampleError:
-        if not frame.isfinite().all():
+    def _image(self, pixels: Tensor, request: Request) -> Image.Image | SampleError:
+        # Some networks overflow in float16: without this, a black frame would be scored like any
+        # other.
+        if not pixels.isfinite().all():
             return SampleError("not_finite", f"the networks overflow in {self.context.dtype}")
         if self.options.postprocess == "released":
-            return postprocess.released(frame, *request.input.size)
-        return postprocess.clamped(frame)
+            return postprocess.released(pixels, *request.input.size)
+        return postprocess.clamped(pixels)

@@ -1,4 +1,4 @@
-"""A weights folder: UNet, VAE, CLIP text encoder and tokenizer, as diffusers lays them out."""
+"""A weights folder in diffusers' layout: UNet, VAE, CLIP text encoder and tokenizer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,32 +20,32 @@ MANIFESTS = ("conversion.json", "train.json", "untrained.json", "model_index.jso
 
 @dataclass(frozen=True)
 class LatentModel:
-    """The loaded networks; text encoder and VAE in float32, since each runs once an image."""
+    """The loaded networks; text encoder and VAE in float32, since each runs once per image."""
 
     unet: Any
     vae: Any
     text_encoder: Any
     tokenizer: Any
     device: str
-    prediction: Prediction = "epsilon"  # what the UNet says
+    prediction: Prediction = "epsilon"  # the UNet's output
 
     @property
     def size(self) -> int:
-        """The side in pixels of the square frames that the UNet was made for."""
+        """Side in pixels of the square images for which the UNet was trained."""
         return int(self.unet.config.sample_size * self.factor)
 
     @property
     def factor(self) -> int:
-        """Pixels per latent cell along a side."""
+        """Downsampling factor of the VAE."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     def pixels(self, frames: Sequence[Image.Image]) -> Tensor:
-        """(B, 3, H, W) float32 in [-1, 1]: each whole frame squashed to the UNet's square."""
+        """(B, 3, H, W) float32 in [-1, 1]: whole frames, resized to the UNet's square size."""
         squashed = [np.array(resize(frame, (self.size, self.size))) for frame in frames]
         return torch.from_numpy(np.stack(squashed)).permute(0, 3, 1, 2) / 127.5 - 1
 
     def tokens(self, prompts: Sequence[str]) -> Tensor:
-        """(B, 77) int64: each prompt's tokens, cut or padded."""
+        """(B, 77) int64: the prompts' tokens, truncated or padded."""
         tokens: Tensor = self.tokenizer(
             list(prompts),
             padding="max_length",
@@ -56,47 +56,47 @@ class LatentModel:
         return tokens
 
     def embed(self, prompts: Sequence[str]) -> Tensor:
-        """ψ: (B, 77, width) last hidden states; padding takes part, as in Stable Diffusion."""
+        """ψ: (B, 77, width) last hidden states, including padding, as in Stable Diffusion."""
         embedded: Tensor = self.text_encoder(self.tokens(prompts).to(self.device)).last_hidden_state
         return embedded
 
     def encode(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) in [-1, 1] → (B, 4, H/8, W/8): the posterior's mode, not scaled."""
+        """(B, 3, H, W) in [-1, 1] → (B, 4, H/8, W/8): the mode of the posterior, unscaled."""
         latents: Tensor = self.vae.encode(images.to(self.device)).latent_dist.mode()
         return latents
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Denoised latents → (B, 3, H, W), about [-1, 1]."""
+        """Denoised (scaled) latents → images (B, 3, H, W), approximately in [-1, 1]."""
         images: Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample
         return images
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that is not a finished one of weights, naming what it lacks."""
+    """Raise `BenchError` unless the folder is a complete weights folder."""
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing or not any((folder / name).is_file() for name in MANIFESTS):
-        what = ", ".join(f"{part}/" for part in missing) or "a manifest: it is not finished"
+        what = ", ".join(f"{part}/" for part in missing) or "a manifest (it is unfinished)"
         raise BenchError(
-            f"{folder} is no weights folder, it lacks {what}. "
-            "Make one with `bench models convert CKPT --out DIR`."
+            f"{folder} is not a weights folder: it lacks {what}. "
+            "Create one with `bench models convert CKPT --out DIR`."
         )
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The files of a weights folder that shape the images, sorted."""
+    """The files of a weights folder that determine the images, sorted."""
     parts = (*PARTS, "conditioner", "scheduler")
     return sorted(file for part in parts for file in (folder / part).glob("*") if file.is_file())
 
 
 def quiet() -> None:
-    """Keep transformers from drawing a progress bar for each network it reads or writes."""
+    """Disable transformers' progress bars for reading and writing networks."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
 
 
 def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = False) -> LatentModel:
-    """Load a weights folder strictly; the UNet computes in `dtype`."""
+    """Load a weights folder strictly; the UNet in `dtype`, the other networks in float32."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -113,7 +113,7 @@ def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = Fa
 
 
 def load_network(kind: Any, folder: Path, **options: Any) -> Any:
-    """Load one network; a tensor too few or too many is a `BenchError`."""
+    """Load one network; missing, unexpected or mismatched tensors are a `BenchError`."""
     try:
         network, info = kind.from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options

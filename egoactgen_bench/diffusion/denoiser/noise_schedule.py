@@ -1,6 +1,6 @@
-"""The noise schedule of Stable Diffusion as k-diffusion walks it (arXiv 2206.00364).
+"""Stable Diffusion's noise schedule in k-diffusion's parametrisation (arXiv 2206.00364).
 
-A latent at noise level σ is x = x_0 + σ·ε; t is the place of σ among the 1000 training steps.
+A latent at noise level σ is x = x_0 + σ·ε; t is the index of σ among the 1000 training steps.
 """
 
 from functools import cache
@@ -13,19 +13,20 @@ STEPS, BETA_START, BETA_END = 1000, 0.00085, 0.012
 
 
 def alphas_cumprod() -> Tensor:
-    """(1000,) float64: ᾱ of each training step, β rising linearly in its square root."""
+    """(1000,) float64: ᾱ of each training step; √β increases linearly."""
+    # float64: in float32, 1 − ᾱ of the first steps keeps four digits.
     betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, STEPS, dtype=torch.float64) ** 2
     return torch.cumprod(1 - betas, dim=0)
 
 
 def training_sigmas() -> Tensor:
-    """(1000,) float64, rising: σ = √((1 − ᾱ) / ᾱ) of each training step."""
+    """(1000,) float64, increasing: σ = √((1 − ᾱ) / ᾱ) of each training step."""
     kept = alphas_cumprod()
     return ((1 - kept) / kept).sqrt()
 
 
 def sigmas(steps: int) -> Tensor:
-    """(steps + 1,) float32: falling from 14.6146, evenly spaced in t, the last 0."""
+    """(steps + 1,) float32: decreasing from 14.6146, evenly spaced in t; the last is 0."""
     logs = training_sigmas().log()
     times = torch.linspace(STEPS - 1, 0, steps, dtype=torch.float64)
     below = times.floor().long()
@@ -52,18 +53,20 @@ def sigma_of(time: Tensor) -> Tensor:
 
 @cache
 def _log_sigmas() -> Tensor:
-    with torch.inference_mode(False):  # a training may be the next to use it
+    with torch.inference_mode(False):  # training may use the cached tensor, too
         return training_sigmas().log()
 
 
 def shifted(time: Tensor, shift: float) -> Tensor:
-    """A whole t in [0, 999] moved towards noise by a `shift` above 1 (arXiv 2403.03206, eq. 23)."""
+    """An integer t in [0, 999], shifted towards noise if `shift` > 1 (arXiv 2403.03206, eq. 23)."""
+    # The middle of a step's interval, so that no t leaves 0 … 999.
     share = (time.double() + 0.5) / STEPS
     return (STEPS * shift * share / (1 + (shift - 1) * share)).floor().long()
 
 
 def ancestral_split(sigma: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
     """(σ_down, σ_up) of a step σ → σ': denoise to σ_down, then add noise of σ_up (η = 1)."""
+    # Rounded above σ', it would make σ_down the root of a negative number.
     up = (following**2 * (sigma**2 - following**2) / sigma**2).sqrt().minimum(following)
     return (following**2 - up**2).sqrt(), up
 
@@ -71,14 +74,14 @@ def ancestral_split(sigma: Tensor, following: Tensor) -> tuple[Tensor, Tensor]:
 def ancestral_step(
     x: Tensor, denoised: Tensor, sigma: Tensor, following: Tensor, noise: Tensor | None
 ) -> Tensor:
-    """One Euler step from σ towards the denoised x_0, and fresh `noise` (none at the last step)."""
+    """One Euler step from σ towards the denoised x_0, plus new `noise` (None at the last step)."""
     down, up = ancestral_split(sigma, following)
     x = x + (x - denoised) / sigma * (down - sigma)
     return x if noise is None else x + noise * up
 
 
 def save_scheduler(folder: Path, prediction: str = "epsilon") -> None:
-    """Write diffusers' configuration of the same schedule."""
+    """Write the schedule as a configuration of diffusers' scheduler."""
     from diffusers import EulerAncestralDiscreteScheduler
 
     EulerAncestralDiscreteScheduler(

@@ -1,7 +1,7 @@
-"""What a UNet was trained to say of a noisy latent, and the noise that follows from it.
+"""What a UNet predicts of a noisy latent, and its conversion to predicted noise.
 
-x_t = √ᾱ x_0 + √(1 − ᾱ) ε; a UNet says ε, x_0 ("sample"), or √ᾱ ε − √(1 − ᾱ) x_0 ("v_prediction",
-arXiv 2202.00512). The names are diffusers'.
+x_t = √ᾱ x_0 + √(1 − ᾱ) ε; a UNet predicts ε ("epsilon"), x_0 ("sample") or √ᾱ ε − √(1 − ᾱ) x_0
+("v_prediction", arXiv 2202.00512). The names are diffusers'.
 """
 
 from pathlib import Path
@@ -18,18 +18,18 @@ Prediction = Literal["epsilon", "sample", "v_prediction"]
 
 
 def read_prediction(folder: Path) -> Prediction:
-    """What the UNet of a weights folder says, by its scheduler's configuration."""
+    """The prediction type in a weights folder's scheduler configuration; default "epsilon"."""
     path = folder / "scheduler" / "scheduler_config.json"
-    told = read_json(path).get("prediction_type", "epsilon") if path.is_file() else "epsilon"
+    name = read_json(path).get("prediction_type", "epsilon") if path.is_file() else "epsilon"
     known: tuple[Prediction, ...] = get_args(Prediction)
     for prediction in known:
-        if told == prediction:
+        if name == prediction:
             return prediction
-    raise BenchError(f"{path}: prediction_type is {told!r}, wanted one of {', '.join(known)}.")
+    raise BenchError(f"{path}: unknown prediction_type {name!r}, expected {', '.join(known)}.")
 
 
 def target(prediction: Prediction, clean: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """What is to be said at noise level σ = √((1 − ᾱ) / ᾱ)."""
+    """The training target at noise level σ = √((1 − ᾱ) / ᾱ)."""
     if prediction == "epsilon":
         return noise
     if prediction == "sample":
@@ -37,27 +37,28 @@ def target(prediction: Prediction, clean: Tensor, noise: Tensor, sigma: Tensor) 
     return (noise - sigma * clean) / (sigma**2 + 1).sqrt()
 
 
-def noise_in(prediction: Prediction, said: Tensor, seen: Tensor, sigma: Tensor) -> Tensor:
-    """ε, from what is said of x_t = `seen`."""
+def to_noise(prediction: Prediction, output: Tensor, noisy: Tensor, sigma: Tensor) -> Tensor:
+    """The predicted ε, from the UNet's `output` for x_t = `noisy`."""
     if prediction == "epsilon":
-        return said
+        return output
     scale = (sigma**2 + 1).sqrt()
     if prediction == "sample":
-        return (scale * seen - said) / sigma
-    return (said + sigma * seen) / scale
+        return (scale * noisy - output) / sigma
+    return (output + sigma * noisy) / scale
 
 
 def predict_noise(unet: Any, prediction: Prediction) -> None:
-    """Let a loaded `unet` answer ε, whatever it was trained to say."""
+    """Make a loaded `unet` with any prediction type return ε, by a forward hook."""
     if prediction == "epsilon":
         return
 
-    def convert(_: Any, inputs: tuple[Tensor, Tensor], answer: Any) -> Any:
-        seen, time = inputs
-        said = answer.sample.float()
-        sigma = sigma_of(torch.as_tensor(time, device=said.device)).view(-1, 1, 1, 1)
-        noise = noise_in(prediction, said, seen[:, : said.shape[1]].float(), sigma)
-        answer.sample = noise.to(answer.sample.dtype)
-        return answer
+    def convert(_: Any, inputs: tuple[Tensor, Tensor], result: Any) -> Any:
+        noisy, time = inputs
+        # The conversion divides a difference by σ, which is small at the end.
+        output = result.sample.float()
+        sigma = sigma_of(torch.as_tensor(time, device=output.device)).view(-1, 1, 1, 1)
+        noise = to_noise(prediction, output, noisy[:, : output.shape[1]].float(), sigma)
+        result.sample = noise.to(result.sample.dtype)
+        return result
 
     unet.register_forward_hook(convert)

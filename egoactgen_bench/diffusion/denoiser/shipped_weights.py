@@ -1,4 +1,4 @@
-"""The toy kitchen's weights, which come with the packages: the default of each method."""
+"""The toy weights that come with the packages; they are the default of each method."""
 
 import shutil
 from pathlib import Path
@@ -10,12 +10,12 @@ from egoactgen_bench.toy import DENOISER_WEIGHTS
 
 
 def find(name: str | None, own: Path | None, models: Path) -> Path | None:
-    """The shipped weights where `name` means them: nothing at hand has their name."""
+    """The toy weights if `name` refers to them and no folder in `models` has this name."""
     return unpack(own, models) if own is not None and means_shipped(name, models) else None
 
 
 def unpack(own: Path, models: Path) -> Path:
-    """The weights folder `models`/toy-…, made of a method's `own` part and what all share."""
+    """The weights folder `models`/toy-…: a method's `own` part and the shared networks."""
     out = models / f"{SHIPPED}-{own.name}"
     if _same(out / TRAIN, own / TRAIN):
         return out
@@ -24,13 +24,13 @@ def unpack(own: Path, models: Path) -> Path:
             shutil.copytree(DENOISER_WEIGHTS, new, dirs_exist_ok=True)
             shutil.copytree(own, new, dirs_exist_ok=True)
     except OSError:
-        if not _same(out / TRAIN, own / TRAIN):  # else another process was faster
+        if not _same(out / TRAIN, own / TRAIN):  # otherwise another process was faster
             raise
     return out
 
 
 def notices(weights: Path) -> list[str]:
-    """What the user of a weights folder must know."""
+    """Warnings for users of a weights folder."""
     path = weights / TRAIN
     if not (path.is_file() and read_json(path).get("split", "").startswith("toy-kitchen")):
         return []

@@ -1,4 +1,4 @@
-"""Loading weights strictly: each tensor has its place, and each place its tensor, or it is said."""
+"""Strict loading of weights: missing and unexpected tensors are errors that name them."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -11,7 +11,7 @@ ModelT = TypeVar("ModelT", bound=nn.Module)
 
 
 def fill(model: ModelT, weights: Mapping[str, Tensor], owner: str) -> ModelT:
-    """Let `model` (built on the meta device, so without memory) take `weights` as its own."""
+    """Assign `weights` to a `model` on the meta device, which has no memory of its own."""
     wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
     refuse(owner, "lacks tensors for", wanted.keys() - weights.keys())
     refuse(owner, "has unknown tensors", weights.keys() - wanted.keys())
@@ -21,12 +21,13 @@ def fill(model: ModelT, weights: Mapping[str, Tensor], owner: str) -> ModelT:
         if weights[name].shape != shape
     ]
     refuse(owner, "has tensors of another shape", wrong)
+    # Assigned, since a tensor on the meta device has no memory to copy into.
     model.load_state_dict(dict(weights), strict=True, assign=True)
     return model.eval()
 
 
 def refuse(owner: str, what: str, names: Iterable[str]) -> None:
-    """Raise a `BenchError` that names the first of `names`, where there are any."""
+    """Raise `BenchError` with the first of `names`, unless there are none."""
     found = sorted(names)
     if found:
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""

@@ -1,20 +1,20 @@
-"""What the denoiser is told about the action: the prompt's embedding, and nothing beside it."""
+"""Conditioning of the denoiser on the embedded prompt only."""
 
 from torch import Tensor, nn
 
 
 class TextConditioner(nn.Module):
-    """InstructPix2Pix' conditioning: the text alone. A richer one derives from it."""
+    """InstructPix2Pix' conditioning on text; the base class of conditioners with more inputs."""
 
     @property
     def takes(self) -> tuple[str, ...]:
-        """The further features, by name, that `forward` wants for each sample."""
+        """Names of the features, other than the prompt, that `forward` takes for each sample."""
         return ()
 
     def forward(self, prompt: Tensor, seeds: Tensor | None = None, **features: Tensor) -> Tensor:
-        """(B, 77, width) embedded prompts, further features → (B, L, width) context.
+        """Embedded prompts (B, 77, width) and further features → context (B, L, width).
 
-        In training `seeds` (B,) int64 are those of each sample's dropout.
+        `seeds` (B,) int64, given in training, seed each sample's dropout.
         """
         return prompt
 

@@ -1,4 +1,4 @@
-"""Tiny weights that have learnt nothing: they let every command run where no others are at hand."""
+"""Tiny untrained weights, with which every command runs if no others are available."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from egoactgen_bench.diffusion.denoiser.noise_schedule import save_scheduler
 from egoactgen_bench.support.files import replacing_folder, write_json
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
 
-NAME = "toy-untrained"  # conditioned on the input frame, as LEGO and InstructPix2Pix
+NAME = "toy-untrained"  # conditioned on the input frame, like LEGO and InstructPix2Pix
 TEXT_TO_IMAGE = "toy-untrained-sd"  # a Stable Diffusion
 NAMES = (NAME, TEXT_TO_IMAGE)
 MANIFEST = "untrained.json"
@@ -46,7 +46,7 @@ TEXT = {
 
 
 def folder(models: Path, name: str = NAME) -> Path:
-    """The folder `models`/`name`, the same bytes wherever it is made."""
+    """The folder `models`/`name`, created if missing; its bytes are the same everywhere."""
     out = models / name
     if not (out / MANIFEST).is_file():
         with replacing_folder(out) as new:
@@ -55,12 +55,12 @@ def folder(models: Path, name: str = NAME) -> Path:
 
 
 def notices(weights: Path) -> list[str]:
-    """What the user of a weights folder must know."""
+    """Warnings for users of a weights folder."""
     if not (weights / MANIFEST).is_file():
         return []
     return [
-        f"The weights '{weights.name}' are tiny and untrained, so the frames show nothing: "
-        "name trained ones with --weights."
+        f"The weights '{weights.name}' are tiny and untrained, so the images show nothing: "
+        "choose trained ones with --weights."
     ]
 
 
@@ -79,7 +79,7 @@ def _write(out: Path, name: str) -> None:
 
 
 def _drawn(model: Any) -> Any:
-    """Each matrix from a stream of its own name, scaled to keep variances; no biases."""
+    """Initialise each matrix from a stream seeded by its name, variance-preserving; biases 0."""
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             if tensor.ndim > 1:

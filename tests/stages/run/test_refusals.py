@@ -56,7 +56,7 @@ def test_bad_calls_are_one_sentence(bench, workspace, module):
         "not a class derived": ["--method", f"{module}:NotAMethod"],
         "no importable module": ["--method", "absent_module:Noise"],
         "Did you mean 'drawn-val'?": ["--method", noise, "--split", "drwn-val"],
-        "no such folder": ["--method", "images:absent"],
+        "folder not found": ["--method", "images:absent"],
         "write images:ARGUMENT": ["--method", "images"],
         "has no descriptions 'tuned'": ["--method", noise, "--descriptions", "tuned"],
     }
