@@ -132,7 +132,7 @@ def export_study(demo: Demo) -> StepResult:
     """Write the batch of a best-of study; a quarter of the clips is left for its instructions."""
     options = StudyOptions(examples=demo.clips - demo.clips // 4, seed=demo.seed)
     _, plan = export(
-        demo.place, demo.name, options, METHODS, out=demo.study, overwrite=demo.overwrite
+        demo.place, demo.split, options, METHODS, out=demo.study, overwrite=demo.overwrite
     )
     return StepResult(plan.notices())
 

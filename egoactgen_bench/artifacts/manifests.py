@@ -43,7 +43,6 @@ class SplitManifest(Manifest):
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
-
     @model_validator(mode="after")
     def _agrees_with_egovlp(self) -> Self:
         """In a split.json without `metric_defaults`, `egovlp` is where they come from."""

@@ -9,6 +9,7 @@ import pandas as pd
 from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import RUN, RunManifest
+from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv
 from egoactgen_bench.support.safe_names import is_safe_id
@@ -17,7 +18,7 @@ TEXT_COLUMNS = ("sample_id", "image", "sha256", "prompt", "status", "detail")
 COLUMNS = (*TEXT_COLUMNS[:3], "seed", *TEXT_COLUMNS[3:5], "seconds", "detail")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished run; `samples` has one row a sample, in split order, with `COLUMNS`.
 
@@ -65,6 +66,14 @@ class Run:
         """The samples that have none."""
         return self.samples[self.samples["status"] != OK]
 
+    def __repr__(self) -> str:
+        failed = f", {len(self.failed):,} failed" if len(self.failed) else ""
+        partial = "" if self.complete else ", shards are missing"
+        return (
+            f"<Run '{self.name}': {len(self.finished):,} images by {self.method} on split "
+            f"'{self.split}', seed {self.manifest.seed}{failed}{partial}>"
+        )
+
     def image_path(self, relative: str) -> Path:
         """Where the image of a row's `image` cell lies."""
         return self.folder / relative
@@ -80,9 +89,20 @@ def default_name(method: str) -> str:
     return name
 
 
-def load_run(folder: Path | str) -> Run:
-    """Read a finished run; an unfinished or broken one is a `BenchError`."""
-    folder = Path(folder)
+def load_run(
+    run: Path | str, *, split: str | None = None, workspace: Path | str | None = None
+) -> Run:
+    """Load a finished run, by its folder or by its name in the workspace.
+
+    `split` is the name of its split (default: the latest finished test split). Raises `BenchError`
+    where the run is missing, not finished or damaged.
+    """
+    place = Workspace.of(workspace)
+
+    def find(name: str | None) -> Path:
+        return place.find_run(split or place.find_split(None).name, name or "")
+
+    folder = folder_or_name(run, RUN, find)
     manifest = read_manifest(folder / RUN, RunManifest)
     samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
     return Run(folder, manifest, samples)

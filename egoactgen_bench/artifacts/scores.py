@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import SCORE, MetricRecord, ScoreManifest
+from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.support.files import read_csv
 
 VALUE_COLUMNS = ("split", "run", "sample_id", "metric", "value", "signature")
@@ -21,7 +22,7 @@ CAPTION_COLUMNS = ("run", "sample_id", "captioner", "caption")
 _VALUE_TYPES: dict[str, Any] = dict.fromkeys(VALUE_COLUMNS, "category") | {"value": float}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores:
     """What `bench score` found.
 
@@ -66,6 +67,7 @@ class Scores:
         orders = [pd.Index(sample_ids), pd.Index(self.runs), pd.Index(metrics)]
         values = np.full([len(order) for order in orders], np.nan)
         places = tuple(
+            # By category: each text is looked up once, not once for each of its values.
             order.get_indexer(table[name].cat.categories)[table[name].cat.codes]
             for order, name in zip(orders, ("sample_id", "run", "metric"), strict=True)
         )
@@ -73,15 +75,37 @@ class Scores:
         values[tuple(place[known] for place in places)] = table["value"][known]
         return values
 
+    def __repr__(self) -> str:
+        metrics = ", ".join(self.metrics)
+        state = "" if self.complete else ", some values are missing (see errors)"
+        return (
+            f"<Scores of {', '.join(self.runs)} on split '{self.manifest.split}', protocol "
+            f"{self.protocol}: {metrics}{state}>"
+        )
+
     @property
     def complete(self) -> bool:
         """Whether every value that was asked for is there."""
         return self.errors.empty and not self.manifest.failed_metrics
 
 
-def load_scores(folder: Path | str) -> Scores:
-    """Read finished scores; an unfinished or broken folder is a `BenchError`."""
-    folder = Path(folder)
+def load_scores(
+    scores: Path | str | None = None,
+    *,
+    protocol: str = "standard",
+    workspace: Path | str | None = None,
+) -> Scores:
+    """Load finished scores, by their folder or by the name of their split.
+
+    None is the latest finished test split. Raises `BenchError` where the scores are missing, not
+    finished or damaged.
+    """
+    place = Workspace.of(workspace)
+
+    def find(split: str | None) -> Path:
+        return place.scores(place.find_split(split).name, protocol)
+
+    folder = folder_or_name(scores, SCORE, find)
     return Scores(
         folder,
         read_manifest(folder / SCORE, ScoreManifest),

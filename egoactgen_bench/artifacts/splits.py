@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import SPLIT, SplitManifest
+from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv, read_json
 
@@ -25,7 +27,7 @@ TEXT_COLUMNS = (
     "input_sha256",
     "target_sha256",
 )
-TIME_COLUMNS = ("t_start", "t_end", "t_input", "t_target")  # seconds; NaN (an empty cell): not told
+TIME_COLUMNS = ("t_start", "t_end", "t_input", "t_target")  # seconds; NaN (an empty cell): unknown
 COLUMNS = (
     *TEXT_COLUMNS[:6],
     *TIME_COLUMNS,
@@ -38,9 +40,9 @@ COLUMNS = (
 TRUTH = "truth.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
-    """A finished split; `samples` has one row a sample, in split order, with `COLUMNS`."""
+    """A finished split; `samples` has one row per sample, in split order, with `COLUMNS`."""
 
     folder: Path
     manifest: SplitManifest
@@ -68,17 +70,38 @@ class Split:
             )
 
     def truth(self) -> dict[str, dict[str, Any]]:
-        """Sample id → what its data set knows of it beyond annotations; empty for most."""
+        """Sample id → what its data set knows about it beyond the annotations; empty for most."""
         path = self.folder / TRUTH
         return dict(read_json(path)) if path.is_file() else {}
 
     def frame_path(self, relative: str) -> Path:
+        """The path of a frame that a cell of `samples` names."""
         return self.folder / relative
 
+    @cached_property
+    def rejected(self) -> pd.DataFrame:
+        """The annotation rows without a sample: row, reason (a stable code), detail."""
+        return read_csv(self.folder / "rejected.csv", dtype=str)
 
-def load_split(folder: Path | str) -> Split:
-    """Read a finished split; a missing or broken one is a `BenchError`."""
-    folder = Path(folder)
+    def __repr__(self) -> str:
+        counts, frames = self.manifest.counts, self.frames_fingerprint
+        parts = [
+            f"Split '{self.name}': {counts.kept:,} samples from {self.manifest.dataset}",
+            f"videos: {self.samples['video_id'].nunique():,}",
+            f"rejected: {counts.rejected:,}",
+            f"fingerprint {self.fingerprint[:12]}",
+        ]
+        return f"<{', '.join(parts + ([] if frames else ['times only']))}>"
+
+
+def load_split(split: Path | str | None = None, *, workspace: Path | str | None = None) -> Split:
+    """Load a finished split, by its folder or by its name in the workspace.
+
+    `split` None is the latest finished test split, as on the command line. `workspace` defaults to
+    `$BENCH_WORKSPACE`, else `./workspace`. Raises `BenchError` where the split is missing, not
+    finished or damaged.
+    """
+    folder = folder_or_name(split, SPLIT, Workspace.of(workspace).find_split)
     manifest = read_manifest(folder / SPLIT, SplitManifest)
     samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
     times = [column for column in TIME_COLUMNS if column in samples]
@@ -101,6 +124,8 @@ def frames_fingerprint(samples: pd.DataFrame) -> str:
 def _digest(rows: Iterable[tuple[Any, ...]]) -> str:
     digest = hashlib.sha256()
     for row in rows:
+        # Microseconds rather than all digits: the last bits of a computed time differ between
+        # platforms.
         cells = (f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in row)
         digest.update(("\x1f".join(cells) + "\n").encode())
     return digest.hexdigest()

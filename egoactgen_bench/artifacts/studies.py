@@ -1,13 +1,63 @@
 """A study's folder on disk."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from egoactgen_bench.artifacts.manifests import STUDY
-from egoactgen_bench.artifacts.workspace import Workspace
-from egoactgen_bench.errors import BenchError
+import pandas as pd
 
-Study = Literal["best-of", "description"]
+from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifests import STUDY
+from egoactgen_bench.artifacts.study_manifests import StudyManifest
+from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import read_csv
+
+StudyKind = Literal["best-of", "description"]
+
+
+@dataclass(frozen=True, repr=False)
+class Study:
+    """A user study that is ready to be run.
+
+    `notices` say what whoever runs it should know; they are not stored.
+    """
+
+    folder: Path
+    manifest: StudyManifest
+    notices: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def batch(self) -> pd.DataFrame:
+        """batch.csv, which is uploaded to Mechanical Turk: one row per task."""
+        return read_csv(self.folder / "batch.csv", dtype=str)
+
+    @property
+    def key(self) -> pd.DataFrame:
+        """key.csv, which must stay private: the run behind each position of each task."""
+        return read_csv(self.folder / "key.csv", dtype=str)
+
+    def __repr__(self) -> str:
+        counts = self.manifest.counts
+        return (
+            f"<Study '{self.name}': {self.manifest.study} over "
+            f"{', '.join(self.manifest.candidates)}, {counts.votes + counts.checks} tasks on "
+            f"{counts.examples} examples of split '{self.manifest.split}'>"
+        )
+
+
+def load_study(study: Path | str | None = None, *, workspace: Path | str | None = None) -> Study:
+    """Load a finished study, by its folder or by its name in the workspace (default: the latest).
+
+    Raises `BenchError` where the study is missing or not finished.
+    """
+    place = Workspace.of(workspace)
+    folder = folder_or_name(study, STUDY, lambda name: find_study(place, name))
+    return Study(folder, read_manifest(folder / STUDY, StudyManifest))
 
 
 def find_study(workspace: Workspace, name: str | None) -> Path:
@@ -23,7 +73,7 @@ def find_study(workspace: Workspace, name: str | None) -> Path:
     finished = list(workspace.root.glob(f"studies/*/{STUDY}"))
     if not finished:
         raise BenchError(
-            f"There is no finished study in {workspace.root / 'studies'}: name its folder with "
+            f"{workspace.root / 'studies'} contains no finished study: name its folder with "
             "--study, or make one with `bench export-amt`."
         )
     return max(finished, key=lambda path: path.stat().st_mtime_ns).parent

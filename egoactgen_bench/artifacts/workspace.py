@@ -1,6 +1,7 @@
 """The folder that all commands share, and which of its splits and runs a command means."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,13 @@ class Workspace:
     def default(cls) -> "Workspace":
         """`$BENCH_WORKSPACE`, else `./workspace`."""
         return cls(Path(os.environ.get("BENCH_WORKSPACE") or "workspace"))
+
+    @classmethod
+    def of(cls, root: "Workspace | Path | str | None") -> "Workspace":
+        """The workspace in the folder `root`; None is the default one."""
+        if isinstance(root, Workspace):
+            return root
+        return cls.default() if root is None else cls(Path(root))
 
     @property
     def models(self) -> Path:
@@ -104,3 +112,19 @@ class Workspace:
 
 def _finished(folder: Path, manifest: str) -> list[str]:
     return sorted(path.parent.name for path in folder.glob(f"*/{manifest}"))
+
+
+def folder_or_name(
+    value: Path | str | None, manifest: str, find: Callable[[str | None], Path]
+) -> Path:
+    """The folder that `value` means: a path, else a name that `find` looks up.
+
+    A string is a path where it has several parts or a folder there contains `manifest`.
+    """
+    if isinstance(value, Path):
+        return value
+    if value is not None:
+        path = Path(value)
+        if len(path.parts) > 1 or path.is_absolute() or (path / manifest).is_file():
+            return path
+    return find(value)

@@ -12,10 +12,10 @@ from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import (
     check_name,
     current_workspace,
-    default_workers,
     terminal_width,
 )
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.support.devices import default_workers
 
 
 class DemoArguments(Options):

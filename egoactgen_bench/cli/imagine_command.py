@@ -6,25 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import Field
 
-from egoactgen_bench.api.common_options import (
-    Device,
-    Dtype,
-    MethodOptions,
-    Out,
-    Overwrite,
-    SplitName,
-    WeightsName,
-)
-from egoactgen_bench.api.options import Cli, Options
+from egoactgen_bench.api.common_options import Out, Overwrite, SplitName
+from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.stages.imagine_options import ImagineOptions
 
 if TYPE_CHECKING:
     from egoactgen_bench.stages.imagine import Context
 
 
-class ImagineArguments(Options):
+class ImagineArguments(ImagineOptions):
     """One context, several actions, and where the frames go."""
 
     context: Annotated[
@@ -37,27 +30,7 @@ class ImagineArguments(Options):
         Field(description='What is done, "open drawer"; repeat it.'),
         Cli(metavar="TEXT"),
     ]
-    method: Annotated[
-        str,
-        Field(description="A name of `bench methods`, or module:Class."),
-        Cli(metavar="NAME"),
-    ] = "lego"
-    description: Annotated[
-        list[str],
-        Field(description="How it is done: one for each --action, in order."),
-        Cli(metavar="TEXT", kind=list[str]),
-    ] = Field(default_factory=list)
-    descriptions: Annotated[
-        str | None,
-        Field(description="Of the split: serves the sample's own action."),
-        Cli(metavar="NAME"),
-    ] = None
     split: SplitName = None
-    weights: WeightsName = None
-    seed: Annotated[int, Field(description="Each frame's seed derives from it.")] = 0
-    device: Device = "auto"
-    dtype: Dtype = "float32"
-    options: MethodOptions = Field(default_factory=dict)
     name: Annotated[
         str | None,
         Field(description="Name of the folder (default: the method's)."),

@@ -1,28 +1,26 @@
 """`bench prepare-splits`."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import Field
 
 from egoactgen_bench.api.common_options import Overwrite
-from egoactgen_bench.api.options import Cli, Options, Pairs
+from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.commands import add_command
-from egoactgen_bench.cli.shared_options import current_workspace, default_workers
+from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions
+from egoactgen_bench.support.devices import default_workers
 
 if TYPE_CHECKING:
-    from egoactgen_bench.api.dataset import Dataset
     from egoactgen_bench.stages.prepare.prepare_split import Prepared
     from egoactgen_bench.stages.prepare.split_plan import SplitPlan
 
 
-class PrepareArguments(Options):
+class PrepareArguments(PrepareOptions):
     """Which split is prepared, how, and where it goes."""
 
     dataset: Annotated[
@@ -30,43 +28,11 @@ class PrepareArguments(Options):
         Field(description="A name from `bench datasets`, or module:Class."),
         Cli(positional=True),
     ] = "toy-kitchen"
-    annotations: Annotated[
-        Path | None,
-        Field(description="The data set's annotation file or folder."),
-        Cli(metavar="PATH"),
-    ] = None
-    videos: Annotated[
-        Path | None,
-        Field(description="Folder of the videos or extracted frames."),
-        Cli(metavar="DIR"),
-    ] = None
-    subset: Annotated[
-        Literal["val", "train"], Field(description="Which part of the annotations.")
-    ] = "val"
-    limit: Annotated[
-        int | None, Field(ge=1, description="Only the first N clips."), Cli(metavar="N")
-    ] = None
-    times_only: Annotated[
-        bool,
-        Field(description="Ids and times without frames: needs no videos."),
-        Cli(("--times-only",)),
-    ] = False
     list_videos: Annotated[
         bool,
         Field(description="Write the ids for the videos' downloader, and stop."),
         Cli(("--list-videos",)),
     ] = False
-    size: Annotated[
-        int, Field(ge=16, description="Height of the stored frames."), Cli(metavar="PIXELS")
-    ] = 256
-    workers: Annotated[
-        int | None,
-        Field(ge=1, description="Videos decoded at a time (default: CPUs, up to 16)."),
-        Cli(metavar="N"),
-    ] = None
-    options: Annotated[
-        Pairs, Field(description="The data set's own options; see `bench datasets NAME`.")
-    ] = Field(default_factory=dict)
     name: Annotated[
         str | None,
         Field(description="The split's name (default: the data's)."),
@@ -95,25 +61,20 @@ def prepare_splits(asked: PrepareArguments) -> int:
 
     Run again, it resumes, and tries again what failed.
     """
-    from egoactgen_bench.stages.prepare.split_plan import open_dataset, plan_split
+    from egoactgen_bench.stages.prepare.dataset_plan import plan_dataset
 
-    source = open_dataset(
-        asked.dataset, asked.annotations, asked.videos, asked.subset, asked.options
-    )
-    workers = asked.workers or default_workers()
     only_count = asked.list_videos or (asked.dry_run and asked.videos is None)
-    with_videos = not (asked.times_only or only_count)
-    with _world(source, asked.limit, workers, with_videos=with_videos):
-        plan = plan_split(
-            source,
-            name=asked.name,
-            size=asked.size,
-            limit=asked.limit,
-            times_only=asked.times_only,
-            locate=not only_count,
-        )
-    for notice in source.notices():
+    plan = plan_dataset(
+        asked.dataset,
+        asked,
+        current_workspace(),
+        asked.name,
+        locate=not only_count,
+        report=lambda sentence: typer.echo(sentence, err=True),
+    )
+    for notice in plan.dataset.notices():
         typer.echo(notice, err=True)
+    workers = asked.workers or default_workers()
     splits = current_workspace().splits
     if asked.list_videos:
         return _list_videos(plan, asked.out or splits / f"{plan.name}.videos.txt")
@@ -121,22 +82,6 @@ def prepare_splits(asked: PrepareArguments) -> int:
     if asked.dry_run:
         return _dry_run(plan, folder, workers)
     return _prepare(plan, folder, workers, asked.overwrite)
-
-
-@contextmanager
-def _world(source: "Dataset", limit: int | None, workers: int, with_videos: bool) -> Iterator[None]:
-    """For a data set that draws its own world: the world, kept in the workspace if it is filmed."""
-    if not source.draws:
-        yield
-    elif with_videos:
-        typer.echo(f"Drawing the world of {source.split_name} …", err=True)
-        folder = current_workspace().dataset(source.split_name)
-        source.materialise(folder, limit, workers, with_videos=True, progress=True)
-        yield
-    else:
-        with TemporaryDirectory() as scratch:
-            source.materialise(Path(scratch), limit, workers, with_videos=False)
-            yield
 
 
 def _list_videos(plan: "SplitPlan", path: Path) -> int:

@@ -1,6 +1,5 @@
 """The options that may stand before or after every command's name, and what they amount to."""
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +72,3 @@ def check_name(name: str | None) -> None:
 def terminal_width() -> int:
     """Letters in a line of the terminal, or of what stands for one."""
     return shutil.get_terminal_size((120, 24)).columns
-
-
-def default_workers() -> int:
-    """As many as the processors that this process may use (in a container, few), up to 16."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return min(len(affinity(0)) if affinity else os.cpu_count() or 1, 16)

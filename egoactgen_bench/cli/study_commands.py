@@ -65,12 +65,14 @@ def register(app: typer.Typer) -> None:
 
 def export_amt(asked: ExportArguments) -> None:
     """Write a study batch: pages and tables for Mechanical Turk, and a preview for any browser."""
+    from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.study.export_study import export
     from egoactgen_bench.stages.study.study_cost import Cost
 
+    place = current_workspace()
     folder, plan = export(
-        current_workspace(),
-        asked.split,
+        place,
+        load_split(place.find_split(asked.split)),
         asked,
         asked.runs,
         asked.descriptions,

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.artifacts.studies import StudyKind
 from egoactgen_bench.presentation import charts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def win_rate_figure(rates: pd.DataFrame, study: Study, split: str) -> "Figure":
+def win_rate_figure(rates: pd.DataFrame, study: StudyKind, split: str) -> "Figure":
     """One bar a run, highest first, the best one in colour, whiskers of 95 %."""
     rates = rates.dropna(subset=["rate"]).sort_values("rate", ascending=False, kind="stable")
     bars = [

@@ -24,8 +24,8 @@ from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.stages.prepare.extraction import (
     ROLES,
-    Failed,
     ExtractionJob,
+    Failed,
     Read,
     Stored,
     Wanted,
@@ -73,6 +73,9 @@ def prepare(
     before = _open_folder(plan, work, overwrite)
     if before is not None:
         failed = Counter(before.manifest.counts.by_reason)
+        # What the annotation itself rules out stays ruled out; only missing or broken videos are
+        # tried again, and only with the same decoder, since frames of two decoders must not be
+        # mixed.
         failed.subtract(rejection.reason for rejection in plan.rejections)
         if not +failed or before.manifest.versions != made_by:
             return Prepared(before, +failed, already_complete=True)
@@ -110,7 +113,9 @@ def _extract(
     read = Read()
     # The videos with most samples come first, so that workers end together.
     jobs = [
-        ExtractionJob(tuple(items), folder, folder / JOURNAL / f"{number:06d}.jsonl", plan.recipe["size"])
+        ExtractionJob(
+            tuple(items), folder, folder / JOURNAL / f"{number:06d}.jsonl", plan.recipe["size"]
+        )
         for number, items in enumerate(sorted(videos.values(), key=len, reverse=True))
     ]
     for outcome in extract_all(jobs, workers):
@@ -143,7 +148,9 @@ def _nothing_kept(plan: SplitPlan, failures: dict[str, Rejection]) -> BenchError
     )
 
 
-def _work_folder(plan: SplitPlan, folder: Path, made_by: dict[str, str]) -> WorkFolder[SplitManifest]:
+def _work_folder(
+    plan: SplitPlan, folder: Path, made_by: dict[str, str]
+) -> WorkFolder[SplitManifest]:
     """The split's folder; an unfinished one goes on only with the same decoder."""
     return WorkFolder(
         folder / SPLIT,
@@ -196,6 +203,7 @@ def _stored_before(folder: Path, before: Split | None) -> dict[str, Stored]:
         columns = ["sample_id", "input_sha256", "target_sha256", "width", "height"]
         records = before.samples[columns].itertuples(index=False, name=None)
         earlier.extend(Stored(*record) for record in records)
+    # Threads suffice: hashing releases the GIL.
     with ThreadPoolExecutor() as pool:
         whole = pool.map(lambda item: _is_whole(folder, item), earlier)
         return {item.sample_id: item for item, good in zip(earlier, whole, strict=True) if good}
@@ -231,6 +239,7 @@ def _finish(
         for row in plan.rows
         if isinstance(row, Rejection) or row.sample_id in failures
     ]
+    # The old manifest goes before the tables that it describes are replaced.
     (folder / SPLIT).unlink(missing_ok=True)
     _sweep(folder, stored or ())
     write_csv(folder / "samples.csv", samples)

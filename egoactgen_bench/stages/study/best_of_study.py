@@ -14,8 +14,8 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.study.example_sampling import balanced_orders, choose_examples, shuffled
 from egoactgen_bench.stages.study.study_options import StudyOptions
 from egoactgen_bench.stages.study.study_plan import (
-    StudyPlan,
     PlannedTask,
+    StudyPlan,
     frame,
     numbered,
     row_of,

@@ -11,7 +11,14 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.study.example_sampling import choose_examples, shuffled
 from egoactgen_bench.stages.study.study_options import StudyOptions
-from egoactgen_bench.stages.study.study_plan import StudyPlan, PlannedTask, frame, numbered, row_of, secret_key
+from egoactgen_bench.stages.study.study_plan import (
+    PlannedTask,
+    StudyPlan,
+    frame,
+    numbered,
+    row_of,
+    secret_key,
+)
 
 
 def plan_description(split: Split, names: Sequence[str], options: StudyOptions) -> StudyPlan:

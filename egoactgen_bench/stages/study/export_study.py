@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from egoactgen_bench.artifacts.manifests import STUDY
-from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.study_manifests import StudyManifest, tasks_digest
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.artifacts.workspace import Workspace
@@ -31,7 +31,7 @@ IMAGES = "images"
 
 def export(
     workspace: Workspace,
-    split_name: str | None,
+    split: Split,
     options: StudyOptions,
     runs: Sequence[str] = (),
     descriptions: Sequence[str] = (),
@@ -41,7 +41,6 @@ def export(
 ) -> tuple[Path, StudyPlan]:
     """Plan a study and write it to `out`, or to the workspace under its name."""
     _check(options, runs, descriptions)
-    split = load_split(workspace.find_split(split_name))
     split.require_frames()
     if options.study == "best-of":
         plan = plan_best_of(workspace, split, runs, options)

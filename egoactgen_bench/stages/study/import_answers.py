@@ -12,7 +12,7 @@ import pandas as pd
 from egoactgen_bench.api.records import Rejection
 from egoactgen_bench.artifacts.manifest_base import build, read_manifest
 from egoactgen_bench.artifacts.manifests import AGREEMENT, STUDY
-from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.artifacts.studies import StudyKind
 from egoactgen_bench.artifacts.study_manifests import AgreementManifest, StudyManifest, StudyTask
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.presentation import charts
@@ -38,6 +38,9 @@ class Imported:
     win_rates: pd.DataFrame
     rejected: pd.DataFrame
     agreement: dict[str, Any]
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences())
 
     def sentences(self) -> list[str]:
         """Win rates, agreement, rows that do not count, and the effect of excluding workers."""
@@ -108,7 +111,7 @@ def import_results(paths: Sequence[Path], folder: Path) -> Imported:
     and, last, agreement.json. Raises `BenchError` if no row is a vote in this study.
     """
     study = read_manifest(folder / STUDY, StudyManifest)
-    kind: Study = study.study
+    kind: StudyKind = study.study
     tasks = [_task(entry) for entry in study.tasks]
     assignments, unread = _read(paths, folder)
     own, foreign = _of_this_study(assignments, bytes.fromhex(study.secret))
@@ -200,7 +203,7 @@ def _rejected_table(rejected: Sequence[Rejection]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["row", "reason", "detail"], dtype=str)
 
 
-def _ratings_table(ratings: Sequence[Rating], study: Study) -> pd.DataFrame:
+def _ratings_table(ratings: Sequence[Rating], study: StudyKind) -> pd.DataFrame:
     rows = []
     for rating in ratings:
         row: dict[str, Any] = {
@@ -227,7 +230,7 @@ def _comments(ratings: Sequence[Rating]) -> list[dict[str, str]]:
 
 
 def _agreement(
-    ratings: Sequence[Rating], candidates: list[str], study: Study, seed: int
+    ratings: Sequence[Rating], candidates: list[str], study: StudyKind, seed: int
 ) -> dict[str, Any]:
     votes = ratings_analysis.votes_of(ratings)
     known = [
@@ -262,7 +265,7 @@ def _agreement(
 
 
 def _without(
-    workers: set[str], votes: list[Rating], candidates: list[str], study: Study, seed: int
+    workers: set[str], votes: list[Rating], candidates: list[str], study: StudyKind, seed: int
 ) -> dict[str, Any]:
     left = [vote for vote in votes if vote.worker not in workers]
     rates = ratings_analysis.win_rates(left, candidates, study, seed) if left else pd.DataFrame()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from egoactgen_bench.api.records import Rejection
-from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.artifacts.studies import StudyKind
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.stages.study.amazon import Assignment
 from egoactgen_bench.stages.study.study_plan import PlannedTask
@@ -31,7 +31,7 @@ class Rating:
 
 
 def rate(
-    assignments: Sequence[Assignment], tasks: Sequence[PlannedTask], study: Study
+    assignments: Sequence[Assignment], tasks: Sequence[PlannedTask], study: StudyKind
 ) -> tuple[list[Rating], list[Rejection]]:
     """The ratings, sorted by task and worker, and the rejected assignments with reason codes.
 
@@ -62,7 +62,7 @@ def _precedence(assignment: Assignment) -> tuple[int, str]:
     return (STATUSES.index(assignment.status) if known else len(STATUSES), repr(assignment))
 
 
-def _rating(assignment: Assignment, by_name: dict[str, PlannedTask], study: Study) -> Rating:
+def _rating(assignment: Assignment, by_name: dict[str, PlannedTask], study: StudyKind) -> Rating:
     name = assignment.inputs.get("task", "").strip()
     if name not in by_name:
         raise SampleError("unknown_task", name or "no Input.task")

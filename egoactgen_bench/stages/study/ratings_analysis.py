@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoactgen_bench.analysis.statistics import bootstrap_intervals, holm, sign_flip_test
-from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.artifacts.studies import StudyKind
 from egoactgen_bench.stages.study.ratings import Rating
 
 BOOTSTRAP = 10_000
@@ -23,7 +23,7 @@ def votes_of(ratings: Sequence[Rating]) -> list[Rating]:
 
 
 def win_rates(
-    votes: Sequence[Rating], candidates: Sequence[str], study: Study, seed: int
+    votes: Sequence[Rating], candidates: Sequence[str], study: StudyKind, seed: int
 ) -> pd.DataFrame:
     """Win rates with 95 % intervals, bootstrapped by example.
 
@@ -40,7 +40,7 @@ def win_rates(
 
 
 def comparisons(
-    votes: Sequence[Rating], candidates: Sequence[str], study: Study, seed: int
+    votes: Sequence[Rating], candidates: Sequence[str], study: StudyKind, seed: int
 ) -> pd.DataFrame:
     """Paired differences of win rates: run_a, run_b, difference, p_value.
 
@@ -62,7 +62,7 @@ def comparisons(
 
 
 def _wins(
-    votes: Sequence[Rating], candidates: Sequence[str], study: Study
+    votes: Sequence[Rating], candidates: Sequence[str], study: StudyKind
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Wins, (votes, candidates) of 1, 0 or NaN (not asked), and the example of each vote."""
     values = np.full((len(votes), len(candidates)), np.nan)
@@ -71,6 +71,8 @@ def _wins(
             values[row] = [candidate == rating.answer for candidate in candidates]
         else:
             values[row, list(candidates).index(rating.task.candidates[0])] = rating.answer == "yes"
+    # By example: several raters of the same frames tend to agree, so their votes are not
+    # independent.
     clusters = pd.factorize(np.array([rating.task.sample_id for rating in votes]))[0]
     return values, clusters.astype(np.int64)
 

@@ -14,9 +14,9 @@ class StudyOptions(Options):
         Literal["best-of", "description"],
         Field(description="Question: which of K images is best, or does a description fit."),
     ] = "best-of"
-    examples: Annotated[
-        int, Field(ge=1, description="Number of examples, stratified by verb.")
-    ] = 60
+    examples: Annotated[int, Field(ge=1, description="Number of examples, stratified by verb.")] = (
+        60
+    )
     raters: Annotated[int, Field(ge=1, description="Raters per task.")] = 5
     checks: Annotated[
         int,

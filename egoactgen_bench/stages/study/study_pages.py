@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.artifacts.studies import StudyKind
 from egoactgen_bench.presentation.pages import environment
 from egoactgen_bench.stages.study.amazon import RESULT_COLUMNS
 from egoactgen_bench.stages.study.safe_text import html_cell, keyed_hash
@@ -48,7 +48,7 @@ class Example:
 class Look:
     """What all tasks of a study share; without an example, the instructions are only text."""
 
-    study: Study
+    study: StudyKind
     candidates: int
     example: Example | None
     consent: str | None

@@ -86,7 +86,9 @@ class StudyPlan:
         return found
 
 
-def numbered(votes: Sequence[PlannedTask], checks: Sequence[PlannedTask], key: bytes) -> list[PlannedTask]:
+def numbered(
+    votes: Sequence[PlannedTask], checks: Sequence[PlannedTask], key: bytes
+) -> list[PlannedTask]:
     """Votes and checks in one secret order, named t001, t002, …; names of votes are unique."""
     drafts = {task.name: task for task in votes}
     drafts |= {f"check {index}": task for index, task in enumerate(checks)}

@@ -1,0 +1,207 @@
+"""Preparing splits, training weights and generating images from Python."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.api.method import MethodContext
+from egoactgen_bench.api.options import chosen
+from egoactgen_bench.artifacts.runs import Run, default_name
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.trainings import Training
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.generation.method_factory import build
+from egoactgen_bench.stages import imagine as imagining
+from egoactgen_bench.stages.imagine import Imagined
+from egoactgen_bench.stages.imagine_options import ImagineOptions
+from egoactgen_bench.stages.prepare import prepare_split
+from egoactgen_bench.stages.prepare.dataset_plan import plan_dataset
+from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions
+from egoactgen_bench.stages.run import run_method
+from egoactgen_bench.stages.run.run_options import RunOptions
+from egoactgen_bench.stages.train import train_weights
+from egoactgen_bench.stages.train.train_options import TrainOptions
+from egoactgen_bench.support.devices import default_workers
+from egoactgen_bench.workflow.named_inputs import Folder, SplitInput, split_of, words
+from egoactgen_bench.workflow.option_signature import accepts
+
+
+@accepts(PrepareOptions)
+def prepare(
+    dataset: str = "toy-kitchen",
+    settings: PrepareOptions | None = None,
+    *,
+    name: str | None = None,
+    out: Folder | None = None,
+    workspace: Folder | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+    **choices: Any,
+) -> Split:
+    """Prepare a split of a data set, as `bench prepare-splits` does, or resume an earlier call.
+
+    Args:
+        dataset: a name of `bench datasets`, or `module:Class`.
+        settings: all options as one object; `choices` are its fields and override it.
+        name: the split's name (default: the data set's).
+        out: the split's folder (default: `splits/NAME` in the workspace).
+        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        overwrite: start over instead of resuming.
+        progress: show progress bars.
+
+    Returns:
+        The split. Samples without frames are in its `rejected` table with their reason.
+
+    Raises:
+        BenchError: an option, an annotation file or a folder is invalid.
+    """
+    place = Workspace.of(workspace)
+    options = chosen(PrepareOptions, settings, choices, "prepare")
+    report = print if progress else None
+    plan = plan_dataset(dataset, options, place, name, report=report)
+    folder = Path(out) if out else place.split(plan.name)
+    workers = options.workers or default_workers()
+    return prepare_split.prepare(plan, folder, workers=workers, overwrite=overwrite).split
+
+
+@accepts(TrainOptions)
+def train(
+    trainer: str,
+    split: SplitInput = None,
+    settings: TrainOptions | None = None,
+    *,
+    name: str | None = None,
+    out: Folder | None = None,
+    workspace: Folder | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+    **choices: Any,
+) -> Training:
+    """Train weights on a split, as `bench train` does, or resume from the last checkpoint.
+
+    Args:
+        trainer: a name of `bench trainers`, or `module:Class`.
+        split: the split, its name or its folder (default: the latest finished training split).
+        settings: all options as one object; `choices` are its fields and override it. The
+            trainer's own options are `options={"iterations": 100}`.
+        name: name of the weights (default: TRAINER-SPLIT).
+        out: their folder (default: `models/NAME` in the workspace).
+        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        overwrite: start over instead of resuming.
+        progress: show progress bars.
+
+    Raises:
+        BenchError: an option is invalid, or weights to start from are missing.
+    """
+    place = Workspace.of(workspace)
+    on = split_of(split, place, train=True)
+    folder = Path(out) if out else place.models / (name or f"{default_name(trainer)}-{on.name}")
+    places = {"models": place.models, "cache": place.cache}
+    manifest = train_weights.train(
+        trainer,
+        on,
+        folder,
+        settings,
+        overwrite=overwrite,
+        progress=progress,
+        **(places | choices),
+    )
+    return Training(folder, manifest)
+
+
+@accepts(RunOptions)
+def run(
+    method: str,
+    split: SplitInput = None,
+    folder: Folder | None = None,
+    settings: RunOptions | None = None,
+    *,
+    name: str | None = None,
+    workspace: Folder | None = None,
+    overwrite: bool = False,
+    progress: bool = False,
+    **choices: Any,
+) -> Run:
+    """Generate a method's images for a split, as `bench run` does, or resume an earlier call.
+
+    Args:
+        method: a name of `bench methods`, `images:DIR`, `diffusers:PATH`, or `module:Class`.
+        split: the split, its name or its folder (default: the latest finished test split).
+        folder: the run's folder (default: `runs/SPLIT/NAME` in the workspace).
+        settings: all options as one object; `choices` are its fields and override it. The
+            method's own options are `options={"steps": 20}`.
+        name: the run's name (default: the method's).
+        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        overwrite: start over instead of resuming.
+        progress: show progress bars.
+
+    Returns:
+        The run. Samples that failed are in `run.failed` with their reason. Of several shards the
+        last completes the run; the others return their own samples.
+
+    Raises:
+        BenchError: an option is invalid, or weights are missing.
+    """
+    place = Workspace.of(workspace)
+    on = split_of(split, place)
+    out = Path(folder) if folder else place.run(on.name, name or default_name(method))
+    places = {"models": place.models, "cache": place.cache}
+    return run_method.run(
+        method, on, out, settings, overwrite=overwrite, progress=progress, **(places | choices)
+    )
+
+
+@accepts(ImagineOptions)
+def imagine(
+    context: str | Path,
+    actions: str | Sequence[str],
+    settings: ImagineOptions | None = None,
+    *,
+    split: SplitInput = None,
+    name: str | None = None,
+    out: Folder | None = None,
+    workspace: Folder | None = None,
+    overwrite: bool = False,
+    **choices: Any,
+) -> Imagined:
+    """Generate several actions in one context, as `bench imagine` does.
+
+    Args:
+        context: an image file, or a sample id of `split`.
+        actions: one action or several, such as "open drawer".
+        settings: all options as one object; `choices` are its fields and override it.
+        split: the split of a sample id (default: the latest finished test split).
+        name: name of the folder (default: the method's).
+        out: the folder (default: `imagined/CONTEXT/NAME` in the workspace).
+        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        overwrite: replace frames of other settings.
+
+    Raises:
+        BenchError: an option is invalid, or weights are missing.
+    """
+    place = Workspace.of(workspace)
+    options = chosen(ImagineOptions, settings, choices, "imagine")
+    if split is None and Path(context).is_file():
+        found = imagining.context_of_image(Path(context))
+    else:
+        on = split_of(split, place)
+        found = imagining.context_of_sample(on, str(context), options.descriptions)
+    method = build(
+        options.method,
+        options.options,
+        weights=options.weights,
+        context=MethodContext(
+            device=options.device,
+            dtype=options.dtype,
+            described=bool(options.description or options.descriptions),
+            models=place.models,
+            cache=place.cache,
+            sample_ids=[found.name],
+        ),
+    )
+    called = default_name(options.method)
+    folder = Path(out) if out else place.imagined(found.name, name or called)
+    texts = words(actions)
+    return imagining.imagine(
+        called, method, found, texts, folder, options.description, options.seed, overwrite
+    )

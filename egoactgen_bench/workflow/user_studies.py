@@ -1,0 +1,89 @@
+"""Exporting user studies and importing their answers from Python."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from egoactgen_bench.api.options import chosen
+from egoactgen_bench.artifacts.studies import Study, load_study
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.stages.study.export_study import export
+from egoactgen_bench.stages.study.import_answers import Imported, import_results
+from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.workflow.named_inputs import (
+    Folder,
+    RunsInput,
+    SplitInput,
+    path_or_none,
+    paths,
+    runs_of,
+    split_of,
+    words,
+)
+from egoactgen_bench.workflow.option_signature import accepts
+
+
+@accepts(StudyOptions)
+def export_study(
+    split: SplitInput = None,
+    runs: RunsInput = None,
+    settings: StudyOptions | None = None,
+    *,
+    descriptions: str | Sequence[str] = (),
+    name: str | None = None,
+    out: Folder | None = None,
+    workspace: Folder | None = None,
+    overwrite: bool = False,
+    **choices: Any,
+) -> Study:
+    """Write a study batch for Mechanical Turk, as `bench export-amt` does.
+
+    Args:
+        split: the split, its name or its folder (default: the latest finished test split).
+        runs: the runs of the workspace to compare (default: all finished ones).
+        settings: all options as one object; `choices` are its fields and override it.
+        descriptions: with `study="description"`: the sets of descriptions to compare.
+        name: the study's name (default: SPLIT-STUDY).
+        out: its folder (default: `studies/NAME` in the workspace).
+        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        overwrite: replace another study of that name.
+
+    Raises:
+        BenchError: an option is invalid, or a study with other tasks is there already.
+    """
+    place = Workspace.of(workspace)
+    on = split_of(split, place)
+    names = [] if runs is None else [run.name for run in runs_of(runs, on, place)]
+    folder, plan = export(
+        place,
+        on,
+        chosen(StudyOptions, settings, choices, "export_study"),
+        names,
+        words(descriptions),
+        name,
+        path_or_none(out),
+        overwrite,
+    )
+    return Study(folder, load_study(folder).manifest, tuple(plan.notices()))
+
+
+def import_answers(
+    study: Study | Folder | None,
+    results: Folder | Sequence[Folder],
+    *,
+    workspace: Folder | None = None,
+) -> Imported:
+    """Read raters' answers into the study's folder, as `bench import-amt` does.
+
+    Args:
+        study: the study, its name or its folder; None is the latest one.
+        results: one results file of Mechanical Turk (or of preview.html), or several.
+        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+
+    Returns:
+        Win rates with intervals, ratings, agreement, and the rows that do not count.
+
+    Raises:
+        BenchError: no answer of these files counts for this study.
+    """
+    found = study if isinstance(study, Study) else load_study(study, workspace=workspace)
+    return import_results(paths(results), found.folder)
