@@ -1,1 +1,1 @@
-"""The stage `report`: one page of everything scored, with figures for papers."""
+"""The stage `report`: one HTML page of all scores of a split, with figures for papers."""

@@ -1,4 +1,4 @@
-"""A figure like the paper's Figure 5: chosen samples in rows, input, methods and target beside."""
+"""A figure like the paper's Figure 5: a row per sample with its input, outputs and target."""
 
 from collections.abc import Sequence
 from textwrap import wrap
@@ -16,11 +16,11 @@ from egoactgen_bench.support.images import read_rgb, resize
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-CELL = 1.6  # inches across
+CELL = 1.6  # width in inches
 
 
 def example_figure(contents: Contents, ids: Sequence[str]) -> Figure:
-    """Draw the named samples; an unknown one is a `BenchError`."""
+    """Draw the samples named in `ids`. Raises `BenchError` for an unknown one."""
     known = contents.split.samples["sample_id"].tolist()
     for sample_id in ids:
         if sample_id not in known:
@@ -29,8 +29,10 @@ def example_figure(contents: Contents, ids: Sequence[str]) -> Figure:
                 + did_you_mean(sample_id, known)
             )
     if "target_frame" not in contents.split.samples:
-        raise BenchError(f"The frames of split '{contents.split.name}' are not at hand for --ids.")
-    rows = [_pictures(contents, known.index(sample_id)) for sample_id in ids]
+        raise BenchError(
+            f"--ids needs the frames of split '{contents.split.name}', which are missing."
+        )
+    rows = [_images(contents, known.index(sample_id)) for sample_id in ids]
     titles = ["Input", *(candidate.name for candidate in contents.candidates), "Target"]
     actions = contents.split.samples.set_index("sample_id")["action"][list(ids)].tolist()
     first = rows[0][-1]
@@ -42,20 +44,20 @@ def example_figure(contents: Contents, ids: Sequence[str]) -> Figure:
             w_pad=0.02, h_pad=0.02, wspace=0, hspace=0
         )
         grid = drawing.subplots(len(ids), len(titles), squeeze=False)
-        for row, (pictures, action) in enumerate(zip(rows, actions, strict=True)):
-            for column, picture in enumerate(pictures):
-                _show(grid[row][column], picture, ratio)
+        for row, (images, action) in enumerate(zip(rows, actions, strict=True)):
+            for column, image in enumerate(images):
+                _show(grid[row][column], image, ratio)
             label = "\n".join(wrap(action, 16, max_lines=4, placeholder=" …"))
             grid[row][0].set_ylabel(label, color=charts.INK, fontsize=9, rotation=0,
                                     ha="right", va="center", labelpad=8)  # fmt: skip
         for column, title in enumerate(titles):
             grid[0][column].set_title(title, color=charts.INK, fontsize=10, fontweight="bold")
-    words = f"Input, {', '.join(titles[1:-1])} and target for: {'; '.join(actions)}"
-    return Figure("examples", drawing, words)
+    alt = f"Input, {', '.join(titles[1:-1])} and target for: {'; '.join(actions)}"
+    return Figure("examples", drawing, alt)
 
 
-def _pictures(contents: Contents, position: int) -> list[Image.Image | str]:
-    """Input, each run's output and target, all at the target's size; or why there is none."""
+def _images(contents: Contents, position: int) -> list[Image.Image | str]:
+    """Input, each run's output and target at the target's size; a reason code for a missing one."""
     sample = contents.split.samples.iloc[position]
     outputs = (candidate.output(position) for candidate in contents.candidates)
     wanted: list[ImageFile | SampleError | None] = [
@@ -63,15 +65,15 @@ def _pictures(contents: Contents, position: int) -> list[Image.Image | str]:
         *outputs,
         ImageFile(contents.split.frame_path(sample["target_frame"]), sample["target_sha256"]),
     ]
-    pictures = [_picture(each) for each in wanted]
-    target = pictures[-1]
+    images = [_image(each) for each in wanted]
+    target = images[-1]
     size = target.size if isinstance(target, Image.Image) else None
     return [
-        resize(each, size) if size and isinstance(each, Image.Image) else each for each in pictures
+        resize(each, size) if size and isinstance(each, Image.Image) else each for each in images
     ]
 
 
-def _picture(wanted: ImageFile | SampleError | None) -> Image.Image | str:
+def _image(wanted: ImageFile | SampleError | None) -> Image.Image | str:
     if not isinstance(wanted, ImageFile):
         return wanted.code if wanted else "not in run"
     try:
@@ -80,14 +82,14 @@ def _picture(wanted: ImageFile | SampleError | None) -> Image.Image | str:
         return error.code
 
 
-def _show(axes: "Axes", picture: Image.Image | str, ratio: float) -> None:
+def _show(axes: "Axes", image: Image.Image | str, ratio: float) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
-    if isinstance(picture, str):
+    if isinstance(image, str):
         kind: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
-        axes.text(0.5, 0.5, picture, color=charts.SOFT, fontsize=8, **kind)
+        axes.text(0.5, 0.5, image, color=charts.SOFT, fontsize=8, **kind)
         axes.set_facecolor(charts.FILLS["reference"])
         axes.set_box_aspect(ratio)
     else:
-        axes.imshow(picture)
+        axes.imshow(image)

@@ -1,4 +1,4 @@
-"""What the page knows of each sample: its texts, its pictures, its value by every metric."""
+"""The gallery's data for each sample: texts, images and the value of every metric."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ ROLES = ("input", "target")
 
 
 def frames(contents: Contents) -> list[ImageFile]:
-    """Every picture that the gallery shows."""
+    """Every image that the gallery shows: frames of the split and outputs of the runs."""
     split = contents.split
     own = [
         ImageFile(split.frame_path(path), sha256)
@@ -34,10 +34,11 @@ def frames(contents: Contents) -> list[ImageFile]:
 
 
 def gallery(contents: Contents, failed: Mapping[str, str]) -> dict[str, Any]:
-    """The gallery's data, column by column, for the page's script.
+    """The gallery's data by column, for the page's script.
 
-    A picture is the name of its thumbnail, or `!` and why there is none; `failed` has those that
-    could not be made. A value is a number in the paper's unit, null, or `inf` or `-inf` as text.
+    An image is the name of its thumbnail, or `!` and the reason code if it is missing; `failed` has
+    the codes of thumbnails that could not be created. A value is a number in the paper's unit,
+    null, or the string `inf` or `-inf`.
     """
     samples = contents.split.samples
     texts = {
@@ -45,7 +46,7 @@ def gallery(contents: Contents, failed: Mapping[str, str]) -> dict[str, Any]:
         for column in ("sample_id", "action", "verb", "video_id")
     }
     ids: list[str] = texts["sample_id"]
-    pictures = {
+    images = {
         role: [_checked(sha256[:16], failed) for sha256 in samples[f"{role}_sha256"]]
         for role in ROLES
         if f"{role}_frame" in samples
@@ -58,12 +59,12 @@ def gallery(contents: Contents, failed: Mapping[str, str]) -> dict[str, Any]:
         "descriptions": [contents.descriptions.get(sample_id, "") for sample_id in ids]
         if contents.descriptions
         else [],
-        "pictures": pictures,
+        "pictures": images,
         "runs": [
             {
                 "name": candidate.name,
                 "pictures": [
-                    _picture(candidate.output(position), failed) for position in range(len(ids))
+                    _image(candidate.output(position), failed) for position in range(len(ids))
                 ],
             }
             for candidate in contents.candidates
@@ -74,7 +75,7 @@ def gallery(contents: Contents, failed: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _picture(found: ImageFile | SampleError | None, failed: Mapping[str, str]) -> str:
+def _image(found: ImageFile | SampleError | None, failed: Mapping[str, str]) -> str:
     if isinstance(found, ImageFile):
         return _checked(name_of(found), failed)
     return "!not_in_run" if found is None else f"!{found.code}"
@@ -85,7 +86,7 @@ def _checked(name: str, failed: Mapping[str, str]) -> str:
 
 
 def _coded(values: list[str]) -> dict[str, Any]:
-    """Each distinct value once, and where it is met."""
+    """The distinct values, and for each sample the index of its value."""
     known = {value: number for number, value in enumerate(sorted(set(values)))}
     return {"names": list(known), "codes": [known[value] for value in values]}
 
@@ -118,7 +119,7 @@ def _metrics(contents: Contents, scores: Scores, ids: list[str]) -> list[dict[st
 
 
 def _numbers(values: np.ndarray, decimals: int) -> list[float | str | None]:
-    """Numbers for JSON, with one digit more than is shown, to sort by."""
+    """Numbers for JSON, with one more decimal than is shown, for sorting."""
     return [
         None
         if np.isnan(value)

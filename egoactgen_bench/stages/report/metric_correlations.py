@@ -1,4 +1,4 @@
-"""How far metrics agree: whether they put the samples of a run in the same order."""
+"""Agreement of metrics: whether they rank the samples of a run alike."""
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,10 @@ from egoactgen_bench.artifacts.scores import Scores
 
 
 def rank_correlations(scores: Scores) -> pd.DataFrame:
-    """Spearman's ρ of each two per-sample metrics over a run's samples, averaged over the runs.
+    """Spearman's ρ of each pair of per-sample metrics over a run's samples, averaged over runs.
 
-    (metrics, metrics), labelled by name. A metric of which less is better counts by its negative,
-    so that 1 means agreement. NaN where no run has three samples and two different values of both.
+    (metrics, metrics), labelled by name. Metrics for which lower is better are negated, so that 1
+    means agreement. NaN unless some run has three samples with two different values of each metric.
     """
     metrics = [name for name, about in scores.metrics.items() if about.per_sample]
     ids = scores.values["sample_id"].cat.categories.drop("", errors="ignore")

@@ -1,4 +1,4 @@
-"""What a report is made of: a split, its scores, its runs' images, and what people said."""
+"""The contents of a report: a split, its scores, its runs' images and its user studies."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,8 +25,8 @@ from egoactgen_bench.support.files import read_csv
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What came of one study with people."""
+class StudyResults:
+    """The results of one user study."""
 
     name: str
     manifest: StudyManifest
@@ -37,25 +37,23 @@ class Answers:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a report shows; `candidates` are the runs whose images are at hand."""
+    """Everything that a report shows; `candidates` are the runs whose images are available."""
 
     split: Split
-    scores: list[Scores]  # one a protocol
+    scores: list[Scores]  # one per protocol
     candidates: list[Candidate]
     manifests: dict[str, RunManifest]  # run → its run.json
     slices: list[pd.DataFrame]  # one for each of `scores`
     descriptions: dict[str, str] = field(default_factory=dict)
-    answers: list[Answers] = field(default_factory=list)
+    studies: list[StudyResults] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
 
 def gather(workspace: Workspace, split: Split, descriptions: str | None = None) -> Contents:
-    """Everything of a split in the workspace; `BenchError` where nothing has been scored."""
+    """Collect what the workspace has on a split. Raises `BenchError` if it has no scores."""
     scores = _scores(workspace, split)
     if not scores:
-        raise BenchError(
-            f"Split '{split.name}' has no scores to report: make them with `bench score`."
-        )
+        raise BenchError(f"Split '{split.name}' has no scores to report: run `bench score` first.")
     named = dict.fromkeys(run for each in scores for run in each.runs if run not in each.references)
     runs: dict[str, Run] = {}
     notices = []
@@ -64,9 +62,9 @@ def gather(workspace: Workspace, split: Split, descriptions: str | None = None) 
         if (folder / "run.json").is_file():
             runs[name] = load_run(folder)
         else:
-            notices.append(f"Run '{name}' is not in the workspace: shown without its images.")
+            notices.append(f"Run '{name}' is not in the workspace: its images are not shown.")
     candidates, remarks = candidates_of(split, list(runs.values()), ()) if runs else ([], [])
-    notices += [*remarks, *_made_again(scores, candidates)]
+    notices += [*remarks, *_changed_runs(scores, candidates)]
     texts = descriptions_of(split, descriptions)
     return Contents(
         split,
@@ -78,13 +76,13 @@ def gather(workspace: Workspace, split: Split, descriptions: str | None = None) 
             for each in scores
         ],
         texts.texts if texts else {},
-        _answers(workspace, split, notices),
+        _studies(workspace, split, notices),
         notices,
     )
 
 
 def gather_submissions(workspace: Workspace, archives: Sequence[Path]) -> Contents:
-    """What several groups packed, side by side; frames and actions from the workspace's split."""
+    """Join the archives of several groups; frames and actions come from the workspace's split."""
     joined = join(archives, workspace.root / "submissions", _splits(workspace))
     known = "verb" in joined.split.samples
     slices = [
@@ -115,17 +113,17 @@ def _scores(workspace: Workspace, split: Split) -> list[Scores]:
     for each in found:
         if each.manifest.fingerprint != split.fingerprint:
             raise BenchError(
-                f"{each.folder} holds scores of another '{split.name}' than the split now is "
-                "(their fingerprints differ): score again with `bench score`."
+                f"{each.folder} contains scores of another version of split '{split.name}' "
+                "(the fingerprints differ): score again with `bench score`."
             )
     return found
 
 
-def _made_again(scores: Sequence[Scores], candidates: Sequence[Candidate]) -> list[str]:
-    """A sentence for each run whose images are not those that were scored."""
+def _changed_runs(scores: Sequence[Scores], candidates: Sequence[Candidate]) -> list[str]:
+    """A sentence for each run whose images have changed since it was scored."""
     digests = {candidate.name: candidate.digest() for candidate in candidates}
     return [
-        f"warning: run '{run.run}' was made again after being scored by protocol "
+        f"warning: the images of run '{run.run}' have changed since it was scored by protocol "
         f"{each.protocol}: score it again with `bench score`."
         for each in scores
         for run in each.manifest.runs
@@ -133,22 +131,24 @@ def _made_again(scores: Sequence[Scores], candidates: Sequence[Candidate]) -> li
     ]
 
 
-def _answers(workspace: Workspace, split: Split, notices: list[str]) -> list[Answers]:
-    """The studies of this very split that answers were imported to, by name."""
+def _studies(workspace: Workspace, split: Split, notices: list[str]) -> list[StudyResults]:
+    """The studies of this split with imported answers, ordered by name."""
     found = []
     for path in sorted(workspace.root.glob(f"studies/*/{AGREEMENT}")):
         manifest = read_manifest(path.with_name(STUDY), StudyManifest)
         if manifest.split != split.name:
             continue
         if manifest.fingerprint != split.fingerprint:
-            notices.append(f"Study '{manifest.name}' is of another '{split.name}': left out.")
+            notices.append(
+                f"Study '{manifest.name}' is of another version of split '{split.name}': omitted."
+            )
             continue
-        found.append(_answers_in(path.parent, manifest))
+        found.append(_study_in(path.parent, manifest))
     return found
 
 
-def _answers_in(folder: Path, manifest: StudyManifest) -> Answers:
+def _study_in(folder: Path, manifest: StudyManifest) -> StudyResults:
     rates = numeric(read_csv(folder / "win_rates.csv", dtype=str), ("run",))
     tests = numeric(read_csv(folder / "comparisons.csv", dtype=str), ("run_a", "run_b"))
     agreement = read_manifest(folder / AGREEMENT, AgreementManifest)
-    return Answers(manifest.name, manifest, rates, tests, agreement.model_dump())
+    return StudyResults(manifest.name, manifest, rates, tests, agreement.model_dump())

@@ -1,4 +1,4 @@
-"""The report's figures: bars per metric, agreement of metrics, verbs, win rates."""
+"""The report's figures: bars for each metric, agreement of metrics, values by verb, win rates."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,32 +12,32 @@ from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation import charts
 from egoactgen_bench.presentation.score_tables import Table, layout
 from egoactgen_bench.stages.report.metric_correlations import rank_correlations
-from egoactgen_bench.stages.report.report_contents import Answers, Contents
+from egoactgen_bench.stages.report.report_contents import Contents, StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
 MOST_VERBS = 12
-LEGEND_LETTERS, LEGEND_MARK = 84, 8  # that fit beside each other; as wide as a mark is
+LEGEND_WIDTH, LEGEND_MARK = 84, 8  # of a row and of a marker, in characters
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing, the name of its files, and its content in words."""
+    """A drawing, the name of its files, and its alternative text."""
 
     name: str
     drawing: "Drawing"
-    words: str
+    alt: str
 
     @property
     def pixels(self) -> tuple[int, int]:
-        """Width and height of the SVG in CSS pixels, of which an inch has 96."""
+        """Width and height of the SVG in CSS pixels, at 96 pixels per inch."""
         width, height = self.drawing.get_size_inches()
         return round(96 * width), round(96 * height)
 
 
-def of_scores(scores: Scores, slices: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+def score_figures(scores: Scores, slices: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
     """(`bars`, `agreement` or `verbs`, figure) for one protocol."""
     table = layout(scores)
     for number, metric in enumerate(scores.metrics):
@@ -52,17 +52,17 @@ def of_scores(scores: Scores, slices: pd.DataFrame) -> Iterator[tuple[str, Figur
             yield "verbs", _verbs(scores, metric, verbs)
 
 
-def of_answers(answers: Answers) -> Figure:
+def study_figure(study: StudyResults) -> Figure:
     """The win rates of a study."""
     from egoactgen_bench.presentation.win_rates import win_rate_figure
 
-    manifest = answers.manifest
-    drawing = win_rate_figure(answers.win_rates, manifest.study, manifest.split)
-    return Figure(f"study-{answers.name}", drawing, f"Win rates of study {answers.name}")
+    manifest = study.manifest
+    drawing = win_rate_figure(study.win_rates, manifest.study, manifest.split)
+    return Figure(f"study-{study.name}", drawing, f"Win rates of study {study.name}")
 
 
-def titled(about: MetricRecord) -> str:
-    """`LPIPS ↓`, as tables head a metric's column."""
+def metric_title(about: MetricRecord) -> str:
+    """`LPIPS ↓`, the heading of a metric's column in tables."""
     unit = f" ({about.unit})" if about.unit else ""
     return f"{about.label}{' ★' * about.primary}{unit} {_arrow(about)}"
 
@@ -85,9 +85,9 @@ def _bars(scores: Scores, metric: str, table: Table, number: int) -> Figure:
         drawing = charts.new_figure(5.2, 0.9 + 0.36 * len(bars))
         axes = drawing.add_subplot()
         charts.horizontal_bars(axes, bars)
-        axes.set_title(titled(about), loc="left", color=charts.INK, fontweight="bold")
-    words = ", ".join(f"{bar.name} {bar.text}" for bar in bars)
-    return Figure(f"{scores.protocol}-{metric}", drawing, f"{about.label}: {words}")
+        axes.set_title(metric_title(about), loc="left", color=charts.INK, fontweight="bold")
+    alt = ", ".join(f"{bar.name} {bar.text}" for bar in bars)
+    return Figure(f"{scores.protocol}-{metric}", drawing, f"{about.label}: {alt}")
 
 
 def _agreement(scores: Scores) -> Figure:
@@ -110,12 +110,12 @@ def _agreement(scores: Scores) -> Figure:
                           ha="center", va="center", fontsize=9)  # fmt: skip
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0, colors=charts.INK)
-    words = "Rank correlation of metrics over samples: " + ", ".join(
+    alt = "Rank correlation of metrics over samples: " + ", ".join(
         f"{labels[a]} and {labels[b]} {table.to_numpy()[a, b]:.2f}"
         for a in range(len(labels))
         for b in range(a)
     )
-    return Figure(f"{scores.protocol}-agreement", drawing, words)
+    return Figure(f"{scores.protocol}-agreement", drawing, alt)
 
 
 def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
@@ -133,17 +133,19 @@ def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
             range(len(shown)), [f"{charts.short(verb)} ({counts[verb]})" for verb in shown]
         )
         axes.set_ylim(len(shown) - 0.5, -0.5)
-        axes.set_title(f"{titled(about)} by verb", loc="left", color=charts.INK, fontweight="bold")
+        axes.set_title(
+            f"{metric_title(about)} by verb", loc="left", color=charts.INK, fontweight="bold"
+        )
         widest = max((len(charts.short(run)) for run in runs), default=0)
-        columns = max(1, min(len(runs), LEGEND_LETTERS // (LEGEND_MARK + widest)))
+        columns = max(1, min(len(runs), LEGEND_WIDTH // (LEGEND_MARK + widest)))
         drawing.legend(loc="outside lower center", ncols=columns, frameon=False)
         charts.plain(axes, "both")
-    words = f"{about.label} of {', '.join(runs)} by verb: {', '.join(shown)}"
-    return Figure(f"{scores.protocol}-{metric}-verbs", drawing, words)
+    alt = f"{about.label} of {', '.join(runs)} by verb: {', '.join(shown)}"
+    return Figure(f"{scores.protocol}-{metric}-verbs", drawing, alt)
 
 
 def _dots(axes: "Axes", rows: pd.DataFrame, metric: str, run: str, number: int, runs: int) -> None:
-    """A run's value for each verb, with its interval, beside those of the other runs."""
+    """Draw a run's value and interval for each verb, offset from those of the other runs."""
     offset = 0.62 * ((number + 0.5) / runs - 0.5)
     places = [place + offset for place in range(len(rows))]
     colour = charts.COLOURS[number % len(charts.COLOURS)]
@@ -160,9 +162,9 @@ def _dots(axes: "Axes", rows: pd.DataFrame, metric: str, run: str, number: int, 
     )
 
 
-def every(contents: Contents) -> Iterator[tuple[str, int, Figure]]:
-    """(kind, number of the protocol or study, figure) for all of a report."""
+def all_figures(contents: Contents) -> Iterator[tuple[str, int, Figure]]:
+    """(kind, index of the protocol or study, figure) of every figure in a report."""
     for number, (scores, slices) in enumerate(zip(contents.scores, contents.slices, strict=True)):
-        yield from ((kind, number, figure) for kind, figure in of_scores(scores, slices))
-    for number, answers in enumerate(contents.answers):
-        yield "study", number, of_answers(answers)
+        yield from ((kind, number, figure) for kind, figure in score_figures(scores, slices))
+    for number, study in enumerate(contents.studies):
+        yield "study", number, study_figure(study)

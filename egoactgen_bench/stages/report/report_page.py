@@ -1,4 +1,4 @@
-"""The page itself, from its template."""
+"""Renders the page from its template."""
 
 import json
 from collections.abc import Sequence
@@ -14,29 +14,31 @@ from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunMani
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation.pages import environment
 from egoactgen_bench.presentation.score_tables import SIGNIFICANT, layout
-from egoactgen_bench.stages.report.report_contents import Answers, Contents
+from egoactgen_bench.stages.report.report_contents import Contents, StudyResults
 
-LONGEST_LIST = 12  # of one option's values on a run's card
+LONGEST_LIST = 12  # values of one option that a run's card shows
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A figure on the page: its kind, the protocol or study that it belongs to, file, words, and
-    its size in CSS pixels, which keeps its place while it is not loaded.
+class PlacedFigure:
+    """A figure on the page.
+
+    `kind` is as in `all_figures`, `number` the index of its protocol or study, `name` the stem of
+    its files. Width and height in CSS pixels reserve its space before it is loaded.
     """
 
     kind: str
     number: int
     name: str
-    words: str
+    alt: str
     width: int
     height: int
 
 
 def render(
-    contents: Contents, figures: Sequence[Shown], gallery: dict[str, Any], height: int
+    contents: Contents, figures: Sequence[PlacedFigure], gallery: dict[str, Any], height: int
 ) -> str:
-    """The page as HTML; equal contents give equal text."""
+    """The page as HTML, a function of `contents` alone."""
     data = {"gallery": gallery, "slices": [_slices(*each) for each in _protocols(contents)]}
     return (
         environment("egoactgen_bench.stages.report")
@@ -45,7 +47,7 @@ def render(
             split=contents.split,
             protocols=[_protocol(scores) for scores in contents.scores],
             cards=[card(name, manifest) for name, manifest in contents.manifests.items()],
-            answers=[_answers(each) for each in contents.answers],
+            studies=[_study(each) for each in contents.studies],
             figures=figures,
             notices=contents.notices,
             videos=contents.split.samples["video_id"].nunique(),
@@ -56,7 +58,7 @@ def render(
 
 
 def _json(value: Any) -> Markup:
-    """JSON for a script element: short, and without anything that could end the element."""
+    """Compact JSON for a script element, escaped so that it cannot close the element."""
     return htmlsafe_json_dumps(
         value, dumps=json.dumps, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
@@ -67,7 +69,7 @@ def _protocols(contents: Contents) -> list[tuple[Scores, pd.DataFrame]]:
 
 
 def _protocol(scores: Scores) -> dict[str, Any]:
-    """What the page shows of one protocol in words and numbers."""
+    """The page's tables and texts for one protocol."""
     return {
         "name": scores.protocol,
         "table": layout(scores),
@@ -78,7 +80,7 @@ def _protocol(scores: Scores) -> dict[str, Any]:
 
 
 def _intervals(scores: Scores) -> list[list[str]]:
-    """The 95 % interval of each cell of the table, or nothing."""
+    """The 95 % interval of each cell of the table; an empty string where it is not defined."""
     rows = []
     for row in scores.summary.to_dict("records"):
         bounds = [
@@ -95,7 +97,7 @@ def _intervals(scores: Scores) -> list[list[str]]:
 
 
 def _comparisons(scores: Scores) -> list[dict[str, Any]]:
-    """The paired tests, metric by metric."""
+    """The paired tests, grouped by metric."""
     found = []
     for metric, about in scores.metrics.items():
         rows = scores.comparisons[scores.comparisons["metric"] == metric]
@@ -104,10 +106,10 @@ def _comparisons(scores: Scores) -> list[dict[str, Any]]:
     return found
 
 
-def _answers(answers: Answers) -> dict[str, Any]:
-    """What the page shows of one study, rates in percent."""
-    tests = answers.comparisons.assign(difference=100 * answers.comparisons["difference"])
-    invents = answers.agreement.get("invents", {})
+def _study(results: StudyResults) -> dict[str, Any]:
+    """The page's data for one study, with rates in percent."""
+    tests = results.comparisons.assign(difference=100 * results.comparisons["difference"])
+    invents = results.agreement.get("invents", {})
     rows = [
         {
             "run": row["run"],
@@ -116,15 +118,15 @@ def _answers(answers: Answers) -> dict[str, Any]:
             "percent": [100 * row[column] for column in ("rate", "lo", "hi")],
             "invents": invents.get(row["run"], {}),
         }
-        for row in answers.win_rates.sort_values("rate", ascending=False, kind="stable").to_dict(
+        for row in results.win_rates.sort_values("rate", ascending=False, kind="stable").to_dict(
             "records"
         )
     ]
     return {
-        "name": answers.name,
-        "study": answers.manifest.study,
-        "examples": answers.manifest.counts.examples,
-        "agreement": answers.agreement,
+        "name": results.name,
+        "study": results.manifest.study,
+        "examples": results.manifest.counts.examples,
+        "agreement": results.agreement,
         "rows": rows,
         "tests": _tests(tests, 1),
     }
@@ -150,7 +152,7 @@ def _signed(value: float, decimals: int) -> str:
 
 
 def _slices(scores: Scores, slices: pd.DataFrame) -> dict[str, Any]:
-    """The slices for the page's script: by kind its parts, their sizes, and rows of numbers."""
+    """The slices for the page's script: for each kind its parts, their sizes and values."""
     names = [name for name, about in scores.metrics.items() if about.per_sample]
     kinds: dict[str, Any] = {}
     for kind, rows in slices.groupby("by", sort=False):
@@ -181,7 +183,7 @@ def _look(about: MetricRecord) -> dict[str, Any]:
 
 
 def card(name: str, manifest: RunManifest) -> dict[str, Any]:
-    """A run's card: what was run, how, with what, and how long it took."""
+    """A run's card: method, options, weights, versions and time."""
     facts = {
         "Method": manifest.method,
         "Images": _images(manifest.counts),
@@ -213,11 +215,11 @@ def _time(timing: RunTiming | None) -> str:
     if timing is None or not timing.seconds:
         return ""
     rate = timing.images_per_second
-    return f"{timing.seconds:,.1f} s" + (f" ({rate:.3g} images a second)" if rate else "")
+    return f"{timing.seconds:,.1f} s" + (f" ({rate:.3g} images per second)" if rate else "")
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    """`{"a": {"b": 1}}` → `{"a.b": "1"}`; long lists are cut."""
+    """`{"a": {"b": 1}}` → `{"a.b": "1"}`; long lists are truncated."""
     if isinstance(value, dict):
         pairs = (_flat(inner, f"{prefix}{key}.") for key, inner in value.items())
         return {key: inner for pair in pairs for key, inner in pair.items()}

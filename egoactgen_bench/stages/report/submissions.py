@@ -1,4 +1,4 @@
-"""Submissions of several groups as one set of scores, side by side."""
+"""Joins the submissions of several groups into one set of scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,16 +40,16 @@ DRAWS = 1000
 
 @dataclass(frozen=True)
 class Submission:
-    """One group's archive, checked and laid out in `folder`."""
+    """One group's archive, checked and unpacked in `folder`."""
 
     path: Path
     folder: Path
     record: PackRecord
-    samples: pd.DataFrame  # sample_id, video_id of the split
-    runs: dict[str, tuple[RunRecord, pd.DataFrame]]  # `<group>/<run>` → manifest, samples.csv
-    scores: dict[
-        str, tuple[ScoreRecord, pd.DataFrame, pd.DataFrame]
-    ]  # protocol → …, values, errors
+    samples: pd.DataFrame  # sample_id and video_id of the split
+    # `<group>/<run>` → manifest, samples.csv
+    runs: dict[str, tuple[RunRecord, pd.DataFrame]]
+    # protocol → manifest, values, errors
+    scores: dict[str, tuple[ScoreRecord, pd.DataFrame, pd.DataFrame]]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,9 @@ class Joined:
 
 
 def read_submission(path: Path, parent: Path) -> Submission:
-    """Check an archive, unpack it under `parent`, and read it; `BenchError` where it is not whole
-    or its parts do not belong together.
+    """Check an archive, unpack it under `parent` and read it.
+
+    Raises `BenchError` if it is incomplete or its parts do not belong together.
     """
     record, folder = unpack(path, parent)
     try:
@@ -73,7 +74,7 @@ def read_submission(path: Path, parent: Path) -> Submission:
         runs = {f"{record.group}/{name}": _run(folder, name, record) for name in record.runs}
         scores = {protocol: _scores(folder, protocol, record) for protocol in record.protocols}
     except (KeyError, ValueError, TypeError) as error:
-        raise BenchError(f"{path} holds a table that cannot be read ({error}).") from None
+        raise BenchError(f"{path} contains a table that cannot be read ({error}).") from None
     return Submission(path, folder, record, samples, runs, scores)
 
 
@@ -86,7 +87,9 @@ def _run(folder: Path, name: str, record: PackRecord) -> tuple[RunRecord, pd.Dat
     made = table[table["status"] == OK]
     for image, sha256 in zip(made["image"], made["sha256"], strict=True):
         if not is_image_name(image) or record.files.get(f"{place}/{image}") != sha256:
-            raise BenchError(f"{place}/samples.csv names {image[:80]!r}, which the archive lacks.")
+            raise BenchError(
+                f"{place}/samples.csv names {image[:80]!r}, which is missing from the archive."
+            )
     _same(run.fingerprint, record.split.fingerprint, place)
     return run, table
 
@@ -110,15 +113,15 @@ def _scores(
 def _same(found: str, expected: str, place: str) -> None:
     if found != expected:
         raise BenchError(
-            f"{place} is of another test set or protocol than its archive says "
-            f"({found[:12]}, not {expected[:12]}): it must be packed anew."
+            f"{place} belongs to another test set or protocol than its archive declares "
+            f"({found[:12]} instead of {expected[:12]}): it must be packed again."
         )
 
 
 def join(paths: Sequence[Path], parent: Path, splits: Mapping[str, Split]) -> Joined:
-    """Lay submissions side by side; `splits` (by fingerprint) give the true frames and actions.
+    """Join submissions; the frames and actions come from `splits`, by fingerprint.
 
-    Submissions on different test sets, or by no common protocol, are a `BenchError`.
+    Raises `BenchError` for submissions on different test sets or without a common protocol.
     """
     found = [read_submission(path, parent) for path in paths]
     first = found[0]
@@ -127,18 +130,18 @@ def join(paths: Sequence[Path], parent: Path, splits: Mapping[str, Split]) -> Jo
             not other.samples.equals(first.samples)
         ):
             raise BenchError(
-                f"{first.path} and {other.path} are of different test sets ("
+                f"{first.path} and {other.path} belong to different test sets ("
                 f"{_named(first)} and {_named(other)}): they cannot share a table."
             )
     runs = [name for submission in found for name in submission.runs]
     if repeated := sorted({name for name in runs if runs.count(name) > 1}):
         raise BenchError(
-            f"Two archives hold '{repeated[0]}': pack one of them again with another --group."
+            f"Two archives contain '{repeated[0]}': pack one of them again with another --group."
         )
     protocols = [p for p in first.record.protocols if all(p in each.scores for each in found)]
     if not protocols:
-        said = ", ".join(f"{each.path}: {' and '.join(each.scores)}" for each in found)
-        raise BenchError(f"The archives have no protocol in common ({said}).")
+        theirs = ", ".join(f"{each.path}: {' and '.join(each.scores)}" for each in found)
+        raise BenchError(f"The archives have no protocol in common ({theirs}).")
     split = splits.get(first.record.split.fingerprint) or _bare_split(first)
     notices = _notices(found, split)
     scores = [_joined_scores(found, protocol, split) for protocol in protocols]
@@ -150,7 +153,7 @@ def _named(submission: Submission) -> str:
 
 
 def _bare_split(submission: Submission) -> Split:
-    """What is known of a split that is not in the workspace: its ids and videos."""
+    """A split that is not in the workspace, with only its sample ids and video ids."""
     known = submission.record.split.model_dump()
     kept = len(submission.samples)
     manifest = SplitManifest.model_validate(
@@ -165,24 +168,24 @@ def _bare_split(submission: Submission) -> Split:
 
 
 def _notices(found: Sequence[Submission], split: Split) -> list[str]:
-    said = []
+    notices = []
     frames = {each.record.split.frames_fingerprint for each in found}
     if len(frames) > 1:
-        said.append(
-            "warning: the submissions were made from and scored against different frames "
-            "(frames_fingerprint differs), as decoders and versions of the videos may give."
+        notices.append(
+            "warning: the submissions were generated from and scored against different frames "
+            "(frames_fingerprint differs): they may come from another decoder or video version."
         )
     if "action" not in split.samples:
-        said.append(
-            f"Split '{split.name}' is not in the workspace: shown without its frames and actions."
+        notices.append(
+            f"Split '{split.name}' is not in the workspace: its frames and actions are not shown."
         )
-    return said
+    return notices
 
 
 def _candidates(
     found: Sequence[Submission], split: Split
 ) -> tuple[list[Candidate], dict[str, RunManifest]]:
-    """The runs as candidates, by their joint names, and their manifests."""
+    """The runs as candidates, and their manifests; named `<group>/<run>`."""
     candidates: list[Candidate] = []
     manifests: dict[str, RunManifest] = {}
     for submission in found:
@@ -226,27 +229,29 @@ def _joined_scores(found: Sequence[Submission], protocol: str, split: Split) -> 
 
 
 def _metrics(scores: Mapping[str, ScoreRecord]) -> tuple[dict[str, MetricRecord], list[str]]:
-    """The metrics that all who have them computed alike, and a sentence for each other."""
+    """The metrics with the same signature in all submissions, and a sentence for each other one."""
     known: dict[str, MetricRecord] = {}
-    made: dict[str, dict[str, str]] = {}
+    by_metric: dict[str, dict[str, str]] = {}
     for path, score in scores.items():
         for name, about in score.metrics.items():
             known.setdefault(name, about)
-            made.setdefault(name, {})[path] = _without_versions(about.signature, score.versions)
+            by_metric.setdefault(name, {})[path] = _without_versions(
+                about.signature, score.versions
+            )
     notices = []
-    for name, signatures in made.items():
+    for name, signatures in by_metric.items():
         if len(set(signatures.values())) > 1:
             del known[name]
-            said = "; ".join(f"{path}: {signature}" for path, signature in signatures.items())
-            notices.append(f"{name} is left out, as it was not computed alike ({said}).")
+            theirs = "; ".join(f"{path}: {signature}" for path, signature in signatures.items())
+            notices.append(f"{name} is omitted: it was computed in different ways ({theirs}).")
     return known, notices
 
 
 def _without_versions(signature: str, versions: Mapping[str, str]) -> str:
-    """A signature by what was computed; versions of packages may differ between groups.
+    """A signature without the versions of packages, which may differ between groups.
 
-    It ends in the metric's revision. In 0.1.0, when all metrics were of revision 1, it ended in the
-    toolkit's version (`v:`) instead.
+    It ends in the metric's revision. Signatures of 0.1.0, where every metric had revision 1, end in
+    the toolkit's version (`v:`) instead.
     """
     name, *parts = signature.split("|")
     kept = [part for part in parts if part.partition(":")[0] not in versions]
@@ -255,7 +260,7 @@ def _without_versions(signature: str, versions: Mapping[str, str]) -> str:
 
 
 def _summarised(scores: Scores, split: Split) -> Scores:
-    """The scores with summary and comparisons computed anew from the values of each sample."""
+    """The scores with summary and comparisons computed again from the values of each sample."""
     clusters = clusters_of(split.samples["video_id"])
     cube = scores.per_sample(split.samples["sample_id"], list(scores.metrics))
     n = np.sum(~np.isnan(cube), axis=0).max(axis=1, initial=0)
@@ -282,7 +287,7 @@ def _measured(scores: Scores, name: str, values: NDArray[np.float64]) -> Measure
 
 
 def _of_sets(scores: Scores, metric: str) -> NDArray[np.float64]:
-    """A set metric's value for each run, as submitted: it cannot be had from single samples."""
+    """A set metric's value for each run, as submitted: samples' values do not determine it."""
     table = scores.values
     rows = table[(table["metric"] == metric) & (table["sample_id"] == "")]
     by_run = dict(zip(rows["run"], rows["value"], strict=True))

@@ -1,4 +1,4 @@
-"""Small pictures beside the page, named by what they show, so that each is made once."""
+"""Thumbnails in a folder next to the page, named by content, so that each is created once."""
 
 import io
 from collections.abc import Iterable
@@ -12,23 +12,23 @@ from egoactgen_bench.support.files import sha256_bytes, write_bytes
 from egoactgen_bench.support.images import decode_rgb, resize
 
 FULL_HEIGHT, SMALL_HEIGHT = 256, 144
-MOST_FULL = 4_000  # pictures; more than that are shown small, so that the folder stays handy
+MOST_FULL = 4_000  # images; a larger number is shown at SMALL_HEIGHT to limit the folder's size
 QUALITY = 82
 
 
-def height_for(pictures: int) -> int:
-    """How high the pictures of a report are, in pixels."""
-    return FULL_HEIGHT if pictures <= MOST_FULL else SMALL_HEIGHT
+def height_for(images: int) -> int:
+    """The height in pixels of the thumbnails of a report with this many images."""
+    return FULL_HEIGHT if images <= MOST_FULL else SMALL_HEIGHT
 
 
 def name_of(frame: ImageFile) -> str:
-    """A picture's name: 16 digits of its source's recorded sha256."""
+    """A thumbnail's name: the first 16 digits of its source's recorded sha256."""
     return frame.sha256[:16]
 
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """The folder `<report>/thumbnails/<height>`: WebP files in subfolders by their first digits."""
+    """The folder `<report>/thumbnails/<height>`: WebP files in subfolders by first two digits."""
 
     folder: Path
     height: int
@@ -37,7 +37,7 @@ class Thumbnails:
         return self.folder / name[:2] / f"{name}.webp"
 
     def make(self, frames: Iterable[ImageFile], progress: bool = False) -> dict[str, str]:
-        """Make those that are not there yet; for each that cannot be made, its name and why."""
+        """Create the missing thumbnails; name and reason code of each that cannot be created."""
         from tqdm import tqdm
 
         wanted = {name_of(frame): frame for frame in frames}
@@ -64,13 +64,13 @@ class Thumbnails:
         width = max(1, round(image.width * self.height / image.height))
         stream = io.BytesIO()
         small = resize(image, (width, self.height)) if image.height > self.height else image
-        # Little effort (method 2): a report may have 100,000 thumbnails.
+        # Fast compression (method 2): a report may have 100,000 thumbnails.
         small.save(stream, format="WEBP", quality=QUALITY, method=2)
         write_bytes(self.path(name_of(frame)), stream.getvalue())
         return None
 
     def remove_others(self, frames: Iterable[ImageFile]) -> None:
-        """Remove what an earlier report showed and this one does not."""
+        """Remove thumbnails of an earlier report that this one does not show."""
         kept = {self.path(name_of(frame)) for frame in frames}
         for path in self.folder.parent.rglob("*.webp"):
             if path not in kept:

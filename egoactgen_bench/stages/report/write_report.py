@@ -1,4 +1,4 @@
-"""Write a report: figures, thumbnails, and last of all the page."""
+"""Write a report: figures, thumbnails and, last, the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from egoactgen_bench.support.files import write_text
 
 @dataclass(frozen=True)
 class Report:
-    """A finished report: its page, and what whoever reads it should know."""
+    """A finished report: its page, and notices for its readers."""
 
     page: Path
     notices: list[str] = field(default_factory=list)
@@ -33,7 +33,7 @@ def report(
     descriptions: str | None = None,
     progress: bool = False,
 ) -> Report:
-    """Report everything scored of a split in a workspace; `ids` make a figure of those samples.
+    """Report all scores of a split in a workspace, with a figure of the samples in `ids`.
 
     Writes index.html, figures/ and thumbnails/ to `folder` (default: reports/<split>).
     """
@@ -50,7 +50,7 @@ def report_submissions(
     ids: Sequence[str] = (),
     progress: bool = False,
 ) -> Report:
-    """Report what several groups packed, side by side, after checking each archive.
+    """Report the archives of several groups side by side, after checking each of them.
 
     Writes to `folder` (default: reports/<split>-submissions).
     """
@@ -63,8 +63,10 @@ def report_submissions(
 def build(
     contents: Contents, folder: Path, ids: Sequence[str] = (), progress: bool = False
 ) -> Report:
-    """Write the report of what has been gathered."""
-    drawn = [(kind, number, figure) for kind, number, figure in report_figures.every(contents)]
+    """Write the report of `contents` to `folder`."""
+    drawn = [
+        (kind, number, figure) for kind, number, figure in report_figures.all_figures(contents)
+    ]
     if ids:
         drawn.insert(0, ("examples", 0, example_figure(contents, ids)))
     for _, _, figure in drawn:
@@ -74,7 +76,7 @@ def build(
     thumbnails = Thumbnails(folder / "thumbnails" / str(height), height)
     failed = thumbnails.make(wanted, progress)
     shown = [
-        page.Shown(kind, number, each.name, each.words, *each.pixels)
+        page.PlacedFigure(kind, number, each.name, each.alt, *each.pixels)
         for kind, number, each in drawn
     ]
     text = page.render(contents, shown, gallery(contents, failed), height)

@@ -121,7 +121,7 @@ def test_untrusted_text_stays_text(bench, drawn_split):
 def test_a_split_without_scores_and_an_unknown_sample_are_refused(bench, drawn_split):
     result = bench("report")
     assert result.status == 2
-    assert "has no scores to report: make them with `bench score`" in result.err
+    assert "has no scores to report: run `bench score` first" in result.err
     write_drawn_run(drawn_split, "lego")
     assert bench("score", "--metrics", "psnr").status == 0
     result = bench("report", "--ids", "V00_1")
@@ -134,8 +134,8 @@ def test_a_run_made_again_or_taken_away_after_scoring_is_named(bench, scored):
     write_drawn_run(scored / "splits/drawn-val", "lego", failed=("V01_1",))
     result = bench("report")
     assert result.status == 0
-    assert "Run 'ip2p' is not in the workspace: shown without its images." in result.out
-    assert "warning: run 'lego' was made again after being scored" in result.out
+    assert "Run 'ip2p' is not in the workspace: its images are not shown." in result.out
+    assert "warning: the images of run 'lego' have changed since it was scored" in result.out
 
 
 def test_a_changed_image_is_not_shown(bench, scored):
@@ -150,7 +150,7 @@ def test_scores_of_another_split_are_refused(bench, scored):
     write_json(path, json.loads(path.read_text()) | {"fingerprint": "0" * 64})
     result = bench("report")
     assert result.status == 2
-    assert "holds scores of another 'drawn-val'" in result.err
+    assert "contains scores of another version of split 'drawn-val'" in result.err
 
 
 def test_imported_answers_stand_on_the_page(bench, scored):

@@ -57,7 +57,7 @@ def test_the_gallery_sorts_filters_and_searches(page, site, folder, values):
     choose(page, "order", "largest disagreement")
     apart = {each: abs(values["lego"][each] - values["ip2p"][each]) for each in ids[1:]}
     assert shown_ids(page) == [*sorted(apart, key=lambda each: -apart[each]), "V00_0"]
-    choose(page, "order", "as in the split")
+    choose(page, "order", "split order")
     choose(page, "verb", "take")
     assert shown_ids(page) == ["V01_1", "V01_4"]
     choose(page, "verb", "all")

@@ -135,13 +135,13 @@ def test_groups_stand_side_by_side_with_the_numbers_of_one_scoring(bench, archiv
 def test_without_the_split_the_page_shows_what_there_is(bench, archive, tmp_path):
     result = bench("report", archive)
     assert result.status == 0
-    assert "is not in the workspace: shown without its frames and actions" in result.out
+    assert "is not in the workspace: its frames and actions are not shown" in result.out
     assert (tmp_path / "workspace/reports/drawn-val-submissions/index.html").is_file()
 
 
 def test_what_does_not_belong_together_is_refused(bench, archive, tmp_path):
     same = packed(tmp_path / "again", "alpha", ["lego"])
-    assert "Two archives hold 'alpha/lego'" in bench("report", archive, same).err
+    assert "Two archives contain 'alpha/lego'" in bench("report", archive, same).err
     released = packed(tmp_path, "gamma", ["sdedit"], protocol="lego-release")
     assert "no protocol in common" in bench("report", archive, released).err
 
@@ -154,7 +154,7 @@ def test_what_does_not_belong_together_is_refused(bench, archive, tmp_path):
     other = rewritten(packed(tmp_path, "delta", ["sdedit"]), moved)
     result = bench("report", archive, other)
     assert result.status == 2
-    assert "are of different test sets (drawn-val, " in result.err
+    assert "belong to different test sets (drawn-val, " in result.err
 
 
 def test_a_metric_that_was_not_computed_alike_is_left_out(archive, tmp_path):
@@ -166,7 +166,7 @@ def test_a_metric_that_was_not_computed_alike_is_left_out(archive, tmp_path):
     scores = join([archive, rewritten(other, change)], tmp_path / "here", {}).scores[0]
     assert list(scores.metrics) == ["ssim"]
     assert scores.summary["ssim"].isna().tolist() == [True, True, False]
-    assert any(note.startswith("psnr is left out") for note in scores.manifest.notices)
+    assert any(note.startswith("psnr is omitted") for note in scores.manifest.notices)
 
 
 def test_versions_of_packages_may_differ(archive, tmp_path):
@@ -176,7 +176,7 @@ def test_versions_of_packages_may_differ(archive, tmp_path):
         changed = rewritten(other, edit("scores/standard/score.json", "|r:1", same))
         scores = join([archive, changed], tmp_path / "here", {}).scores[0]
         assert list(scores.metrics) == ["psnr"]
-        assert not any("is left out" in note for note in scores.manifest.notices)
+        assert not any("is omitted" in note for note in scores.manifest.notices)
 
 
 def test_another_revision_of_a_metric_is_not_computed_alike(archive, tmp_path):
@@ -187,7 +187,7 @@ def test_another_revision_of_a_metric_is_not_computed_alike(archive, tmp_path):
 
     scores = join([archive, rewritten(other, change)], tmp_path / "here", {}).scores[0]
     assert list(scores.metrics) == ["ssim"]
-    assert any(note.startswith("psnr is left out") for note in scores.manifest.notices)
+    assert any(note.startswith("psnr is omitted") for note in scores.manifest.notices)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def hide(files: Files) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (hide, "which the archive lacks"),
+        (hide, "which is missing from the archive"),
         (edit("scores/standard/score.json", '"decimals": 2', '"decimals": "2"'), "decimals"),
         (edit("scores/standard/scores.csv", ",psnr,", ",psnr,x"), "cannot be read"),
         (edit("scores/standard/scores.csv", "run,", "ran,"), "cannot be read"),

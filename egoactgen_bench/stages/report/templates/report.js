@@ -22,12 +22,12 @@
       select.append(option);
     });
   }
-  function best(values, up) {  // the best of those that are there
+  function best(values, up) {  // the best value, ignoring missing ones
     var there = values.map(number).filter(function (value) { return !Number.isNaN(value); });
     return there.length > 1 ? Math[up ? "max" : "min"].apply(null, there) : NaN;
   }
 
-  // Part by part ---------------------------------------------------------------------------------
+  // Results by slice -----------------------------------------------------------------------------
   (function () {
     var choices = [], kinds = [];
     DATA.slices.forEach(function (slices, protocol) {
@@ -73,7 +73,7 @@
         });
       }
       more.hidden = count === kind.parts.length;
-      more.textContent = "Show all " + kind.parts.length + " parts";
+      more.textContent = "Show all " + kind.parts.length + " slices";
     }
     more.addEventListener("click", function () { every = true; draw(); });
     form.addEventListener("change", function () { every = false; draw(); });
@@ -91,7 +91,7 @@
   function visible() {
     return Array.from(methods.querySelectorAll("input:checked"), function (box) { return Number(box.value); });
   }
-  function strip(sample) {  // what stands beside each other: input, the methods, target
+  function strip(sample) {  // the images of a sample: input, the methods' outputs, target
     var found = visible().map(function (run) { return { run: run, name: G.runs[run].name, picture: G.runs[run].pictures[sample] }; });
     if (G.pictures.input) found.unshift({ name: "Input", picture: G.pictures.input[sample] });
     if (G.pictures.target) found.push({ name: "Target", picture: G.pictures.target[sample] });
@@ -99,7 +99,7 @@
   }
   function value(metric, run, sample) { return number(metric.values[run][sample]); }
 
-  function keys(metric, wanted, run) {  // what samples are sorted by: smallest first, without a value last
+  function keys(metric, wanted, run) {  // sort keys: smallest first, samples without a value last
     var runs = run === "" ? visible() : [Number(run)];
     var sign = (wanted === "worst") === metric.up ? 1 : -1;
     return function (sample) {
@@ -192,14 +192,14 @@
     button.addEventListener("click", function () { view(sample, index); });
     return button;
   }
-  // Outputs are shown in the shape of the true frames, whatever theirs: as they are scored.
+  // Outputs are shown in the shape of the frames, whatever their own: this is how they are scored.
   function learn(image, each) {
     if (each.run === undefined || !G.pictures.target) {
       image.closest(".strip").style.setProperty("--ratio", image.naturalWidth + " / " + image.naturalHeight);
     }
   }
 
-  // One sample, large ----------------------------------------------------------------------------
+  // Enlarged sample -----------------------------------------------------------------------------
   var viewer = document.getElementById("viewer"), at = { cells: [], index: 0 };
   function view(sample, index) {
     at = { cells: strip(sample), index: index, sample: sample };
