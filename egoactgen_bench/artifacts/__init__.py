@@ -1,1 +1,1 @@
-"""What lies on disk: workspace, splits, runs, scores, studies, archives."""
+"""What is stored on disk: workspace, splits, runs, scores, studies, archives."""

@@ -1,4 +1,4 @@
-"""What a submission's manifests must be like, whoever wrote them."""
+"""Schemas of the manifests in a submission, which may come from any source."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -16,13 +16,13 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0
 
 
 class Record(BaseModel):
-    """A manifest of which the fields named here are checked, and others left alone."""
+    """A manifest; fields declared here are validated, others are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
 
 class SplitRecord(Record):
-    """Which test set was used."""
+    """The test set that was used."""
 
     name: Name
     dataset: Label
@@ -32,7 +32,7 @@ class SplitRecord(Record):
 
 
 class PackRecord(Record):
-    """pack.json: what an archive holds, and the sha256 of each of its files."""
+    """pack.json: the contents of an archive, with the sha256 of each file."""
 
     format: int
     group: Name
@@ -43,7 +43,7 @@ class PackRecord(Record):
 
 
 class ScoreRecord(Record):
-    """score.json, as far as others rely on it."""
+    """score.json: the fields that joining submissions needs."""
 
     fingerprint: Sha256
     frames_fingerprint: Sha256
@@ -53,7 +53,7 @@ class ScoreRecord(Record):
 
 
 class RunRecord(Record):
-    """run.json, as far as a report shows it."""
+    """run.json: the fields that a report shows."""
 
     method: Label
     fingerprint: Sha256
@@ -70,7 +70,7 @@ class RunRecord(Record):
     versions: dict[str, Any] = {}
 
     def manifest(self, split: str) -> RunManifest:
-        """As a run's manifest is read elsewhere; `split` is the name of what was run."""
+        """The record as a `RunManifest` of the split of this name."""
         known = {key: value for key, value in self.model_dump().items() if value is not None}
         return RunManifest.model_validate(known | {"split": split})
 
@@ -79,16 +79,16 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 
 def parse(kind: type[RecordT], text: str, name: str) -> RecordT:
-    """Read a manifest; one that is not of this kind is a `BenchError` that says where."""
+    """Parse the manifest `name`. Raises `BenchError` naming the first invalid field."""
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
         raise BenchError(
-            f"{name} is not as `bench pack` writes it: {first_problem(error)}."
+            f"{name} is not in the format that `bench pack` writes: {first_problem(error)}."
         ) from None
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a cell of samples.csv names a file of the run's own images."""
+    """Whether a cell of samples.csv names a file in the run's images/."""
     folder, _, file = name.partition("/")
     return folder == "images" and SAFE_ID.fullmatch(file) is not None

@@ -1,7 +1,7 @@
-"""A record of the finished batches of a folder, so that a killed or sharded call can resume.
+"""A record of the finished batches of a folder, from which a killed or sharded call resumes.
 
-`<journal>/<batch>.json` has the rows of one batch, written after its files. Several processes may
-write to a journal; a batch of another plan does not count.
+`<journal>/<batch>.json` contains the rows of one batch and is written after the batch's files.
+Several processes may write to a journal; batches of another plan are ignored.
 """
 
 import json
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 POLL_SECONDS = 0.2
-OK = "ok"  # the status of a row that has what was asked for
+OK = "ok"  # the status of a row whose result exists
 
 Row = dict[str, Any]  # with sample_id, status (`ok` or a reason code) and detail
 
@@ -27,7 +27,7 @@ Row = dict[str, Any]  # with sample_id, status (`ok` or a reason code) and detai
 class BatchJournal:
     """The journal of a plan with `batches` batches.
 
-    `is_whole` tells of a batch's rows whether the files that they name are as they were written.
+    `is_whole` returns whether the files named in a batch's rows are unchanged.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BatchJournal:
         return all(self.holds(batch) for batch in range(self.batches))
 
     def holds(self, batch: int) -> bool:
-        """Whether a batch of this very plan is done."""
+        """Whether a batch of this plan is done."""
         if batch not in self._trusted and self._verified(batch):
             self._trusted.add(batch)
         return batch in self._trusted
@@ -62,13 +62,13 @@ class BatchJournal:
             return False
 
     def record(self, batch: int, rows: Sequence[Row], **facts: Any) -> None:
-        """Note a batch that is done; `facts` are kept with it (seconds, device)."""
-        # One file per batch: several processes and machines write to a journal without a lock.
+        """Record a finished batch, with `facts` about it (seconds, device)."""
+        # One file per batch, so that several processes and machines can write without a lock.
         write_json(self._path(batch), {"plan": self._digest, **facts, "rows": list(rows)})
         self._trusted.add(batch)
 
     def entries(self, batches: Iterable[int]) -> list[dict[str, Any]]:
-        """What was recorded of these batches: their facts and `rows`."""
+        """The records of these batches: their facts and `rows`."""
         return [json.loads(self._path(batch).read_bytes()) for batch in batches]
 
     def rows(self, batches: Iterable[int]) -> list[Row]:
@@ -76,7 +76,7 @@ class BatchJournal:
         return [row for entry in self.entries(batches) for row in entry["rows"]]
 
     def forget(self, batches: Iterable[int]) -> None:
-        """Let these batches be done again."""
+        """Remove these batches from the journal, so that they are done again."""
         for batch in batches:
             self._path(batch).unlink(missing_ok=True)
             self._trusted.discard(batch)
@@ -91,10 +91,10 @@ class BatchJournal:
 
 @dataclass(frozen=True)
 class BatchWork:
-    """The work of one process on batches that it shares with others.
+    """One process's part of batches that several processes share.
 
-    `holds` tells whether a batch is done, `finished` whether the whole folder is; `size` is the
-    number of `unit`s in a batch, for the progress bar.
+    `holds` returns whether a batch is done, `finished` whether the whole folder is; `size` returns
+    the number of `unit`s in a batch, for the progress bar.
     """
 
     shard: ProcessShard
@@ -136,7 +136,7 @@ class BatchWork:
             self._wait(shown)
 
     def count(self, batches: Iterable[int]) -> int:
-        """How many units these batches hold."""
+        """The number of units in these batches."""
         return sum(map(self.size, batches))
 
     def _wait(self, shown: bool) -> None:
@@ -144,9 +144,9 @@ class BatchWork:
         with self._bar(self.of_shard, missing, shown and bool(missing)) as bar:
             bar.set_description("waiting for the other processes")
             while missing and not self.finished():
-                # Files rather than torch.distributed's barrier: it needs a process group, ends
-                # after a timeout that a slow shard may exceed, and knows nothing of batches that an
-                # earlier call finished.
+                # Files instead of torch.distributed's barrier: it needs a process group, has a
+                # timeout that a slow shard may exceed, and ignores batches that an earlier call
+                # finished.
                 time.sleep(POLL_SECONDS)
                 done = {batch for batch in missing if self.holds(batch)}
                 missing = [batch for batch in missing if batch not in done]

@@ -18,14 +18,17 @@ class Descriptions:
 
 
 def load_descriptions(split_folder: Path, name: str) -> Descriptions:
-    """Read a split's descriptions; an empty cell counts as none."""
+    """Read a set of descriptions of a split; samples with an empty cell have no description.
+
+    Raises `BenchError` if it is missing or malformed.
+    """
     folder = split_folder / "descriptions"
     path = folder / f"{name}.csv"
     known = [path.stem for path in folder.glob("*.csv")]
     if name not in known:
         raise BenchError(
             f"Split '{split_folder.name}' has no descriptions '{name}'."
-            + (did_you_mean(name, known) if known else f" A file {path} would hold them.")
+            + (did_you_mean(name, known) if known else f" They belong in {path}.")
         )
     table = read_csv(path, dtype=str)
     missing = {"sample_id", "description"} - set(table.columns)
@@ -33,13 +36,13 @@ def load_descriptions(split_folder: Path, name: str) -> Descriptions:
         raise BenchError(f"{path} lacks the column {', '.join(sorted(missing))}.")
     repeated = table["sample_id"][table["sample_id"].duplicated()]
     if len(repeated):
-        raise BenchError(f"{path} names sample '{repeated.iloc[0]}' twice.")
+        raise BenchError(f"{path} lists sample '{repeated.iloc[0]}' twice.")
     pairs = zip(table["sample_id"], table["description"], strict=True)
     return Descriptions(name, sha256_file(path), {key: text for key, text in pairs if text})
 
 
 def descriptions_of(split: Split, name: str | None) -> Descriptions | None:
-    """The descriptions named, else the only ones there are."""
+    """The set `name`; by default the split's only set, or None if it has none or several."""
     known = sorted(path.stem for path in (split.folder / "descriptions").glob("*.csv"))
     if name is None and len(known) != 1:
         return None

@@ -1,4 +1,4 @@
-"""What all manifests share: they are typed, numbered by format, and read by one function."""
+"""The base of all manifests, which are typed and have a format number, and how they are read."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,25 +10,25 @@ from pydantic_core import ErrorDetails
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
 
-FORMAT = 1  # of the manifests that this version writes; those of 0.1.0 have none and count as 0
+FORMAT = 1  # of the manifests that this version writes; those of 0.1.0 have none, which means 0
 
 
 class Record(BaseModel):
-    """A part of a manifest: known fields have their types, further ones are kept as they are."""
+    """A part of a manifest; declared fields are validated, others are kept unchanged."""
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
 
 
 class Manifest(Record):
-    """The last file of a finished folder: it says what is there and how it was made."""
+    """The file that is written last to a folder: its contents and how they were made."""
 
-    noun: ClassVar[str]  # what the folder is, in messages
-    made_by: ClassVar[str]  # the command that makes it
+    noun: ClassVar[str]  # what messages call the folder
+    made_by: ClassVar[str]  # the command that creates it
     format: int = FORMAT
 
     @classmethod
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """The content of an older format as this one has it."""
+        """Convert the content of an older format to this one."""
         return content
 
     def save(self, path: Path) -> None:
@@ -40,7 +40,7 @@ ManifestT = TypeVar("ManifestT", bound=Manifest)
 
 
 def build(kind: type[ManifestT], content: Mapping[str, Any], *, partly: bool = False) -> ManifestT:
-    """A manifest of this content; a wrong type, as of what a plug-in returned, is a `BenchError`.
+    """Build a manifest. Raises `BenchError` for a wrong type, such as from a plug-in.
 
     `partly` allows fields to be missing; the manifest is then not validated.
     """
@@ -55,7 +55,7 @@ def build(kind: type[ManifestT], content: Mapping[str, Any], *, partly: bool = F
 
 
 def read_manifest(path: Path, kind: type[ManifestT]) -> ManifestT:
-    """Read a manifest; what is missing, broken, newer or wrongly typed is a `BenchError`."""
+    """Read a manifest. Raises `BenchError` if it is missing, malformed or of a newer format."""
     if not path.is_file():
         raise BenchError(
             f"{path.parent} contains no finished {kind.noun} (no {path.name}): "
@@ -73,7 +73,7 @@ def read_manifest(path: Path, kind: type[ManifestT]) -> ManifestT:
 
 
 def read_versioned(path: Path, noun: str) -> dict[str, Any]:
-    """The JSON object in a file, unless its `format` is not one that this version knows."""
+    """The JSON object in a file. Raises `BenchError` for a `format` unknown to this version."""
     content = _read_object(path, noun)
     _check_format(path, content, noun)
     return content
@@ -93,8 +93,8 @@ def _check_format(path: Path, content: Mapping[str, Any], noun: str) -> None:
     found = content.get("format", 0)
     if type(found) is not int or found < 0:
         raise BenchError(
-            f"{path} is not the manifest of a {noun}: its format is {found!r}, not the number of "
-            "a format."
+            f"{path} is not the manifest of a {noun}: its format is {found!r}, which is not a "
+            "format number."
         )
     if found > FORMAT:
         raise BenchError(
@@ -104,7 +104,7 @@ def _check_format(path: Path, content: Mapping[str, Any], noun: str) -> None:
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first thing that is wrong, as `counts.kept is missing`."""
+    """The first problem as a phrase, such as `counts.kept is missing`."""
     return _in_words(error.errors(include_url=False)[0])
 
 

@@ -8,17 +8,17 @@ from pydantic import Field, model_validator
 from egoactgen_bench.artifacts.manifest_base import Manifest, Record
 
 SPLIT, RUN, SCORE, STUDY = "split.json", "run.json", "score.json", "study.json"
-AGREEMENT = "agreement.json"  # of a study's imported answers
+AGREEMENT = "agreement.json"  # the manifest of a study's imported answers
 TRAIN, IMAGINE, CONVERSION = "train.json", "imagine.json", "conversion.json"
 
 OptionValues = dict[str, Any]
 Subset = Literal["val", "train"]
-EgoVLP = Literal["4-frame", "16-frame"]  # which of its checkpoints
+EgoVLP = Literal["4-frame", "16-frame"]  # the published checkpoint
 MetricDefaults = Mapping[str, Mapping[str, Any]]  # metric → option → value
 
 
 class SplitCounts(Record):
-    """How many annotated actions became samples, and why the others did not."""
+    """How many annotated actions became samples, and how many were rejected for which reason."""
 
     kept: int
     rejected: int
@@ -38,14 +38,14 @@ class SplitManifest(Manifest):
     counts: SplitCounts
     fingerprint: str
     frames_fingerprint: str | None = None
-    egovlp: EgoVLP  # of the metric defaults, for scripts that read it
+    egovlp: EgoVLP  # repeats a value of metric_defaults, for scripts that read it
     metric_defaults: dict[str, OptionValues] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _agrees_with_egovlp(self) -> Self:
-        """In a split.json without `metric_defaults`, `egovlp` is where they come from."""
+        """A split.json without `metric_defaults` takes them from `egovlp`."""
         defaults = self.metric_defaults.setdefault("egovlp", {})
         if defaults.setdefault("clip_length", self.egovlp) != self.egovlp:
             raise ValueError(
@@ -55,7 +55,7 @@ class SplitManifest(Manifest):
 
 
 class DescriptionsManifest(Manifest):
-    """descriptions/<name>.json: where a set of descriptions comes from."""
+    """descriptions/<name>.json: the origin of a set of descriptions."""
 
     noun: ClassVar[str] = "set of descriptions"
     made_by: ClassVar[str] = "bench lego enrich"
@@ -63,7 +63,7 @@ class DescriptionsManifest(Manifest):
 
 
 class PassedAndResolved(Record):
-    """A plug-in's options as they were passed, and with all defaults."""
+    """A plug-in's options as passed, and resolved with all defaults."""
 
     passed: OptionValues = Field(default_factory=dict)
     resolved: OptionValues = Field(default_factory=dict)
@@ -78,14 +78,14 @@ class RunCounts(Record):
 
 
 class RunTiming(Record):
-    """How long a run took."""
+    """The duration of a run."""
 
     seconds: float
     images_per_second: float | None = None
 
 
 class RunManifest(Manifest):
-    """run.json: a method's images for a split. While shards are missing it has no counts."""
+    """run.json: a method's images for a split; without counts while shards are missing."""
 
     noun: ClassVar[str] = "run"
     made_by: ClassVar[str] = "bench run"
@@ -109,7 +109,7 @@ class RunManifest(Manifest):
 
 
 class ScoredRun(Record):
-    """A row of a scoring: a run, or a reference made of the split itself."""
+    """A row of the scores: a run, or a reference derived from the split itself."""
 
     run: str
     method: str = ""
@@ -120,7 +120,7 @@ class ScoredRun(Record):
 
 
 class MetricRecord(Record):
-    """How a metric is printed, and how its values were made."""
+    """How a metric is printed, and how its values were computed."""
 
     label: str = Field(min_length=1, max_length=128)
     unit: str = Field(max_length=32)
@@ -133,7 +133,7 @@ class MetricRecord(Record):
 
 
 class Bootstrap(Record):
-    """How the intervals of a scoring were drawn."""
+    """The parameters of the confidence intervals."""
 
     draws: int
     clustered_by: str = "video_id"
@@ -141,14 +141,14 @@ class Bootstrap(Record):
 
 
 class ScoreTiming(Record):
-    """How long a scoring took, and how many values it measured."""
+    """The duration of scoring, and the number of values measured."""
 
     seconds: float
     measured_values: int
 
 
 class ScoreManifest(Manifest):
-    """score.json: metrics of a protocol on runs of a split."""
+    """score.json: the metrics of a protocol for runs of a split."""
 
     noun: ClassVar[str] = "scoring"
     made_by: ClassVar[str] = "bench score"
@@ -175,7 +175,7 @@ class ScoreManifest(Manifest):
 
 
 class TrainManifest(Manifest):
-    """train.json: trained weights. Trainers add what they have to say."""
+    """train.json: trained weights. Trainers may add fields."""
 
     noun: ClassVar[str] = "training"
     made_by: ClassVar[str] = "bench train"
@@ -197,7 +197,7 @@ class TrainManifest(Manifest):
 
 
 class ConversionManifest(Manifest):
-    """conversion.json: the weights folder made of a released checkpoint."""
+    """conversion.json: the weights folder converted from a released checkpoint."""
 
     noun: ClassVar[str] = "conversion"
     made_by: ClassVar[str] = "bench models convert"
@@ -216,7 +216,7 @@ class ConversionManifest(Manifest):
 
 
 class ImaginedContext(Record):
-    """The frame before the actions."""
+    """The input frame that the actions share."""
 
     name: str
     split: str | None = None
@@ -225,7 +225,7 @@ class ImaginedContext(Record):
 
 
 class ImaginedFrame(Record):
-    """One action's frame, or why there is none."""
+    """The image generated for one action, or the reason why it is missing."""
 
     action: str
     description: str = ""
@@ -239,7 +239,7 @@ class ImaginedFrame(Record):
 
 
 class ImagineManifest(Manifest):
-    """imagine.json: several actions in one context."""
+    """imagine.json: images of several actions in one context."""
 
     noun: ClassVar[str] = "set of imagined frames"
     made_by: ClassVar[str] = "bench imagine"
@@ -259,12 +259,12 @@ class ImagineManifest(Manifest):
 
     @classmethod
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """In 0.1.0 the actions were in the frames alone."""
+        """In 0.1.0 only the frames contained the actions."""
         frames = content.get("frames")
         if "actions" in content or not isinstance(frames, list):
             return content
-        told = {
+        lists = {
             name: [each.get(key) for each in frames if isinstance(each, dict)]
             for name, key in (("actions", "action"), ("descriptions", "description"))
         }
-        return content | told
+        return content | lists

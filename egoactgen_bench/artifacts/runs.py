@@ -20,7 +20,7 @@ COLUMNS = (*TEXT_COLUMNS[:3], "seed", *TEXT_COLUMNS[3:5], "seconds", "detail")
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A finished run; `samples` has one row a sample, in split order, with `COLUMNS`.
+    """A finished run; `samples` has one row per sample, in split order, with `COLUMNS`.
 
     A failed sample has its reason code as `status`, an explanation as `detail`, and no image.
     """
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """False for what one shard returns while others are missing."""
+        """False for the result of one shard while others are missing."""
         return self.manifest.counts is not None
 
     @property
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def failed(self) -> pd.DataFrame:
-        """The samples that have none."""
+        """The samples without an image."""
         return self.samples[self.samples["status"] != OK]
 
     def __repr__(self) -> str:
@@ -75,7 +75,7 @@ class Run:
         )
 
     def image_path(self, relative: str) -> Path:
-        """Where the image of a row's `image` cell lies."""
+        """The path of the image that a row's `image` cell names."""
         return self.folder / relative
 
 
@@ -85,7 +85,7 @@ def default_name(method: str) -> str:
     name = f"{head}-{Path(argument).resolve().name}" if colon else head
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".")[:128]
     if not is_safe_id(name):
-        raise BenchError(f"Method '{method}' gives its run no name: give one with --name.")
+        raise BenchError(f"Method '{method}' provides no name for its run: give one with --name.")
     return name
 
 
@@ -95,7 +95,7 @@ def load_run(
     """Load a finished run, by its folder or by its name in the workspace.
 
     `split` is the name of its split (default: the latest finished test split). Raises `BenchError`
-    where the run is missing, not finished or damaged.
+    if the run is missing, unfinished or damaged.
     """
     place = Workspace.of(workspace)
 

@@ -1,4 +1,4 @@
-"""Finished scores on disk: values per sample, one summary a run, comparisons, failures."""
+"""Finished scores on disk: values per sample, a summary per run, comparisons, failures."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ _VALUE_TYPES: dict[str, Any] = dict.fromkeys(VALUE_COLUMNS, "category") | {"valu
 
 @dataclass(frozen=True, repr=False)
 class Scores:
-    """What `bench score` found.
+    """The results of `bench score`.
 
-    `values`: a row a value, in raw units, its texts as categories; a set metric's has an empty
-    sample_id. `summary`: a row a run, in the paper's units, with 95 % bounds; n counts the samples
-    with an image that could be scored, `<metric>_n` those of a metric that misses some.
-    `comparisons`: paired differences run_a − run_b in the paper's units, on the samples that both
-    have, with corrected p-values; empty where infinite differences oppose each other. `errors`: a
-    row a value that could not be computed.
+    `values`: one row per value, in raw units, with texts as categories; the sample_id of a set
+    metric is empty. `summary`: one row per run, in the paper's units, with 95 % bounds; n is the
+    number of samples with an image that could be scored, `<metric>_n` that of a metric with fewer
+    values. `comparisons`: paired differences run_a − run_b in the paper's units, over the samples
+    that both have, with corrected p-values; empty if differences are infinite in both directions.
+    `errors`: one row per value that could not be computed.
     """
 
     folder: Path
@@ -47,7 +47,7 @@ class Scores:
 
     @property
     def metrics(self) -> dict[str, MetricRecord]:
-        """What is known of each metric, in the order of the tables."""
+        """How each metric is printed and was computed, in the order of the tables."""
         return self.manifest.metrics
 
     @property
@@ -57,17 +57,17 @@ class Scores:
 
     @property
     def references(self) -> list[str]:
-        """Those of `runs` that are made of the split itself, for comparison."""
+        """Those of `runs` that are derived from the split itself, for comparison."""
         return [run.run for run in self.manifest.runs if run.reference]
 
     def per_sample(self, sample_ids: Iterable[str], metrics: Sequence[str]) -> NDArray[np.float64]:
-        """(samples, runs, metrics) raw values in the order asked for, NaN for none."""
+        """(samples, runs, metrics) float64 raw values, in the given order; NaN if missing."""
         table = self.values[self.values["sample_id"] != ""]
         table = table[table["metric"].isin(metrics)]
         orders = [pd.Index(sample_ids), pd.Index(self.runs), pd.Index(metrics)]
         values = np.full([len(order) for order in orders], np.nan)
         places = tuple(
-            # By category: each text is looked up once, not once for each of its values.
+            # By category, so that each text is looked up once, not once for each of its values.
             order.get_indexer(table[name].cat.categories)[table[name].cat.codes]
             for order, name in zip(orders, ("sample_id", "run", "metric"), strict=True)
         )
@@ -85,7 +85,7 @@ class Scores:
 
     @property
     def complete(self) -> bool:
-        """Whether every value that was asked for is there."""
+        """Whether all values were computed."""
         return self.errors.empty and not self.manifest.failed_metrics
 
 
@@ -97,8 +97,8 @@ def load_scores(
 ) -> Scores:
     """Load finished scores, by their folder or by the name of their split.
 
-    None is the latest finished test split. Raises `BenchError` where the scores are missing, not
-    finished or damaged.
+    None is the latest finished test split. Raises `BenchError` if the scores are missing,
+    unfinished or damaged.
     """
     place = Workspace.of(workspace)
 
@@ -117,6 +117,6 @@ def load_scores(
 
 
 def numeric(table: pd.DataFrame, text: Sequence[str]) -> pd.DataFrame:
-    """A table of texts with all but its text columns as numbers, an empty cell as NaN."""
+    """Convert all columns of a table of texts but `text` to numbers, empty cells to NaN."""
     columns = {name: pd.to_numeric(table[name]) for name in map(str, table) if name not in text}
     return table.assign(**columns)

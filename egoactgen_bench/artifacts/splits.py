@@ -27,7 +27,7 @@ TEXT_COLUMNS = (
     "input_sha256",
     "target_sha256",
 )
-TIME_COLUMNS = ("t_start", "t_end", "t_input", "t_target")  # seconds; NaN (an empty cell): unknown
+TIME_COLUMNS = ("t_start", "t_end", "t_input", "t_target")  # seconds; NaN (an empty cell): missing
 COLUMNS = (
     *TEXT_COLUMNS[:6],
     *TIME_COLUMNS,
@@ -58,11 +58,11 @@ class Split:
 
     @property
     def frames_fingerprint(self) -> str | None:
-        """None for a split made with --times-only."""
+        """None for a split prepared with --times-only."""
         return self.manifest.frames_fingerprint
 
     def require_frames(self) -> None:
-        """Refuse a split that was made with --times-only."""
+        """Raise `BenchError` for a split prepared with --times-only."""
         if self.frames_fingerprint is None:
             raise BenchError(
                 f"Split '{self.name}' contains times but no frames (--times-only): "
@@ -70,12 +70,12 @@ class Split:
             )
 
     def truth(self) -> dict[str, dict[str, Any]]:
-        """Sample id → what its data set knows about it beyond the annotations; empty for most."""
+        """Sample id → its data set's ground truth beyond the annotations; empty for most sets."""
         path = self.folder / TRUTH
         return dict(read_json(path)) if path.is_file() else {}
 
     def frame_path(self, relative: str) -> Path:
-        """The path of a frame that a cell of `samples` names."""
+        """The path of the frame that a cell of `samples` names."""
         return self.folder / relative
 
     @cached_property
@@ -98,8 +98,8 @@ def load_split(split: Path | str | None = None, *, workspace: Path | str | None 
     """Load a finished split, by its folder or by its name in the workspace.
 
     `split` None is the latest finished test split, as on the command line. `workspace` defaults to
-    `$BENCH_WORKSPACE`, else `./workspace`. Raises `BenchError` where the split is missing, not
-    finished or damaged.
+    `$BENCH_WORKSPACE`, else `./workspace`. Raises `BenchError` if the split is missing, unfinished
+    or damaged.
     """
     folder = folder_or_name(split, SPLIT, Workspace.of(workspace).find_split)
     manifest = read_manifest(folder / SPLIT, SplitManifest)

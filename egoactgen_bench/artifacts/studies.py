@@ -1,4 +1,4 @@
-"""A study's folder on disk."""
+"""User studies on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ StudyKind = Literal["best-of", "description"]
 class Study:
     """A user study that is ready to be run.
 
-    `notices` say what whoever runs it should know; they are not stored.
+    `notices` are for those who run it, and are not stored.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Study:
 def load_study(study: Path | str | None = None, *, workspace: Path | str | None = None) -> Study:
     """Load a finished study, by its folder or by its name in the workspace (default: the latest).
 
-    Raises `BenchError` where the study is missing or not finished.
+    Raises `BenchError` if the study is missing or unfinished.
     """
     place = Workspace.of(workspace)
     folder = folder_or_name(study, STUDY, lambda name: find_study(place, name))

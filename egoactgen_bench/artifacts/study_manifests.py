@@ -1,4 +1,4 @@
-"""The manifests of a study with people, and of its answers."""
+"""The manifests of a user study and of its answers."""
 
 import json
 from typing import Any, ClassVar, Literal
@@ -31,13 +31,13 @@ class StudyCounts(Record):
 
 
 class StudyChoices(Record):
-    """How a study was made."""
+    """The options of a study."""
 
     seed: int
 
 
 class AgreementManifest(Manifest):
-    """agreement.json: what the imported answers of a study say."""
+    """agreement.json: statistics of a study's imported answers."""
 
     noun: ClassVar[str] = "set of imported answers"
     made_by: ClassVar[str] = "bench import-amt"
@@ -51,7 +51,7 @@ class AgreementManifest(Manifest):
 
 
 class StudyManifest(Manifest):
-    """study.json: a study with people. Whoever has its secret can tell who made which image."""
+    """study.json: a user study. Its secret reveals which method generated which image."""
 
     noun: ClassVar[str] = "study"
     made_by: ClassVar[str] = "bench export-amt"
@@ -71,7 +71,7 @@ class StudyManifest(Manifest):
 
     @classmethod
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """In 0.1.0 there was no digest of the tasks."""
+        """0.1.0 recorded no digest of the tasks."""
         tasks, secret = content.get("tasks"), content.get("secret")
         if "tasks_sha256" in content or not isinstance(tasks, list) or not isinstance(secret, str):
             return content

@@ -24,7 +24,7 @@ class Training:
 
     @property
     def losses(self) -> pd.DataFrame:
-        """The loss of each step, where the trainer recorded it; else empty."""
+        """The loss of each step; empty if the trainer did not record it."""
         path = self.folder / LOSSES
         return read_csv(path) if path.is_file() else pd.DataFrame(columns=["step", "loss"])
 

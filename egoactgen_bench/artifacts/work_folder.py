@@ -1,4 +1,4 @@
-"""A folder of results that can be resumed: plan, refusal of another plan, manifest last.
+"""A folder of results that can be resumed: the plan is written first, the manifest last.
 
 Before a long stage starts, it writes its *plan*: everything that determines the result. While the
 plan exists and the manifest does not, the folder is unfinished: the same call resumes it, and a
@@ -27,13 +27,13 @@ PLAN = "plan.json"
 
 @dataclass(frozen=True)
 class WorkFolder(Generic[ManifestT]):
-    """Where a result goes, and the plan by which it is made.
+    """The location of a result, and the plan by which it is made.
 
     `manifest` and `plan_file` are paths. `plan` is always compared with an existing one,
     `while_unfinished` only until the folder is finished. `not_compared` names options that do not
     affect the result. `elsewhere` is the option that selects another location. In a folder that is
     `shared` with other results, other files are ignored. `own` are patterns of the names of files
-    that an interrupted call of 0.1.0, which had no plan, may have left.
+    that an interrupted call of 0.1.0, which wrote no plan, may have left.
     """
 
     manifest: Path
@@ -67,14 +67,14 @@ class WorkFolder(Generic[ManifestT]):
         """Refuse a folder with another plan, unless to `overwrite` it, or with other content."""
         if self.folder.exists() and not self.folder.is_dir():
             raise BenchError(f"{self.folder} is not a folder: choose another {self.elsewhere}.")
-        # The manifest is looked for again last: another process may finish in between.
+        # The manifest is checked again last: another process may finish in between.
         for path in (self.manifest, self.plan_file, self.manifest):
             if path.is_file():
                 if not overwrite:
                     self._refuse_another(path)
                 if self.folder in path.parents:
                     return
-                break  # a plan beside the folder says nothing of what is in it
+                break  # a plan outside the folder does not describe other files in it
         if not self.shared and self.folder.is_dir() and any(map(self._is_foreign, self._content())):
             raise BenchError(
                 f"{self.folder} is not empty and contains no {self.kind.noun}: "
@@ -82,10 +82,10 @@ class WorkFolder(Generic[ManifestT]):
             )
 
     def begin(self, overwrite: bool = False, remove: Callable[[], object] = lambda: None) -> None:
-        """Check the folder and leave the plan in it.
+        """Check the folder and write the plan.
 
-        To `overwrite` a folder, the plan comes first, so that whatever happens then the folder is
-        known as an unfinished one; then the manifest goes, then what `remove` takes away.
+        To `overwrite` a folder, the plan is written first, so that after an interruption the folder
+        counts as unfinished; then the manifest is removed, then `remove` is called.
         """
         self.check(overwrite)
         self._check_types()
@@ -105,13 +105,13 @@ class WorkFolder(Generic[ManifestT]):
                 path.unlink()
 
     def reopen(self) -> None:
-        """Leave the plan in the folder, also in a finished one that is about to be completed."""
+        """Write the plan, also to a finished folder that is about to be extended."""
         write_json(self.plan_file, {"format": FORMAT, **self.plan, **self.while_unfinished})
 
     def finish(self, content: Mapping[str, Any], manifest: Path | None = None) -> ManifestT:
-        """Write the manifest, of the plan and `content`, and take the plan away.
+        """Write the manifest, of the plan and `content`, and remove the plan.
 
-        `manifest` is where it is written in a folder that takes this one's place when it is whole.
+        `manifest` is its path in a temporary folder that will replace this one.
         """
         made = build(self.kind, {**self.plan, **content})
         made.save(manifest or self.manifest)
@@ -126,13 +126,13 @@ class WorkFolder(Generic[ManifestT]):
         return not any(path.match(pattern) for pattern in self.own)
 
     def _check_types(self) -> None:
-        """Refuse a plan that could not become a manifest, before any work is done for it."""
+        """Refuse a plan that is not valid as a manifest, before any work is done."""
         build(self.kind, self.plan, partly=True)
 
     def _refuse_another(self, path: Path) -> None:
         finished = path == self.manifest
         if finished:
-            read_manifest(path, self.kind)  # all that is wrong with it is said
+            read_manifest(path, self.kind)  # reports a malformed manifest
             found = self.kind.upgraded(read_json(path))
         else:
             found = read_versioned(path, self.kind.noun)
@@ -146,7 +146,7 @@ class WorkFolder(Generic[ManifestT]):
             )
 
     def _comparable(self, found: dict[str, Any]) -> dict[str, Any]:
-        """What was found, without the options that leave the result as it is."""
+        """The plan or manifest that was found, without options that do not affect the result."""
         options = found.get("options")
         if not self.not_compared or not isinstance(options, dict):
             return found
@@ -156,10 +156,10 @@ class WorkFolder(Generic[ManifestT]):
 
 
 def changes(there: Mapping[str, Any], here: Mapping[str, Any], *, known_only: bool = False) -> str:
-    """`"options.steps 100 → 50, seed 0 → 1"`: where the plan `here` differs; empty: nowhere.
+    """`"options.steps 100 → 50, seed 0 → 1"`: where the plan `here` differs; empty if nowhere.
 
-    Keys of `there` that `here` does not have (counts, timing) are no part of the plan. With
-    `known_only`, what `there` does not record is not compared: older formats record less.
+    Keys that only `there` has (counts, timing) do not belong to the plan. With `known_only`, keys
+    missing from `there` are not compared: older formats record less.
     """
     old, new = _flat({key: there.get(key) for key in here}), _flat(dict(here))
     if known_only:
@@ -167,13 +167,13 @@ def changes(there: Mapping[str, Any], here: Mapping[str, Any], *, known_only: bo
         new = {key: value for key, value in new.items() if key in recorded}
         old = {key: value for key, value in old.items() if key in recorded}
     changed = [key for key in {**new, **old} if old.get(key) != new.get(key)]
-    # A fingerprint changes with what it is of; alone, it is all that is known.
+    # A changed fingerprint follows from another change, and is listed only if that is unknown.
     changed = [key for key in changed if not key.endswith("fingerprint")] or changed
     return ", ".join(f"{key} {_short(old.get(key))} → {_short(new.get(key))}" for key in changed)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """`{"options": {"steps": 1}}` → `{"options.steps": 1}`; options as passed are left out."""
+    """`{"options": {"steps": 1}}` → `{"options.steps": 1}`; options as passed are omitted."""
     if not isinstance(value, dict):
         return {prefix.removesuffix("."): value}
     pairs = (_flat(inner, f"{prefix}{key}.") for key, inner in value.items() if key != "passed")

@@ -1,4 +1,4 @@
-"""The folder that all commands share, and which of its splits and runs a command means."""
+"""The folder that all commands share, and how its splits and runs are looked up."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from egoactgen_bench.errors import BenchError, did_you_mean
 
 @dataclass(frozen=True)
 class Workspace:
-    """Paths inside one workspace folder; nothing is created by asking for them."""
+    """Paths inside one workspace folder; reading them creates nothing."""
 
     root: Path
 
@@ -33,11 +33,11 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """Where anything may be kept that can be computed again."""
+        """The folder of files that can be computed again."""
         return self.root / "cache"
 
     def dataset(self, name: str) -> Path:
-        """Where a data set that draws its own world keeps it."""
+        """The folder of the files that a synthetic data set generates."""
         return self.root / "datasets" / name
 
     @property
@@ -69,13 +69,13 @@ class Workspace:
         return self.root / "imagined" / context / method
 
     def find_split(self, name: str | None, train: bool = False) -> Path:
-        """The folder of a finished split; by default the latest one to test on, or to `train`."""
+        """The folder of a finished split; by default the latest test split, or `train` split."""
         if name is None:
             return self._latest_split(train)
         folder = self.split(name)
         if not (folder / "split.json").is_file():
             raise BenchError(
-                f"There is no finished split '{name}' in {self.splits}."
+                f"No finished split '{name}' was found in {self.splits}."
                 + did_you_mean(name, _finished(self.splits, "split.json"))
             )
         return folder
@@ -85,7 +85,7 @@ class Workspace:
         folder = self.run(split, run)
         if not (folder / "run.json").is_file():
             raise BenchError(
-                f"There is no finished run '{run}' of split '{split}' in {self.runs(split)}."
+                f"No finished run '{run}' of split '{split}' was found in {self.runs(split)}."
                 + did_you_mean(run, self.finished_runs(split))
             )
         return folder
@@ -104,8 +104,8 @@ class Workspace:
         if not usable:
             kind, option = ("training", " --subset train") if train else ("test", "")
             raise BenchError(
-                f"There is no finished {kind} split in {self.splits}: "
-                f"make one with `bench prepare-splits{option}`."
+                f"No finished {kind} split was found in {self.splits}: "
+                f"prepare one with `bench prepare-splits{option}`."
             )
         return max(usable, key=lambda path: path.stat().st_mtime_ns).parent
 
@@ -117,9 +117,9 @@ def _finished(folder: Path, manifest: str) -> list[str]:
 def folder_or_name(
     value: Path | str | None, manifest: str, find: Callable[[str | None], Path]
 ) -> Path:
-    """The folder that `value` means: a path, else a name that `find` looks up.
+    """The folder of `value`: a path, or a name that `find` looks up.
 
-    A string is a path where it has several parts or a folder there contains `manifest`.
+    A string is a path if it has several parts or if a folder there contains `manifest`.
     """
     if isinstance(value, Path):
         return value

@@ -63,7 +63,7 @@ def seen(model, **options):
 
 def shares(draws):
     """How often (prompt dropped, image dropped) came."""
-    counts = Counter((bool(v["drop_text"]), not v["seen"][4:].any()) for v in draws)
+    counts = Counter((bool(v["drop_text"]), not v["latent"][4:].any()) for v in draws)
     return {key: count / DRAWS for key, count in counts.items()}
 
 
@@ -80,14 +80,14 @@ def test_conditioning_is_dropped_in_the_published_shares(model):
 def test_both_frames_of_a_pair_are_mirrored_or_neither(model):
     signs = Counter()
     for draw in seen(model, conditioning_dropout=0):
-        clean = (draw["seen"][:4] - noise_part(draw)) / schedule_part(draw)
-        signs[float(draw["seen"][4:].sign().mean()), float(clean.mean().sign())] += 1
+        clean = (draw["latent"][:4] - noise_part(draw)) / schedule_part(draw)
+        signs[float(draw["latent"][4:].sign().mean()), float(clean.mean().sign())] += 1
     assert set(signs) == {(1.0, 1.0), (-1.0, -1.0)}
     assert signs[1.0, 1.0] / DRAWS == pytest.approx(0.5, abs=0.03)
 
 
 def noise_part(draw):
-    return (1 - noise_schedule.alphas_cumprod()[draw["time"]]).sqrt() * draw["wanted"]
+    return (1 - noise_schedule.alphas_cumprod()[draw["time"]]).sqrt() * draw["target"]
 
 
 def schedule_part(draw):
@@ -97,9 +97,9 @@ def schedule_part(draw):
 def test_the_target_is_drawn_scaled_and_noised_and_the_input_is_neither(model):
     clean = []
     for draw in seen(model, conditioning_dropout=0, flip=0):
-        assert torch.equal(draw["seen"][4:], torch.full((4, 2, 2), 2.0))
+        assert torch.equal(draw["latent"][4:], torch.full((4, 2, 2), 2.0))
         if draw["time"] < 500:
-            clean.append((draw["seen"][:4] - noise_part(draw)) / schedule_part(draw))
+            clean.append((draw["latent"][:4] - noise_part(draw)) / schedule_part(draw))
     latents = torch.stack(clean) / model.vae.config.scaling_factor
     assert latents.mean() == pytest.approx(5, abs=0.01)
     assert latents.std() == pytest.approx(0.25, rel=0.05)
@@ -169,7 +169,7 @@ def test_each_pass_visits_every_sample_once_in_another_order():
     assert streams[0] != streams[1]
 
 
-def test_a_widened_network_says_what_it_said(models):
+def test_a_widened_network_gives_the_same_output(models):
     unet = latent_model.load(
         untrained_weights.folder(models, untrained_weights.TEXT_TO_IMAGE), "cpu", torch.float32
     ).unet
@@ -196,8 +196,8 @@ class Slope(TrainingTask):
     def __len__(self):
         return 3
 
-    def batch(self, asked):
-        return {"factor": torch.tensor([1.0 + draw.sample for draw in asked])}
+    def batch(self, draws):
+        return {"factor": torch.tensor([1.0 + draw.sample for draw in draws])}
 
     def forward(self, batch):
         self.seen.append(self.weight.item())
@@ -255,5 +255,5 @@ def test_micro_batches_part_a_batch_evenly():
     assert micro_batch(1024, 32, 8) == 32
     assert micro_batch(1024, 5, 8) == 4
     assert micro_batch(6, 4, 1) == 3
-    with pytest.raises(BenchError, match="cannot be shared evenly by 4 processes"):
+    with pytest.raises(BenchError, match="cannot be divided evenly among 4 processes"):
         micro_batch(6, 4, 4)

@@ -1,4 +1,4 @@
-"""The toy's autoencoder: Stable Diffusion's AutoencoderKL, small, trained from nothing."""
+"""The toy's autoencoder: a small AutoencoderKL (Stable Diffusion's), trained from scratch."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +25,8 @@ from egoactgen_bench.support import provenance
 from egoactgen_bench.support.images import read_rgb, resize
 from egoactgen_bench.support.seeds import derive_seed, seeded
 
-# One latent cell for 8 × 8 pixels. The best linear code of 16 channels keeps the kitchen's frames
-# of 64 × 64 to 25.6 dB, one of 32 to 28.9 dB; with 4 nothing can be recognised.
+# One latent position per 8 × 8 pixels. The best linear code reconstructs the toy kitchen's 64 × 64
+# frames with 25.6 dB from 16 channels and 28.9 dB from 32; with 4, nothing is recognisable.
 LEVELS = (16, 32, 64, 64)
 CHANNELS = 32
 VAE = {
@@ -37,29 +37,31 @@ VAE = {
     "layers_per_block": 1,
     "norm_num_groups": 8,
 }
-MEASURED = 256  # frames that tell the latents' spread
+MEASURED = 256  # frames from which the latents' mean and variance are computed
 
 
 class AutoencoderOptions(LoopOptions):
-    """How the autoencoder is trained."""
+    """Options for training the autoencoder."""
 
-    kl_weight: float = Field(1e-8, ge=0, description="of the posterior's divergence from N(0, 1)")
+    kl_weight: float = Field(1e-8, ge=0, description="weight of the KL divergence from N(0, 1)")
     error: Literal["absolute", "squared"] = Field(
-        "absolute", description="of a pixel; squared: what is small and rare is blurred, not lost"
+        "absolute",
+        description="error of a pixel; squared: small, rare objects are blurred instead of lost",
     )
     init: str | None = Field(
-        None, description="weights whose vae/ to go on from, by path or name; default: from scratch"
+        None, description="weights whose vae/ to start from, by path or name; default: from scratch"
     )
     keep_encoder: bool = Field(
-        False, description="train the decoder alone: what stands on the latents stays right"
+        False,
+        description="train only the decoder, so that networks based on the latents stay valid",
     )
 
 
 class Reconstruction(TrainingTask):
-    """E |x − D(z)| + λ KL(q(z|x), N(0, 1)), z drawn from the posterior q of the frame x.
+    """E |x − D(z)| + λ KL(q(z|x), N(0, 1)), with z drawn from the posterior q of the frame x.
 
-    As the first stage of latent diffusion (arXiv 2112.10752, appendix G), without its perceptual
-    and adversarial losses; or with E (x − D(z))² in the first place.
+    The first stage of latent diffusion (arXiv 2112.10752, appendix G), without its perceptual and
+    adversarial losses; the first term is E (x − D(z))² for `error=squared`.
     """
 
     def __init__(
@@ -75,30 +77,30 @@ class Reconstruction(TrainingTask):
     def __len__(self) -> int:
         return len(self.frames)
 
-    def batch(self, asked: Sequence[SampleDraw]) -> Batch:
-        images, spreads = zip(*map(self._sample, asked), strict=True)
-        shown = torch.stack(images) / 127.5 - 1
-        return {"image": shown, "spread": torch.stack(spreads)}
+    def batch(self, draws: Sequence[SampleDraw]) -> Batch:
+        images, noises = zip(*map(self._sample, draws), strict=True)
+        scaled = torch.stack(images) / 127.5 - 1
+        return {"image": scaled, "noise": torch.stack(noises)}
 
     def _sample(self, draw: SampleDraw) -> tuple[Tensor, Tensor]:
         frame = self.frames[draw.sample]
         generator = draw.generator(self.seed, frame.sha256)
         mirrored = float(torch.rand((), generator=generator)) < self.options.flip
         side = self.options.size // 2 ** (len(self.vae.config.block_out_channels) - 1)
-        spread = torch.randn(self.vae.config.latent_channels, side, side, generator=generator)
+        noise = torch.randn(self.vae.config.latent_channels, side, side, generator=generator)
         image = self.images[draw.sample]
-        return image.flip(2) if mirrored else image, spread
+        return image.flip(2) if mirrored else image, noise
 
     def forward(self, batch: Batch) -> Tensor:
         posterior = self.vae.encode(batch["image"]).latent_dist
-        decoded = self.vae.decode(posterior.mean + posterior.std * batch["spread"]).sample
+        decoded = self.vae.decode(posterior.mean + posterior.std * batch["noise"]).sample
         error = F.l1_loss if self.options.error == "absolute" else F.mse_loss
         loss = error(decoded.float(), batch["image"])
         return loss + self.options.kl_weight * posterior.kl().mean()
 
 
 class AutoencoderTrainer(Trainer[AutoencoderOptions]):
-    """The toy's autoencoder (AutoencoderKL), which the other toy networks stand on."""
+    """The toy's autoencoder (AutoencoderKL), on which the other toy networks are based."""
 
     Options = AutoencoderOptions
     presets: ClassVar[Any] = {
@@ -157,10 +159,10 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
 
 @torch.no_grad()
 def standardise(vae: Any, images: Tensor) -> None:
-    """Give each latent channel mean 0 and variance 1 over `images`, as diffusion wants them.
+    """Give each latent channel mean 0 and variance 1 over `images`, as diffusion expects.
 
-    The layers on both sides of the latents take it up, so that pictures stay what they were and
-    latents need no scale: the input frame's are not scaled (InstructPix2Pix).
+    The layers before and after the latents compensate for each other, so that decoded images stay
+    the same and latents need no scale: those of the input frame are not scaled (InstructPix2Pix).
     """
     chosen = images[:: -(-len(images) // MEASURED)]
     parts = (chosen / 127.5 - 1).split(16)
@@ -177,9 +179,9 @@ def standardise(vae: Any, images: Tensor) -> None:
 
 
 def _read(frames: Sequence[Frame], size: int) -> tuple[list[Frame], Tensor]:
-    """The frames that can be read, and their pixels: (N, 3, size, size) uint8, 0 to 255.
+    """The frames that can be read, and their pixels: (N, 3, size, size) uint8 in [0, 255].
 
-    All are held: 12 KB a frame of 64 × 64 do no harm, and reading costs as much as learning.
+    All are kept in memory: a frame of 64 × 64 takes 12 KB, and reading takes as long as training.
     """
     with ThreadPoolExecutor() as threads:
         found = list(threads.map(partial(_pixels, size=size), frames))

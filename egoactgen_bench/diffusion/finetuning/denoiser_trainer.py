@@ -1,4 +1,4 @@
-"""What the trainers of all denoisers share; a subclass says what its denoiser is told."""
+"""The base of the trainers of all denoisers; a subclass defines the conditioning."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,24 +30,25 @@ OptionsT = TypeVar("OptionsT", bound=FinetuningOptions)
 
 
 class DenoiserTrainer(Trainer[OptionsT]):
-    """A trainer whose UNet learns the noise in the target's latent."""
+    """A trainer whose UNet learns to predict the noise in the target's latent."""
 
     presets: ClassVar[Any] = PRESETS
     non_semantic_options = NON_SEMANTIC
     published_weights = (STABLE_DIFFUSION,)
     packages = ("torch", "accelerate", "diffusers", "transformers", "safetensors")
-    pipeline: ClassVar[str | None] = None  # of diffusers, that these weights are of
-    toy_weights: ClassVar[Path | None] = None  # what `-o init=toy` means
-    # What small networks from scratch, which soon know what comes, ask for; measured on toys.
+    pipeline: ClassVar[str | None] = None  # diffusers' pipeline class for these weights
+    toy_weights: ClassVar[Path | None] = None  # the weights of `-o init=toy`
+    # Defaults for generating with small networks trained from scratch, which need few steps;
+    # measured on the toy kitchen.
     sampling: ClassVar[dict[str, Any]] = {"steps": 4, "guidance_text": 2.5, "guidance_image": 1.0}
-    channels: ClassVar[int] = 2  # latents into the UNet: the noisy one, and the input frame's
+    channels: ClassVar[int] = 2  # latents that enter the UNet: the noisy one and the input frame's
 
     def __init__(self, options: OptionsT, context: TrainingContext) -> None:
         super().__init__(options, context)
         if options.init is None:
             raise BenchError(
-                "There is nothing to start from: give -o init=PATH, a diffusers folder of Stable "
-                "Diffusion 1.5 or InstructPix2Pix, or their checkpoint file."
+                "This training needs weights to start from: give -o init=PATH, a diffusers folder "
+                "of Stable Diffusion 1.5 or InstructPix2Pix, or their checkpoint file."
             )
         self.scratch = options.init == starting_networks.SCRATCH
         self.init = None if self.scratch else self._find(options.init)
@@ -62,19 +63,19 @@ class DenoiserTrainer(Trainer[OptionsT]):
         return {"init": provenance.content_digest(self.init)} if self.init else {}
 
     def prompts(self) -> list[str]:
-        """The text of each sample of the split; an empty one leaves its sample out."""
+        """The prompt of each sample of the split; samples with an empty one are not used."""
         return [str(action) for action in self.context.split.samples["action"]]
 
     def conditioner(self, width: int) -> TextConditioner:
-        """What becomes of prompts embedded in `width` numbers, and of the features."""
+        """The module that conditions the UNet on prompt embeddings of this width and features."""
         return TextConditioner()
 
     def features_of(self, sample_id: str) -> Features:
-        """What the conditioner takes of a sample beside its prompt."""
+        """The conditioner's inputs for a sample, apart from its prompt."""
         return {}
 
     def lacks(self, pair: Pair) -> str | None:
-        """A reason code where a sample cannot be learnt from."""
+        """The reason code of a sample that cannot be used for training, else None."""
         return None if pair.prompt else "missing_prompt"
 
     def train(self) -> dict[str, Any]:
@@ -95,26 +96,26 @@ class DenoiserTrainer(Trainer[OptionsT]):
             curve.write(self.context.folder)
             training_checkpoints.clear(self.context.folder)
         counts = {"samples": len(self.context.split.samples), "used": len(pairs)}
-        said = f"{len(curve)} steps on {len(pairs)} samples, loss {curve.recent():.4f}"
-        return {"counts": counts, "left_out": left_out, "summary": said} | curve.summary()
+        summary = f"{len(curve)} steps on {len(pairs)} samples, loss {curve.recent():.4f}"
+        return {"counts": counts, "left_out": left_out, "summary": summary} | curve.summary()
 
     def save(self, model: LatentModel, conditioner: TextConditioner) -> None:
-        """Write the networks as diffusers and transformers load them by subfolder."""
+        """Write the networks in subfolders, as diffusers and transformers load them."""
         latent_model.quiet()
         folder = self.context.folder
         for name in ("unet", "vae", "text_encoder", "tokenizer"):
             getattr(model, name).save_pretrained(folder / name)
         save_scheduler(folder / "scheduler", model.prediction)
-        # Of weights to start from not the VLLM: these may have been told by another.
+        # Not the VLLM of the weights to start from: this training may use another one's features.
         known = self.sampling if self.scratch else read_sampling(self.init)
-        if asked := {key: value for key, value in known.items() if key in self.sampling}:
-            write_json(folder / SAMPLING, asked)
+        if sampling := {key: value for key, value in known.items() if key in self.sampling}:
+            write_json(folder / SAMPLING, sampling)
         if self.pipeline is not None:
             write_json(folder / "model_index.json", _model_index(self.pipeline))
 
     @property
     def _own_autoencoder(self) -> Path:
-        """The autoencoder that is trained first, where small networks get no other."""
+        """The autoencoder that is trained first if networks from scratch are given no other."""
         return self.context.models / f"autoencoder-{self.context.split.name}"
 
     def prerequisites(self) -> Sequence[Prerequisite]:
@@ -124,7 +125,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
         return (Prerequisite("autoencoder", self._own_autoencoder, size),)
 
     def _vae_folder(self) -> Path:
-        """Where the autoencoder is."""
+        """The folder of the autoencoder."""
         if self.init is not None:
             return self.init / "vae"
         if self.options.autoencoder is not None:
@@ -139,26 +140,26 @@ class DenoiserTrainer(Trainer[OptionsT]):
         return starting_networks.from_scratch(vae, self.channels, size, seed, prediction)
 
     def _encoded(self, model: LatentModel, vae_folder: Path, state: PartialState) -> Latents:
-        """The latents of all frames that can be read, on disk."""
+        """The latents of all readable frames, on disk."""
         digest = provenance.content_digest(vae_folder)
         latents = Latents(self.context.cache, model.vae, digest, self.options.size)
         roles = ("input", "target")[2 - self.channels :]
-        chances = {False: 1 - self.options.flip, True: self.options.flip}
-        sides = [mirrored for mirrored, chance in chances.items() if chance]
-        asked = [
+        probabilities = {False: 1 - self.options.flip, True: self.options.flip}
+        sides = [mirrored for mirrored, probability in probabilities.items() if probability]
+        wanted = [
             (frame, side)
             for role in roles
             for frame in frames_of(self.context.split, role)
             for side in sides
         ]
         part = slice(state.process_index, None, state.num_processes)
-        latents.encode(asked, self.context.device, part, self.context.progress)
+        latents.encode(wanted, self.context.device, part, self.context.progress)
         state.wait_for_everyone()
         latents.store.refresh()
         return latents
 
     def _pairs(self, latents: Latents) -> tuple[list[Pair], dict[str, str]]:
-        """What can be learnt from, and the reason codes of the samples that are left out."""
+        """The usable samples, and the reason codes of the others."""
         split = self.context.split
         ids = split.samples["sample_id"]
         columns = (ids, frames_of(split, "input"), frames_of(split, "target"), self.prompts())
@@ -167,8 +168,8 @@ class DenoiserTrainer(Trainer[OptionsT]):
         left_out = {sample_id: reason for sample_id, reason in reasons.items() if reason}
         usable = [pair for pair in pairs if pair.sample_id not in left_out]
         if not usable:
-            code = next(iter(left_out.values()), "there are none")
-            raise BenchError(f"No sample of split '{split.name}' can be learnt from ({code}).")
+            code = next(iter(left_out.values()), "it is empty")
+            raise BenchError(f"Split '{split.name}' has no usable training sample ({code}).")
         return usable, left_out
 
     def _reason(self, pair: Pair, latents: Latents) -> str | None:
@@ -180,7 +181,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
 
 
 def _model_index(pipeline: str) -> dict[str, Any]:
-    """What diffusers reads first of a folder."""
+    """The content of model_index.json, by which diffusers loads the folder as a pipeline."""
     return {
         "_class_name": pipeline,
         "unet": ["diffusers", "UNet2DConditionModel"],

@@ -1,4 +1,4 @@
-"""What the denoisers learn: the noise in a latent, told a text, and shown the input frame."""
+"""The denoisers' loss: predict the noise in a latent, given a text and the input frame."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ from egoactgen_bench.diffusion.finetuning.training_loop import Batch, TrainingTa
 from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
 
 Features = dict[str, Tensor]
-FEATURE = "feature "  # begins the keys of features in a batch, which may have any name
+FEATURE = "feature "  # prefix of features' keys in a batch, as their names are arbitrary
 
 
 class Denoising(TrainingTask):
@@ -25,7 +25,7 @@ class Denoising(TrainingTask):
 
     z_t = √ᾱ_t z + √(1 − ᾱ_t) ε for the target's scaled latent z, drawn from its posterior, and t
     uniform over the 1000 steps, unless it is shifted. The input's latent is its posterior's mode,
-    not scaled. A UNet of another prediction learns that in place of ε.
+    not scaled. A UNet with another prediction type learns that instead of ε.
     """
 
     def __init__(
@@ -57,37 +57,38 @@ class Denoising(TrainingTask):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def batch(self, asked: Sequence[SampleDraw]) -> Batch:
-        draws = [self._sample(draw) for draw in asked]
+    def batch(self, draws: Sequence[SampleDraw]) -> Batch:
+        samples = [self._sample(draw) for draw in draws]
         prompts = [
-            "" if one["drop_text"] else self.pairs[v.sample].prompt
-            for v, one in zip(asked, draws, strict=True)
+            "" if sample["drop_text"] else self.pairs[draw.sample].prompt
+            for draw, sample in zip(draws, samples, strict=True)
         ]
-        batch = {key: torch.stack([one[key] for one in draws]) for key in draws[0]}
+        batch = {key: torch.stack([sample[key] for sample in samples]) for key in samples[0]}
         return batch | {"tokens": self.model.tokens(prompts)}
 
     def _sample(self, draw: SampleDraw) -> Batch:
-        """One sample: what the UNet is to see of it, and what to say."""
+        """The tensors of one sample: the UNet's inputs and the prediction that it should learn."""
         pair = self.pairs[draw.sample]
         generator = draw.generator(self.seed, pair.sample_id)
-        chance, turned = torch.rand(2, generator=generator).tolist()
-        mirrored = turned < self.options.flip
+        # `u` is that of the option `conditioning_dropout`.
+        u, flip = torch.rand(2, generator=generator).tolist()
+        mirrored = flip < self.options.flip
         mean, deviation = self.latents.read(pair.target, mirrored)
         time = noise_schedule.shifted(
             torch.randint(noise_schedule.STEPS, (), generator=generator), self.options.shift
         )
         noise, spread = torch.randn(2, *mean.shape, generator=generator)
         clean = (mean + deviation * spread) * self.scale
-        seen = self.signal[time] * clean + self.noise[time] * noise
-        share = self.options.conditioning_dropout
+        latent = self.signal[time] * clean + self.noise[time] * noise
+        p = self.options.conditioning_dropout
         if self.edits:
-            shown = self.latents.read(pair.input, mirrored)[0]
-            seen = torch.cat([seen, shown * (not share <= chance < 3 * share)])
+            context = self.latents.read(pair.input, mirrored)[0]
+            latent = torch.cat([latent, context * (not p <= u < 3 * p)])
         return {
-            "seen": seen,
-            "wanted": target(self.model.prediction, clean, noise, self.sigmas[time]),
+            "latent": latent,
+            "target": target(self.model.prediction, clean, noise, self.sigmas[time]),
             "time": time,
-            "drop_text": torch.tensor(chance < 2 * share),
+            "drop_text": torch.tensor(u < 2 * p),
             "dropout_seed": torch.randint(2**62, (), generator=generator),
             **{FEATURE + name: value for name, value in self.features_of(pair.sample_id).items()},
         }
@@ -95,15 +96,15 @@ class Denoising(TrainingTask):
     def forward(self, batch: Batch) -> Tensor:
         prompt = self._embed(batch["tokens"])
         features = {name: batch[FEATURE + name] for name in self.conditioner.takes}
-        told = self.conditioner(prompt, seeds=batch["dropout_seed"], **features)
+        context = self.conditioner(prompt, seeds=batch["dropout_seed"], **features)
         drop = batch["drop_text"][:, None, None]
-        told = torch.where(drop, self.conditioner.null(prompt), told)
-        said = self.unet(batch["seen"], batch["time"], encoder_hidden_states=told).sample
-        # Under autocast the prediction is bfloat16, whose squares keep two digits.
-        return F.mse_loss(said.float(), batch["wanted"])
+        context = torch.where(drop, self.conditioner.null(prompt), context)
+        predicted = self.unet(batch["latent"], batch["time"], encoder_hidden_states=context).sample
+        # Under autocast the prediction is bfloat16, whose squares have only two digits.
+        return F.mse_loss(predicted.float(), batch["target"])
 
     def _embed(self, tokens: Tensor) -> Tensor:
-        """ψ: (B, 77, width); as at generation in float32, unless it is trained."""
+        """ψ: (B, 77, width); in float32 as at generation, unless it is trained."""
         if self.options.train_text:
             return self.text_encoder(tokens).last_hidden_state
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):

@@ -1,4 +1,4 @@
-"""The frames of a split as pixels, and as latents kept on disk by content, mirrored ones too."""
+"""The frames of a split as pixels, and as latents stored by content, optionally mirrored."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -23,25 +23,25 @@ from egoactgen_bench.support.row_store import (
     with_revision,
 )
 
-AT_ONCE = 16  # frames in the encoder
-REVISION = 1  # raise it with every change of code that changes a posterior
+BATCH = 16  # frames encoded at a time
+REVISION = 1  # increase it with every change of code that changes a posterior
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A stored frame; `sha256` is its file's."""
+    """A stored frame; `sha256` is the hash of its file."""
 
     path: Path
     sha256: str
 
     def key(self, mirrored: bool) -> bytes:
-        """What its latent is kept under."""
+        """The key of its latent."""
         return hashlib.sha256(f"{self.sha256} {mirrored}".encode()).digest()
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One sample to learn from."""
+    """One training sample."""
 
     sample_id: str
     input: Frame
@@ -56,14 +56,14 @@ def frames_of(split: Split, role: str) -> list[Frame]:
 
 
 def pixels(frame: Frame, size: int, mirrored: bool) -> Tensor:
-    """(3, size, size) in [-1, 1]: the whole frame squashed, as the methods see it."""
+    """(3, size, size) float32 in [-1, 1]: the frame squashed to a square, as methods get it."""
     squashed = np.array(resize(read_rgb(frame.path), (size, size)))
     image = torch.from_numpy(squashed).permute(2, 0, 1) / 127.5 - 1
     return image.flip(2) if mirrored else image
 
 
 class Latents:
-    """Posteriors (mean and standard deviation) of frames, float16, by content of frame and VAE."""
+    """Posteriors (mean and standard deviation) of frames, float16, by hash of frame and VAE."""
 
     def __init__(self, folder: Path, vae: Any, vae_digest: str, size: int) -> None:
         self.vae, self.size = vae, size
@@ -86,18 +86,18 @@ class Latents:
     def encode(
         self, frames: Iterable[tuple[Frame, bool]], device: str, part: slice, progress: bool
     ) -> None:
-        """Encode what is missing of these (frame, mirrored), of their batches this process's part.
+        """Encode the missing ones of these (frame, mirrored), in the batches that `part` selects.
 
-        A frame that cannot be read is passed over. A batch is encoded whole or not at all, so that
-        a latent does not depend on where an earlier call was stopped.
+        Frames that cannot be read are skipped. A batch is encoded completely or not at all, so that
+        a latent does not depend on where an earlier call was interrupted.
         """
         from tqdm import tqdm
 
         self.store.refresh()
         by_key = {frame.key(mirrored): (frame, mirrored) for frame, mirrored in frames}
         distinct = list(by_key.values())
-        batches = [distinct[i : i + AT_ONCE] for i in range(0, len(distinct), AT_ONCE)][part]
-        missing = [batch for batch in batches if not all(self.holds(*asked) for asked in batch)]
+        batches = [distinct[i : i + BATCH] for i in range(0, len(distinct), BATCH)][part]
+        missing = [batch for batch in batches if not all(self.holds(*item) for item in batch)]
         self.vae.to(device)
         bar = tqdm(missing, desc="latents", unit="batch", disable=None if progress else True)
         with ThreadPoolExecutor() as threads:
@@ -107,9 +107,10 @@ class Latents:
                     self._add([key for key, _ in read], torch.stack([image for _, image in read]))
         self.vae.to("cpu")
 
-    def _read(self, asked: tuple[Frame, bool]) -> tuple[bytes, Tensor] | None:
+    def _read(self, item: tuple[Frame, bool]) -> tuple[bytes, Tensor] | None:
+        frame, mirrored = item
         try:
-            return asked[0].key(asked[1]), pixels(asked[0], self.size, asked[1])
+            return frame.key(mirrored), pixels(frame, self.size, mirrored)
         except SampleError:
             return None
 

@@ -1,4 +1,4 @@
-"""The losses of a training: kept with its checkpoints, written as a table and drawn as a curve."""
+"""The loss curve of a training: stored with its checkpoints, written as a table and a plot."""
 
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,13 @@ class Curve:
         return float(np.mean([loss for loss, _ in self.rows[-steps:]]))
 
     def points(self, count: int) -> list[list[float]]:
-        """At most `count` points (step, mean loss up to it since the point before)."""
+        """At most `count` points (step, mean loss since the previous point)."""
         parts = np.array_split(np.arange(len(self)), min(count, len(self)))
         losses = np.array([loss for loss, _ in self.rows])
         return [[int(part[-1]) + 1, round(float(losses[part].mean()), 6)] for part in parts]
 
     def summary(self) -> dict[str, Any]:
-        """What train.json says of it."""
+        """The curve's entries in train.json."""
         seconds = sum(seconds for _, seconds in self.rows)
         timing = {"seconds": round(seconds, 3), "seconds_per_step": round(seconds / len(self), 4)}
         return {"loss": self.points(20), "timing": timing}

@@ -1,4 +1,4 @@
-"""What every training has in common: steps, their losses, and checkpoints to resume from."""
+"""The base of every training loop: steps, their losses, and checkpoints to resume from."""
 
 import math
 import time
@@ -19,9 +19,9 @@ class Batching(Protocol):
     checkpoint_every: int
 
 
-# Not transformers' Trainer: its samples come from a DataLoader and one global generator, so that a
-# resumed training repeats a stream of draws, where ours depends on the seed, the step and the
-# sample alone and is the same for any micro-batch and any number of processes.
+# Not transformers' Trainer: its samples come from a DataLoader and one global generator, whose
+# stream a resumed training must replay. Here, draws depend only on the seed, the step and the
+# sample, and are the same for any micro-batch size and any number of processes.
 class ResumableLoop(ABC):
     """Optimiser steps over a batch each, starting where the last checkpoint in `folder` ends.
 
@@ -43,11 +43,11 @@ class ResumableLoop(ABC):
 
     @abstractmethod
     def _save(self, checkpoint: Path) -> dict[str, Any]:
-        """Write the state into `checkpoint`, in all processes; returns what goes into its JSON."""
+        """Write the state into `checkpoint`, in all processes; returns the content of its JSON."""
 
     @abstractmethod
     def _load(self, checkpoint: Path, state: dict[str, Any]) -> None:
-        """Restore what `_save` wrote and returned."""
+        """Restore the state that `_save` wrote and returned."""
 
     def _positions(self, step: int, number: int) -> range:
         """This process's part of a step's batch, the `number`-th of its rounds.
@@ -59,7 +59,7 @@ class ResumableLoop(ABC):
         return range(first, first + self.size)
 
     def _run_steps(self, progress: bool) -> None:
-        """Do the steps that are missing."""
+        """Run the remaining steps."""
         from tqdm import tqdm
 
         done = len(self.curve)
@@ -90,7 +90,7 @@ class ResumableLoop(ABC):
 
     def _restore(self) -> None:
         """Continue from the last complete checkpoint, if there is one."""
-        self.accelerator.wait_for_everyone()  # an old checkpoint may be on its way out
+        self.accelerator.wait_for_everyone()  # an old checkpoint may be about to be removed
         found = training_checkpoints.latest(self.folder)
         if found is not None:
             checkpoint, state = found
@@ -102,7 +102,7 @@ def micro_batch(batch_size: int, most: int, processes: int) -> int:
     """The largest micro-batch that divides the batch evenly among processes and rounds."""
     if batch_size % processes:
         raise BenchError(
-            f"batch_size={batch_size} cannot be shared evenly by {processes} processes."
+            f"batch_size={batch_size} cannot be divided evenly among {processes} processes."
         )
     share = batch_size // processes
     return next(size for size in range(min(most, share), 0, -1) if not share % size)

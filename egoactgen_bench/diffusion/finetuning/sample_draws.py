@@ -1,4 +1,4 @@
-"""Which samples a step learns from, and the random stream of each: no state to be carried along."""
+"""The samples of a training step, and the random stream of each, computed without any state."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from egoactgen_bench.support.seeds import derive_seed, torch_generator
 
 @dataclass(frozen=True)
 class SampleDraw:
-    """One sample's turn in a training: sample number `sample` in step `step`, for the n-th time."""
+    """Sample number `sample`, drawn in step `step` for the `turn`-th time (from 0)."""
 
     sample: int
     step: int
     turn: int
 
     def generator(self, seed: int, sample_id: str) -> torch.Generator:
-        """The stream of all drawn for this sample."""
+        """The random stream for this sample."""
         return torch_generator(derive_seed(seed, f"step {self.step}", f"{self.turn}", sample_id))
 
 
 def sample_draws(seed: int, step: int, positions: range, samples: int) -> Iterator[SampleDraw]:
-    """The draws at `positions` of a training: all samples shuffled, then shuffled again …"""
+    """The draws at `positions` of a training, which shuffles all samples in every epoch."""
     for position in positions:
         turn, place = divmod(position, samples)
         yield SampleDraw(_order(seed, turn, samples)[place], step, turn)

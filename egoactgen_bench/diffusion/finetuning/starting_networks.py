@@ -1,4 +1,4 @@
-"""The networks that a training starts from: somebody's weights, or small ones that know nothing."""
+"""The networks that a training starts from: existing weights, or small untrained ones."""
 
 from pathlib import Path
 from typing import Any
@@ -37,16 +37,16 @@ TEXT = {
 
 
 def from_weights(folder: Path, channels: int, size: int) -> latent_model.LatentModel:
-    """The networks of a weights folder; `channels` times the latent go into the UNet.
+    """The networks of a weights folder; `channels` latents enter the UNet.
 
-    `size` is the side in pixels of the frames that it will know.
+    `size` is the side in pixels of the frames to train on.
     """
     model = latent_model.load(folder, "cpu", torch.float32)
     wanted = channels * int(model.vae.config.latent_channels)
     if model.unet.config.in_channels > wanted:
         raise BenchError(
-            f"The UNet of {folder} takes {model.unet.config.in_channels} channels, {wanted} are "
-            "wanted: start from weights that make frames from text alone."
+            f"The UNet of {folder} takes {model.unet.config.in_channels} input channels instead of "
+            f"{wanted}: start from text-to-image weights."
         )
     widen(model.unet, wanted)
     model.unet.register_to_config(sample_size=size // model.factor)
@@ -54,7 +54,7 @@ def from_weights(folder: Path, channels: int, size: int) -> latent_model.LatentM
 
 
 def widen(unet: Any, channels: int) -> None:
-    """Let `unet` take more input channels, which do nothing yet: its weights and bias are kept."""
+    """Add input channels with zero weights to `unet`; its other weights and bias are kept."""
     old = unet.conv_in
     if old.in_channels == channels:
         return
@@ -62,26 +62,26 @@ def widen(unet: Any, channels: int) -> None:
     nn.init.zeros_(new.weight)
     with torch.no_grad():
         new.weight[:, : old.in_channels] = old.weight
-    # diffusers' training script of InstructPix2Pix forgets it, which shifts every feature.
+    # diffusers' training script of InstructPix2Pix omits the bias, which shifts every feature.
     new.bias = old.bias
     unet.conv_in = new
     unet.register_to_config(in_channels=channels)
 
 
 def adapt(unet: Any, rank: int, seed: int) -> None:
-    """Let a frozen `unet` learn updates of its attention (LoRA, arXiv 2106.09685), and conv_in."""
+    """Add trainable LoRA updates (arXiv 2106.09685) to a frozen `unet`, and unfreeze conv_in."""
     from peft import LoraConfig
 
     attention = ["to_q", "to_k", "to_v", "to_out.0"]
     chosen = LoraConfig(r=rank, lora_alpha=rank, target_modules=attention)
     with seeded(derive_seed(seed, "lora")):
         unet.add_adapter(chosen)
-    # Its new channels are zeros: without training them, the input frame would never be seen.
+    # The weights of its new channels are zero: untrained, they would ignore the input frame.
     unet.conv_in.requires_grad_(True)
 
 
 def merge(unet: Any) -> None:
-    """Make what `adapt` added part of the weights."""
+    """Merge the updates that `adapt` added into the weights."""
     unet.fuse_lora()
     unet.unload_lora()
 
@@ -89,7 +89,7 @@ def merge(unet: Any) -> None:
 def from_scratch(
     vae: Any, channels: int, size: int, seed: int, prediction: Prediction = "epsilon"
 ) -> latent_model.LatentModel:
-    """Small networks that have learnt nothing, over a trained autoencoder."""
+    """Small untrained networks for the latents of a trained autoencoder."""
     from diffusers import UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -114,9 +114,9 @@ def load_vae(folder: Path) -> Any:
 
 
 def find(name: str, models: Path, trainer: type[Any]) -> Path:
-    """The weights folder that a path or name means; a checkpoint file is converted first.
+    """The weights folder of a path or name; a checkpoint file is converted first.
 
-    An absent one that `trainer` declares is a `BenchError` with the command that fetches it.
+    Raises `BenchError` if it is missing, with the command that fetches it if `trainer` declares it.
     """
     if name not in untrained_weights.NAMES:
         locate(name, models, plugin=trainer)

@@ -38,10 +38,10 @@ def clear(folder: Path) -> None:
         shutil.rmtree(path)
 
 
-# Tensors by name, not accelerate's save_state: that pickles the optimizer, writes a file of random
-# states per process and names weights by their wrapper, so that a training could not resume with
-# another number of processes. Here every draw depends on the step and the sample alone: the tensors
-# are all there is to keep.
+# Tensors by name instead of accelerate's save_state, which pickles the optimizer, writes a file of
+# random states per process and names weights by their wrapper, so that a training could not resume
+# with another number of processes. Here, draws depend only on the step and the sample, so that the
+# tensors are the complete state.
 def write_tensors(checkpoint: Path, tensors: dict[str, Tensor]) -> None:
     """Write tensors of any device and layout into `checkpoint`."""
     from safetensors.torch import save_file
@@ -54,7 +54,7 @@ def write_tensors(checkpoint: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def read_tensors(checkpoint: Path) -> dict[str, Tensor]:
-    """What `write_tensors` wrote, on the CPU."""
+    """The tensors that `write_tensors` wrote, on the CPU."""
     from safetensors.torch import load_file
 
     return load_file(checkpoint / TENSORS)
@@ -63,7 +63,7 @@ def read_tensors(checkpoint: Path) -> dict[str, Tensor]:
 def optimizer_state(
     optimizer: torch.optim.Optimizer, parameters: dict[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What an optimiser remembers, its tensors apart from its numbers, as `<parameter>/<name>`."""
+    """The tensors and the numbers of an optimizer's state, both named `<parameter>/<name>`."""
     entries = {
         f"{name}/{key}": value
         for name, parameter in parameters.items()
@@ -76,7 +76,7 @@ def optimizer_state(
 def restore_optimizer(
     optimizer: torch.optim.Optimizer, parameters: dict[str, Tensor], entries: dict[str, Any]
 ) -> None:
-    """Give an optimiser back what `optimizer_state` took from it."""
+    """Restore the state that `optimizer_state` returned."""
     for entry, value in entries.items():
         name, _, key = entry.rpartition("/")
         parameter = parameters[name]
@@ -88,7 +88,7 @@ def restore_optimizer(
 def restore(parameters: dict[str, Tensor], values: dict[str, Tensor]) -> None:
     """Copy `values` into the parameters of the same names."""
     if parameters.keys() != values.keys():
-        raise BenchError("The checkpoint holds other weights than these: use --overwrite.")
+        raise BenchError("The checkpoint contains other weights: start over with --overwrite.")
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(values[name])

@@ -1,6 +1,6 @@
-"""The training loop: one for every denoiser, and for the toy's autoencoder.
+"""The training loop of every denoiser and of the toy's autoencoder.
 
-Under torchrun or accelerate each process learns from its part of every batch.
+Under torchrun or accelerate, each process computes its part of every batch.
 """
 
 from abc import ABC, abstractmethod
@@ -27,19 +27,19 @@ T = TypeVar("T")
 
 
 class TrainingTask(nn.Module, ABC):
-    """What is learnt: networks, and a loss of theirs; parameters that ask for gradients learn."""
+    """Networks and their loss; parameters with `requires_grad` are trained."""
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many samples there are to learn from."""
+        """The number of training samples."""
 
     @abstractmethod
-    def batch(self, asked: Sequence[SampleDraw]) -> Batch:
-        """Samples, with all that is drawn for them, on the CPU; called in a thread, ahead."""
+    def batch(self, draws: Sequence[SampleDraw]) -> Batch:
+        """Samples and their random numbers, on the CPU; called ahead of time in a thread."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
-        """The mean loss of a batch on the device."""
+        """The mean loss of a batch, on the device."""
 
 
 class TrainingLoop(ResumableLoop):
@@ -61,14 +61,14 @@ class TrainingLoop(ResumableLoop):
         self.optimizer = _optimizer(options, list(self.parameters.values()))
         self.average: Any = None
         if options.ema_decay:
-            # -1: the n-th update decays by min(decay, (1 + n) / (10 + n)), as latent diffusion's.
+            # -1: the n-th update decays by min(decay, (1 + n) / (10 + n)), as in latent diffusion.
             self.average = EMAModel(
                 self.parameters.values(), options.ema_decay, update_after_step=-1, foreach=True
             )
         self.model = self.accelerator.prepare_model(self.training_task)
 
     def run(self) -> Curve:
-        """Fit the task; its parameters are their average afterwards."""
+        """Train the task; its parameters are then their moving average, if one is kept."""
         self._restore()
         steps = range(len(self.curve), self.steps)
         self._batches = _ahead(self._batch, product(steps, range(self.rounds)))
@@ -84,12 +84,12 @@ class TrainingLoop(ResumableLoop):
         for number in range(self.rounds):
             last = number + 1 == self.rounds
             batch = {key: t.to(self.context.device) for key, t in next(self._batches).items()}
-            # Processes exchange their gradients once a step, after the last round.
+            # Processes exchange their gradients once per step, after the last round.
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 with torch.autocast(kind, torch.bfloat16, enabled=half):
                     loss = self.model(batch) / self.rounds
                 self.accelerator.backward(loss)
-            # Added on the device and read once a step: each reading waits for the GPU.
+            # Added on the device and read once per step, as each read waits for the GPU.
             total += loss.detach()
         if self.options.max_gradient_norm:
             nn.utils.clip_grad_norm_(self.parameters.values(), self.options.max_gradient_norm)
@@ -102,10 +102,10 @@ class TrainingLoop(ResumableLoop):
         return float(self.accelerator.reduce(total, "mean"))
 
     def _batch(self, step: int, number: int) -> Batch:
-        """This process's part of a step, the `number`-th of its rounds."""
+        """This process's part of a step in round `number`."""
         positions = self._positions(step, number)
-        asked = sample_draws(self.context.seed, step, positions, len(self.training_task))
-        return self.training_task.batch(list(asked))
+        draws = sample_draws(self.context.seed, step, positions, len(self.training_task))
+        return self.training_task.batch(list(draws))
 
     def _save(self, checkpoint: Path) -> dict[str, Any]:
         if not self.accelerator.is_main_process:
@@ -129,7 +129,7 @@ class TrainingLoop(ResumableLoop):
             self.average.optimization_step = len(state["curve"])
 
     def _averages(self) -> dict[str, Tensor]:
-        """The averages of the parameters by name; none where none are kept."""
+        """The moving averages of the parameters by name; empty if none are kept."""
         if self.average is None:
             return {}
         return dict(zip(self.parameters, self.average.shadow_params, strict=True))
@@ -138,8 +138,8 @@ class TrainingLoop(ResumableLoop):
 def _optimizer(options: LoopOptions, parameters: list[Tensor]) -> torch.optim.Optimizer:
     chosen: dict[str, Any] = {"lr": options.learning_rate, "weight_decay": options.weight_decay}
     if options.optimizer == "adamw":
-        on_cpu = parameters[0].device.type == "cpu"  # where it is four times as fast
-        return torch.optim.AdamW(parameters, **chosen, fused=on_cpu)
+        on_cpu = parameters[0].device.type == "cpu"
+        return torch.optim.AdamW(parameters, **chosen, fused=on_cpu)  # four times as fast there
     try:
         from bitsandbytes import optim
     except ImportError:
@@ -151,7 +151,7 @@ def _optimizer(options: LoopOptions, parameters: list[Tensor]) -> torch.optim.Op
 
 
 def _ahead(make: Callable[..., T], arguments: Iterable[tuple[int, int]]) -> Iterator[T]:
-    """`make(*each)` in order, one of them made in a thread while the last is used."""
+    """`make(*each)` in order, each computed in a thread while the previous one is used."""
     with ThreadPoolExecutor(1) as thread:
         waiting = None
         for each in arguments:

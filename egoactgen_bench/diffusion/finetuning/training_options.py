@@ -1,8 +1,8 @@
-"""What can be chosen for a training; the defaults are LEGO's released configuration.
+"""The options of a training; the defaults are LEGO's released configuration.
 
 Sources: the LEGO paper (arXiv 2312.03849, section 4: 20,000 iterations, learning rate 1e-4), its
-released configuration (32 samples on each of 8 GPUs, 4 accumulated), and InstructPix2Pix (arXiv
-2211.09800: conditioning dropout of 5 %), on whose code that configuration stands.
+released configuration (32 samples on each of 8 GPUs, 4 accumulation steps), and InstructPix2Pix
+(arXiv 2211.09800: conditioning dropout of 5 %), on whose code that configuration is based.
 """
 
 from math import cos, pi
@@ -15,37 +15,46 @@ from egoactgen_bench.diffusion.denoiser.prediction import Prediction
 
 
 class LoopOptions(options.Options):
-    """How anything is fitted."""
+    """Options of the training loop."""
 
-    iterations: int = Field(20_000, ge=1, description="optimiser steps")
-    batch_size: int = Field(1024, ge=1, description="samples a step, over all processes")
+    iterations: int = Field(20_000, ge=1, description="optimizer steps")
+    batch_size: int = Field(1024, ge=1, description="samples per step, over all processes")
     micro_batch: int = Field(
-        32, ge=1, description="at most so many samples at once in a process; the rest accumulates"
+        32, ge=1, description="maximum samples per forward pass; gradients are accumulated"
     )
-    learning_rate: float = Field(1e-4, gt=0, description="at its highest")
+    learning_rate: float = Field(1e-4, gt=0, description="peak learning rate")
     schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="of the learning rate; cosine: to nought at the last step"
+        "constant", description="learning rate schedule; cosine: to zero at the last step"
     )
-    warmup: int = Field(0, ge=0, description="steps in which the learning rate rises from nought")
+    warmup: int = Field(0, ge=0, description="steps in which the learning rate rises from zero")
     max_gradient_norm: float = Field(
-        0.0, ge=0, description="larger gradients are scaled to it; 0: none are"
+        0.0, ge=0, description="norm to which gradients are clipped; 0: no clipping"
     )
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's")
-    ema_decay: float = Field(0.9999, ge=0, lt=1, description="of the weights' average; 0: none")
+    weight_decay: float = Field(0.01, ge=0, description="weight decay of AdamW")
+    ema_decay: float = Field(
+        0.9999, ge=0, lt=1, description="decay of the weights' moving average; 0: no average"
+    )
     optimizer: Literal["adamw", "adamw8bit"] = Field(
-        "adamw", description="adamw8bit: a quarter of the memory, by bitsandbytes"
+        "adamw", description="adamw8bit: a quarter of the memory, needs bitsandbytes"
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: activations only; the weights stay float32"
     )
-    checkpoint_every: int = Field(500, ge=1, description="steps")
-    flip: float = Field(0.5, ge=0, le=1, description="share of mirrored samples, both frames alike")
-    size: int = Field(256, ge=8, multiple_of=8, description="side of the squashed frames in pixels")
+    checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
+    flip: float = Field(
+        0.5, ge=0, le=1, description="share of samples whose two frames are mirrored"
+    )
+    size: int = Field(
+        256,
+        ge=8,
+        multiple_of=8,
+        description="side in pixels of the squares that frames are squashed to",
+    )
 
-    # Not transformers' schedule, whose warm-up starts at rate 0 and so wastes the first step: the
+    # Not transformers' schedule, whose warm-up starts at rate 0 and so wastes the first step. The
     # shipped weights were trained with this one.
     def rate(self, step: int) -> float:
-        """The learning rate of a step (from 0)."""
+        """The learning rate of a step (counted from 0)."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         if self.schedule == "constant":
@@ -55,44 +64,47 @@ class LoopOptions(options.Options):
 
 
 class FinetuningOptions(LoopOptions):
-    """How a denoiser is finetuned."""
+    """Options for finetuning a denoiser."""
 
     init: str | None = Field(
         None,
         description="weights to start from: a diffusers folder or a checkpoint file, by path or "
-        "name; 'scratch': small networks that have learnt nothing",
+        "name; 'scratch': small untrained networks",
     )
     autoencoder: str | None = Field(
-        None, description="from scratch: the weights whose vae/ to use; default: trained first"
+        None, description="from scratch: weights whose vae/ to use; default: train one first"
     )
     conditioning_dropout: float = Field(
         0.05,
         ge=0,
         le=1 / 3,
-        description="p: u < 2p drops the prompt, p ≤ u < 3p the image; u uniform for each sample",
+        description="p: u < 2p drops the prompt, p ≤ u < 3p the image, with u uniform per sample",
     )
     prediction: Prediction = Field(
         "epsilon",
-        description="from scratch: what the UNet learns to say; weights keep theirs. Not all of "
-        "diffusers' samplers read 'sample'",
+        description="from scratch: what the UNet learns to predict; existing weights keep theirs. "
+        "Not all of diffusers' samplers support 'sample'",
     )
     shift: float = Field(
         1.0,
         gt=0,
-        description="s of times t → s·t / (1 + (s − 1)·t), t in 0 … 1: above 1 more of them are "
-        "noisy, where the texts decide (arXiv 2403.03206, equation 23)",
+        description="s of times t → s·t / (1 + (s − 1)·t), t in [0, 1]: above 1, more of them are "
+        "noisy, where the text has most influence (arXiv 2403.03206, equation 23)",
     )
     train_text: bool = Field(False, description="train the text encoder too")
     lora: int = Field(
-        0, ge=0, description="rank of the updates of the UNet's attention; 0: train all of the UNet"
+        0, ge=0, description="rank of LoRA updates of the UNet's attention; 0: train the whole UNet"
     )
-    gradient_checkpointing: bool = Field(False, description="less memory for more time")
+    gradient_checkpointing: bool = Field(
+        False, description="recompute activations in the backward pass: less memory, more time"
+    )
 
 
 NON_SEMANTIC = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing"})
 
-# Small enough for a CPU core: many small steps, each of which says the clean latent, mostly where
-# the text decides. Descriptions of the toy kitchen name sides: no mirroring.
+# Small enough for one CPU core: many small steps that predict the clean latent, mostly at noise
+# levels where the text has most influence. No mirroring, as the toy kitchen's descriptions mention
+# left and right.
 TOY = {
     "init": "scratch",
     "prediction": "sample",

@@ -93,7 +93,7 @@ def test_verify_names_what_differs_in_an_archive(bench, archive):
     assert sorted(result.out.splitlines()) == [
         "runs/ip2p/images/V00_0.png: is missing",
         "runs/lego/images/V01_1.png: differs from its recorded sha256",
-        "runs/lego/images/other.png: in no table",
+        "runs/lego/images/other.png: not listed in pack.json",
     ]
 
 
@@ -221,8 +221,8 @@ def test_links_are_refused(bench, archive):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(archive, "a") as changed:
         changed.writestr(link, "/etc/passwd")
-    assert "is a link or no file" in bench("report", archive).err
-    assert "is a link or no file" in bench("verify", archive).err
+    assert "is a link or not a regular file" in bench("report", archive).err
+    assert "is a link or not a regular file" in bench("verify", archive).err
 
 
 def test_bombs_are_refused(bench, archive):
@@ -236,11 +236,12 @@ def test_bombs_are_refused(bench, archive):
 def test_a_file_named_twice_and_a_broken_archive_are_refused(bench, archive, tmp_path):
     with pytest.warns(UserWarning), zipfile.ZipFile(archive, "a") as changed:
         changed.writestr("pack.json", b"{}")
-    assert "names a file twice" in bench("report", archive).err
+    assert "lists a file twice" in bench("report", archive).err
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK no zip")
-    assert "is not a zip archive of `bench pack`" in bench("report", broken).err
-    assert "There is no archive" in bench("report", tmp_path / "none.zip").err
+    assert "is not a zip archive made by `bench pack`" in bench("report", broken).err
+    missing = bench("report", tmp_path / "none.zip").err
+    assert "none.zip was not found: create one with `bench pack`" in missing
 
 
 def test_a_changed_archive_is_refused_and_leaves_nothing(bench, archive, tmp_path):
@@ -264,7 +265,7 @@ def hide(files: Files) -> None:
         (edit("scores/standard/scores.csv", ",psnr,", ",psnr,x"), "cannot be read"),
         (edit("scores/standard/scores.csv", "run,", "ran,"), "cannot be read"),
         (edit("runs/lego/run.json", '"method": "lego"', '"method": 7'), "method"),
-        (edit("pack.json", '"format": 1', '"format": 2'), "is of format 2"),
+        (edit("pack.json", '"format": 1', '"format": 2'), "has format 2"),
         (edit("pack.json", '"group": "alpha"', '"group": "../alpha"'), "group"),
     ],
 )

@@ -122,7 +122,7 @@ def test_scores_stay_where_no_metric_can_be_computed(bench, drawn_split, runs):
         (["-o", "psnr.range=1"], "Metric psnr has no option 'range'."),
         (["-o", "range=1"], "write -o metric.option=value"),
         (["--descriptions", "none"], "has no descriptions 'none'"),
-        (["nobody"], "There is no finished run 'nobody'"),
+        (["nobody"], "No finished run 'nobody' of split"),
         (["--device", "tpu9"], "Unknown device 'tpu9'"),
     ],
 )

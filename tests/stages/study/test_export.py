@@ -205,7 +205,7 @@ def test_verify_reports_a_changed_study(bench, study):
 
 
 def refusals(split: Path):
-    yield ["nope"], "There is no finished run 'nope'"
+    yield ["nope"], "No finished run 'nope' of split"
     yield ["--image-base-url", "ftp://x"], "is not a URL like https://"
     yield ["--image-base-url", "https://x/y?z=1"], "is not a URL like https://"
     yield ["--name", "../x"], "is not a valid study name"

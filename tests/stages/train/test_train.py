@@ -239,7 +239,7 @@ def test_stable_diffusion_sees_no_input_frame_and_opens_in_diffusers(root, tmp_p
     for name, channels in (("sd", 4), ("ip2p", 8)):
         pipeline = DiffusionPipeline.from_pretrained(tmp_path / name, local_files_only=True)
         assert pipeline.unet.config.in_channels == channels
-    with pytest.raises(BenchError, match=r"takes 8 channels, 4 are wanted"):
+    with pytest.raises(BenchError, match=r"takes 8 input channels instead of 4"):
         train(root, tmp_path / "wide", "sd")
 
 
@@ -268,10 +268,10 @@ def test_frames_and_texts_that_lack_are_left_out_and_named(bench, tmp_path):
         (["ip2p", "--preset", "sd16"], "has no preset 'sd16'. Did you mean 'sd15'?"),
         (["ip2q"], "Unknown trainer 'ip2q'. Did you mean 'ip2p'?"),
         (["ip2p", "-o", "iteration=3"], "Did you mean 'iterations'?"),
-        (["lego"], "reads enriched descriptions: give --descriptions NAME"),
+        (["lego"], "needs enriched descriptions: give --descriptions NAME"),
         (["lego", "--descriptions", "own"], "give -o features=DIR with DIR/image/<sample_id>.npy"),
         (["ip2p", "-o", "init=toy-untraind"], "Unknown weights 'toy-untraind'"),
-        (["ip2p", "--split", "none"], "There is no finished split 'none'"),
+        (["ip2p", "--split", "none"], "No finished split 'none' was found"),
     ],
     ids=lambda value: "-".join(value[:3]) if isinstance(value, list) else "",
 )
@@ -303,7 +303,7 @@ def test_the_default_split_is_one_to_train_on(bench, tmp_path):
     options = ["-o", f"init={untrained_weights.NAME}", "-o", "size=16", "-o", "iterations=1"]
     result = bench("train", "ip2p", *options)
     assert result.status == 2
-    assert "There is no finished training split" in result.err
+    assert "No finished training split was found" in result.err
     result = bench("train", "ip2p", *options, "--split", "drawn-val")
     assert result.status == 0
     assert "note: 'drawn-val' is not a training split" in result.err
