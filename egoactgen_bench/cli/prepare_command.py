@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class PrepareArguments(PrepareOptions):
-    """Which split is prepared, how, and where it goes."""
+    """The arguments of `bench prepare-splits`."""
 
     dataset: Annotated[
         str,
@@ -30,23 +30,23 @@ class PrepareArguments(PrepareOptions):
     ] = "toy-kitchen"
     list_videos: Annotated[
         bool,
-        Field(description="Write the ids for the videos' downloader, and stop."),
+        Field(description="Write the video ids for the data set's downloader, and stop."),
         Cli(("--list-videos",)),
     ] = False
     name: Annotated[
         str | None,
-        Field(description="The split's name (default: the data's)."),
+        Field(description="Name of the split (default: from the data set)."),
         Cli(metavar="SPLIT"),
     ] = None
     dry_run: Annotated[
         bool,
-        Field(description="Show what would be kept, and what it would take."),
+        Field(description="Show the expected counts, disk space and time, and stop."),
         Cli(("--dry-run",)),
     ] = False
     overwrite: Overwrite = False
     out: Annotated[
         Path | None,
-        Field(description="Folder of the split (or file of the list)."),
+        Field(description="Folder of the split (with --list-videos: file)."),
         Cli(metavar="DIR"),
     ] = None
 
@@ -57,9 +57,9 @@ def register(app: typer.Typer) -> None:
 
 
 def prepare_splits(asked: PrepareArguments) -> int:
-    """Prepare a split: annotated actions become pairs of frames, exact in time, with their hashes.
+    """Prepare a split: extract the input and target frame of each annotated action.
 
-    Run again, it resumes, and tries again what failed.
+    Run again, it resumes, and retries the samples that failed.
     """
     from egoactgen_bench.stages.prepare.dataset_plan import plan_dataset
 
@@ -100,7 +100,7 @@ def _dry_run(plan: "SplitPlan", folder: Path, workers: int) -> int:
     typer.echo(f"{plan.name}: {_count(kept, 'sample')} would be kept")
     _echo_reasons(_reasons(plan))
     if not plan.places and not plan.recipe["times_only"]:
-        typer.echo("  no --videos: which of them are there was not looked at")
+        typer.echo("  without --videos, their existence was not checked")
     disk, seconds = plan.expected_cost(workers)
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
@@ -130,7 +130,7 @@ def _summarise(done: "Prepared") -> None:
     typer.echo(f"  {counts.kept:>7,} kept")
     _echo_reasons(counts.by_reason)
     if done.resumed:
-        typer.echo(f"  {done.resumed:,} of them were there from an earlier call")
+        typer.echo(f"  {done.resumed:,} of them were extracted by an earlier call")
     if done.read.files:
         typer.echo(f"  {_bytes(done.read.bytes)} read from {_count(done.read.files, 'file')}")
     typer.echo(f"  folder: {done.split.folder}")
@@ -138,7 +138,7 @@ def _summarise(done: "Prepared") -> None:
         reasons = ", ".join(f"{code} {n:,}" for code, n in done.failures.most_common())
         typer.echo(
             f"bench: {_count(done.failures.total(), 'sample')} without frames ({reasons}): "
-            f"{done.split.folder / 'rejected.csv'} names them.",
+            f"{done.split.folder / 'rejected.csv'} lists them.",
             err=True,
         )
 

@@ -1,1 +1,1 @@
-"""The stage prepare-splits: annotated actions become a split of frames, times and hashes."""
+"""The stage `prepare-splits`: from annotated actions to a split of frames, times and hashes."""

@@ -1,4 +1,4 @@
-"""From a data set's name and options to the plan of a split."""
+"""Builds the plan of a split from a data set's name and options."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,9 +24,9 @@ def plan_dataset(
 ) -> SplitPlan:
     """Plan a split of the data set `dataset` (a registered name or `module:Class`).
 
-    A data set that draws its own videos writes them to the workspace first. `locate=False` looks
-    for no videos: enough to count samples. With `report`, which gets a sentence about each longer
-    step, progress is shown.
+    A synthetic data set first generates its videos in the workspace. With `locate=False` videos are
+    not located, which is enough to count samples. `report` is called with a sentence about each
+    longer step; if given, progress is shown.
     """
     source = open_dataset(
         dataset, options.annotations, options.videos, options.subset, options.options
@@ -50,13 +50,13 @@ def _materialised(
     with_videos: bool,
     report: Callable[[str], Any] | None,
 ) -> Iterator[None]:
-    """For a data set that draws its own videos: the videos, kept in the workspace if needed."""
+    """Generate the videos of a synthetic data set, in the workspace if they are needed later."""
     workers = options.workers or default_workers()
     if not source.draws:
         yield
     elif with_videos:
         if report:
-            report(f"Drawing the videos of {source.split_name} …")
+            report(f"Generating the videos of {source.split_name} …")
         folder = workspace.dataset(source.split_name)
         source.materialise(
             folder, options.limit, workers, with_videos=True, progress=report is not None

@@ -1,7 +1,7 @@
-"""The frames of a split: read, scaled, stored as PNG and hashed, several videos at a time.
+"""Extracts the frames of a split: they are read, resized, stored as PNG and hashed.
 
-One job is one video. What a job has stored it notes in a journal, line by line, so that a killed
-command goes on where it was.
+Each video is one job, and several jobs run at a time. A job records each stored sample as a line in
+a journal, from which a killed command resumes.
 """
 
 import json
@@ -17,16 +17,17 @@ from pathlib import Path
 
 from egoactgen_bench.api.records import FrameSource
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.stages.prepare.source_pictures import Found, PictureReader
+from egoactgen_bench.stages.prepare.source_frames import FrameReader, ReadResult
 from egoactgen_bench.support import images
 from egoactgen_bench.support.files import sha256_bytes, write_bytes
 
+JOURNAL = ".partial"  # the folder of the journals, in the split's folder
 ROLES = ("input", "target")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One sample and where its two frames are."""
+class SampleSources:
+    """One sample and the sources of its two frames."""
 
     sample_id: str
     input: FrameSource
@@ -35,7 +36,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One sample whose two frames are on disk; `width` and `height` are the source's."""
+    """One sample whose two frames are on disk; `width` and `height` are those of the source."""
 
     sample_id: str
     input_sha256: str
@@ -46,7 +47,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """One sample that has no frames, with a stable reason code."""
+    """One sample without frames, with a stable reason code."""
 
     sample_id: str
     reason: str
@@ -54,21 +55,21 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What a job opened and read to the end, given after its samples."""
+class ReadTotals:
+    """The files opened and bytes read by a job, given after its samples."""
 
     files: int = 0
     bytes: int = 0
 
 
-ExtractionResult = Stored | Failed | Read
+ExtractionResult = Stored | Failed | ReadTotals
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractionJob:
-    """The samples of one video. `height` None keeps frames at their size."""
+    """The samples of one video; `height` None keeps the frames' size."""
 
-    wanted: tuple[Wanted, ...]
+    samples: tuple[SampleSources, ...]
     folder: Path
     journal: Path
     height: int | None
@@ -82,14 +83,14 @@ class _Frame:
 
 
 def frame_name(sample_id: str, role: str) -> str:
-    """Where a frame lies, relative to the split's folder."""
+    """The path of a frame, relative to the split's folder."""
     return f"frames/{sample_id}/{role}.png"
 
 
 def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[ExtractionResult]:
-    """Run all jobs, up to `workers` at a time in processes of their own; 1 runs them here.
+    """Run all jobs in up to `workers` processes; 1 runs them in this process.
 
-    The order of what comes back depends on `workers`; what comes back and what is stored does not.
+    Only the order of the results depends on `workers`.
     """
     if min(workers, len(jobs)) <= 1:
         for job in jobs:
@@ -98,7 +99,7 @@ def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[Extract
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(
         min(workers, len(jobs)),
-        # Not "fork", which copies locks that FFmpeg's threads may hold at that moment, and hangs.
+        # Not "fork": it copies locks that FFmpeg's threads may hold at that moment, and hangs.
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_end_with_parent,
     )
@@ -107,24 +108,24 @@ def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[Extract
             yield from future.result()
     except BrokenProcessPool:
         raise BenchError(
-            "A worker died while decoding (out of memory, or a crash in a decoder): run the same "
-            "command again to go on, with --workers 1 to see at which video."
+            "A worker process died while decoding (out of memory, or a crash in a decoder): run "
+            "the same command again to resume, with --workers 1 to see at which video it fails."
         ) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in set(multiprocessing.active_children()) - others:
-            # A worker in the middle of a video does not see that its future was cancelled.
+            # Cancelling its future does not stop a worker that has begun a video.
             child.terminate()
 
 
 def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
-    """Store the frames of one video; a sample is stored whole or not at all."""
+    """Store the frames of one video; of each sample both or neither."""
     places: dict[FrameSource, list[tuple[str, str]]] = defaultdict(list)
-    for wanted in job.wanted:
-        places[wanted.input].append((wanted.sample_id, "input"))
-        places[wanted.target].append((wanted.sample_id, "target"))
+    for sample in job.samples:
+        places[sample.input].append((sample.sample_id, "input"))
+        places[sample.target].append((sample.sample_id, "target"))
     halves: dict[str, dict[str, _Frame | SampleError]] = defaultdict(dict)
-    reader = PictureReader()
+    reader = FrameReader()
     with job.journal.open("a", encoding="utf-8") as journal:
         for source, found in reader.read(places):
             frame = _encode(found, job.height)
@@ -133,15 +134,15 @@ def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
                 if len(halves[sample_id]) == len(ROLES):
                     outcome = _store(job.folder, sample_id, halves.pop(sample_id))
                     if isinstance(outcome, Stored):
-                        # The newline comes first, so that a torn last line stays alone.
+                        # The newline comes first, so that a truncated last line stays separate.
                         journal.write("\n" + json.dumps(asdict(outcome)))
                         journal.flush()
                     yield outcome
-    yield Read(reader.files, reader.bytes)
+    yield ReadTotals(reader.files, reader.bytes)
 
 
 def read_journals(folder: Path) -> Iterator[Stored]:
-    """What earlier calls noted as stored; a line torn by a kill is left out."""
+    """The samples that earlier calls recorded as stored; truncated lines are skipped."""
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
@@ -150,7 +151,7 @@ def read_journals(folder: Path) -> Iterator[Stored]:
                 continue
 
 
-def _encode(found: Found, height: int | None) -> _Frame | SampleError:
+def _encode(found: ReadResult, height: int | None) -> _Frame | SampleError:
     if isinstance(found, SampleError):
         return found
     size = found.size
@@ -181,7 +182,7 @@ def _extract_whole(job: ExtractionJob) -> list[ExtractionResult]:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+    """Exit when the parent process does; a worker whose parent was killed would wait forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
 

@@ -1,4 +1,4 @@
-"""What can be chosen for a split."""
+"""The options of `bench prepare-splits`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,9 +21,9 @@ class PrepareOptions(Options):
         Field(description="Folder of the videos or extracted frames."),
         Cli(metavar="DIR"),
     ] = None
-    subset: Annotated[
-        Literal["val", "train"], Field(description="Which part of the annotations.")
-    ] = "val"
+    subset: Annotated[Literal["val", "train"], Field(description="Subset of the annotations.")] = (
+        "val"
+    )
     limit: Annotated[
         int | None, Field(ge=1, description="Only the first N clips."), Cli(metavar="N")
     ] = None

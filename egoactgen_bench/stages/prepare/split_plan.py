@@ -1,4 +1,4 @@
-"""What a split will hold, before any picture is read: its clips, its rejections, its cost."""
+"""The plan of a split, before any frame is read: its clips, rejections and cost."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,18 +19,18 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.images import frame_size
 from egoactgen_bench.support.safe_names import is_safe_id
 
-# For estimates: PNG bytes a pixel of natural frames, and processor seconds to seek, decode, scale
-# and store one frame of a 1080p H.264 video.
+# For estimates: PNG bytes per pixel of natural frames, and CPU seconds to seek, decode, resize and
+# store one frame of a 1080p H.264 video.
 PNG_BYTES_PER_PIXEL = 1.5
 SECONDS_PER_FRAME = 0.5
 
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """What the annotation allows, and where the frames are.
+    """The samples that the annotation gives, and the sources of their frames.
 
-    `rows` holds every annotation row in order. `places` holds, for each sample, where its two
-    frames are or why they are not to be had; it is empty where videos are not looked for.
+    `rows` contains every annotation row in order. `places` maps each sample id to the sources of
+    its two frames or to the error that prevents them; it is empty if videos were not located.
     """
 
     dataset: Dataset
@@ -45,25 +45,25 @@ class SplitPlan:
 
     @cached_property
     def rejections(self) -> list[Rejection]:
-        """The annotation's own; what is missing or broken among the videos comes later."""
+        """The rows that the annotation rules out, without those of missing or broken videos."""
         return [row for row in self.rows if isinstance(row, Rejection)]
 
     @cached_property
     def times_fingerprint(self) -> str:
-        """The fingerprint that the split has if no frame is missing."""
+        """The split's fingerprint if no frame is missing."""
         keys = ("sample_id", "action", *TIME_COLUMNS)
         columns = {key: [getattr(clip, key) for clip in self.clips] for key in keys}
         return fingerprint(pd.DataFrame(columns))
 
     @property
     def unlocated(self) -> Counter[str]:
-        """How many samples have no video or image, by reason."""
+        """The number of samples without a video or image, by reason."""
         return Counter(
             place.code for place in self.places.values() if isinstance(place, SampleError)
         )
 
     def expected_cost(self, workers: int) -> tuple[int, float]:
-        """Disk (bytes) and time (seconds) that the frames will take, roughly, from 16:9 1080p."""
+        """Estimated disk space (bytes) and time (seconds) of the frames, for 16:9 1080p videos."""
         if self.recipe["times_only"]:
             return 0, 0.0
         width, height = frame_size(16, 9, self.recipe["size"] or 256)
@@ -72,7 +72,7 @@ class SplitPlan:
         return disk, frames * SECONDS_PER_FRAME / workers
 
     def video_list(self) -> tuple[list[str], float, int]:
-        """Ids for the data set's downloader, their seconds in all, and how many have no length."""
+        """Ids for the data set's downloader, total seconds, and the number of unknown durations."""
         lengths = self.dataset.video_durations()
         videos = {clip.video_id for clip in self.clips}
         known = [lengths[video] for video in sorted(videos) if video in lengths]
@@ -86,7 +86,7 @@ def open_dataset(
     subset: Subset = "val",
     options: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """A registered data set by name, or one named as `module:Class`, with its own options."""
+    """Build a data set, given as a registered name or `module:Class`, with its own options."""
     plugin, _ = plugins.load("datasets", name)
     plugins.require_subclass(plugin, Dataset, name)
     chosen = resolve(plugin.Options, dict(options or {}), f"Data set {name}")
@@ -104,14 +104,16 @@ def plan_split(
     times_only: bool = False,
     locate: bool = True,
 ) -> SplitPlan:
-    """List a data set's clips and find their frames, without reading a picture.
+    """List a data set's clips and locate their frames, without reading any.
 
-    `limit` keeps the first clips that the annotation's times allow. `locate` False looks for no
-    videos: enough to count, not to extract.
+    `limit` keeps the first clips with valid times. With `locate` False videos are not located,
+    which is enough to count samples but not to extract frames.
     """
     name = name or dataset.split_name
     if not is_safe_id(name):
-        raise BenchError(f"'{name}' is no name for a split: use letters, digits, '.', '_' and '-'.")
+        raise BenchError(
+            f"'{name}' is not a valid name for a split: use letters, digits, '.', '_' and '-'."
+        )
     rows: list[ActionClip | Rejection] = []
     places: dict[str, tuple[FrameSource, FrameSource] | SampleError] = {}
     seen: set[str] = set()
@@ -127,7 +129,7 @@ def plan_split(
     if not seen:
         counts = by_reason(row for row in rows if isinstance(row, Rejection))
         raise BenchError(
-            f"{dataset.name}: no row of the annotation gives a sample ({counts or 'it is empty'})."
+            f"{dataset.name}: no annotation row gives a sample ({counts or 'it is empty'})."
         )
     recipe = {
         "times_only": times_only,
@@ -153,7 +155,9 @@ def _place(dataset: Dataset, clip: ActionClip) -> tuple[FrameSource, FrameSource
 
 def _check_id(dataset: Dataset, sample_id: str, seen: set[str]) -> None:
     if not is_safe_id(sample_id):
-        raise BenchError(f"{dataset.name} gives the sample id {sample_id!r}: not a safe file name.")
+        raise BenchError(
+            f"{dataset.name} gives the sample id {sample_id!r}, which is not a safe file name."
+        )
     if sample_id in seen:
         raise BenchError(f"{dataset.name} gives the sample id '{sample_id}' twice.")
     seen.add(sample_id)

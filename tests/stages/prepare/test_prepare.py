@@ -234,7 +234,7 @@ def test_full_disk_is_one_sentence_and_leaves_the_rest_resumable(bench, videos, 
     )
     result = bench(*call)
     assert (result.status, result.err) == (0, "")
-    assert "3 of them were there from an earlier call" in result.out
+    assert "3 of them were extracted by an earlier call" in result.out
 
 
 def test_missing_and_broken_pictures_cost_their_own_samples(bench, videos):
@@ -257,7 +257,7 @@ def test_failed_samples_are_tried_again_by_the_same_command(bench, videos, tmp_p
     shutil.move(tmp_path / "V2", videos / "V2")
     result = bench(*call)
     assert (result.status, result.err) == (0, "")
-    assert "5 of them were there from an earlier call" in result.out
+    assert "5 of them were extracted by an earlier call" in result.out
     split = tmp_path / "workspace/splits/drawn-val"
     made_in_parts = contents(split)
     assert bench(*call, "--overwrite").status == 0
@@ -363,9 +363,9 @@ class Careless(Drawn):
 @pytest.mark.parametrize(
     ("ids", "sentence"),
     [
-        (("../up",), "sample id '../up': not a safe file name"),
+        (("../up",), "sample id '../up', which is not a safe file name"),
         (("a", "a"), "sample id 'a' twice"),
-        ((), "no row of the annotation gives a sample"),
+        ((), "no annotation row gives a sample"),
     ],
 )
 def test_a_careless_data_set_is_refused(videos, monkeypatch, ids, sentence):
@@ -375,5 +375,5 @@ def test_a_careless_data_set_is_refused(videos, monkeypatch, ids, sentence):
 
 
 def test_unsafe_names_are_refused(videos):
-    with pytest.raises(BenchError, match="is no name for a split"):
+    with pytest.raises(BenchError, match="is not a valid name for a split"):
         plan_split(Drawn(None, videos, "val"), name="../elsewhere")

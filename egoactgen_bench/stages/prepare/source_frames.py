@@ -1,4 +1,4 @@
-"""Reading the pictures that frame sources name, each file in one pass."""
+"""Reads the frames of frame sources, each file in one pass."""
 
 import tarfile
 from collections import defaultdict
@@ -11,20 +11,20 @@ from egoactgen_bench.api.records import FrameSource
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support import images
 
-Found = Image.Image | SampleError
+ReadResult = Image.Image | SampleError
 
 
-class PictureReader:
-    """Reads frame sources, and counts the `files` opened and the `bytes` read of them."""
+class FrameReader:
+    """Reads frame sources, and counts the `files` opened and the `bytes` read."""
 
     def __init__(self) -> None:
         self.files = 0
         self.bytes = 0
 
-    def read(self, sources: Iterable[FrameSource]) -> Iterator[tuple[FrameSource, Found]]:
-        """Each distinct source once, with its 8-bit RGB picture or why there is none.
+    def read(self, sources: Iterable[FrameSource]) -> Iterator[tuple[FrameSource, ReadResult]]:
+        """Each distinct source once, with its 8-bit RGB image or the error that prevented it.
 
-        Sources come file by file, those of one file in the file's own order.
+        Sources are ordered by file, those of one file in their order in the file.
         """
         by_file: dict[Path, list[FrameSource]] = defaultdict(list)
         for source in dict.fromkeys(sources):
@@ -38,7 +38,9 @@ class PictureReader:
             else:
                 yield wanted[0], self._image_file(path)
 
-    def _video(self, path: Path, wanted: list[FrameSource]) -> Iterator[tuple[FrameSource, Found]]:
+    def _video(
+        self, path: Path, wanted: list[FrameSource]
+    ) -> Iterator[tuple[FrameSource, ReadResult]]:
         from egoactgen_bench.video.video_reading import VideoReader
 
         try:
@@ -54,7 +56,7 @@ class PictureReader:
 
     def _archive(
         self, path: Path, wanted: list[FrameSource]
-    ) -> Iterator[tuple[FrameSource, Found]]:
+    ) -> Iterator[tuple[FrameSource, ReadResult]]:
         missing = {source.member: source for source in wanted}
         error = SampleError("missing_image", f"not in {path.name}")
         try:
@@ -74,14 +76,14 @@ class PictureReader:
             error = SampleError("undecodable", f"{path.name}: {broken}")
         yield from ((source, error) for source in missing.values())
 
-    def _image_file(self, path: Path) -> Found:
+    def _image_file(self, path: Path) -> ReadResult:
         try:
             return self._decoded(path.read_bytes(), path.name)
         except OSError as error:
             code = "missing_image" if isinstance(error, FileNotFoundError) else "undecodable_image"
             return SampleError(code, f"{path.name}: {error.strerror}")
 
-    def _decoded(self, data: bytes, name: str) -> Found:
+    def _decoded(self, data: bytes, name: str) -> ReadResult:
         self.bytes += len(data)
         try:
             return images.decode_rgb(data, name)
