@@ -1,4 +1,4 @@
-"""What a scoring reads, drawn from seeds: a split, runs of it, and full-size weights."""
+"""Synthetic inputs of scoring, generated from seeds: a split, runs of it, and full-size weights."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from egoactgen_bench.artifacts.splits import Split, fingerprint, frames_fingerpr
 from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
 from egoactgen_bench.support.images import write_png
 
-SPREAD = 0.05  # of drawn weights: wide enough that embeddings differ from frame to frame
+SPREAD = 0.05  # standard deviation of random weights: large enough that embeddings of frames differ
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
 
 
@@ -44,7 +44,7 @@ def write_split(folder: Path, count: int, size: tuple[int, int]) -> Split:
 
 
 def write_run(split: Split, folder: Path, seed: int, size: tuple[int, int]) -> Run:
-    """A run with an image of its own for each sample."""
+    """A run with a different image for each sample."""
     rows = []
     for number, sample_id in enumerate(split.samples["sample_id"]):
         path = f"images/{sample_id}.png"
@@ -58,7 +58,7 @@ def write_run(split: Split, folder: Path, seed: int, size: tuple[int, int]) -> R
 
 
 def _picture(seed: tuple[int, int], size: tuple[int, int]) -> Image.Image:
-    """Soft blobs of colour with some grain."""
+    """Smooth blobs of colour with some noise."""
     noise = np.random.default_rng(seed)
     blobs = Image.fromarray(noise.integers(0, 256, (6, 9, 3), dtype=np.uint8))
     smooth = np.asarray(blobs.resize(size, Image.Resampling.BICUBIC), dtype=np.int16)
@@ -67,7 +67,7 @@ def _picture(seed: tuple[int, int], size: tuple[int, int]) -> Image.Image:
 
 
 def write_weights(folder: Path) -> None:
-    """Every file that the timed metrics need, in its published name and size (3.6 GB)."""
+    """Write every file that the timed metrics need, with its published name and size (3.6 GB)."""
     import torch
     from safetensors.torch import save_file
     from torchvision.models import squeezenet1_1
@@ -146,6 +146,6 @@ def _write_blip(folder: Path) -> None:
 
 
 def _drawn(parameter):
-    """Weights anew; integers, biases and norms as they are."""
+    """Random values for weights; integers, biases and norms stay unchanged."""
     wide = parameter.ndim > 1 and parameter.is_floating_point()
     return parameter.normal_(std=SPREAD) if wide else parameter

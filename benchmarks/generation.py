@@ -1,10 +1,11 @@
-"""Frames a second, ours beside diffusers' stock StableDiffusionInstructPix2PixPipeline.
+"""Images per second, compared with diffusers' stock StableDiffusionInstructPix2PixPipeline.
 
     python benchmarks/generation.py --batch 1 8 --csv results/generation.csv
 
-Both run the same networks, steps, guidance and noise, from a picture to a picture, by turns; the
-ratio is that of the fastest runs. Before that their latents are compared. 28 steps walk whole
-training steps, where both schedules agree (diffusers interpolates σ, k-diffusion log σ).
+Both run the same networks, steps, guidance and noise, from input image to output image, in turns;
+the ratio is that of the fastest rounds. Before that, their latents are compared. With 28 steps, all
+times are whole training steps, for which both schedules agree (diffusers interpolates σ,
+k-diffusion log σ).
 """
 
 import argparse
@@ -35,12 +36,12 @@ from egoactgen_bench.support.seeds import torch_generator
 from egoactgen_lego.generator.lego_method import LEGO, LEGOOptions
 from egoactgen_lego.generator.vllm_conditioning import Conditioner
 
-VLLM = 64  # the width of the drawn features
+VLLM = 64  # the width of the random features
 SECONDS = {"cpu": time.process_time, "cuda": time.perf_counter}
 
 
 class Drawn(LEGO):
-    """LEGO with an untrained conditioner and features that are drawn."""
+    """LEGO with an untrained conditioner and random features."""
 
     def __init__(self, conditioning: str, options: LEGOOptions, context: MethodContext) -> None:
         super().__init__(options, context)
@@ -59,7 +60,7 @@ class Drawn(LEGO):
 
 
 def toy_weights(models: Path) -> Path:
-    """A weights folder of the networks that `bench train --preset toy` starts from."""
+    """A weights folder with the networks that `bench train --preset toy` starts from."""
     folder = untrained_weights.folder(models)
     model = from_scratch(load_vae(folder / "vae"), channels=2, size=64, seed=0)
     for part in ("unet", "text_encoder", "tokenizer"):
@@ -76,7 +77,7 @@ def requests(count: int, side: int) -> list[Request]:
 
 
 def stock_pipeline(method: LEGO) -> Any:
-    """diffusers' pipeline over networks of the same weights."""
+    """diffusers' pipeline with networks of the same weights."""
     model = type(method)(method.conditioner.conditioning, LEGOOptions(), method.context).model
     model.unet.to(memory_format=torch.contiguous_format)
     pipeline = StableDiffusionInstructPix2PixPipeline(
@@ -122,7 +123,7 @@ def our_latents(method: LEGO, asked: list[Request]) -> torch.Tensor:
 
 
 def fastest(runs: dict[str, Callable[[], Any]], rounds: int, device: str) -> dict[str, float]:
-    """Seconds of each run's fastest round, the runs taking turns; of the processor on a CPU."""
+    """Seconds of each run's fastest round, with the runs in turns; processor seconds on a CPU."""
     clock, best = SECONDS[device], dict.fromkeys(runs, float("inf"))
     for _ in range(rounds + 1):  # the first one warms up
         for name, run in runs.items():
@@ -162,7 +163,7 @@ def measure(method: LEGO, batch: int, rounds: int, device: str) -> dict[str, obj
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--weights", type=Path, help="a weights folder (default: the toy's, untrained)"
+        "--weights", type=Path, help="a weights folder (default: the untrained toy networks)"
     )
     parser.add_argument("--conditioning", nargs="+", default=["labels", "joint"])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8])

@@ -1,11 +1,12 @@
-"""Time and memory an image of every method, at equal settings, in one table.
+"""Time and memory per image of every method, at equal settings, in one table.
 
     python benchmarks/methods.py --count 4 --steps 10
     python benchmarks/methods.py --weights ip2p=PATH sd=PATH --device cuda --dtype bfloat16
 
-Each method runs in a process of its own: its memory is that process's peak (on CUDA the device's).
-The first image, which also warms up, is not counted. Without weights the toy ones serve:
-their figures compare the methods' work, not what trained weights of real size take.
+Each method runs in its own process; its memory is the peak of this process (on CUDA, of the
+device). The first image, which includes the warm-up, is not counted. Without `--weights`, the toy
+weights are used: this compares the methods with each other, but does not show the cost of full-size
+weights.
 """
 
 import argparse
@@ -23,11 +24,11 @@ import pandas as pd
 from egoactgen_bench.support.files import write_csv
 
 METHODS = ("copy-input", "lego", "ip2p", "sdedit", "proxedit", "diffusers")
-STANDS_ON = {"lego": "ip2p", "ip2p": "ip2p", "sdedit": "sd", "proxedit": "sd"}
+WEIGHTS = {"lego": "ip2p", "ip2p": "ip2p", "sdedit": "sd", "proxedit": "sd"}  # keys of --weights
 
 
 def measure(call: dict[str, Any]) -> dict[str, Any]:
-    """Seconds and MB an image of one method, in this process."""
+    """Seconds and MB per image of one method, in this process."""
     import numpy as np
     import torch
     from PIL import Image
@@ -74,7 +75,7 @@ def measure(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def peak(device: str) -> int:
-    """Bytes at most held so far: on the CUDA device, else by this process."""
+    """Peak memory so far, in bytes: of the CUDA device, otherwise of this process."""
     import torch
 
     if device.startswith("cuda"):
@@ -83,7 +84,7 @@ def peak(device: str) -> int:
 
 
 def pipeline_folder(folder: Path) -> Path:
-    """The untrained weights as a pipeline of diffusers."""
+    """The untrained weights as a diffusers pipeline."""
     import torch
     from diffusers import DDIMScheduler, StableDiffusionInstructPix2PixPipeline
 
@@ -99,7 +100,7 @@ def pipeline_folder(folder: Path) -> Path:
 def main() -> None:
     """Measure every method, and print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=4, help="images that are timed")
+    parser.add_argument("--count", type=int, default=4, help="number of images to time")
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--device", default="auto")
@@ -122,7 +123,7 @@ def main() -> None:
                 "name": name,
                 "method": f"diffusers:{place}" if name == "diffusers" else name,
                 "models": f"{temporary}/models",
-                "weights": given.get(STANDS_ON.get(name, "")),
+                "weights": given.get(WEIGHTS.get(name, "")),
                 "dtype": arguments.dtype,
             }
             command = [sys.executable, __file__, "--one", json.dumps(call)]

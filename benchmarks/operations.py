@@ -1,8 +1,8 @@
-"""Count the operations of the paper's networks at full size; nothing is computed.
+"""Count the operations of the paper's networks at full size, without computing anything.
 
     python benchmarks/operations.py
 
-One multiplication and one addition count as two operations. docs/lego.md divides by a card's speed.
+One multiplication and one addition count as two operations. docs/lego.md divides by a GPU's speed.
 """
 
 from collections.abc import Callable

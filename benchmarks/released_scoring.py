@@ -1,10 +1,10 @@
-"""A plain loop that scores as the released code does, to time and check the engine against.
+"""A loop that scores like the released code, as a baseline for speed and a reference for values.
 
-For each run it builds and fills each network anew, EgoVLP's with both towers; for each metric it
-opens the images anew, takes one pair at a time and encodes the ground truth again. BLIP's decoder
-makes the keys and values of the image again for every token of every beam, as the decoder that BLIP
-was released with does. Left out, though the released code does it: LPIPS on VGG and AlexNet too, a
-second checkpoint read for EgoVLP, and dropout while captioning.
+For each run it builds and loads each network again, EgoVLP with both towers. For each metric it
+opens the images again, processes one pair at a time, and encodes the ground truth again. BLIP's
+decoder recomputes the keys and values of the image for every token of every beam, like the decoder
+that was released with BLIP. Unlike the released code, it does not compute LPIPS on VGG and AlexNet,
+read a second checkpoint for EgoVLP, or use dropout while captioning.
 """
 
 from collections.abc import Iterator
@@ -121,7 +121,7 @@ def fid(split: Split, run: Run, weights: Path) -> Values:
 
 @torch.no_grad()
 def blip_b(split: Split, run: Run, weights: Path) -> Values:
-    """Captions by beam search, compared in EgoVLP's space of sentences."""
+    """Captions from beam search, compared by EgoVLP's sentence embeddings."""
     from transformers import BertTokenizer, BlipForConditionalGeneration
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
@@ -146,7 +146,7 @@ def blip_b(split: Split, run: Run, weights: Path) -> Values:
 
 
 def _caption(model, tokenizer, pixels: Tensor) -> str:
-    """The best sentence of three beams for one picture, without its prompt."""
+    """The best sentence of three beams for one image, without its prompt."""
     from transformers import DynamicCache, EncoderDecoderCache
 
     from egoactgen_bench.captioning.beam_search import search
@@ -185,7 +185,7 @@ def _similarity(first: Tensor, second: Tensor) -> float:
 
 
 def _towers(weights: Path):
-    """EgoVLP's video and text tower, whichever is asked of the two."""
+    """EgoVLP's video and text towers, in this order."""
     found = torch.load(weights / "egovlp.pth")["state_dict"]
     state = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     towers = drawn_inputs.build_egovlp()
@@ -204,7 +204,7 @@ def _embed(tower, frames: list[Tensor]) -> Tensor:
 
 
 def _space_time(network, clips: Tensor) -> Tensor:
-    """The space-time transformer with its attention written out, all blocks on all tokens."""
+    """The space-time transformer with explicit attention, and all blocks on all tokens."""
     frames = clips.shape[1]
     x = network.patch_embed(clips.flatten(0, 1)).unflatten(0, (-1, frames))
     x = x + network.pos_embed[:, None, 1:] + network.temporal_embed[:, :, None]
@@ -218,7 +218,7 @@ def _space_time(network, clips: Tensor) -> Tensor:
 
 
 def _attention(layer, tokens: Tensor, frames: int) -> Tensor:
-    """Within groups of patches that the class token joins; it attends to all tokens itself."""
+    """Attention within groups of patches and the class token; the class token attends to all."""
     query, key, value = (
         part.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
         for part in layer.qkv(tokens).chunk(3, dim=-1)

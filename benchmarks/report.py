@@ -2,7 +2,7 @@
 
     python benchmarks/report.py --folder /tmp/bench --samples 10000 --runs 5
 
-Draws a split, runs and scores of five metrics, without scoring anything.
+The split, the runs and the scores of five metrics are synthetic; nothing is scored.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
 from egoactgen_bench.support.images import png_bytes
 
 SIZE = (64, 36)
-VERBS = 97  # as EPIC-KITCHENS has
+VERBS = 97  # as in EPIC-KITCHENS
 SORT = """() => {
   const begun = performance.now(), order = document.querySelector("[name=order]");
   order.value = "disagreement";
@@ -34,7 +34,7 @@ METRICS = ("egovlp", "egovlp_plus", "clip", "psnr", "lpips")
 
 
 def image(path: Path, generator: np.random.Generator) -> str:
-    """Draw a small picture and give its sha256."""
+    """Write a small random image and return its sha256."""
     small = generator.integers(0, 256, (3, 4, 3), dtype=np.uint8)
     data = png_bytes(Image.fromarray(small).resize(SIZE, Image.Resampling.BICUBIC))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def draw_scores(folder: Path, workspace: Path, runs: list[str]) -> None:
 
 
 def draw_workspace(folder: Path, samples: int, runs: int) -> None:
-    """Write all that a report reads; skipped where it is there."""
+    """Write everything that a report reads, unless it exists."""
     split, names = folder / "splits" / "drawn", [f"run{number}" for number in range(runs)]
     if (folder / "scores/drawn/standard/slices.csv").is_file():
         return
@@ -137,7 +137,7 @@ def draw_workspace(folder: Path, samples: int, runs: int) -> None:
 
 
 def in_browser(page: Path) -> dict[str, float]:
-    """Milliseconds from navigation to the first paint, to the gallery, and for a sort."""
+    """Milliseconds from navigation to the first paint and to the gallery, and of one sort."""
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
@@ -146,17 +146,19 @@ def in_browser(page: Path) -> dict[str, float]:
         tab = browser.new_page(viewport={"width": 1280, "height": 900})
         tab.goto(page.as_uri(), wait_until="load")
         tab.wait_for_selector("#cards .sample")
-        paint = tab.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+        first_paint = tab.evaluate(
+            "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+        )
         ready = tab.evaluate(
             "performance.timing.domInteractive - performance.timing.navigationStart"
         )
         sort = tab.evaluate(SORT)
         browser.close()
-    return {"first_paint_ms": paint, "gallery_ms": ready, "sort_ms": sort}
+    return {"first_paint_ms": first_paint, "gallery_ms": ready, "sort_ms": sort}
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """The report made from nothing, and again; its sizes; the page in a browser, best of three."""
+    """Time of the first and a second report, sizes, and the page in a browser (best of three)."""
     split, out = load_split(folder / "splits" / "drawn"), folder / "reports" / "drawn"
     shutil.rmtree(out, ignore_errors=True)
     found = {}
@@ -174,7 +176,12 @@ def measure(folder: Path) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="keeps the drawn workspace")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        required=True,
+        help="folder of the synthetic workspace, which is kept",
+    )
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--csv", type=Path, help="where to write the table")

@@ -1,12 +1,12 @@
-"""Time the scoring engine beside a plain loop that scores as the released code does.
+"""Time the scoring engine, compared with a loop that scores like the released code.
 
     python benchmarks/scoring.py --folder /tmp/bench --csv results/scoring.csv
     python benchmarks/scoring.py --folder /tmp/bench --memory --csv results/scoring_memory.csv
 
-Same weights (drawn, full size), images and threads; every value must agree. `ours` scores a split
-for the first time; `ours_again` scores one run more, when the targets are known. Seconds are of the
-processor, so that other work on the machine counts for little. A metric's row is written as soon as
-it is known, beside those of other metrics that the CSV file holds.
+Both use the same weights (random, full size), images and threads; all values must agree. `ours`
+scores a split for the first time; `ours_again` scores one more run, with the targets' features
+cached. Times are processor seconds, so other work on the machine has little influence. A metric's
+row is added to the CSV file as soon as it is measured; rows of other metrics are kept.
 """
 
 import argparse
@@ -46,7 +46,7 @@ IMPORTED = (
     "transformers.models.distilbert.modeling_distilbert",
 )
 TOGETHER = "all but captions"
-# Float32 sums in another order; the root of a singular matrix is worth five digits.
+# Float32 sums in another order; the square root of a singular matrix has five correct digits.
 TOLERANCES = {"fid": 1e-4}
 FRAME, OUTPUT = (456, 256), (256, 256)
 
@@ -79,10 +79,10 @@ def timed(call: Callable[[], pd.DataFrame]) -> tuple[float, pd.Series]:
 
 
 def compare(metric: str, inputs: Path, count: int) -> dict[str, object]:
-    """One row of the table; in a process of its own, so that nothing is loaded yet."""
+    """One row of the table; called in a new process, in which nothing is loaded yet."""
     import torch
 
-    for module in IMPORTED:  # outside the clock, for both sides
+    for module in IMPORTED:  # import time is not measured, for either side
         importlib.import_module(module)
     torch.set_num_threads(1)
     split = load_split(inputs / "splits" / "drawn")
@@ -100,7 +100,7 @@ def compare(metric: str, inputs: Path, count: int) -> dict[str, object]:
 
 
 def write_inputs(folder: Path, runs: int, samples: int) -> None:
-    """A split, one run more than is timed at first, and weights; kept for the next call."""
+    """A split, `runs` + 1 runs (the last for `ours_again`), and weights; kept for the next call."""
     if (folder / "models").exists():
         return
     drawn_inputs.write_weights(folder.parent / "models")
@@ -125,7 +125,7 @@ def speed(options: argparse.Namespace) -> None:
 
 
 def with_ratios(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with their ratios, and one for all metrics of images together."""
+    """The rows with their ratios, and one row for all image metrics together."""
     order = {metric: place for place, metric in enumerate(METRICS)}
     table = rows.sort_values("metric", key=lambda names: names.map(order), ignore_index=True)
     images = table[table["metric"] != "blip_b"]
@@ -142,7 +142,7 @@ def with_ratios(rows: pd.DataFrame) -> pd.DataFrame:
 def peak(samples: int, runs: int, folder: Path, traced: bool) -> float:
     """Peak memory in bytes of a process that scores metrics without networks.
 
-    Resident, or what Python and NumPy hold (`traced`): the first counts what they gave back, too.
+    Resident memory, which includes freed memory, or memory held by Python and NumPy (`traced`).
     """
     from egoactgen_bench import score
 
@@ -163,7 +163,7 @@ def peak(samples: int, runs: int, folder: Path, traced: bool) -> float:
 
 
 def memory(options: argparse.Namespace) -> pd.DataFrame:
-    """How peak memory grows with samples, of small images and of images of 456×256."""
+    """Growth of peak memory with the number of samples, for small images and for 456×256."""
     rows = []
     for size, counts in (((16, 16), (400, 2400)), (FRAME, (120, 320))):
         folder = options.folder / f"memory-{size[0]}"
@@ -193,7 +193,9 @@ def main() -> None:
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     os.environ |= {"HF_HUB_OFFLINE": "1"}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="keeps the drawn weights")
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="folder of the random weights, which are kept"
+    )
     parser.add_argument("--memory", action="store_true", help="measure peak memory instead")
     parser.add_argument("--metrics", nargs="+", choices=METRICS, default=list(METRICS))
     parser.add_argument("--runs", type=int, default=4)

@@ -1,8 +1,9 @@
-"""Time exact frames at 200 times of a long H.264 file, ours beside the usual ways.
+"""Time reading exact frames at 200 times of a long H.264 file, compared with common methods.
 
     python benchmarks/video_frames.py --folder /tmp/bench --height 1080
 
-Every way must give the right frames: a counter is drawn into each. OpenCV takes part if installed.
+Each frame contains its number, so that all methods can be checked for reading the right frames.
+OpenCV is included if it is installed.
 """
 
 import argparse
@@ -25,12 +26,12 @@ from egoactgen_bench.support.files import write_csv
 from egoactgen_bench.video.video_reading import VideoReader
 
 RATE, BITS, BLOCK = 30, 16, 24
-Way = Callable[[Path, list[int], tuple[int, int]], Iterator[np.ndarray]]
+FrameReader = Callable[[Path, list[int], tuple[int, int]], Iterator[np.ndarray]]
 SIZES = {480: (854, 480), 1080: (1920, 1080)}
 
 
 def draw_video(path: Path, size: tuple[int, int], seconds: int, keyframe_every: int) -> None:
-    """Write moving texture with the frame's number as 16 black or white squares."""
+    """Write a moving texture with the frame's number as 16 black or white squares."""
     width, height = size
     noise = np.random.default_rng(0).integers(0, 256, (height // 8, width // 4), dtype=np.uint8)
     luma = np.asarray(Image.fromarray(noise).resize((width * 2, height), Image.Resampling.BICUBIC))
@@ -72,7 +73,7 @@ def ours(path: Path, numbers: list[int], size: tuple[int, int]) -> Iterator[np.n
 def ffmpeg_process(path: Path, numbers: list[int], size: tuple[int, int]) -> Iterator[np.ndarray]:
     width, height = size
     for number in numbers:
-        # Half a frame early: -ss gives the first frame that begins at or after the time.
+        # Half a frame early: -ss selects the first frame that starts at or after the time.
         command = ["ffmpeg", "-v", "error", "-ss", str(max(number - 0.5, 0) / RATE), "-i", path]
         command += ["-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
         raw = subprocess.run(command, check=True, capture_output=True).stdout
@@ -90,7 +91,7 @@ def opencv_seek(path: Path, numbers: list[int], size: tuple[int, int]) -> Iterat
 
 
 def linear_decode(path: Path, numbers: list[int], size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Decode everything with frame threads; only wanted frames become RGB."""
+    """Decode everything with frame threads; convert only the requested frames to RGB."""
     wanted = set(numbers)
     with av.open(path) as container:
         container.streams.video[0].thread_type = "AUTO"
@@ -99,32 +100,36 @@ def linear_decode(path: Path, numbers: list[int], size: tuple[int, int]) -> Iter
                 yield frame.to_ndarray(format="rgb24")
 
 
-def measure(way: Way, path: Path, numbers: list[int], size: tuple[int, int]) -> dict[str, object]:
+def measure(
+    reader: FrameReader, path: Path, numbers: list[int], size: tuple[int, int]
+) -> dict[str, object]:
     start, processor = time.perf_counter(), sum(os.times()[:4])
     right = sum(
         counter(pixels) == number
-        for number, pixels in zip(numbers, way(path, numbers, size), strict=True)
+        for number, pixels in zip(numbers, reader(path, numbers, size), strict=True)
     )
     seconds, processor = time.perf_counter() - start, sum(os.times()[:4]) - processor
-    return {"way": way.__name__, "seconds": seconds, "cpu_seconds": processor, "right": right}
+    return {"way": reader.__name__, "seconds": seconds, "cpu_seconds": processor, "right": right}
 
 
-def available() -> dict[str, Way]:
-    ways = [ours, linear_decode]
-    ways += [ffmpeg_process] if shutil.which("ffmpeg") else []
-    ways += [opencv_seek] if importlib.util.find_spec("cv2") else []
-    return {way.__name__: way for way in ways}
+def available() -> dict[str, FrameReader]:
+    readers = [ours, linear_decode]
+    readers += [ffmpeg_process] if shutil.which("ffmpeg") else []
+    readers += [opencv_seek] if importlib.util.find_spec("cv2") else []
+    return {reader.__name__: reader for reader in readers}
 
 
 def main() -> None:
-    ways = available()
+    readers = available()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="keeps the drawn videos")
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="folder of the synthetic videos, which are kept"
+    )
     parser.add_argument("--height", type=int, nargs="+", choices=SIZES, default=list(SIZES))
     parser.add_argument("--minutes", type=int, default=10)
     parser.add_argument("--keyframe-every", type=int, default=250)
     parser.add_argument("--frames", type=int, default=200)
-    parser.add_argument("--ways", nargs="+", choices=ways, default=list(ways))
+    parser.add_argument("--ways", nargs="+", choices=readers, default=list(readers))
     parser.add_argument("--csv", type=Path, help="where to write the table")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -135,7 +140,7 @@ def main() -> None:
         path = options.folder / f"{height}p-{options.minutes}min-g{options.keyframe_every}.mp4"
         if not path.exists():
             draw_video(path, SIZES[height], options.minutes * 60, options.keyframe_every)
-        rows = [measure(ways[way], path, numbers, SIZES[height]) for way in options.ways]
+        rows = [measure(readers[name], path, numbers, SIZES[height]) for name in options.ways]
         table = pd.DataFrame(rows)
         for column in ("seconds", "cpu_seconds"):
             table[f"{column}_ratio"] = table[column] / table[column][0]

@@ -1,8 +1,9 @@
-"""The paper's tables on the toy kitchen, what moves them, and which metric to trust.
+"""The paper's tables on the toy kitchen, what they depend on, and the agreement of metrics.
 
-`python -m benchmarks.toy_kitchen --workspace DIR` makes what is missing there, a `bench` command a
-step, and writes results/toy-kitchen/. `steps` says what is done and in which order (`plan`: how
-much of it; `networks`: what all trainings stand on; `shipped`: the package's weights), `working`
-does it, `collecting` gathers the tables, `gaps` compares two rows, `drawing` draws the figures.
-`swapped` is a trial of its own: whether methods follow their text.
+`python -m benchmarks.toy_kitchen --workspace DIR` runs the missing steps, each a `bench` command,
+and writes results/toy-kitchen/. `steps` lists the steps in their order (`plan`: size of the
+experiment; `networks`: prerequisites of all trainings; `shipped`: the package's weights), `working`
+runs them, `collecting` collects the tables, `gaps` compares two rows, `trust` compares metrics with
+the judge, and `drawing` draws the figures. `swapped` is a separate experiment: whether methods
+follow their text.
 """

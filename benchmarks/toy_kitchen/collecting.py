@@ -1,4 +1,4 @@
-"""Writing down what the experiment has found so far, as small tables and figures."""
+"""Write the experiment's results so far, as small tables and figures."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ FILES = {"table.md": ".md", "summary.csv": ".csv", "comparisons.csv": "-tests.cs
 
 
 def collect(plan: Plan, results: Path) -> Iterator[Path]:
-    """Write what is there into `results`; each path as it is written."""
+    """Write the available results to `results`, and yield each path as it is written."""
     drawing.worlds(results / "worlds")
     yield results / "worlds.png"
     yield from _gaps(plan, results)
@@ -30,8 +30,8 @@ def collect(plan: Plan, results: Path) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(tables / name / source, path)
             yield path
-    told = read_json(tables / "ablation.json")
-    write_json(results / "made.json", told)
+    ablation = read_json(tables / "ablation.json")
+    write_json(results / "made.json", ablation)
     yield results / "made.json"
     split = load_split(World(plan).split(World(plan).test))
     scores = load_scores(tables / "scores")
@@ -40,12 +40,12 @@ def collect(plan: Plan, results: Path) -> Iterator[Path]:
     write_text(results / "metrics.md", trust.markdown(found, scores))
     drawing.trust(found, results / "metrics")
     yield results / "metrics.md"
-    drawing.frames(plan.workspace, split, told["rows"], results / "frames")
+    drawing.frames(plan.workspace, split, ablation["rows"], results / "frames")
     yield results / "frames.png"
 
 
 def _latest_tables(plan: Plan) -> Path | None:
-    """Those over most seeds."""
+    """The tables over the largest number of seeds."""
     parts = [plan.seeds[:number] for number in range(len(plan.seeds), 0, -1)]
     found = (plan.tables(seeds) for seeds in parts)
     return next((path for path in found if (path / "ablation.json").is_file()), None)
@@ -57,10 +57,10 @@ def _gaps(plan: Plan, results: Path) -> Iterator[Path]:
     steps = {number: (world, number) for number in sorted({plan.iterations, *plan.curve})}
     cues = {cue: (World(plan, cue), plan.iterations) for cue in ("none", "weak", "strong")}
     assert set(cues) == set(CUES)
-    for name, asked, seeds in (("steps", steps, plan.seeds[:1]), ("cues", cues, plan.seeds)):
+    for name, settings, seeds in (("steps", steps, plan.seeds[:1]), ("cues", cues, plan.seeds)):
         found = [
             gaps.gaps(folder, load_split(where.split(where.test))).assign(**{name: key})
-            for key, (where, number) in asked.items()
+            for key, (where, number) in settings.items()
             if ((folder := plan.gap(where.cue, number, seeds)) / "ablation.json").is_file()
         ]
         if found:

@@ -23,7 +23,7 @@ EXAMPLES = 6
 
 
 def gap(table: pd.DataFrame, name: str, stem: Path) -> None:
-    """LEGO's lead over InstructPix2Pix, a panel for each kind of metric."""
+    """LEGO's lead over InstructPix2Pix, one panel for each kind of metric."""
     panels = [[m for m in metrics if m in set(table["metric"])] for metrics in PANELS]
     panels = [metrics for metrics in panels if metrics]
     with charts.drawing():
@@ -49,7 +49,7 @@ def gap(table: pd.DataFrame, name: str, stem: Path) -> None:
 
 
 def _line(axes: Any, rows: pd.DataFrame, name: str, number: int, lines: int) -> None:
-    """One metric: its differences with their bounds, settings side by side."""
+    """One metric: its differences with their bounds, for all settings."""
     shift = 0.08 * (number - (lines - 1) / 2)
     places = np.arange(len(rows)) + shift
     found = rows["difference"].to_numpy(float)
@@ -77,7 +77,7 @@ def _title(table: pd.DataFrame, metrics: list[str]) -> str:
 
 
 def trust(table: pd.DataFrame, stem: Path) -> None:
-    """τ within samples, a line a metric, the most trusted on top."""
+    """τ within samples, one line per metric, the highest on top."""
     order = table[table["verdict"] == TRUTH].sort_values("within", ascending=False)
     verdicts = [TRUTH, *JUDGE]
     with charts.drawing():
@@ -107,7 +107,7 @@ def trust(table: pd.DataFrame, stem: Path) -> None:
 
 
 def frames(workspace: Path, split: Split, rows: dict[str, list[str]], stem: Path) -> None:
-    """The first sample of each of some videos: input, what methods made of it, and target."""
+    """The first samples of some videos: input, the methods' outputs, and target."""
     chosen = split.samples.groupby("video_id", sort=False).head(1).head(EXAMPLES)
     runs = {title: rows[row][0] for title, row in COLUMNS.items() if row in rows}
     made = workspace / "runs" / split.name
@@ -122,7 +122,7 @@ def frames(workspace: Path, split: Split, rows: dict[str, list[str]], stem: Path
 
 
 def worlds(stem: Path) -> None:
-    """The input frames of the same clips with each cue, and what becomes of them."""
+    """The input frames of the same clips with each cue, and their targets."""
     lines = []
     for number in range(4):
         clips = {cue: video_clips("val", number, cue)[0] for cue in PROGRESS}
@@ -135,7 +135,7 @@ def worlds(stem: Path) -> None:
 def _pictures(
     titles: list[str], lines: list[tuple[str, list[Image.Image | None]]], stem: Path
 ) -> None:
-    """Rows of pictures, the action beside each row."""
+    """Rows of images, labelled with their actions."""
     with charts.drawing():
         figure = charts.new_figure(1.5 * len(titles) + 1, 1.5 * len(lines) + 0.3)
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
@@ -151,5 +151,5 @@ def _pictures(
             axes.set_title(title, color=charts.INK, fontsize=10, fontweight="bold")
     charts.save(figure, stem, ("png",))
     path = stem.with_name(f"{stem.name}.png")
-    # 256 colours are enough to look at, in a third of the bytes.
+    # 256 colours are sufficient and take a third of the bytes.
     Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)

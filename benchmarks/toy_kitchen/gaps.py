@@ -1,4 +1,4 @@
-"""LEGO's lead over InstructPix2Pix, of one or more trainings each, with its interval."""
+"""LEGO's lead over InstructPix2Pix, over one or more trainings each, with its interval."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ TITLES = {"steps": "training steps", "cues": "strength of the cue"}
 
 
 def gaps(folder: Path, split: Split) -> pd.DataFrame:
-    """A row a metric: both rows' means, and joint − ip2p with 95 % bounds, clustered by video.
+    """One row per metric: both methods' means, and joint − ip2p with 95 % bounds.
 
-    In the paper's units; values are means over training seeds, `per_seed` tells each one's lead;
-    `p_value` is that of the paired test, not corrected.
+    Values are in the paper's units, and are means over training seeds; `per_seed` is the lead of
+    each seed. Bounds are clustered by video. `p_value` is that of the paired test, not corrected.
     """
     scores = load_scores(folder / "scores")
     names = [name for name in SHOWN if name in scores.metrics]
@@ -48,7 +48,7 @@ def gaps(folder: Path, split: Split) -> pd.DataFrame:
 
 
 def markdown(table: pd.DataFrame, name: str) -> str:
-    """A table with a row a setting and metric."""
+    """A table with one row per setting and metric."""
     head = (TITLES[name], "metric", "InstructPix2Pix", "LEGO", "difference", "p", "by seed")
     lines = [
         f"# LEGO's lead over InstructPix2Pix, by {TITLES[name]}",
@@ -64,14 +64,14 @@ def markdown(table: pd.DataFrame, name: str) -> str:
         cells = (*cells, bounds, p_value, row["per_seed"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     note = (
-        "- Means over the training seeds, whose own differences stand last: another training would "
-        "differ as much as they do. Brackets: 95 % of bootstrap draws of videos; p: a paired "
-        "permutation test, signs of videos flipped, not corrected for the number of rows."
+        "- Means over the training seeds; the last column has the difference of each seed, which "
+        "shows how much trainings vary. Brackets: 95 % bootstrap interval, resampling videos; p: "
+        "paired permutation test, flipping signs per video, not corrected for the number of rows."
     )
     return "\n".join([*lines, "", note]) + "\n"
 
 
 def _places(runs: list[str], row: str) -> list[int]:
-    """Where the row's runs stand, by training seed."""
+    """Positions of the row's runs, by training seed."""
     found = {run: number for number, run in enumerate(runs) if f"-{row}-s" in run}
     return [found[run] for run in sorted(found, key=lambda run: int(run.rpartition("-s")[2]))]

@@ -1,4 +1,4 @@
-"""What every training stands on: frames, autoencoder, VLLMs, descriptions and features."""
+"""Prerequisites of every training: frames, autoencoder, VLLMs, descriptions and features."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ TUNING = {
     "precision": "float32",
     "gradient_checkpointing": "false",
 }
-DECODER = {  # the second training of the autoencoder, as docs/training.md has it
+DECODER = {  # the second training of the autoencoder, as described in docs/training.md
     "init": "autoencoder-first",
     "keep_encoder": "true",
     "error": "squared",
@@ -48,8 +48,8 @@ def _frames(world: World) -> Iterator[Step]:
         ("val", world.test, world.plan.clips),
     ):
         words = ("--subset", subset, "--limit", str(count), "--name", split, *cue)
-        leaves = world.split(split) / "split.json"
-        yield bench(world.plan, f"draw {split}", leaves, ("prepare-splits", "toy-kitchen", *words))
+        output = world.split(split) / "split.json"
+        yield bench(world.plan, f"draw {split}", output, ("prepare-splits", "toy-kitchen", *words))
     curated = world.split(world.train) / "instructions" / "curated" / "curation.json"
     words = _curate(world, world.train, f"toy-kitchen-train{world.suffix}")
     yield bench(world.plan, f"curate {world.train}", curated, words, (f"draw {world.train}",))
@@ -62,18 +62,18 @@ def _curate(world: World, split: str, drawn: str) -> tuple[str, ...]:
 
 def _true_descriptions(world: World) -> Step:
     words = (*_curate(world, world.test, "toy-kitchen"), "--descriptions", "oracle")
-    leaves = world.split(world.test) / "descriptions" / "oracle.json"
-    return bench(world.plan, "true descriptions", leaves, words, (f"draw {world.test}",))
+    output = world.split(world.test) / "descriptions" / "oracle.json"
+    return bench(world.plan, "true descriptions", output, words, (f"draw {world.test}",))
 
 
 def _autoencoder(world: World) -> Iterator[Step]:
-    """The whole of it first, then the decoder once more on latents that stay what they are."""
+    """Train the whole autoencoder, then finetune its decoder with the latents unchanged."""
     quick = {"iterations": "4"} if world.plan.quick else {}
     needs = f"draw {world.train}"
     for name, options in (("autoencoder-first", quick), ("autoencoder-toy", DECODER | quick)):
         words = ("train", "autoencoder", "--split", world.train, "--name", name, *pairs(options))
-        leaves = world.plan.workspace / "models" / name / "train.json"
-        yield bench(world.plan, name, leaves, words, (needs,))
+        output = world.plan.workspace / "models" / name / "train.json"
+        yield bench(world.plan, name, output, words, (needs,))
         needs = name
 
 
@@ -85,7 +85,6 @@ def _untuned(world: World) -> Step:
         "python",
         "-m",
         "egoactgen_lego.toy",
-        "make",
         str(world.split(world.train)),
         str(data),
         str(folder),
@@ -98,15 +97,15 @@ def _tuned(world: World) -> Step:
     options = TUNING | ({"epochs": "1", "batch_size": "4"} if world.plan.quick else {})
     words = ("lego", "tune", "--weights", "vllm-untuned", "--split", world.train)
     words = (*words, "--name", world.vllm, *pairs(options))
-    leaves = world.plan.workspace / "models" / f"vllm-{world.vllm}" / "train.json"
+    output = world.plan.workspace / "models" / f"vllm-{world.vllm}" / "train.json"
     needs = ("vllm-untuned", f"curate {world.train}")
-    return bench(world.plan, f"tune {world.vllm}", leaves, words, needs)
+    return bench(world.plan, f"tune {world.vllm}", output, words, needs)
 
 
 def _enrich(world: World, split: str, name: str, weights: str, after: str) -> Step:
-    """Descriptions of a split, and the VLLM's features of their very words.
+    """Descriptions of a split, and the VLLM's features of the same tokens.
 
-    A VLLM that was not tuned never ends a sentence: 48 words are twice a tuned one's.
+    The untuned VLLM never ends a sentence; 48 tokens are twice the length of a tuned VLLM's.
     """
     features = world.plan.workspace / "features" / name / split
     words = ("lego", "enrich", "--weights", weights, "--split", split, "--name", name)

@@ -1,4 +1,4 @@
-"""How much of the experiment is asked for, the names of its worlds, and the steps it is made of."""
+"""The size of the experiment, the names of its worlds, and its steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,17 +11,17 @@ CUES = ("weak", "none", "strong")
 
 @dataclass(frozen=True)
 class Step:
-    """One command; it is done when `leaves` is there."""
+    """One command; it is done when the file `output` exists."""
 
     name: str
     words: tuple[str, ...]  # the first is `bench` or `python`
-    leaves: Path
+    output: Path
     needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of everything, in which workspace; `name` begins what is trained with `options`."""
+    """The size of the experiment and its workspace; `name` is the prefix of all trainings."""
 
     workspace: Path
     name: str = "steps"
@@ -37,7 +37,7 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where tables, scores and logs of the experiment lie."""
+        """Folder of the experiment's tables, scores and logs."""
         return self.workspace / "experiment" / self.name
 
     def tables(self, seeds: Sequence[int]) -> Path:
@@ -75,11 +75,11 @@ class World:
 
 
 def bench(
-    plan: Plan, name: str, leaves: Path, words: Sequence[str], needs: Sequence[str] = ()
+    plan: Plan, name: str, output: Path, words: Sequence[str], needs: Sequence[str] = ()
 ) -> Step:
     """A call of `bench` in the plan's workspace."""
-    said = ("bench", "--workspace", str(plan.workspace), *words)
-    return Step(name, said, leaves, tuple(needs))
+    command = ("bench", "--workspace", str(plan.workspace), *words)
+    return Step(name, command, output, tuple(needs))
 
 
 def pairs(options: dict[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""From weights that were trained in a workspace to those that come with the package.
+"""Copy weights trained in a workspace into the packages.
 
 python -m benchmarks.toy_kitchen.ship_weights workspace/models
 """
@@ -18,14 +18,14 @@ from egoactgen_bench.support.files import read_json, replacing, write_json
 from egoactgen_bench.toy import DENOISER_WEIGHTS
 from egoactgen_lego.toy import WEIGHTS
 
-OWN = ("unet", "text_encoder", "scheduler", "conditioner")  # of each denoiser, where it has it
+OWN = ("unet", "text_encoder", "scheduler", "conditioner")  # folders of each denoiser, if present
 SHARED = ("vae", "tokenizer")
 
 
 def ship(models: Path, lego: str, ip2p: str, sd: str, vllm: str) -> str:
-    """Replace the package's weights by these of the folder `models`; returns how large they are.
+    """Replace the packages' weights with those in the folder `models`; return their size.
 
-    Tensors are kept in float16. The denoisers stand on one autoencoder.
+    Tensors are stored in float16. All denoisers share one autoencoder.
     """
     for part in SHARED:
         _copy(models / lego / part, DENOISER_WEIGHTS / part)
@@ -37,7 +37,7 @@ def ship(models: Path, lego: str, ip2p: str, sd: str, vllm: str) -> str:
         for part in OWN:
             if (source / part).is_dir():
                 _copy(source / part, folder / part)
-        write_json(folder / TRAIN, _placeless(read_json(source / TRAIN)))
+        write_json(folder / TRAIN, _without_paths(read_json(source / TRAIN)))
         write_json(folder / SAMPLING, read_sampling(source) | _vllm(source))
     _copy(models / vllm, WEIGHTS / "vllm")
     roots = (baselines_toy.FOLDER, DENOISER_WEIGHTS, WEIGHTS)
@@ -46,28 +46,28 @@ def ship(models: Path, lego: str, ip2p: str, sd: str, vllm: str) -> str:
 
 
 def _vllm(source: Path) -> dict[str, Any]:
-    """LEGO's frames are described by the VLLM that comes with it."""
+    """The sampling option of LEGO that selects the VLLM shipped with it."""
     return {"vllm": SHIPPED} if (source / "conditioner").is_dir() else {}
 
 
-def _placeless(told: Any) -> Any:
-    """What a file says, without places on the machine where it was made."""
-    if isinstance(told, dict):
-        return {key: _placeless(value) for key, value in told.items() if key != "_name_or_path"}
-    if isinstance(told, list):
-        return [_placeless(value) for value in told]
-    return Path(told).name if isinstance(told, str) and told.startswith("/") else told
+def _without_paths(value: Any) -> Any:
+    """The contents of a JSON file, without paths of the machine on which it was written."""
+    if isinstance(value, dict):
+        return {key: _without_paths(each) for key, each in value.items() if key != "_name_or_path"}
+    if isinstance(value, list):
+        return [_without_paths(each) for each in value]
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
 
 
 def _copy(source: Path, target: Path) -> None:
-    """A folder's files, none deeper, tensors halved."""
+    """Copy a folder's files, without subfolders, with tensors in half precision."""
     from safetensors.torch import load_file, save_file
 
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for path in sorted(path for path in source.iterdir() if path.is_file()):
         if path.name == "config.json":
-            write_json(target / path.name, _placeless(read_json(path)))
+            write_json(target / path.name, _without_paths(read_json(path)))
             continue
         if path.suffix != ".safetensors":
             shutil.copyfile(path, target / path.name)

@@ -1,4 +1,4 @@
-"""What the experiment does: `bench` commands in their order, and what each leaves."""
+"""The steps of the experiment: `bench` commands in their order, and the output of each."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from benchmarks.toy_kitchen.plan import CUES, Plan, Step, World, bench, pairs
 from benchmarks.toy_kitchen.shipped import shipped
 
 TABLES = "methods,conditioning,tuning,controls"
-# What is trained together is run together; the most telling rows come first.
+# Rows that share a training are one step; the most informative rows come first.
 GROUPS = (
     "joint",
     "ip2p",
@@ -33,7 +33,7 @@ QUICK = {
 
 
 def steps(plan: Plan) -> list[Step]:
-    """All steps, each after those that it needs, the most important results first."""
+    """All steps, each after its prerequisites, the most important results first."""
     makers = {"tables": _tables, "steps": _curve, "cues": _cues, "weights": _weights}
     found: dict[str, Step] = {}
     for part in plan.parts:
@@ -73,7 +73,7 @@ def _weights(plan: Plan) -> Iterator[Step]:
 
 
 def _gap(world: World, iterations: int, seeds: Sequence[int]) -> Iterator[Step]:
-    """LEGO and InstructPix2Pix of these training seeds, after so many steps in this world."""
+    """LEGO and InstructPix2Pix with these training seeds and number of iterations in a world."""
     yield from networks(world)
     ready = [f"enrich {world.vllm} {split}" for split in splits(world)]
     names = []
@@ -94,7 +94,7 @@ def _row_name(world: World, group: str, seed: int, iterations: int = 0) -> str:
 
 
 def _rows(world: World, group: str, seed: int, needs: Sequence[str], iterations: int = 0) -> Step:
-    """Train, run and score the rows that stand on one training."""
+    """Train, run and score the rows that share one training."""
     name = _row_name(world, group, seed, iterations)
     where = world.plan.folder / "rows" / name.replace(", ", "-").replace(" ", "")
     chosen = ("--rows", group, "--seeds", str(seed))
@@ -111,15 +111,16 @@ def _ablation(
     iterations: int = 0,
 ) -> Step:
     iterations = iterations or world.plan.iterations
-    told = ["--descriptions", world.vllm]
+    descriptions = ["--descriptions", world.vllm]
     if world.cue == "weak" and "tables" in world.plan.parts:
-        told += ["--untuned", "untuned", "--oracle", "oracle"]
+        descriptions += ["--untuned", "untuned", "--oracle", "oracle"]
     options = OPTIONS | (QUICK if world.plan.quick else {}) | world.plan.options
     options |= {"train.iterations": str(iterations)}
     call = ("lego", "ablate", "--tables", TABLES, "--name", f"{world.plan.name}{iterations}")
-    call = (*call, "--train", world.train, "--split", world.test, *told, *words, *pairs(options))
-    leaves = where / "ablation.json"
-    return bench(world.plan, name, leaves, (*call, "--out", str(where)), tuple(needs))
+    call = (*call, "--train", world.train, "--split", world.test, *descriptions)
+    call = (*call, *words, *pairs(options))
+    output = where / "ablation.json"
+    return bench(world.plan, name, output, (*call, "--out", str(where)), tuple(needs))
 
 
 def _list(numbers: Sequence[int]) -> str:

@@ -1,9 +1,10 @@
-"""Whether a method follows its text: the judge on frames made from true and from swapped labels.
+"""Whether a method follows its text: the judge's verdicts on images of true and swapped labels.
 
     python -m benchmarks.toy_kitchen.swapped --workspace workspace --split toy-kitchen-256
 
-A swapped label names another action that the scene allows, drawn by the sample's id; LEGO's VLLM
-describes it anew. Nothing is trained; methods run on the weights that come with the package.
+A swapped label names another action that the scene allows, drawn at random from the sample's id;
+LEGO's VLLM generates the description for it. Nothing is trained; the methods use the weights that
+come with the package.
 """
 
 import argparse
@@ -38,18 +39,18 @@ def main() -> None:
     parser.add_argument("--split", default="toy-kitchen-256")
     parser.add_argument("--methods", default="lego,ip2p")
     parser.add_argument("--csv", type=Path, default=RESULTS)
-    asked = parser.parse_args()
-    place = Workspace(asked.workspace)
-    split = load_split(place.find_split(asked.split))
+    arguments = parser.parse_args()
+    place = Workspace(arguments.workspace)
+    split = load_split(place.find_split(arguments.split))
     truth = read_json(split.folder / "truth.json")
-    true = {name: told["action"] for name, told in truth.items()}
+    true = {name: facts["action"] for name, facts in truth.items()}
     found = [
         {"method": method, "labels": kind, **judged(method, place, split, actions, true)}
-        for method in asked.methods.split(",")
+        for method in arguments.methods.split(",")
         for kind, actions in (("true", true), ("swapped", swapped(split, true)))
     ]
     table = pd.DataFrame(found)
-    write_csv(asked.csv, table)
+    write_csv(arguments.csv, table)
     print(table.to_string(index=False))
 
 
@@ -75,9 +76,9 @@ def swapped(split: Split, true: dict[str, str]) -> dict[str, str]:
 def judged(
     method: str, place: Workspace, split: Split, actions: dict[str, str], true: dict[str, str]
 ) -> dict[str, Any]:
-    """The shares of frames in which the judge sees the action asked for, and that of the film."""
+    """Fractions of images in which the judge sees the requested action, and the video's action."""
     rows = split.samples.to_dict("records")
-    labels = {true[row["sample_id"]]: row["action"] for row in rows}  # one for each action
+    labels = {true[row["sample_id"]]: row["action"] for row in rows}  # one label per action
     built = build(method, models=place.models, cache=place.cache, device="cpu")
     built.load()
     judge, right, filmed = load_judge(), 0, 0

@@ -1,4 +1,4 @@
-"""Which metric to trust: how each one's ranks agree with the judge's verdict, sample by sample."""
+"""Agreement of each metric's ranking with the judge's verdicts, sample by sample."""
 
 import numpy as np
 import pandas as pd
@@ -8,21 +8,22 @@ from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
 
 JUDGE = {"action": "judge", "side": "judge_side", "target": "judge_target"}
-TRUTH = "all three"  # the right hand does the right thing at the right place
+TRUTH = "all three"  # action, side and target are correct
 NOTE = """
-- An output is judged right by the toy kitchen's judge: it shows the action that was asked for, done
-  by the hand that truly did it (side), at the place where it truly happened (target); or all three.
+- The toy kitchen's judge decides whether an output is correct: whether it shows the requested
+  action, the hand of the true action (side), and its true location (target), or all three.
 - τ within samples: Kendall's τ-b between metric and verdict over the outputs of one sample (all
-  rows, all seeds, the input frame among them), then the mean over the samples in whose outputs both
-  vary (their number is given). It asks whether the metric prefers a right output to a wrong one.
-- ρ over all: Spearman's ρ over all outputs of all samples; samples that are easy for all count.
-- Each metric has the sign that makes more better. A verdict is right or wrong, so that even a
-  perfect metric that has no ties stays below 1. Brackets: 95 % of bootstrap draws of videos.
+  rows and seeds, including the input frame), then the mean over the samples for which both vary
+  (their number is given). It measures whether the metric prefers correct outputs to wrong ones.
+- ρ over all: Spearman's ρ over all outputs of all samples; this includes differences in difficulty
+  between samples.
+- The sign of each metric is chosen so that higher is better. Since a verdict is binary, even a
+  perfect metric without ties has a τ below 1. Brackets: 95 % bootstrap interval, resampling videos.
 """
 
 
 def table(scores: Scores, split: Split, draws: int = 1000) -> pd.DataFrame:
-    """A row a metric and verdict; the columns are those of `agreement`."""
+    """One row per metric and verdict; the columns are those of `agreement`."""
     names = [
         name for name, about in scores.metrics.items()
         if about.per_sample and name not in JUDGE.values()
@@ -39,7 +40,7 @@ def table(scores: Scores, split: Split, draws: int = 1000) -> pd.DataFrame:
 
 
 def markdown(found: pd.DataFrame, scores: Scores) -> str:
-    """The metrics in the order of their trust: by τ within samples with all three."""
+    """The metrics, sorted by τ within samples with all three."""
     order = found[found["verdict"] == TRUTH].sort_values("within", ascending=False)
     verdicts = [TRUTH, *JUDGE]
     head = ["metric", *(f"τ within: {name}" for name in verdicts), f"ρ over all: {TRUTH}"]
@@ -57,8 +58,8 @@ def markdown(found: pd.DataFrame, scores: Scores) -> str:
     counts = ", ".join(
         f"{name} {found[found['verdict'] == name]['samples'].max()}" for name in verdicts
     )
-    told = f"- Samples with a τ, of {scores.manifest.runs[0]['samples']}: {counts}."
-    return "\n".join([*lines, NOTE.rstrip(), told]) + "\n"
+    samples = f"- Samples with a τ, of {scores.manifest.runs[0]['samples']}: {counts}."
+    return "\n".join([*lines, NOTE.rstrip(), samples]) + "\n"
 
 
 def _cell(row: pd.Series, name: str) -> str:

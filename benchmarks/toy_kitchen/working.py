@@ -1,4 +1,4 @@
-"""Doing steps, a few processes at a time, each on one thread; what is done is not done again."""
+"""Run steps in parallel processes with one thread each; finished steps are skipped."""
 
 import os
 import subprocess
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from benchmarks.toy_kitchen.plan import Step
 
-PAUSE = 0.5  # seconds between two looks at what is running
-PARTIAL = 1  # a command's status where some samples failed
+PAUSE = 0.5  # seconds between checks of the running steps
+PARTIAL = 1  # exit status of a command with failed samples
 
 
 @dataclass
-class Work:
-    """The steps that are done, that run (with their start) and that failed, by name."""
+class StepRunner:
+    """Steps by name: finished, running (with the process and its start time), and failed."""
 
     logs: Path
     done: set[str] = field(default_factory=set)
@@ -31,7 +31,7 @@ class Work:
         places = {"bench": str(Path(sys.executable).with_name("bench")), "python": sys.executable}
         words = [places[step.words[0]], *step.words[1:]]
         with self.log(step).open("ab") as log:
-            # A session of its own: Ctrl-C reaches this process alone, which ends the others.
+            # In a new session, so that Ctrl-C reaches only this process, which ends the others.
             process = subprocess.Popen(
                 words,
                 stdout=log,
@@ -40,49 +40,49 @@ class Work:
                 start_new_session=True,
             )
         self.running[step.name] = step, process, time.monotonic()
-        print(f"begun: {step.name}", flush=True)
+        print(f"started: {step.name}", flush=True)
 
     def finish(self) -> None:
-        """Take note of the processes that have ended."""
+        """Record the processes that have ended."""
         for name, (step, process, start) in list(self.running.items()):
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             if not ended:
                 continue
             process.returncode = os.waitstatus_to_exitcode(status)
             del self.running[name]
-            good = process.returncode in (0, PARTIAL) and step.leaves.is_file()
+            good = process.returncode in (0, PARTIAL) and step.output.is_file()
             (self.done if good else self.failed).add(name)
             wall, processor = time.monotonic() - start, usage.ru_utime + usage.ru_stime
-            told = f"{name}: {wall:.0f} s, {processor:.0f} processor seconds"
-            print(f"{'done' if good else 'FAILED'}: {told} ({self.log(step)})", flush=True)
-            with (self.logs / "times.csv").open("a", encoding="utf-8") as times:
-                times.write(f'"{name}",{process.returncode},{wall:.1f},{processor:.1f}\n')
+            times = f"{wall:.0f} s, {processor:.0f} processor seconds"
+            print(f"{'done' if good else 'FAILED'}: {name}: {times} ({self.log(step)})", flush=True)
+            with (self.logs / "times.csv").open("a", encoding="utf-8") as table:
+                table.write(f'"{name}",{process.returncode},{wall:.1f},{processor:.1f}\n')
 
     def end(self) -> None:
-        """End what is running, and wait until it has ended."""
+        """Terminate the running steps, and wait until they have ended."""
         for _, process, _ in self.running.values():
             process.terminate()
         for _, process, _ in self.running.values():
             process.wait()
 
 
-def do(steps: Sequence[Step], logs: Path, workers: int) -> list[str]:
-    """Do the steps in order, up to `workers` at a time; the names of those that failed or wait.
+def run_steps(steps: Sequence[Step], logs: Path, workers: int) -> list[str]:
+    """Run the steps in order, up to `workers` at a time; return those that failed or were skipped.
 
-    A step whose need failed is not begun; the others go on.
+    A step with a failed prerequisite is skipped; the other steps still run.
     """
-    work = Work(logs, {step.name for step in steps if step.leaves.is_file()})
-    waiting = [step for step in steps if step.name not in work.done]
+    runner = StepRunner(logs, {step.name for step in steps if step.output.is_file()})
+    waiting = [step for step in steps if step.name not in runner.done]
     try:
         while True:
-            work.finish()
-            ready = [step for step in waiting if work.done.issuperset(step.needs)]
-            for step in ready[: workers - len(work.running)]:
+            runner.finish()
+            ready = [step for step in waiting if runner.done.issuperset(step.needs)]
+            for step in ready[: workers - len(runner.running)]:
                 waiting.remove(step)
-                work.start(step)
-            if not work.running:
-                return [*work.failed, *(step.name for step in waiting)]
+                runner.start(step)
+            if not runner.running:
+                return [*runner.failed, *(step.name for step in waiting)]
             time.sleep(PAUSE)
     except BaseException:
-        work.end()
+        runner.end()
         raise

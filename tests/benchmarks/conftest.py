@@ -1,4 +1,4 @@
-"""The benchmarks are scripts of the repository, not part of what is installed."""
+"""Makes the benchmarks importable: they are scripts of the repository and are not installed."""
 
 import sys
 from pathlib import Path

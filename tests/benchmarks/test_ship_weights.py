@@ -1,4 +1,4 @@
-"""Trained weights become those that come with the packages: the same bytes, and no place."""
+"""Copying trained weights into the packages keeps their bytes and removes local paths."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from egoactgen_bench.toy import DENOISER_WEIGHTS
 from egoactgen_lego.toy import WEIGHTS
 
 
-def test_shipping_writes_what_was_trained_and_no_place(tmp_path, monkeypatch):
+def test_shipping_writes_the_trained_weights_without_local_paths(tmp_path, monkeypatch):
     models = tmp_path / "models"
     parts = {
         "lego": WEIGHTS / "lego",
@@ -35,6 +35,6 @@ def test_shipping_writes_what_was_trained_and_no_place(tmp_path, monkeypatch):
 
 
 def weights_files(root):
-    """All that a folder holds beside a package's own code and text."""
+    """Files in a folder other than a package's code and text."""
     paths = (path for path in root.rglob("*") if path.is_file())
     return {p.relative_to(root) for p in paths if p.suffix not in (".py", ".pyc", ".md")}

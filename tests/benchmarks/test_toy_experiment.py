@@ -1,5 +1,6 @@
-"""The experiment on the toy kitchen: its commands, their order, and how they are done."""
+"""The experiment on the toy kitchen: its commands, their order, and how they are run."""
 
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,18 +13,19 @@ import typer
 from benchmarks.toy_kitchen import gaps
 from benchmarks.toy_kitchen.plan import CUES, PARTS, Plan, Step, World
 from benchmarks.toy_kitchen.steps import GROUPS, steps
-from benchmarks.toy_kitchen.working import do
+from benchmarks.toy_kitchen.working import run_steps
 from egoactgen_bench.api.options import parse_pairs
 from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.cli.app import build
 from egoactgen_lego.ablation.ablation_rows import ROWS, TRAININGS
 from egoactgen_lego.ablation.option_choices import Choices
+from egoactgen_lego.toy import __main__ as build_llava
 from guide_blocks import read
 
 PLAN = Plan(Path("w"), seeds=(0, 4), parts=PARTS)
 
 
-def test_every_command_is_one_of_the_programs_own():
+def test_every_bench_command_is_accepted_by_the_program():
     program = typer.main.get_command(build())
     named = set()
     for step in steps(PLAN):
@@ -42,66 +44,85 @@ def test_every_command_is_one_of_the_programs_own():
     }
 
 
+def test_the_untuned_vllm_is_built_from_the_training_split(monkeypatch):
+    (step,) = (step for step in steps(PLAN) if step.words[0] == "python")
+    assert step.words[:3] == ("python", "-m", "egoactgen_lego.toy")
+    calls = []
+    monkeypatch.setattr(build_llava.make_llava, "make", lambda *call: calls.append(call))
+    monkeypatch.setattr(sys, "argv", list(step.words[2:]))
+    build_llava.main()
+    world = World(PLAN)
+    ((split, instructions, out, *_),) = calls
+    assert split == world.split(world.train)
+    assert instructions == split / "instructions" / "curated" / "instructions.json"
+    assert out == step.output.parent
+
+
 @pytest.mark.parametrize("parts", [PARTS, ("cues",), ("steps", "tables"), ("weights",)])
-def test_all_needs_come_before(parts):
+def test_prerequisites_come_first(parts):
     before = set()
     for step in steps(Plan(Path("w"), parts=parts)):
         assert before.issuperset(step.needs), step
         before.add(step.name)
 
 
-def test_all_rows_are_trained_and_no_two_steps_leave_the_same():
+def test_all_rows_are_trained_and_no_two_steps_have_the_same_output():
     assert {row for group in GROUPS for row in group.split(",")} == {
         name for name, row in ROWS.items() if row.method
     }
-    left = [step.leaves for step in steps(PLAN)]
-    assert len(set(left)) == len(left)
+    outputs = [step.output for step in steps(PLAN)]
+    assert len(set(outputs)) == len(outputs)
 
 
-def test_worlds_share_no_names():
+def test_worlds_have_different_names():
     worlds = [World(PLAN, cue) for cue in CUES]
     names = [(world.train, world.test, world.vllm) for world in worlds]
     assert len({name for each in names for name in each}) == 9
 
 
-def touching(folder, name, *needs, code="pass"):
-    """A step that writes a line to `order` and its own file."""
-    said = f"open({str(folder / 'order')!r}, 'a').write('{name} '); {code}"
-    said += f"; open({str(folder / name)!r}, 'w')"
-    return Step(name, ("python", "-c", said), folder / name, needs)
+def writing_step(folder, name, *needs, code="pass"):
+    """A step that appends its name to the file `order`, runs `code`, and writes its output."""
+    source = f"open({str(folder / 'order')!r}, 'a').write('{name} '); {code}"
+    source += f"; open({str(folder / name)!r}, 'w')"
+    return Step(name, ("python", "-c", source), folder / name, needs)
 
 
-def test_steps_are_done_once_and_in_order(tmp_path):
-    todo = [touching(tmp_path, "a"), touching(tmp_path, "b", "a"), touching(tmp_path, "c", "b")]
-    assert do(todo, tmp_path / "logs", 2) == []
-    assert do(todo, tmp_path / "logs", 2) == []
+def test_steps_run_once_and_in_order(tmp_path):
+    todo = [
+        writing_step(tmp_path, "a"),
+        writing_step(tmp_path, "b", "a"),
+        writing_step(tmp_path, "c", "b"),
+    ]
+    assert run_steps(todo, tmp_path / "logs", 2) == []
+    assert run_steps(todo, tmp_path / "logs", 2) == []
     assert (tmp_path / "order").read_text() == "a b c "
     assert len((tmp_path / "logs/times.csv").read_text().splitlines()) == 3
 
 
-def test_what_needs_a_failure_waits_and_the_rest_goes_on(tmp_path, capsys):
+def test_steps_that_need_a_failed_one_are_skipped_and_the_others_run(tmp_path, capsys):
     todo = [
-        touching(tmp_path, "a", code="raise SystemExit('torn')"),
-        touching(tmp_path, "b", "a"),
-        touching(tmp_path, "c"),
+        writing_step(tmp_path, "a", code="raise SystemExit('torn')"),
+        writing_step(tmp_path, "b", "a"),
+        writing_step(tmp_path, "c"),
     ]
-    assert do(todo, tmp_path / "logs", 1) == ["a", "b"]
+    assert run_steps(todo, tmp_path / "logs", 1) == ["a", "b"]
     assert (tmp_path / "order").read_text() == "a c "
     assert "FAILED: a" in capsys.readouterr().out
     assert "torn" in (tmp_path / "logs/a.log").read_text()
 
 
-def test_what_runs_is_ended_with_the_call(tmp_path):
-    slow = touching(tmp_path, "a", code="import time; time.sleep(60)")
-    stop = touching(tmp_path, "b", code="import os, signal; os.kill(os.getppid(), signal.SIGINT)")
+def test_an_interruption_ends_the_running_steps(tmp_path):
+    interrupt = "import os, signal; os.kill(os.getppid(), signal.SIGINT)"
+    slow = writing_step(tmp_path, "a", code="import time; time.sleep(60)")
+    stop = writing_step(tmp_path, "b", code=interrupt)
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        do([slow, stop], tmp_path / "logs", 2)
+        run_steps([slow, stop], tmp_path / "logs", 2)
     assert time.monotonic() - start < 30
     assert not (tmp_path / "a").exists()
 
 
-def test_gaps_are_pooled_over_seeds_and_told_seed_by_seed(monkeypatch):
+def test_gaps_are_pooled_over_seeds_and_listed_by_seed(monkeypatch):
     drawn = np.random.default_rng(0).normal(size=(6, 4, 1))
     runs = ["x1000-joint-s10", "x1000-ip2p-s2", "x1000-joint-s2", "x1000-ip2p-s10"]
     about = MetricRecord(
