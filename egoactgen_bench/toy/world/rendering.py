@@ -72,8 +72,12 @@ def render(moment: Moment, camera: Camera, size: int) -> Image.Image:
 def _light(kitchen: Kitchen, size: int) -> NDArray[np.float32]:
     """(size, size, 3) gains: bright near the lamp, darker towards the corners, warm or cool."""
     y, x = np.mgrid[0:size, 0:size].astype(np.float32) * np.float32(100 / size)
-    away = np.hypot(x - kitchen.light_from, y - 18) / 105
-    gain = kitchen.brightness * (1.12 - 0.5 * np.clip(away, 0, 1) ** 1.6)
+    away = np.clip(np.hypot(x - kitchen.light_from, y - 18) / 105, 0, 1)
+    # Not NumPy's power, whose last bit depends on the processor's instruction set: computed in
+    # float64 and rounded, it is the same float32 everywhere. The exponent is float32, too.
+    exponent = float(np.float32(1.6))
+    falloff = np.array([value**exponent for value in away.ravel().tolist()], dtype=np.float32)
+    gain = kitchen.brightness * (1.12 - 0.5 * falloff.reshape(away.shape))
     warm = 0.06 * kitchen.warmth
     tint = np.array([1 + warm, 1 + 0.2 * abs(warm), 1 - warm], dtype=np.float32)
     gains: NDArray[np.float32] = gain[..., None] * tint
