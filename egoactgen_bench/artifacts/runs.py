@@ -66,6 +66,12 @@ class Run:
         """The samples without an image."""
         return self.samples[self.samples["status"] != OK]
 
+    @property
+    def images(self) -> dict[str, Path]:
+        """Sample id → the file of its generated image, for the samples that have one."""
+        cells = zip(self.finished["sample_id"], self.finished["image"], strict=True)
+        return {sample_id: self.image_path(image) for sample_id, image in cells}
+
     def __repr__(self) -> str:
         failed = f", {len(self.failed):,} failed" if len(self.failed) else ""
         partial = "" if self.complete else ", shards are missing"

@@ -38,7 +38,7 @@ class Context:
     description: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Imagined:
     """The result of `imagine`: the folder, its manifest, and whether it was complete before."""
 
@@ -50,6 +50,19 @@ class Imagined:
     def failed(self) -> list[ImaginedFrame]:
         """The actions without an image, with their reason codes as `status`."""
         return [frame for frame in self.manifest.frames if frame.status != OK]
+
+    @property
+    def images(self) -> dict[str, Path]:
+        """The image file of each action that has one."""
+        frames = self.manifest.frames
+        return {frame.action: self.folder / frame.image for frame in frames if frame.status == OK}
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        return (
+            f"<Imagined '{self.manifest.context.name}': {len(self.images)} actions by "
+            f"{self.manifest.method}, seed {self.manifest.seed}{failed}>"
+        )
 
 
 def context_of_image(path: Path) -> Context:

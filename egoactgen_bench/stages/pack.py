@@ -30,13 +30,16 @@ SPLIT_FACTS = ("name", "dataset", "fingerprint", "frames_fingerprint", "egovlp")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip file's earliest date: bytes must not depend on the time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Packed:
     """A finished archive, its sha256, and its rows for the leaderboard."""
 
     path: Path
     sha256: str
     rows: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return f"<Packed {self.path}: {len(self.rows)} runs, sha256 {self.sha256[:12]}>"
 
 
 def pack(

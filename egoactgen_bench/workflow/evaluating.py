@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
@@ -26,6 +27,8 @@ from egoactgen_bench.workflow.named_inputs import (
     SplitInput,
     path_or_none,
     paths,
+    plugin_name,
+    run_names,
     runs_of,
     split_of,
     words,
@@ -50,7 +53,8 @@ def score(
         split: the split, its name or its folder (default: the latest finished test split).
         runs: one run or several: objects, names or folders (default: all finished ones).
         folder: the folder of the scores (default: `scores/SPLIT/PROTOCOL` in the workspace).
-        settings: all options as one object; `choices` are its fields and override it.
+        settings: all options as one object; `choices` are its fields and override it. In
+            `metrics`, a class may take the place of a name.
         workspace: where weights and cached values are (default: `folder`, if it is given, else
             `$BENCH_WORKSPACE`, else `./workspace`).
         progress: show progress bars.
@@ -68,6 +72,9 @@ def score(
     protocol = choices.get("protocol", settings.protocol if settings else "standard")
     root = Path(folder) if folder and workspace is None else place.root
     out = Path(folder) if folder else place.scores(on.name, protocol)
+    if isinstance(metrics := choices.get("metrics"), list | tuple | type):
+        classes = [metrics] if isinstance(metrics, type) else metrics
+        choices["metrics"] = [plugin_name("metrics", metric) for metric in classes]
     return score_runs.score(
         on, found, out, settings, progress=progress, **({"workspace": root} | choices)
     )
@@ -77,7 +84,7 @@ def score(
 def diagnose(
     split: SplitInput,
     run: RunInput,
-    metric: str,
+    metric: str | type[Metric[Any]],
     value: str | float,
     settings: DiagnoseOptions | None = None,
     *,
@@ -90,7 +97,7 @@ def diagnose(
     Args:
         split: the split, its name or its folder.
         run: the run that was scored: object, name or folder.
-        metric: a name of `bench metrics`, or `module:Class`.
+        metric: a name of `bench metrics`, `module:Class`, or the class.
         value: the number, in the paper's unit. Without a `tolerance` its last digit says how exact
             it is: "36.43" means ± 0.005.
         settings: all options as one object; `choices` are its fields and override it.
@@ -102,7 +109,13 @@ def diagnose(
     (found,) = runs_of(run, on, place)
     root = {} if workspace is None else {"workspace": place.root}
     return diagnosis.diagnose(
-        on, found, metric, value, settings, progress=progress, **(root | choices)
+        on,
+        found,
+        plugin_name("metrics", metric),
+        value,
+        settings,
+        progress=progress,
+        **(root | choices),
     )
 
 
@@ -198,5 +211,5 @@ def pack(
     """
     place = Workspace.of(workspace)
     on = split_of(split, place)
-    names = [run.name for run in runs_of(runs, on, place)]
+    names = run_names(runs, on, place)
     return packing.pack(place, on, names, group, path_or_none(out))

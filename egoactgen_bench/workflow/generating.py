@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from egoactgen_bench.api.method import MethodContext
+from egoactgen_bench.api.dataset import Dataset
+from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import chosen
+from egoactgen_bench.api.trainer import Trainer
 from egoactgen_bench.artifacts.runs import Run, default_name
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.trainings import Training
@@ -22,13 +24,13 @@ from egoactgen_bench.stages.run.run_options import RunOptions
 from egoactgen_bench.stages.train import train_weights
 from egoactgen_bench.stages.train.train_options import TrainOptions
 from egoactgen_bench.support.devices import default_workers
-from egoactgen_bench.workflow.named_inputs import Folder, SplitInput, split_of, words
+from egoactgen_bench.workflow.named_inputs import Folder, SplitInput, plugin_name, split_of, words
 from egoactgen_bench.workflow.option_signature import accepts
 
 
 @accepts(PrepareOptions)
 def prepare(
-    dataset: str = "toy-kitchen",
+    dataset: str | type[Dataset] = "toy-kitchen",
     settings: PrepareOptions | None = None,
     *,
     name: str | None = None,
@@ -41,7 +43,7 @@ def prepare(
     """Prepare a split of a data set, as `bench prepare-splits` does, or resume an earlier call.
 
     Args:
-        dataset: a name of `bench datasets`, or `module:Class`.
+        dataset: a name of `bench datasets`, `module:Class`, or the class.
         settings: all options as one object; `choices` are its fields and override it.
         name: the split's name (default: the data set's).
         out: the split's folder (default: `splits/NAME` in the workspace).
@@ -58,7 +60,7 @@ def prepare(
     place = Workspace.of(workspace)
     options = chosen(PrepareOptions, settings, choices, "prepare")
     report = print if progress else None
-    plan = plan_dataset(dataset, options, place, name, report=report)
+    plan = plan_dataset(plugin_name("datasets", dataset), options, place, name, report=report)
     folder = Path(out) if out else place.split(plan.name)
     workers = options.workers or default_workers()
     return prepare_split.prepare(plan, folder, workers=workers, overwrite=overwrite).split
@@ -66,7 +68,7 @@ def prepare(
 
 @accepts(TrainOptions)
 def train(
-    trainer: str,
+    trainer: str | type[Trainer],
     split: SplitInput = None,
     settings: TrainOptions | None = None,
     *,
@@ -80,7 +82,7 @@ def train(
     """Train weights on a split, as `bench train` does, or resume from the last checkpoint.
 
     Args:
-        trainer: a name of `bench trainers`, or `module:Class`.
+        trainer: a name of `bench trainers`, `module:Class`, or the class.
         split: the split, its name or its folder (default: the latest finished training split).
         settings: all options as one object; `choices` are its fields and override it. The
             trainer's own options are `options={"iterations": 100}`.
@@ -95,6 +97,7 @@ def train(
     """
     place = Workspace.of(workspace)
     on = split_of(split, place, train=True)
+    trainer = plugin_name("trainers", trainer)
     folder = Path(out) if out else place.models / (name or f"{default_name(trainer)}-{on.name}")
     places = {"models": place.models, "cache": place.cache}
     manifest = train_weights.train(
@@ -111,7 +114,7 @@ def train(
 
 @accepts(RunOptions)
 def run(
-    method: str,
+    method: str | type[Method],
     split: SplitInput = None,
     folder: Folder | None = None,
     settings: RunOptions | None = None,
@@ -125,7 +128,8 @@ def run(
     """Generate a method's images for a split, as `bench run` does, or resume an earlier call.
 
     Args:
-        method: a name of `bench methods`, `images:DIR`, `diffusers:PATH`, or `module:Class`.
+        method: a name of `bench methods`, `images:DIR`, `diffusers:PATH`, `module:Class`, or the
+            class.
         split: the split, its name or its folder (default: the latest finished test split).
         folder: the run's folder (default: `runs/SPLIT/NAME` in the workspace).
         settings: all options as one object; `choices` are its fields and override it. The
@@ -144,6 +148,7 @@ def run(
     """
     place = Workspace.of(workspace)
     on = split_of(split, place)
+    method = plugin_name("methods", method)
     out = Path(folder) if folder else place.run(on.name, name or default_name(method))
     places = {"models": place.models, "cache": place.cache}
     return run_method.run(

@@ -15,7 +15,7 @@ from egoactgen_bench.workflow.named_inputs import (
     SplitInput,
     path_or_none,
     paths,
-    runs_of,
+    run_names,
     split_of,
     words,
 )
@@ -52,7 +52,7 @@ def export_study(
     """
     place = Workspace.of(workspace)
     on = split_of(split, place)
-    names = [] if runs is None else [run.name for run in runs_of(runs, on, place)]
+    names = [] if runs is None else run_names(runs, on, place)
     folder, plan = export(
         place,
         on,

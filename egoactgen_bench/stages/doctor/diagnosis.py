@@ -38,7 +38,7 @@ CONSIDERED = 100_000  # at most so many combinations are predicted, fewest devia
 COLUMNS = ("variant", "value", "distance", "n", "deviations")
 
 
-@dataclass
+@dataclass(repr=False)
 class Diagnosis:
     """The result of `diagnose`.
 
@@ -52,6 +52,9 @@ class Diagnosis:
     table: pd.DataFrame
     notices: list[str] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"<Diagnosis: {self.sentence}>"
 
 
 def diagnose(

@@ -27,7 +27,7 @@ from egoactgen_bench.support.files import write_bytes, write_csv, write_json
 WORKER_KEY = "worker.key"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Imported:
     """The result of an import: win rates per run, rows that do not count, and the agreement.
 
@@ -41,6 +41,10 @@ class Imported:
 
     def __str__(self) -> str:
         return "\n".join(self.sentences())
+
+    def __repr__(self) -> str:
+        votes = int(self.win_rates["votes"].sum())
+        return f"<Imported: {votes} votes, {len(self.rejected)} rows left out>"
 
     def sentences(self) -> list[str]:
         """Win rates, agreement, rows that do not count, and the effect of excluding workers."""
