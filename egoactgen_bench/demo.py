@@ -1,6 +1,6 @@
-"""What `bench demo` does: the whole loop on the toy kitchen, stage after stage in one process.
+"""The steps of `bench demo`: the whole loop on the toy kitchen, in one process.
 
-Each step is the stage that its own command runs, so that what an earlier call left is kept.
+Each step calls the stage of the corresponding command, so that an interrupted demo resumes.
 """
 
 from collections.abc import Callable
@@ -25,18 +25,18 @@ DATASET = "toy-kitchen"
 METHODS = ("lego", "ip2p", "sdedit", "proxedit")
 REFERENCE = "copy-input"
 PROTOCOL = "standard"
-EXAMPLES = 6  # samples in the figure on the report
+EXAMPLES = 6  # samples in the figure of the report
 
 
 @dataclass(frozen=True)
 class Demo:
-    """A demonstration in a workspace; `name` is its split's, apart from others of the data."""
+    """A demo in a workspace; `name` is the name of its split."""
 
     place: Workspace
     name: str = "demo"
     clips: int = 32
     seed: int = 0
-    steps: int | None = None  # of each method; None: their own
+    steps: int | None = None  # sampling steps of each method; None: its default
     workers: int = 1
     device: str = "auto"
     overwrite: bool = False
@@ -60,7 +60,7 @@ class Demo:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step has to say, and whether all that it was asked for is there."""
+    """The notices of a step, and whether its result is complete."""
 
     notices: list[str] = field(default_factory=list)
     complete: bool = True
@@ -70,18 +70,18 @@ Step = Callable[[Demo], StepResult]
 
 
 def steps(demo: Demo) -> list[tuple[str, Step]]:
-    """The demonstration in order: what each step does, in words, and the step."""
+    """The steps of the demo in order, each with a description."""
     return [
-        (f"Draw and prepare {demo.clips} clips of the toy kitchen", prepare),
+        (f"Generate and prepare {demo.clips} clips of the toy kitchen", prepare),
         *((f"Run {method}", partial(run, method)) for method in METHODS),
-        (f"Score the runs beside the reference {REFERENCE}", score),
-        ("Export a study that asks people which frame is best", export_study),
+        (f"Score the runs and the reference {REFERENCE}", score),
+        ("Export a user study of which image is best", export_study),
         ("Write the report", report),
     ]
 
 
 def prepare(demo: Demo) -> StepResult:
-    """Film the clips and extract their frames."""
+    """Render the clips and extract their frames."""
     source = open_dataset(DATASET)
     world = demo.place.dataset(source.split_name)
     source.materialise(world, demo.clips, demo.workers, with_videos=True, progress=True)
@@ -96,7 +96,7 @@ def prepare(demo: Demo) -> StepResult:
 
 
 def run(method: str, demo: Demo) -> StepResult:
-    """Make a method's images with its defaults."""
+    """Generate a method's images with its default options."""
     job = running.prepare(
         method,
         demo.split,
@@ -129,7 +129,7 @@ def score(demo: Demo) -> StepResult:
 
 
 def export_study(demo: Demo) -> StepResult:
-    """Write the batch of a best-of study; a quarter of the clips is left for its instructions."""
+    """Write the batch of a best-of study; a quarter of the clips is reserved for instructions."""
     options = StudyOptions(examples=demo.clips - demo.clips // 4, seed=demo.seed)
     _, plan = export(
         demo.place, demo.split, options, METHODS, out=demo.study, overwrite=demo.overwrite
@@ -138,7 +138,7 @@ def export_study(demo: Demo) -> StepResult:
 
 
 def report(demo: Demo) -> StepResult:
-    """Write the page, on it a figure of some samples."""
+    """Write the report, with a figure of some samples."""
     split = demo.split
     ids = choose_examples(split.samples, EXAMPLES, demo.seed)
     made = reporting.report(split, demo.place.root, demo.page.parent, ids=ids, progress=True)

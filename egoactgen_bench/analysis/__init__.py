@@ -1,1 +1,1 @@
-"""Statistics of measured values: intervals, tests, slices, pooling, agreement."""
+"""Statistics of measured values: intervals, tests, slices, pooling, agreement, published values."""

@@ -1,4 +1,4 @@
-"""A metric's numbers on several runs, with intervals and tests over samples clustered by video."""
+"""A metric's values for several runs, with intervals and tests clustered by video."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from egoactgen_bench.analysis.statistics import Clusters, Floats
 from egoactgen_bench.artifacts.scores import COMPARISON_COLUMNS
 from egoactgen_bench.support.seeds import derive_seed
 
-# Fixed seeds: the same values give the same table. Separate ones, so that a test does not reuse the
-# draws of an interval.
+# Fixed seeds, so that the same values give the same table; separate ones, so that a test does not
+# reuse the draws of an interval.
 BOOTSTRAP_SEED = derive_seed(0, "bootstrap")
 PERMUTATION_SEED = derive_seed(0, "permutation")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric on several runs.
+    """One metric's values for several runs.
 
-    `totals`: (runs,) numbers in the paper's unit. `values`: (samples, runs) in raw units, which
-    `factor` turns into the paper's, NaN for none; None for a metric of sets. `swap` compares two
-    runs by a metric of sets: their raw difference and its p-value.
+    `totals`: (runs,) in the paper's unit. `values`: (samples, runs) in raw units, which `factor`
+    converts to the paper's, with NaN for missing ones; None for a set metric. `swap` compares two
+    runs by a set metric: it returns their raw difference and its p-value.
     """
 
     metric: str
@@ -34,7 +34,7 @@ class Measured:
     swap: Callable[[int, int], tuple[float, float]] | None = None
 
     def columns(self, clusters: Clusters, draws: int) -> dict[str, Floats]:
-        """The metric's columns of a summary: its numbers and their 95 % bounds."""
+        """The metric's columns of a summary: its totals and their 95 % bounds."""
         low = high = np.full(len(self.totals), np.nan)
         if self.values is not None:
             low, high = statistics.bootstrap_intervals(self.values, clusters, draws, BOOTSTRAP_SEED)
@@ -44,7 +44,7 @@ class Measured:
     def tests(
         self, pairs: Sequence[tuple[int, int]], clusters: Clusters
     ) -> tuple[list[float], list[float]] | None:
-        """Each pair's raw difference and Holm-corrected p-value, where the metric can be tested."""
+        """Each pair's raw difference and Holm-corrected p-value; None if they cannot be tested."""
         if self.values is not None:
             sizes, p_values = statistics.paired_tests(
                 self.values, pairs, clusters, PERMUTATION_SEED
@@ -57,12 +57,12 @@ class Measured:
 
 
 def clusters_of(videos: Sequence[str] | pd.Series) -> Clusters:
-    """(samples,) the number of each sample's video."""
+    """(samples,) int64: the index of each sample's video."""
     return np.unique(videos, return_inverse=True)[1]
 
 
 def compare(measured: Iterable[Measured], runs: Sequence[str], clusters: Clusters) -> pd.DataFrame:
-    """Every pair of runs on the samples that both have, Holm-corrected over a metric's pairs."""
+    """Compare every pair of runs on their common samples, Holm-corrected for each metric."""
     pairs = list(combinations(range(len(runs)), 2))
     rows = [
         (each.metric, runs[a], runs[b], size * each.factor, p_value)

@@ -1,4 +1,4 @@
-"""Runs that differ by their training seed alone, as one row: the mean over the seeds."""
+"""Averages runs that differ only in their training seed into one row."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,12 +20,12 @@ def pool(
     groups: Mapping[str, Sequence[str]],
     references: Sequence[str] = (),
 ) -> Scores:
-    """Scores with one row a group of runs; `groups` names the rows, in their order.
+    """Scores with one row per group of runs; `groups` maps a row's name to its runs, in order.
 
-    A sample's value is its mean over the group's runs, and missing where one of them lacks it.
-    Intervals and tests are over samples, clustered by video, for these very trainings; what
-    another training would change shows in `<metric>_sd`, the standard deviation of the runs' own
-    numbers. The groups among `references` are for comparison.
+    A sample's value is its mean over the group's runs, and missing if one of them lacks it.
+    Intervals and tests are over samples, clustered by video, and do not include the variation
+    between trainings; `<metric>_sd`, the standard deviation of the runs' totals, does. The groups
+    in `references` are for comparison.
     """
     ids, clusters = split.samples["sample_id"], clusters_of(split.samples["video_id"])
     names = [name for name, about in scores.metrics.items() if about.per_sample]
@@ -58,7 +58,7 @@ def pool(
 
 
 def _counts(scores: Scores, values: Mapping[str, Floats], places: list[list[int]]) -> list[int]:
-    """Of each group the samples that all its runs have."""
+    """For each group the number of samples that all its runs have."""
     if not values:
         return [int(scores.summary["n"].iloc[place].min()) for place in places]
     counts = [np.sum(~np.isnan(each), axis=0) for each in values.values()]
@@ -68,7 +68,7 @@ def _counts(scores: Scores, values: Mapping[str, Floats], places: list[list[int]
 def _measured(
     scores: Scores, name: str, values: Floats | None, places: list[list[int]]
 ) -> Measured:
-    """One metric on the groups; a metric of sets has no `values`: (samples, groups), raw."""
+    """One metric of the groups; `values` (samples, groups) in raw units, None for a set metric."""
     factor = scores.metrics[name].factor
     if values is not None:
         return Measured(name, factor, statistics.means(values) * factor, values)
@@ -77,7 +77,7 @@ def _measured(
 
 
 def _deviations(scores: Scores, name: str, places: list[list[int]]) -> Floats:
-    """(groups,) standard deviations between the runs of a group, NaN for a single run."""
+    """(groups,) standard deviation over the runs of each group; NaN for a single run."""
     own = scores.summary[name].to_numpy(float)
     return np.array([own[place].std(ddof=1) if len(place) > 1 else np.nan for place in places])
 
@@ -85,7 +85,7 @@ def _deviations(scores: Scores, name: str, places: list[list[int]]) -> Floats:
 def _long(
     scores: Scores, split: Split, ids: pd.Series, values: Mapping[str, Floats], groups: list[str]
 ) -> pd.DataFrame:
-    """A row a value, as in scores.csv."""
+    """One row per value, as in scores.csv."""
     parts = [
         pd.DataFrame({"run": group, "sample_id": ids, "metric": name, "value": column})
         for name, each in values.items()

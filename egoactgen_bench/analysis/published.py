@@ -1,4 +1,4 @@
-"""The paper's numbers, from the tables in results/published, which the package carries."""
+"""The paper's values, from the tables in results/published, which the package includes."""
 
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,23 @@ from egoactgen_bench.support.files import read_csv
 _RELEASED_PARTS = {"ego4d": "ego4d", "epickitchen": "epic-kitchens"}
 
 
-FOLDER = Path(__file__).parent / "published"  # a link to results/published in a checkout
+FOLDER = Path(__file__).parent / "published"  # in a checkout, a link to results/published
 
 
 def published_table(name: str) -> pd.DataFrame:
-    """One published table by its file's name, such as `table3_conditioning`."""
+    """One published table by the stem of its file, such as `table3_conditioning`."""
     return read_csv(FOLDER / f"{name}.csv")
 
 
 def published_dataset(split: SplitManifest) -> str:
-    """What the published tables call the data of a split's manifest."""
+    """The name of a split's data set in the published tables."""
     return str(_RELEASED_PARTS.get(split.recipe.get("part", ""), split.dataset))
 
 
 def published_rows(split: SplitManifest) -> list[dict[str, Any]]:
-    """A row a method, {method, metric: value in the paper's units}, for a split's manifest.
+    """One row per method, {"method": name, metric: value in the paper's units}, for a split.
 
-    Empty for data that the paper does not report on, and for training subsets.
+    Empty for data sets that the paper does not report, and for training subsets.
     """
     dataset = published_dataset(split)
     rows: dict[str, dict[str, Any]] = {}

@@ -1,7 +1,7 @@
-"""How well the ranking by one measurement agrees with the ranking by another.
+"""Agreement of two rankings of the same outputs.
 
-Values are (samples, rows) float64, a row an output for each sample, with NaN where there is none;
-`clusters` is (samples,), as in `statistics`.
+Values are (samples, rows) float64, where a row has one output per sample and NaN marks a missing
+one; `clusters` is (samples,), as in `statistics`.
 """
 
 import numpy as np
@@ -15,20 +15,20 @@ SEED = 0
 
 
 def within(a: Floats, b: Floats) -> Floats:
-    """(samples,) Kendall's τ-b of each sample over its rows; NaN where a or b is constant there."""
+    """(samples,) Kendall's τ-b of each sample over the rows; NaN where a or b is constant."""
     return np.array([kendall(*each) for each in zip(a, b, strict=True)])
 
 
 def kendall(a: Floats, b: Floats) -> float:
-    """Kendall's τ-b over the entries that both have; NaN where a or b is constant."""
+    """Kendall's τ-b over the entries that both have; NaN if a or b is constant."""
     a, b = _present(a, b)
     return float("nan") if _constant(a, b) else float(kendalltau(a, b).statistic)
 
 
 def spearman(a: Floats, b: Floats) -> float:
-    """Spearman's ρ over the entries that both have, of arrays of one shape.
+    """Spearman's ρ over the entries that both have, for arrays of equal shape.
 
-    NaN for fewer than three entries, of which two always give ±1, or where a or b is constant.
+    NaN if a or b is constant, or for fewer than three entries, as two always give ±1.
     """
     a, b = _present(a, b)
     return float("nan") if len(a) < 3 or _constant(a, b) else float(spearmanr(a, b).statistic)
@@ -37,19 +37,20 @@ def spearman(a: Floats, b: Floats) -> float:
 def agreement(
     metrics: dict[str, Floats], verdicts: dict[str, Floats], clusters: Clusters, draws: int = 1000
 ) -> pd.DataFrame:
-    """Each metric beside each verdict: `within` (the mean over samples) and `overall`.
+    """Agreement of each metric with each verdict.
 
-    With the bounds of 95 % over clusters drawn with replacement, and the `samples` that have a τ.
+    `within` is the mean of Kendall's τ over samples, `overall` Spearman's ρ over all values, both
+    with 95 % bounds over clusters drawn with replacement; `samples` have a τ.
     """
     rows = []
     for metric, values in metrics.items():
-        for verdict, said in verdicts.items():
-            found = within(values, said)[:, None]
+        for verdict, judged in verdicts.items():
+            found = within(values, judged)[:, None]
             low, high = statistics.bootstrap_intervals(found, clusters, draws, SEED)
-            bounds = _overall_bounds(values, said, clusters, draws)
-            mean, own = statistics.means(found), spearman(values, said)
+            bounds = _overall_bounds(values, judged, clusters, draws)
+            mean, overall = statistics.means(found), spearman(values, judged)
             counted = int(np.sum(~np.isnan(found)))
-            rows.append((metric, verdict, counted, mean[0], low[0], high[0], own, *bounds))
+            rows.append((metric, verdict, counted, mean[0], low[0], high[0], overall, *bounds))
     names = ("within", "within_lo", "within_hi", "overall", "overall_lo", "overall_hi")
     return pd.DataFrame(rows, columns=["metric", "verdict", "samples", *names])
 
@@ -63,7 +64,7 @@ def _overall_bounds(a: Floats, b: Floats, clusters: Clusters, draws: int) -> tup
         chosen = generator.integers(0, len(groups), len(groups))
         drawn = np.concatenate([groups[number] for number in chosen])
         found.append(spearman(a[drawn], b[drawn]))
-    # A draw of few clusters may be constant in one of the two, and then has no correlation.
+    # A draw of few clusters may be constant in a or b, and then has no correlation.
     finite = [value for value in found if np.isfinite(value)]
     if not finite:
         return float("nan"), float("nan")
@@ -72,11 +73,11 @@ def _overall_bounds(a: Floats, b: Floats, clusters: Clusters, draws: int) -> tup
 
 
 def _present(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """(n,) the entries that both have, of each."""
+    """The entries that both have, (n,) of each."""
     present = ~(np.isnan(a) | np.isnan(b))
     return a[present], b[present]
 
 
 def _constant(a: Floats, b: Floats) -> bool:
-    """Whether either has fewer than two different values: no correlation, and SciPy warns."""
+    """Whether either has fewer than two different values, so that SciPy would warn."""
     return min(len(np.unique(a)), len(np.unique(b))) < 2

@@ -1,4 +1,4 @@
-"""Scores of parts of a split: per verb, noun, video, and participants seen in training or not."""
+"""Scores of slices of a split: by verb, noun, video, and participant seen in training or not."""
 
 from collections.abc import Collection
 
@@ -26,14 +26,14 @@ def slice_scores(
     train: Collection[str] | None = None,
     draws: int | None = None,
 ) -> pd.DataFrame:
-    """A row for each part and run: by, part, run, n, then per metric its mean and 95 % bounds.
+    """A row for each part and run: by, part, run, n, then each metric's mean and 95 % bounds.
 
-    `by` is verb, noun, video or participant (`seen` or `unseen` in training: by the ids `train`, or
-    by what the data set says). Values are in the paper's units; parts come largest first. Metrics
-    of whole sets are not among them.
+    `by` is verb, noun, video or participant (`seen` or `unseen` in training, according to the ids
+    in `train` or, by default, to the data set). Values are in the paper's units; the largest part
+    comes first. Set metrics are not included. Raises `BenchError` for an unknown `by`.
     """
     if by not in KINDS:
-        raise BenchError(f"There are no slices by '{by}'.{did_you_mean(by, KINDS)}")
+        raise BenchError(f"Unknown kind of slices '{by}'.{did_you_mean(by, KINDS)}")
     metrics = [name for name, about in scores.metrics.items() if about.per_sample]
     bounds = [f"{name}{end}" for name in metrics for end in ("", "_lo", "_hi")]
     if not metrics:
@@ -61,12 +61,12 @@ def slice_scores(
 
 
 def all_slices(scores: Scores, split: Split) -> pd.DataFrame:
-    """The slices of every kind that the split allows, one below the other."""
+    """The slices of all kinds that the split supports, concatenated."""
     return pd.concat([slice_scores(scores, split, by) for by in KINDS], ignore_index=True)
 
 
 def _labels(split: Split, by: str, train: Collection[str] | None) -> NDArray:
-    """(samples,) the part that each sample belongs to, "" for none."""
+    """(samples,) the part that each sample belongs to, or "" for none."""
     if by in COLUMNS:
         return split.samples[COLUMNS[by]].astype(str).to_numpy(object)
     datasets: dict[str, type[Dataset]] = {

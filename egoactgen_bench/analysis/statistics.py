@@ -1,7 +1,7 @@
-"""Intervals and tests for means over samples that come in clusters (the actions of one video).
+"""Intervals and tests for means over clustered samples, such as the actions of one video.
 
-Values are (n, columns) float64 with NaN where a sample has none; a value may be infinite (the PSNR
-of an identical pair). `clusters` is (n,) int64, numbered from 0 without gaps.
+Values are (n, columns) float64 with NaN for missing ones; a value may be infinite (the PSNR of an
+identical pair). `clusters` is (n,) int64, numbered from 0 without gaps.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,24 +13,24 @@ Floats = NDArray[np.float64]
 Clusters = NDArray[np.int64]
 
 PERMUTATIONS = 9_999
-BLOCK = 100_000  # weights held at a time
+BLOCK = 100_000  # weights in memory at a time
 
 
 def means(values: Floats) -> Floats:
-    """(columns,) means of the values that are there; NaN for a column without any."""
+    """(columns,) means, ignoring NaN; NaN for a column without values."""
     counts = np.sum(~np.isnan(values), axis=0)
     with np.errstate(invalid="ignore"):
         return np.nansum(values, axis=0) / np.where(counts, counts, np.nan)
 
 
-# Ours, since scipy.stats.bootstrap draws samples one by one: actions of one video are alike, so
-# that its intervals would be too narrow. It also takes no missing or infinite values.
+# Not scipy.stats.bootstrap, which resamples single samples: actions of one video are similar, so
+# that its intervals would be too narrow. It also accepts no missing or infinite values.
 def bootstrap_means(values: Floats, clusters: Clusters, draws: int, seed: int = 0) -> Floats:
-    """(draws, columns) means over clusters drawn with replacement, the same draws for all columns.
+    """(draws, columns) means over clusters drawn with replacement; all columns share the draws.
 
-    NaN where a draw holds no sample of a column.
+    NaN where a draw has no value of a column.
     """
-    # Infinite values are counted apart: in the product below, infinity times a weight of 0 is NaN.
+    # Infinite values are counted separately, as infinity times a weight of 0 is NaN.
     infinite = np.isinf(values)
     sums = _cluster_sums(np.where(infinite, 0, values), clusters)
     counts = _cluster_sums(np.where(np.isnan(values), np.nan, 1), clusters)
@@ -49,7 +49,7 @@ def bootstrap_intervals(
 ) -> tuple[Floats, Floats]:
     """(columns,) lower and upper percentile bounds of the mean; NaN without values or draws.
 
-    Bounds are drawn means themselves, never interpolated, so that infinite ones stay in order.
+    Bounds are not interpolated between drawn means, as some of these may be infinite.
     """
     bounds = np.full((2, values.shape[1]), np.nan)
     if not draws or not len(values):
@@ -64,13 +64,13 @@ def bootstrap_intervals(
 
 
 def paired_differences(a: Floats, b: Floats) -> Floats:
-    """a − b per sample, 0 where both are the same infinity."""
+    """a − b per sample; 0 where both are the same infinity."""
     with np.errstate(invalid="ignore"):
         return np.where(a == b, 0.0, a - b)
 
 
 def mean_difference(differences: Floats) -> float:
-    """The mean; infinite with infinite differences of one sign, NaN with both signs or none."""
+    """The mean; NaN if it is empty or if there are infinite differences of both signs."""
     present = differences[~np.isnan(differences)]
     if not len(present) or {np.inf, -np.inf} <= set(present[np.isinf(present)].tolist()):
         return float("nan")
@@ -80,7 +80,7 @@ def mean_difference(differences: Floats) -> float:
 def paired_tests(
     values: Floats, pairs: Sequence[tuple[int, int]], clusters: Clusters, seed: int = 0
 ) -> tuple[list[float], Floats]:
-    """For each pair of columns the mean difference a − b, and its uncorrected p-value."""
+    """For each pair of columns, the mean difference a − b and its uncorrected p-value."""
     differences = np.stack([paired_differences(values[:, a], values[:, b]) for a, b in pairs], 1)
     sizes = [mean_difference(each) for each in differences.T]
     return sizes, sign_flip_test(differences, clusters, seed=seed)
@@ -89,16 +89,16 @@ def paired_tests(
 def sign_flip_test(
     differences: Floats, clusters: Clusters, permutations: int = PERMUTATIONS, seed: int = 0
 ) -> Floats:
-    """(columns,) two-sided p-values of a paired permutation test: cluster signs are flipped.
+    """(columns,) two-sided p-values of a paired permutation test that flips clusters' signs.
 
-    All 2^g sign patterns of g clusters are gone through where they are no more than `permutations`;
-    else that many are drawn, and the observed one counts as one of them. An infinite difference
-    outweighs all finite ones together. NaN for a column without values.
+    All 2^g sign patterns of g clusters are enumerated if they are at most `permutations`; otherwise
+    that many are drawn, and the observed one is added. An infinite difference outweighs the sum of
+    all finite ones. NaN for a column without values.
     """
     sums = _cluster_sums(_outweighing(differences), clusters)
-    # Patterns that equal the observed one up to rounding, such as its mirror image, must count.
+    # Sums that equal the observed one up to rounding, as of the negated pattern, must count.
     observed = np.abs(sums.sum(axis=0)) * (1 - 1e-12)
-    # 62, to spare a power with thousands of bits where there are thousands of clusters.
+    # 62 avoids a power with thousands of bits for thousands of clusters.
     exact = 2 ** min(len(sums), 62) <= permutations
     signs = _all_signs(len(sums)) if exact else _drawn_signs(len(sums), permutations, seed)
     reached = np.zeros(sums.shape[1])
@@ -106,8 +106,8 @@ def sign_flip_test(
     for block in signs:
         reached += np.sum(np.abs(block @ sums) >= observed, axis=0)
         total += len(block)
-    # Among all patterns the observed one occurs by itself. Among drawn ones it is added, since an
-    # estimate of p = 0 would claim too much (Phipson and Smyth, 2010).
+    # The set of all patterns includes the observed one. It is added to drawn ones, as an estimate
+    # of p = 0 would be too small (Phipson and Smyth, 2010).
     p_values = reached / total if exact else (reached + 1) / (total + 1)
     return np.where(np.isnan(differences).all(axis=0), np.nan, p_values)
 
@@ -118,10 +118,9 @@ def swap_test(
     permutations: int,
     seed: int = 0,
 ) -> float:
-    """p-value of a difference between two sets, when clusters change sides at random.
+    """p-value of a difference between two sets, by swapping clusters between them at random.
 
-    `distance(swapped)` is the difference after the samples where `swapped` (n,) holds have changed
-    sides.
+    `distance(swapped)` is the difference after swapping the samples where `swapped` (n,) is True.
     """
     generator = np.random.default_rng(seed)
     groups = int(clusters.max()) + 1
@@ -133,10 +132,10 @@ def swap_test(
     return (reached + 1) / (permutations + 1)
 
 
-# Ours, since SciPy has only procedures for the false discovery rate, and statsmodels would be a
-# dependency for ten lines.
+# Implemented here, as SciPy only has procedures for the false discovery rate, and statsmodels would
+# be a dependency for ten lines.
 def holm(p_values: Iterable[float]) -> list[float]:
-    """Holm's step-down adjustment, in the given order; NaN stays and is not counted."""
+    """Holm's step-down adjustment, in the given order; NaN is kept and not counted."""
     p_values = list(p_values)
     ranked = sorted((p, index) for index, p in enumerate(p_values) if not np.isnan(p))
     adjusted = [float("nan")] * len(p_values)
@@ -148,22 +147,22 @@ def holm(p_values: Iterable[float]) -> list[float]:
 
 
 def _cluster_sums(values: Floats, clusters: Clusters) -> Floats:
-    """(clusters, columns) sums, missing values left out."""
+    """(clusters, columns) sums, ignoring NaN."""
     sums = np.zeros((int(clusters.max()) + 1 if len(clusters) else 0, values.shape[1]))
-    # Not `sums[clusters] += …`, which adds only one of the samples of a cluster.
+    # Not `sums[clusters] += …`, which adds only one sample of each cluster.
     np.add.at(sums, clusters, np.nan_to_num(values, nan=0.0))
     return sums
 
 
 def _outweighing(differences: Floats) -> Floats:
-    """Infinite differences replaced by finite ones larger than all finite ones together."""
+    """Replace infinite differences by finite ones larger than the sum of all finite ones."""
     finite = np.where(np.isfinite(differences), differences, 0)
     large = 2 * np.abs(finite).sum(axis=0) + 1
     return np.where(np.isinf(differences), np.sign(differences) * large, differences)
 
 
 def _cluster_draws(clusters: int, draws: int, seed: int) -> Iterator[NDArray[np.floating]]:
-    """How often each cluster is drawn, (block of draws, clusters) at a time."""
+    """How often each cluster is drawn, in blocks of (draws, clusters)."""
     generator = np.random.default_rng(seed)
     block = max(1, BLOCK // max(1, clusters))
     for start in range(0, draws, block):

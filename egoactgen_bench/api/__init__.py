@@ -1,4 +1,4 @@
-"""What the author of a plug-in imports: interfaces, options, records.
+"""The interfaces, options and records that plug-ins import.
 
     from egoactgen_bench.api import Method, Options, Request
 

@@ -1,4 +1,4 @@
-"""Options that several stages have: each declared once, with its help."""
+"""Options of several stages, each declared once with its help text."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,51 +7,54 @@ from pydantic import Field
 
 from egoactgen_bench.api.options import Cli, Options, Pairs, Words
 
-# What is worked on.
+# The data.
 SplitName = Annotated[
     str | None,
-    Field(description="Default: the latest finished one that is not train."),
+    Field(description="Name of the split (default: the latest finished test split)."),
     Cli(metavar="NAME"),
 ]
 TrainSplitName = Annotated[
     str | None,
-    Field(description="Default: the latest finished training split."),
+    Field(description="Name of the split (default: the latest finished training split)."),
     Cli(metavar="NAME"),
 ]
 Limit = Annotated[int | None, Field(ge=1, description="Only the first samples of the split.")]
 Shard = Annotated[
     str,
-    Field(description="Only part I (1 … N) of N; all may share a folder, the last completes."),
+    Field(description="Only part I (1 … N) of N, in one folder that the last part completes."),
     Cli(metavar="I/N"),
 ]
 DescriptionsName = Annotated[
-    str | None, Field(description="Of the split's descriptions/."), Cli(metavar="NAME")
+    str | None,
+    Field(description="Name of a set in the split's descriptions/."),
+    Cli(metavar="NAME"),
 ]
 SoleDescriptionsName = Annotated[
     str | None,
-    Field(description="Of the split's descriptions/; default: the only ones."),
+    Field(description="Name of a set in the split's descriptions/ (default: the only one)."),
     Cli(metavar="NAME"),
 ]
 
-# How it is computed.
+# The computation.
 Seed = Annotated[
-    int, Field(description="Random seed: each sample's seed derives from it and the sample's id.")
+    int,
+    Field(description="Random seed; each sample's seed is derived from it and the sample's id."),
 ]
 Device = Annotated[
-    str, Field(description="auto (CUDA if there is one, else the CPU), cpu, cuda, cuda:1 …")
+    str, Field(description="auto (CUDA if available, else the CPU), cpu, cuda, cuda:1 …")
 ]
 Dtype = Annotated[str, Field(description="float32, float16 or bfloat16.")]
-BatchSize = Annotated[int, Field(ge=1, description="Samples at a time.")]
+BatchSize = Annotated[int, Field(ge=1, description="Samples per batch.")]
 MethodBatchSize = Annotated[
     int | None,
-    Field(ge=1, description="Samples at a time (default: the method's own)."),
+    Field(ge=1, description="Samples per batch (default: the method's own)."),
     Cli(show_default=False),
 ]
 MethodOptions = Annotated[
     Pairs, Field(description="The method's own options; see `bench methods NAME`.")
 ]
 
-# With which weights, and how it is scored.
+# Weights and scoring.
 WeightsName = Annotated[
     str | None,
     Field(description="A path, or a name in the workspace's models/."),
@@ -67,16 +70,18 @@ Preset = Annotated[
 ]
 Metrics = Annotated[
     Words | None,
-    Field(description="Default: all whose weights are there."),
+    Field(description="Metrics to compute (default: all whose weights are available)."),
     Cli(metavar="A,B,C", kind=str),
 ]
 Protocol = Annotated[str, Field(description="standard or lego-release.")]
 CaptionerName = Annotated[str, Field(description="transformers or lavis.")]
 
-# Where results go.
+# The results.
 RunName = Annotated[str | None, Cli(metavar="NAME")]
 Out = Annotated[
-    Path | None, Field(description="Write here instead of the workspace."), Cli(metavar="DIR")
+    Path | None,
+    Field(description="Folder to write to instead of the workspace."),
+    Cli(metavar="DIR"),
 ]
 Overwrite = Annotated[
     bool, Field(description="Start over instead of resuming."), Cli(("--overwrite",))
@@ -89,13 +94,13 @@ DryRun = Annotated[
 
 
 class PlaceOptions(Options):
-    """The folders of a workspace that a stage reads from; the command line takes its own."""
+    """Folders of a workspace that a stage uses; commands set those of the current workspace."""
 
-    models: Annotated[Path, Field(description="Where weights lie by name."), Cli(hidden=True)] = (
-        Path("workspace/models")
+    models: Annotated[Path, Field(description="Folder of named weights."), Cli(hidden=True)] = Path(
+        "workspace/models"
     )
     cache: Annotated[
         Path | None,
-        Field(description="Keeps anything that can be computed again."),
+        Field(description="Folder for data that can be computed again."),
         Cli(hidden=True),
     ] = None

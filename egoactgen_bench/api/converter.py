@@ -1,4 +1,4 @@
-"""The interface of a converter, which turns a released checkpoint into a weights folder."""
+"""The interface of a converter from a released checkpoint to a weights folder."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -8,7 +8,7 @@ from egoactgen_bench.api.published_weights import PublishedWeights
 
 
 class Converter(ABC):
-    """One format of released weights; its first docstring line says which."""
+    """A converter of one format of released weights, named in its first docstring line."""
 
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions conversion.json records
     published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may need or convert
@@ -16,7 +16,7 @@ class Converter(ABC):
     @classmethod
     @abstractmethod
     def recognises(cls, path: Path) -> bool:
-        """Whether `path` (file or folder) is of this format, told from names, not from weights."""
+        """Whether `path` (file or folder) has this format; checks names without reading weights."""
 
     @classmethod
     @abstractmethod
@@ -25,7 +25,7 @@ class Converter(ABC):
     ) -> dict[str, Any]:
         """Write the weights of `path` into the empty folder `out`.
 
-        `raw` takes the trained weights instead of their moving average; `config` says what cannot
-        be read from the file; `models` is the folder where other weights may lie. Returns what
-        conversion.json should say of it, plain data.
+        `raw` selects the trained weights instead of their moving average. `config` gives what the
+        file does not contain. `models` is the folder of other weights. Returns the entries for
+        conversion.json, as plain data.
         """

@@ -1,4 +1,4 @@
-"""The interface of a data set: annotations in, action clips and rejections out."""
+"""The interface of a data set: reads annotations, yields action clips and rejections."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
@@ -12,22 +12,22 @@ from egoactgen_bench.errors import BenchError, SampleError
 
 
 class Dataset(ABC):
-    """Base class of data sets; a subclass's first docstring line stands in `bench datasets`.
+    """Base class of data sets; `bench datasets` shows a subclass's first docstring line.
 
-    A reader streams: it never decodes a picture, and needs no videos to list the clips. `options`
-    are the defaults until `open_dataset` has set what was given.
+    Listing the clips decodes no frames and needs no videos. `options` are the defaults until
+    `open_dataset` sets those that were passed.
     """
 
     Options: type[Options] = Options
 
     name: ClassVar[str]
-    keeps_frames: ClassVar[bool] = False  # stored frames are used as they are, without scaling
-    draws: ClassVar[bool] = False  # the data set makes its own annotations and videos
-    packages: ClassVar[tuple[str, ...]] = ()  # that shape its frames: split.json has their versions
-    toy: ClassVar[bool] = False  # scored with the toy weights that come with the package
+    keeps_frames: ClassVar[bool] = False  # frames are stored without resizing
+    draws: ClassVar[bool] = False  # synthetic: generates its own annotations and videos
+    packages: ClassVar[tuple[str, ...]] = ()  # that affect its frames; recorded in split.json
+    toy: ClassVar[bool] = False  # scored with the toy weights included in the package
 
     def __init_subclass__(cls) -> None:
-        # Version 0.1.0 had this attribute; to ignore it would silently select another checkpoint.
+        # An attribute of version 0.1.0; ignoring it would silently select another checkpoint.
         if "egovlp" in vars(cls):
             raise TypeError(
                 f"{cls.__name__}.egovlp: declare "
@@ -62,63 +62,64 @@ class Dataset(ABC):
         with_videos: bool,
         progress: bool = False,
     ) -> None:
-        """Make annotations and videos in `folder`, before `clips`, where the data set `draws` them.
+        """Generate annotations and videos in `folder`, for a data set with `draws`.
 
-        What an earlier call left in `folder` is used again. `progress` shows a bar on a terminal.
+        Called before `clips`. Files of an earlier call in `folder` are reused. `progress` shows a
+        progress bar on a terminal.
         """
 
     def annotation_path(self) -> Path:
-        """The file or folder that the user named; `BenchError` where there is none."""
+        """The file or folder given by --annotations. Raises `BenchError` if it is missing."""
         if self.annotations is None:
             raise BenchError(f"{self.name} needs --annotations PATH.")
         if not self.annotations.exists():
-            raise BenchError(f"{self.annotations} does not exist; --annotations names nothing.")
+            raise BenchError(f"--annotations {self.annotations} does not exist.")
         return self.annotations
 
     @abstractmethod
     def clips(self) -> Iterator[ActionClip | Rejection]:
-        """Every annotated action of the subset in the annotation's order, or why it gives none.
+        """A clip or a rejection for every action of the subset, in the annotation's order.
 
-        Sample ids are safe and unique. Raises `BenchError` where the file as a whole is unreadable.
+        Sample ids are safe file names and unique. Raises `BenchError` if the file is unreadable.
         """
 
     @abstractmethod
     def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
-        """Where the input and the target frame of a clip lie under `videos`.
+        """The sources under `videos` of a clip's input and target frame.
 
-        Raises `SampleError` (`missing_video`, …) where they are not to be had.
+        Raises `SampleError` (`missing_video`, …) if they are unavailable.
         """
 
     def recipe(self) -> dict[str, Any]:
-        """Every choice of this reader that shapes the split, for split.json; no machine's paths."""
+        """The settings that affect the split, for split.json; without paths of this machine."""
         return {}
 
     def notices(self) -> list[str]:
-        """Sentences the user should read, known once `clips` is exhausted."""
+        """Sentences for the user, complete once `clips` is exhausted."""
         return []
 
     def descriptions(self) -> dict[str, dict[str, str]]:
-        """Descriptions that come with the data: name → sample id → text; known after `clips`."""
+        """Descriptions included in the data set: name → sample id → text; after `clips`."""
         return {}
 
     def truth(self) -> dict[str, dict[str, Any]]:
-        """What is known of samples beyond their annotations: sample id → facts, after `clips`."""
+        """Ground truth beyond the annotations: sample id → facts; after `clips`."""
         return {}
 
     def video_durations(self) -> dict[str, float]:
-        """Seconds of each video whose length the annotations tell; known after `clips`."""
+        """Seconds of each video whose duration is annotated; after `clips`."""
         return {}
 
     @classmethod
     def participant_slice(cls, video_id: str, train: Collection[str] | None = None) -> str:
-        """`seen` or `unseen`: whether the video's participant is among those of training.
+        """`seen` or `unseen`: whether the video's participant occurs in the training data.
 
-        `train` names them, else the data set's own list; "" where neither tells.
+        `train` lists the participants, by default those known to the data set; "" if unknown.
         """
         return ""
 
     def downloader_ids(self, clips: list[ActionClip]) -> list[str]:
-        """The ids that the data set's own downloader takes, sorted, each once."""
+        """The distinct ids that the data set's own downloader accepts, sorted."""
         return sorted({clip.video_id for clip in clips})
 
     @staticmethod

@@ -1,6 +1,6 @@
-"""Base classes of metrics that compare features of a network: per sample, or of whole sets.
+"""Base classes of metrics that compare features of a network, per sample or of whole sets.
 
-A similarity or a distance per sample declares its network and how two features compare:
+A similarity or distance per sample defines its network and the comparison of two features:
 
     class FeatureDistance(FeatureMetric[Options]):
         name, label, higher_is_better = "mine", "Mine", False
@@ -43,17 +43,17 @@ class FeatureMetric(Metric[OptionsT]):
     def compare(
         self, ours: NDArray[np.float32], theirs: NDArray[np.float32]
     ) -> NDArray[np.float64]:
-        """(n,) values of the rows of two (n, d) arrays: of the output's side and the target's."""
+        """(n,) values from two (n, d) arrays, the output's and the target's features."""
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
-        """(n, 1)."""
+        """(n, 1) float64 values of `compare`."""
         extractor = self.extractor()
         ours, theirs = (batch.features(extractor, *roles) for roles in self.compared)
         return self.compare(ours, theirs)[:, None]
 
 
 class CosineMetric(FeatureMetric[OptionsT]):
-    """The cosine of the two features, in [−1, 1], reported × 100."""
+    """Cosine similarity of the two features, in [−1, 1], reported × 100."""
 
     factor = 100
     higher_is_better = True
@@ -65,14 +65,14 @@ class CosineMetric(FeatureMetric[OptionsT]):
 
 
 def cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Cosines of the rows of two (n, d) arrays, (n,); NaN where a row is zero."""
+    """(n,) float64 cosines of the rows of two (n, d) arrays; NaN where a row is zero."""
     a, b = first.astype(np.float64), second.astype(np.float64)
     with np.errstate(invalid="ignore"):
         return np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
 
 
 class Features(Protocol):
-    """Numbers (n, d) that may be read from disk whenever they are sliced by rows."""
+    """An (n, d) array that may be read from disk when it is sliced by rows."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -83,7 +83,7 @@ class Features(Protocol):
 
 
 class FeatureSetMetric(Metric[OptionsT]):
-    """Compares the features of all outputs with those of all targets, as FID does.
+    """Compares the features of all outputs with those of all targets, like FID.
 
     A row has the output's features, then the target's; extractors of equal signature share rows.
     """
@@ -97,13 +97,13 @@ class FeatureSetMetric(Metric[OptionsT]):
 
     @abstractmethod
     def distance(self, outputs: Features, targets: Features) -> float:
-        """One number from the (n, d) features of all outputs and of all targets, in raw units.
+        """The distance in raw units of the (n, d) features of all outputs and of all targets.
 
-        Slice them in blocks of rows, since they are read from disk.
+        Slice them in blocks of rows, as they are read from disk.
         """
 
     def measurement(self) -> str:
-        """Features of the same network are the same rows, whichever distance is computed."""
+        """The extractor's signature: its rows do not depend on the distance."""
         return with_revision(self.extractor().kept_as(), self.revision)
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
@@ -118,7 +118,7 @@ class FeatureSetMetric(Metric[OptionsT]):
 
 
 class Side:
-    """Some columns of `rows`, read when sliced."""
+    """Some columns of `rows`, read when they are sliced."""
 
     def __init__(self, rows: Features, columns: slice) -> None:
         self._rows, self._columns = rows, columns

@@ -1,7 +1,7 @@
-"""The interface of a method: what it is told about itself, what it is asked, what it returns.
+"""The interface of a method: its options, its context, its requests and what it returns.
 
 A method is a class, registered under the entry point `egoactgen_bench.methods` or named as
-`module:Class`. It is built once per run and asked for batches:
+`module:Class`. It is built once per run and called with batches of requests:
 
     class MyMethod(Method):
         class Options(options.Options):
@@ -30,12 +30,12 @@ OptionsT = TypeVar("OptionsT", bound=options.Options)
 
 @dataclass(frozen=True)
 class MethodContext:
-    """What a run tells its method beside the method's own options.
+    """What a run passes to its method in addition to the method's own options.
 
-    `weights` is a folder or file, already found; None where none was named and the method has no
-    default. `argument` is what followed the colon in `images:DIR`. `described` says whether the run
-    was given descriptions. `models` is where others' weights lie; in `cache` anything may be kept
-    that can be computed again. `sample_ids` are those that the run will ask for, where it knows.
+    `weights` is an existing folder or file; None if none was named and the method has no default.
+    `argument` is the text after the colon in `images:DIR`. `described` is whether the run has
+    descriptions. `models` is the folder of all weights; `cache` may store anything that can be
+    computed again. `sample_ids` are those of the requests to come, if known.
     """
 
     weights: Path | None = None
@@ -49,16 +49,16 @@ class MethodContext:
 
 
 class Method(ABC, Generic[OptionsT]):
-    """Base class of methods; a subclass's first docstring line stands in `bench methods`.
+    """Base class of methods; `bench methods` shows a subclass's first docstring line.
 
-    Building one is cheap and checks what it needs; heavy work waits for `load`, since a run that
-    turns out to be complete builds its method too, to ask for `weight_files` and `sources`.
+    Building one is cheap and checks its requirements. Expensive work belongs in `load`, as a run
+    that is already complete builds its method, too, to read `weight_files` and `sources`.
     """
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
     takes_argument: ClassVar[bool] = False
     uses_weights: ClassVar[bool] = False
-    uses_device: ClassVar[bool] = True  # False: `--device` and `--dtype` do not concern it
+    uses_device: ClassVar[bool] = True  # False: `--device` and `--dtype` have no effect
     default_weights: ClassVar[str | None] = None
     default_batch_size: ClassVar[int] = 1
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions run.json records
@@ -70,46 +70,46 @@ class Method(ABC, Generic[OptionsT]):
 
     @classmethod
     def find_weights(cls, name: str | None, models: Path) -> Path | None:
-        """The file or folder that `--weights` means: a path, else a name in the folder `models`.
+        """The file or folder of `--weights`: a path, or a name in the folder `models`.
 
-        None where no name is given and the method has no default.
+        None if no name is given and the method has no default.
         """
         if name is None:
             name = cls.default_weights
         elif not cls.uses_weights:
-            raise BenchError("This method uses no weights: leave out --weights.")
+            raise BenchError("This method uses no weights: omit --weights.")
         return None if name is None else locate(name, models, plugin=cls)
 
     @classmethod
     def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        """Options that the weights ask for, where none are `chosen`; run.json records them."""
+        """Defaults that the weights declare for options that are not `chosen`; in run.json."""
         return {}
 
     def load(self) -> None:
-        """Bring the networks to the device; a run calls it once, before the first `generate`."""
+        """Load the networks; called once per run, before the first `generate`."""
 
     def weight_files(self) -> list[Path]:
-        """The files that shape the images: run.json records their sha256."""
+        """The weight files that affect the images; run.json records their sha256."""
         return []
 
     def sources(self) -> dict[str, str]:
-        """What else shapes the images, name → sha256: run.json records it."""
+        """Other inputs that affect the images, name → sha256; recorded in run.json."""
         return {}
 
     def notices(self) -> list[str]:
-        """Sentences that the user should read beside the run's outcome."""
+        """Sentences for the user, printed with the run's result."""
         return []
 
     def prompt(self, request: Request) -> str:
-        """The text that this method reads for a request, as recorded in the run's samples.csv."""
+        """The prompt of this method for a request, as recorded in the run's samples.csv."""
         return ""
 
     @abstractmethod
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
-        """One 8-bit RGB image for each request, in order.
+        """One 8-bit RGB image per request, in order.
 
-        A request that cannot be served gives a `SampleError` in its place. Where this raises, each
-        request of the batch is asked alone, so that a bad one costs itself only; a `BenchError`
-        ends the whole run. An image depends on its own request alone: never on its neighbours, the
-        batch's size or an earlier call.
+        A request that fails gives a `SampleError` instead. If this method raises, each request of
+        the batch is repeated on its own, so that a failing one does not affect the others; a
+        `BenchError` ends the whole run. An image depends only on its own request: never on other
+        requests, the batch size or an earlier call.
         """

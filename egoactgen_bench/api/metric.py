@@ -1,7 +1,7 @@
-"""The interface of a metric: what it needs, what it measures per sample, how that is summarised.
+"""The interface of a metric: its inputs, its statistics per sample, and their summary.
 
-A metric is a class, registered under the entry point `egoactgen_bench.metrics` by its name or named
-as `module:Class`. It is built once per call and measures batches:
+A metric is a class, registered by name under the entry point `egoactgen_bench.metrics` or named as
+`module:Class`. It is built once per call and measures batches:
 
     class LpipsOptions(Options):
         network: Literal["squeeze", "alex", "vgg"] = "squeeze"
@@ -40,10 +40,10 @@ OptionsT = TypeVar("OptionsT", bound=options.Options)
 
 @dataclass(frozen=True)
 class MetricContext:
-    """What a scoring passes to every metric in addition to the metric's own options.
+    """What `bench score` passes to every metric in addition to the metric's own options.
 
     `weights` is the folder of weight files. `workspace` is the root of the workspace: a metric may
-    keep what it computes in its `cache/`. With `fresh`, what earlier calls cached is not used.
+    store computed values in its `cache/`. With `fresh`, the cache of earlier calls is not used.
     """
 
     weights: Path = Path("models")
@@ -66,7 +66,7 @@ class Metric(ABC, Generic[OptionsT]):
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
     name: str  # an instance may have its own
-    label: ClassVar[str]  # as tables print it
+    label: ClassVar[str]  # its name in tables
     unit: ClassVar[str] = ""
     factor: ClassVar[float] = 1.0
     decimals: ClassVar[int] = 2
@@ -98,7 +98,7 @@ class Metric(ABC, Generic[OptionsT]):
 
     @classmethod
     def known_deviations(cls) -> deviations.Axes:
-        """How a number reported as this metric may have been computed differently, in axes."""
+        """How a value reported as this metric may have been computed differently, by axis."""
         return deviations.of_options(cls.Options) | deviations.COMMON
 
     @abstractmethod
@@ -110,7 +110,7 @@ class Metric(ABC, Generic[OptionsT]):
         """
 
     def summarise(self, rows: NDArray[np.floating]) -> float:
-        """One number in raw units from the rows of all samples: for a per-sample metric the mean.
+        """One value in raw units from the rows of all samples; the mean for a per-sample metric.
 
         The rows of a set metric are read from disk when they are sliced: process them in blocks
         (`rows[start : start + 1024]`), so that wide rows never fill the memory.
@@ -118,7 +118,7 @@ class Metric(ABC, Generic[OptionsT]):
         return float(np.mean(rows[:, 0], dtype=np.float64))
 
     def facts(self) -> Mapping[str, str]:
-        """What shapes a value besides options, weights and versions: preprocessing, ranges …"""
+        """What affects a value besides options, weights and versions: preprocessing, ranges …"""
         return {}
 
     def weights(self) -> tuple[tuple[str, ...], ...]:
@@ -126,11 +126,11 @@ class Metric(ABC, Generic[OptionsT]):
         return ()
 
     def obstacle(self) -> str | None:
-        """What is missing here besides weights, as a sentence that says what to do; or None."""
+        """A sentence about what is missing besides weights and how to fix it, or None."""
         return None
 
     def signature(self) -> str:
-        """How a value is computed, readable: `psnr|resize:lanczos|range:255|r:1`."""
+        """How a value is computed, as text: `psnr|resize:lanczos|range:255|r:1`."""
         chosen = self.options.model_dump(exclude=set(self.unsigned))
         parts = {key: str(value) for key, value in chosen.items()}
         parts |= self.facts()
@@ -143,11 +143,11 @@ class Metric(ABC, Generic[OptionsT]):
         )
 
     def measurement(self) -> str:
-        """What `measure` computes: metrics for which this is equal share one set of rows."""
+        """The key of the rows that `measure` computes; metrics with equal keys share rows."""
         signature = self.signature()
         if not signature.endswith("|r:1"):
             return signature
-        return signature.removesuffix("|r:1") + "|v:0.1.0"  # so that its rows are found, too
+        return signature.removesuffix("|r:1") + "|v:0.1.0"  # so that rows of 0.1.0 are found
 
     def missing_weights(self) -> list[str]:
         """The first name of each needed file of which no alternative is in the weights folder."""

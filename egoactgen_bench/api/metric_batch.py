@@ -1,4 +1,4 @@
-"""What a metric sees: the frames and texts of some samples of one run, and features of them."""
+"""The input of a metric: frames, texts and features of some samples of one run."""
 
 import hashlib
 from abc import abstractmethod
@@ -13,7 +13,7 @@ from egoactgen_bench.support import images
 from egoactgen_bench.support.row_store import FeatureCache, Revised
 
 ImageRole = Literal["output", "target", "input"]
-TextRole = Literal["action", "description", "truth"]  # the truth as JSON
+TextRole = Literal["action", "description", "truth"]  # truth: JSON
 Role = ImageRole | TextRole
 Item = Image.Image | str
 Size = tuple[int, int]
@@ -22,21 +22,21 @@ T = TypeVar("T")
 
 
 class Extractor(Revised):
-    """A network that turns items (tuples of frames or texts) into feature vectors.
+    """A network that computes feature vectors of items (tuples of frames or texts).
 
-    Extractors of equal signature share their work, whichever metric asks; build the network in a
-    cached function, so that they share it as well.
+    Extractors of equal signature share features across metrics. Build the network in a cached
+    function, so that they share it, too.
     """
 
     @abstractmethod
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
-        """(n, d) features of n items, each a tuple of RGB images or of texts, one per role asked.
+        """(n, d) features of n items; an item is a tuple of RGB images or texts, one per role.
 
-        A feature depends on its own item alone. Items of one call may differ in size.
+        A feature depends only on its own item. Items of one call may differ in size.
         """
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
-        """How an output becomes as large as its target: by default with the one resize."""
+        """Resize an output to its target's `size`; by default with `support.images.resize`."""
         return images.resize(output, size)
 
 
@@ -58,13 +58,13 @@ class Batch:
         return len(next(iter(self._items.values())))
 
     def single(self, index: int) -> "Batch":
-        """The batch of one of its samples."""
+        """A batch of only one of the samples."""
         return Batch({role: [items[index]] for role, items in self._items.items()}, self._cache)
 
     def changed(
         self, change: Callable[[dict[str, Image.Image]], Mapping[str, Image.Image]]
     ) -> "Batch":
-        """The batch with each sample's frames (by role) made into others, its texts kept."""
+        """A batch in which `change` has replaced each sample's frames (by role)."""
         roles = [role for role, items in self._items.items() if isinstance(items[0], Image.Image)]
         frames = [
             change({role: self._items[role][index] for role in roles})  # type: ignore[misc]
@@ -74,9 +74,9 @@ class Batch:
         return Batch({**self._items, **replaced}, self._cache)
 
     def images(self, role: ImageRole, fit: Fit | None = images.resize) -> list[Image.Image]:
-        """The frames of a role, uint8 RGB; outputs as large as their targets through `fit`.
+        """The frames of a role, uint8 RGB; outputs are resized to their targets by `fit`.
 
-        With `fit` None, outputs are as the run stored them.
+        With `fit` None, outputs keep the size that the run stored.
         """
         frames: list[Any] = list(self._items[role])
         if role == "output" and fit is not None and "target" in self._items:
@@ -89,10 +89,10 @@ class Batch:
         return [str(text) for text in self._items[role]]
 
     def features(self, extractor: Extractor, *roles: Role) -> NDArray[np.float32]:
-        """(n, d) features of one item per sample, made of the named roles.
+        """(n, d) features of one item per sample, which consists of the named roles.
 
         `features(network, "target")`, `features(clip_network, "input", "output")`. Features that do
-        not depend on an output are computed once and kept on disk by content.
+        not depend on an output are computed once and cached on disk by content.
         """
 
         def compute() -> NDArray[np.float32]:
@@ -108,7 +108,7 @@ class Batch:
     def encode(
         self, extractor: Extractor, items: Sequence[tuple[Item, ...]], keep: bool = False
     ) -> NDArray[np.float32]:
-        """(n, d) features of items of the metric's own making, such as captions."""
+        """(n, d) features of items that the metric itself creates, such as captions."""
         return self._cache.get(
             extractor.kept_as(),
             [content_key(item) for item in items],
@@ -117,13 +117,13 @@ class Batch:
         )
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """Compute something of this batch once, whichever metric asks first (captions …)."""
+        """Compute something for this batch once and share it between metrics (captions …)."""
         if key not in self._once:
             self._once[key] = compute()
         return self._once[key]
 
     def across_runs(self, key: str, compute: Callable[[], T]) -> T:
-        """The same for what depends on the split alone: one computation serves all runs."""
+        """Like `once`, but shared by all runs: for what depends only on the split."""
         if key not in self._across_runs:
             self._across_runs[key] = compute()
         return self._across_runs[key]
@@ -134,8 +134,8 @@ def content_key(item: tuple[Item, ...]) -> bytes:
     digest = hashlib.sha256()
     for part in item:
         if isinstance(part, str):
-            # A digest, so that each text has the same length here and two of them cannot run
-            # together.
+            # A digest, so that each text has the same length and two texts cannot be confused with
+            # their concatenation.
             digest.update(b"text" + hashlib.sha256(part.encode()).digest())
         else:
             digest.update(f"image {part.size}".encode() + part.tobytes())
@@ -143,7 +143,7 @@ def content_key(item: tuple[Item, ...]) -> bytes:
 
 
 def grouped_by_size(frames: Sequence[Image.Image]) -> list[tuple[list[int], NDArray[np.uint8]]]:
-    """Positions and stacked pixels (k, height, width, 3) uint8 of frames of equal size."""
+    """Group frames by size: their positions, and their pixels (k, height, width, 3) uint8."""
     groups: dict[Size, list[int]] = {}
     for index, frame in enumerate(frames):
         groups.setdefault(frame.size, []).append(index)

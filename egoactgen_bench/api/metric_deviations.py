@@ -1,14 +1,14 @@
-"""Ways in which a number may have been made that are not the metric's own: what `doctor` tries.
+"""Deviations from a metric's definition that `bench doctor` tries in order to explain a value.
 
-A metric declares its known_deviations as axes; of each axis a variant takes one way, or none:
+A metric declares its `known_deviations` by axis; a variant has at most one deviation per axis:
 
     @classmethod
     def known_deviations(cls):
         uniform = Deviation(options={"window": "uniform"})
         return super().known_deviations() | {"window": {"uniform 7": uniform}}
 
-What every metric has without a word: each value of its `Literal` and `bool` options, and `COMMON`,
-what is done to frames before any metric sees them.
+Every metric has these without declaring them: each value of its `Literal` and `bool` options, and
+`COMMON`, the processing of frames before any metric.
 """
 
 import io
@@ -28,10 +28,10 @@ Change = Callable[[Frames], Frames]
 
 @dataclass(frozen=True)
 class Deviation:
-    """One deviation: other options, another formula, other frames.
+    """One deviation: other options, another formula or other frames.
 
-    `metric` replaces the class that measures. `imitated` marks what happens when images are
-    generated, and can only be repeated on the finished ones.
+    `metric` replaces the metric's class. `imitated` marks deviations that belong to the generation
+    of images and can only be imitated on the finished ones.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ Axes = Mapping[str, Mapping[str, Deviation]]  # axis → label → deviation
 
 
 def of_options(options: type[Options]) -> dict[str, Mapping[str, Deviation]]:
-    """An axis for each option that takes one of a few values."""
+    """An axis for each option with an enumerable set of values."""
     choices: dict[str, tuple[Any, ...]] = {}
     for name, declared in options.model_fields.items():
         if get_origin(declared.annotation) is Literal:
@@ -58,31 +58,31 @@ def of_options(options: type[Options]) -> dict[str, Mapping[str, Deviation]]:
 
 
 def stretched(image: Image.Image) -> Image.Image:
-    """Brightness from the image's own minimum to its own maximum, over all channels, to 0…255."""
+    """Stretch the image's own minimum and maximum over all channels to 0 and 255."""
     pixels = np.asarray(image, np.float32)
     low, high = pixels.min(), pixels.max()
     return Image.fromarray(((pixels - low) / max(high - low, 1) * 255).astype(np.uint8))
 
 
 def through_jpeg(image: Image.Image, quality: int = 75) -> Image.Image:
-    """What is left of an image after a JPEG file."""
+    """The image after JPEG compression."""
     stream = io.BytesIO()
     image.save(stream, format="JPEG", quality=quality)
     return Image.open(stream).convert("RGB")
 
 
 def swapped_channels(image: Image.Image) -> Image.Image:
-    """Red and blue exchanged, as where one library writes and another reads."""
+    """The image with red and blue swapped, as by libraries that disagree on the order."""
     return Image.fromarray(np.ascontiguousarray(np.asarray(image)[..., ::-1]))
 
 
 def luma(image: Image.Image) -> Image.Image:
-    """Brightness alone (Rec. 601) in all three channels."""
+    """The luma (Rec. 601) in all three channels."""
     return image.convert("L").convert("RGB")
 
 
 def squashed(side: int, antialias: bool = True) -> Callable[[Image.Image], Image.Image]:
-    """Scales to a square whatever the aspect: Lanczos, or as a bilinear resize of tensors did."""
+    """Resize to a square, ignoring the aspect ratio: Lanczos, or bilinear without antialias."""
 
     def scale(image: Image.Image) -> Image.Image:
         if antialias:
@@ -93,14 +93,14 @@ def squashed(side: int, antialias: bool = True) -> Callable[[Image.Image], Image
 
 
 def middle_square(image: Image.Image) -> Image.Image:
-    """The middle of the longer side, as long as the shorter one."""
+    """The centre crop of the largest square."""
     side = min(image.size)
     left, top = ((length - side) // 2 for length in image.size)
     return image.crop((left, top, left + side, top + side))
 
 
 def resized_tensor(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Bilinear without antialias to (width, height), as PyTorch resizes tensors unasked."""
+    """Bilinear resize without antialias to (width, height), PyTorch's default for tensors."""
     from torch import from_numpy
     from torch.nn.functional import interpolate
 
@@ -112,17 +112,17 @@ def resized_tensor(image: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def all_frames(change: Callable[[Image.Image], Image.Image]) -> Change:
-    """The same for every role."""
+    """Apply `change` to the frames of every role."""
     return lambda frames: {role: change(frame) for role, frame in frames.items()}
 
 
 def outputs(change: Callable[[Image.Image], Image.Image]) -> Change:
-    """For the output alone."""
+    """Apply `change` only to the output."""
     return lambda frames: {**frames, "output": change(frames["output"])}
 
 
 def outputs_fitted(resize: Callable[[Image.Image, tuple[int, int]], Image.Image]) -> Change:
-    """The output brought to its target's size in another way."""
+    """Resize the output to its target's size by another method."""
 
     def fit(frames: Frames) -> Frames:
         if "target" not in frames or frames["output"].size == frames["target"].size:
@@ -133,7 +133,7 @@ def outputs_fitted(resize: Callable[[Image.Image, tuple[int, int]], Image.Image]
 
 
 def targets_fitted(frames: Frames) -> Frames:
-    """The output kept as it is, everything else brought to its size."""
+    """Keep the output, and resize the other frames to its size."""
     size = frames["output"].size
     return {
         role: frame if frame.size == size else frame.resize(size, Resampling.LANCZOS)
@@ -141,7 +141,7 @@ def targets_fitted(frames: Frames) -> Frames:
     }
 
 
-# In the order in which they would happen.
+# In the order in which they are applied.
 COMMON: dict[str, Mapping[str, Deviation]] = {
     "fit": {
         "outputs fitted by bicubic": Deviation(

@@ -1,8 +1,8 @@
-"""Options as typed fields, declared once.
+"""Options as typed fields, which are declared once.
 
-A plug-in's options are filled from `-o key=value` and recorded resolved. A stage's options are the
-arguments of its Python function; the command line is generated from the same fields. `Cli` controls
-how a field appears there.
+A plug-in's options are set by `-o key=value` and recorded with all defaults. A stage's options are
+the arguments of its Python function, and the command line is generated from the same fields; `Cli`
+controls how a field appears there.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +18,11 @@ from egoactgen_bench.errors import BenchError, did_you_mean
 
 @dataclass(frozen=True)
 class Cli:
-    """How a field is given on the command line; without it, as `--its-name`.
+    """How a field appears on the command line; the default is `--its-name`.
 
-    `flags` are its names; `kind` is the type that the command line reads, where a validator makes
-    the field's own of it. A `positional` field is an argument. `hidden` fields are for Python only.
+    `flags` are its names. `kind` is the type that the command line reads, if a validator converts
+    it to the field's type. A `positional` field is an argument. `hidden` fields exist only in
+    Python.
     """
 
     flags: tuple[str, ...] = ()
@@ -48,7 +49,7 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise BenchError(f"'-o {pair}' is not of the form key=value.")
+            raise BenchError(f"'-o {pair}' does not have the form key=value.")
         if key in parsed:
             raise BenchError(f"Option '{key}' is given twice.")
         parsed[key] = value
@@ -56,30 +57,30 @@ def parse_pairs(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def _as_pairs(value: Any) -> Any:
-    """Accept `["steps=100"]` where a dictionary is wanted, and None for an empty one."""
+    """Accept `["steps=100"]` for a dictionary, and None for an empty one."""
     if value is None:
         return {}
     return parse_pairs(value) if isinstance(value, list | tuple) else value
 
 
 def _as_words(value: Any) -> Any:
-    """Accept `"a,b,c"` where a sequence of words is wanted."""
+    """Accept `"a,b,c"` for a sequence of words."""
     if not isinstance(value, str):
         return value
     found = [word.strip() for word in value.split(",") if word.strip()]
     if not found:
-        raise ValueError(f"'{value}' names nothing: give one name, or several as a,b,c")
+        raise ValueError(f"'{value}' is an empty list: give one name, or several as a,b,c")
     return tuple(found)
 
 
 # Options of a plug-in, as a dictionary or as `key=value`.
 Pairs = Annotated[dict[str, Any], BeforeValidator(_as_pairs), Cli(("-o",), "KEY=VALUE", list[str])]
-# Names, as a sequence or with commas between them.
+# Names, as a sequence or separated by commas.
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
 
 
 def chosen(options: type[T], given: T | None, choices: Mapping[str, Any], owner: str) -> T:
-    """The options `given`, with `choices` in place of some of them, validated."""
+    """The options `given`, with `choices` replacing some of them, validated."""
     known = {name: getattr(given, name) for name in options.model_fields} if given else {}
     if given is not None and not choices and isinstance(given, options):
         return given
@@ -87,7 +88,7 @@ def chosen(options: type[T], given: T | None, choices: Mapping[str, Any], owner:
 
 
 def resolve(options: type[T], values: dict[str, Any], owner: str) -> T:
-    """Validate `values` into `options`; unknown keys and wrong values are one clear sentence."""
+    """Validate `values`. Raises `BenchError` for an unknown key or an invalid value."""
     for key in values:
         if key not in options.model_fields:
             raise BenchError(
@@ -97,7 +98,7 @@ def resolve(options: type[T], values: dict[str, Any], owner: str) -> T:
 
 
 def validated(options: type[T], values: dict[str, Any], named: Callable[[str, Any], str]) -> T:
-    """Validate `values` of known keys; a wrong one is one sentence, begun as `named` says."""
+    """Validate `values` of known keys. Raises `BenchError`, beginning with `named(key, value)`."""
     try:
         return options.model_validate(values)
     except ValidationError as error:
@@ -107,7 +108,7 @@ def validated(options: type[T], values: dict[str, Any], named: Callable[[str, An
 
 
 def describe(options: type[Options]) -> list[tuple[str, str, str, str]]:
-    """(name, type with its range, default, description) of each option, as text for people."""
+    """(name, type with its range, default, description) of each option, as readable text."""
     return [
         (name, _type_text(field), _default_text(field), field.description or "")
         for name, field in options.model_fields.items()

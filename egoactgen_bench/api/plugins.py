@@ -1,4 +1,4 @@
-"""Finding plug-ins: data sets, methods, metrics, trainers and more; ours and strangers'."""
+"""Finds plug-ins, built-in and third-party: data sets, methods, metrics, trainers and others."""
 
 import importlib
 import sys
@@ -15,7 +15,7 @@ KINDS = ("datasets", "methods", "metrics", "trainers", "converters", "commands")
 
 
 def registered(kind: str) -> dict[str, EntryPoint]:
-    """The entry points of one kind by name, sorted; nothing of them is imported.
+    """The entry points of one kind by name, sorted, without importing them.
 
     `kind` is one of `KINDS`, or the group of a plug-in that has plug-ins of its own, such as
     `egoactgen_lego.feature_kinds`.
@@ -25,13 +25,13 @@ def registered(kind: str) -> dict[str, EntryPoint]:
 
 
 def is_registered(plugin: type[Any]) -> bool:
-    """Whether a class has an entry point; nothing is imported to find out."""
+    """Whether a class has an entry point; imports nothing."""
     place = f"{plugin.__module__}:{plugin.__qualname__}"
     return any(point.value == place for kind in KINDS for point in registered(kind).values())
 
 
 def load(kind: str, name: str) -> tuple[Any, str | None]:
-    """Load a plug-in class by name, with the argument that follows a colon, if any.
+    """Load a plug-in class by name, and return it with the argument after a colon, if any.
 
     `lego` → (its class, None); `images:DIR` → (its class, "DIR");
     `my_package.mine:MyMethod` → (that class, None), registered or not.
@@ -70,7 +70,7 @@ def find(kind: str, name: str) -> Any:
 
 
 def require_subclass(plugin: Any, base: type[Any], name: str) -> Any:
-    """The plug-in `name` itself; `BenchError` if it is not a class derived from `base`."""
+    """Return the plug-in `name`. Raises `BenchError` if it is not a class derived from `base`."""
     if not (isinstance(plugin, type) and issubclass(plugin, base)):
         wanted = f"egoactgen_bench.api.{base.__name__}"
         raise BenchError(f"'{name}' is not a class derived from {wanted}.")
@@ -78,20 +78,20 @@ def require_subclass(plugin: Any, base: type[Any], name: str) -> Any:
 
 
 def find_any(name: str) -> Any:
-    """The plug-in class that `module:Class` names, of whichever kind."""
+    """The plug-in class named as `module:Class`, of any kind."""
     return find("plug-ins", name)
 
 
 def _noun(kind: str) -> str:
-    """One of a kind, in messages: `methods` → method, `….feature_kinds` → feature kind."""
+    """A kind's noun in messages: `methods` → method, `….feature_kinds` → feature kind."""
     return kind.rpartition(".")[2].removesuffix("s").replace("_", " ")
 
 
 class _CurrentFolder:
-    """Finds one top-level package in the folder in which the program was started.
+    """Finds one top-level package in the folder where the program was started.
 
-    A console script does not look there. The folder must not come first for all imports: a file
-    `random.py` in it would replace Python's own module everywhere.
+    A console script does not search there. The folder must not come first for all imports, as a
+    file `random.py` in it would replace Python's module everywhere.
     """
 
     def __init__(self, package: str, folder: str) -> None:
@@ -101,12 +101,12 @@ class _CurrentFolder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The package, and nothing else; its own modules are then found in it."""
+        """Find only this package; its submodules are then found in it."""
         return PathFinder.find_spec(name, [self.folder]) if name == self.package else None
 
 
 def _look_here_for(module: str) -> None:
-    """Let `module` be found in the current folder, and last of all what it imports from there."""
+    """Let `module` be imported from the current folder and, with lowest priority, its imports."""
     here = Path.cwd()
     package, *_ = parts = module.split(".")
     path = here.joinpath(*parts)

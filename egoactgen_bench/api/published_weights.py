@@ -1,4 +1,4 @@
-"""Published weights: each plug-in declares those that it needs, and where they come from."""
+"""Published weights, which plug-ins declare together with their source."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class PublishedWeights(BaseModel):
-    """A file or folder of published weights, and where to get it.
+    """A file or folder of published weights, and its source.
 
-    A plug-in lists its own in the class attribute `published_weights`, so that
-    `bench models list|fetch|verify` and error messages know them:
+    A plug-in lists its weights in the class attribute `published_weights`, which
+    `bench models list|fetch|verify` and error messages use:
 
         MINE = PublishedWeights(
             name="mine.safetensors",                  # its name in the weights folder
             about="ViT-S/16 trained on kitchens",
             licence="MIT",
-            size=88_000_000,                          # bytes, about
+            size=88_000_000,                          # approximate, in bytes
             repository="someone/mine",                # of the Hugging Face Hub, or url="https://…"
             revision="0123456789abcdef…",             # a commit
             file="model.safetensors",                 # or files=("*.json", "*.safetensors")
@@ -34,9 +34,9 @@ class PublishedWeights(BaseModel):
         class Mine(Metric[Options]):
             published_weights = (MINE,)
 
-    `files` (glob patterns) fetches a folder, `file` a single file. `sha256` is that of the file,
-    `file_hashes` are those of files in the folder, as far as they are published; what is not is
-    recorded at the first fetch, and compared from then on.
+    `files` (glob patterns) fetches a folder, `file` a single file. `sha256` is the hash of the
+    file, `file_hashes` are those of files in the folder. Hashes that are not published are recorded
+    at the first fetch and compared from then on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,7 +76,7 @@ class PublishedWeights(BaseModel):
 
     @property
     def published_hashes(self) -> dict[str, str]:
-        """sha256 by the file's name: its own, or within the folder."""
+        """sha256 by file name, in the folder if it is one."""
         return dict(self.file_hashes) or ({self.name: self.sha256} if self.sha256 else {})
 
     @property
@@ -88,9 +88,9 @@ class PublishedWeights(BaseModel):
 
 
 def how_to_get(names: Sequence[str], plugin: type[Any], folder: Path) -> str:
-    """What to do about weights that `plugin` needs and `folder` lacks, as part of a sentence.
+    """How to get weights that `plugin` needs and `folder` lacks, as part of a sentence.
 
-    For those that the plug-in declares it is a command that works as it stands.
+    For weights that the plug-in declares, this is a complete command.
     """
     declared = {weights.name for weights in getattr(plugin, "published_weights", ())}
     known = [name for name in names if name in declared]

@@ -1,4 +1,4 @@
-"""The record types that stages and plug-ins hand to each other."""
+"""The record types that stages and plug-ins exchange."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +8,10 @@ from PIL import Image
 
 @dataclass(frozen=True, slots=True)
 class FrameSource:
-    """Where one frame's pixels are.
+    """The location of one frame's pixels.
 
-    A video and a time (seconds after its first displayed frame); or an image file (`time` None);
-    or an image inside a tar archive (`member` names it).
+    A video and a time (seconds after its first displayed frame); an image file (`time` is None); or
+    the image `member` of a tar archive.
     """
 
     path: Path
@@ -23,7 +23,7 @@ class FrameSource:
 class ActionClip:
     """One narrated action and the times of its two frames, in seconds of the canonical video.
 
-    A time that the annotations do not tell is NaN, and an empty cell in samples.csv.
+    A time missing from the annotations is NaN, and an empty cell in samples.csv.
     """
 
     row: str  # the annotation's own id, for rejected.csv
@@ -50,10 +50,10 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a method is given for one sample. The target frame is not among it, by design.
+    """A method's input for one sample; by design it does not contain the target frame.
 
     `input` is the whole frame before the action: RGB, uint8, as stored in the split. `seed` depends
-    on the run's seed and the sample id alone.
+    only on the run's seed and the sample id.
     """
 
     sample_id: str

@@ -1,4 +1,4 @@
-"""The interface of a trainer, which makes the weights of a method."""
+"""The interface of a trainer, which trains the weights of a method."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ OptionsT = TypeVar("OptionsT", bound=options.Options)
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What a training tells its trainer beside the trainer's own options.
+    """What `bench train` passes to a trainer in addition to the trainer's own options.
 
-    `folder` takes the weights; `models` is where others' lie; in `cache` anything may be kept that
-    can be computed again. Under a launcher each process has its own `device`.
+    `folder` is where the weights are written, `models` the folder of all weights; `cache` may store
+    anything that can be computed again. Under a launcher, each process has its own `device`.
     """
 
     split: Split
@@ -34,7 +34,7 @@ class TrainingContext:
 
 @dataclass(frozen=True)
 class Prerequisite:
-    """A training that has to be finished before another one starts."""
+    """A training that must finish before another one starts."""
 
     trainer: str
     folder: Path
@@ -42,18 +42,17 @@ class Prerequisite:
 
 
 class Trainer(ABC, Generic[OptionsT]):
-    """Base class of trainers; a subclass's first docstring line stands in `bench trainers`.
+    """Base class of trainers; `bench trainers` shows a subclass's first docstring line.
 
-    Building one is cheap and checks what it needs. A trainer keeps checkpoints in its folder, and
-    goes on from the last one to the very weights that an unbroken training ends with.
+    Building one is cheap and checks its requirements. A trainer writes checkpoints to its folder
+    and resumes from the last one, with the same final weights as an uninterrupted training.
     """
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
     # Named values of options, selected with `--preset`, whose default is `toy`.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"toy": {}}
-    non_semantic_options: ClassVar[frozenset[str]] = (
-        frozenset()
-    )  # options that leave the weights as they are
+    # Options that do not affect the weights.
+    non_semantic_options: ClassVar[frozenset[str]] = frozenset()
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions train.json records
     published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may start from
 
@@ -62,7 +61,7 @@ class Trainer(ABC, Generic[OptionsT]):
         self.context = context
 
     def sources(self) -> dict[str, str]:
-        """What else shapes the weights, name → sha256: train.json records it."""
+        """Other inputs that affect the weights, name → sha256; recorded in train.json."""
         return {}
 
     def prerequisites(self) -> Sequence["Prerequisite"]:
@@ -71,7 +70,7 @@ class Trainer(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def train(self) -> dict[str, Any]:
-        """Write the weights into the task's folder, and return what train.json should say of it.
+        """Write the weights to the context's folder, and return the entries for train.json.
 
-        `left_out` (sample id → reason code) names the samples that could not be learnt from.
+        `left_out` (sample id → reason code) lists the samples that could not be used.
         """

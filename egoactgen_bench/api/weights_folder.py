@@ -1,4 +1,4 @@
-"""A folder of weight files under their published names, or of others that stand in for them."""
+"""A folder of weight files under their published names, or of small stand-ins for them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import read_json
 
 STAND_INS = "stand-ins.json"
-SHIPPED = "toy"  # names the weights that come with the packages, wherever weights are named
+SHIPPED = "toy"  # the name of the weights included in the packages, wherever weights are named
 
 
 @dataclass(frozen=True)
 class WeightsFolder:
-    """Where weights are looked up; with `stand_ins` only files named there are used.
+    """A folder in which weights are looked up; with `stand_ins`, only files named there are used.
 
-    `stand_ins` maps a published name to the file that stands in for it; `label` is what
-    signatures and messages call such a folder ("toy"), empty for published weights.
+    `stand_ins` maps a published name to its stand-in. `label` is the name of such a folder in
+    signatures and messages ("toy"), and empty for published weights.
     """
 
     path: Path
@@ -27,7 +27,7 @@ class WeightsFolder:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, names: Sequence[str]) -> Path | None:
-        """The first of the alternatives `names` that is in the folder, or what stands in for it."""
+        """The first of the alternatives `names` that the folder has, or its stand-in."""
         if self.label:
             names = [self.stand_ins[name] for name in names if name in self.stand_ins]
         return next((path for name in names if (path := self.path / name).exists()), None)
@@ -48,14 +48,14 @@ def open_weights_folder(path: Path) -> WeightsFolder:
 
 
 def means_shipped(name: str | None, *folders: Path) -> bool:
-    """Whether `name` is that of the shipped weights, and nothing here or in `folders` has it."""
+    """Whether `name` means the shipped weights: no file here or in `folders` has that name."""
     return name == SHIPPED and not any((place / name).exists() for place in (Path(), *folders))
 
 
 def locate(name: str, models: Path, noun: str = "weights", plugin: type[Any] | None = None) -> Path:
-    """The file or folder that `name` means: a path, else a name in the folder `models`.
+    """The file or folder `name`: a path, or a name in the folder `models`.
 
-    Where there is neither, the `BenchError` says how to get what `plugin` declares by that name.
+    Raises `BenchError` if it is missing, with the way to get it if `plugin` declares it.
     """
     for path in (Path(name), models / name):
         if path.exists():
@@ -65,6 +65,6 @@ def locate(name: str, models: Path, noun: str = "weights", plugin: type[Any] | N
         raise BenchError(f"The {noun} '{name}' are not in {models}: {how}.")
     known = [path.name for path in models.glob("*") if not path.name.startswith(".")]
     raise BenchError(
-        f"Unknown {noun} '{name}': no such path, and nothing of that name in {models}."
+        f"Unknown {noun} '{name}': neither a path nor a name in {models}."
         + did_you_mean(name, known)
     )

@@ -1,1 +1,1 @@
-"""Sentences that say what a frame shows: captioners, and the environment that one of them needs."""
+"""Captioners, which describe a frame in a sentence, and the environment that LAVIS needs."""

@@ -1,7 +1,7 @@
-"""Beam search as BLIP was published with it: a sentence's score is divided by its whole length.
+"""Beam search as BLIP was published with: a sentence's score is divided by its whole length.
 
-That length counts the prompt, as transformers counted until release 4.36 and as in LAVIS; later
-releases count what follows the prompt and so prefer other sentences.
+The length includes the prompt, as in LAVIS and in transformers up to release 4.36; later releases
+exclude it, and so prefer other sentences.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from egoactgen_bench.captioning.captioner import Decoding
 
-# (tokens, origins) of the running sentences, image after image → next logits (rows, vocabulary)
+# (tokens, origins) of the running sentences, ordered by image → next logits (rows, vocabulary)
 Prolong = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -26,7 +26,7 @@ class Beams:
         self._finished: list[tuple[float, list[int]]] = []
 
     def advance(self, found: list[tuple[float, int, int]], end: int) -> None:
-        """Prolong by the 2·width best continuations: (summed log-probability, origin, token)."""
+        """Extend by the 2·width best continuations: (summed log-probability, origin, token)."""
         if self.done:
             return
         kept: list[tuple[float, list[int]]] = []
@@ -46,7 +46,7 @@ class Beams:
         self.done = len(self._finished) == self.width and worst >= found[0][0] / length
 
     def best(self) -> list[int]:
-        """The best sentence; what still runs counts, unless nothing of it could win."""
+        """The best sentence, including running ones unless none of them could win."""
         for total, sentence in [] if self.done else self.running:
             self._finish(total, sentence)
         return max(reversed(self._finished), key=lambda each: each[0])[1]
@@ -57,28 +57,28 @@ class Beams:
             self._finished.remove(min(self._finished, key=lambda each: each[0]))
 
 
-# Ours, since transformers' `generate` divides by the length without the prompt and cannot be told
-# otherwise: it would find other captions than BLIP was published with.
+# Not transformers' `generate`, which always divides by the length without the prompt and would find
+# other captions than BLIP was published with.
 def search(
     logits: Tensor, prolong: Prolong, prompt: Sequence[int], end: int, decoding: Decoding
 ) -> list[list[int]]:
-    """The best sentence of each image as tokens, prompt included, `end` excluded.
+    """The best sentence of each image as tokens, including the prompt and excluding `end`.
 
-    `logits` (images, vocabulary) follow the prompt. `prolong` takes the next token (rows,) of each
-    running sentence and the row (rows,) that it continues; rows are image · beams + beam, and after
-    the prompt all beams of an image are alike.
+    `logits` (images, vocabulary) follow the prompt. `prolong` is called with the next token (rows,)
+    of each running sentence and the row (rows,) that it continues; rows are image · beams + beam,
+    and after the prompt all beams of an image are equal.
     """
     width, count = decoding.beams, len(logits)
     images = [Beams(prompt, width) for _ in range(count)]
     totals = logits.new_zeros(count, 1, dtype=torch.float32)
     first_rows = torch.arange(0, count * width, width)[:, None]
     for length in range(len(prompt), decoding.longest):
-        # float32 also for a half-precision network: sums of 20 log-probabilities decide between
-        # sentences.
+        # float32 also for a half-precision network, as sums of up to 20 log-probabilities decide
+        # between sentences.
         scores = logits.float().log_softmax(-1).view(count, -1, logits.shape[-1])
         if length < decoding.shortest:
             scores[..., end] = -torch.inf
-        # Twice as many as there are beams: even if half of them end here, enough sentences go on.
+        # Twice the number of beams: even if half of them end here, enough sentences continue.
         best, places = (totals[..., None] + scores).flatten(1).topk(2 * width)
         origins, tokens = places // logits.shape[-1], places % logits.shape[-1]
         for image, *found in zip(

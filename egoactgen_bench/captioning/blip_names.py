@@ -1,11 +1,11 @@
-"""BLIP's parameters under the names of its authors' checkpoints, which LAVIS keeps."""
+"""Renames BLIP's parameters to those of its authors' checkpoints, which LAVIS uses."""
 
 import re
 
 import torch
 from torch import Tensor
 
-# transformers' names on the left; those of the text decoder are the same.
+# transformers' names on the left; those of the text decoder are equal.
 VISION = (
     (r"^vision_model\.", "visual_encoder."),
     (r"\.embeddings\.class_embedding$", ".cls_token"),
@@ -29,7 +29,7 @@ def released_name(name: str) -> str:
 
 
 def released_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A transformers captioner's parameters as the authors store them, with their one buffer."""
+    """A transformers captioner's parameters under the authors' names, with their only buffer."""
     released = {released_name(name): tensor for name, tensor in state.items()}
     places = len(state["text_decoder.bert.embeddings.position_embeddings.weight"])
     return released | {POSITIONS: torch.arange(places)[None]}

@@ -1,7 +1,7 @@
-"""Captions kept on disk by the frame they describe: one JSON line each, one file per process.
+"""Captions on disk by the frame that they describe: one JSON line each, one file per process.
 
-Lines are only ever appended, so a process that is killed leaves at most one line unfinished, which
-is not read. Of the captions on disk only their places are held in memory.
+Lines are only appended, so that a killed process leaves at most one incomplete line, which is not
+read. Only the captions' positions in the files are kept in memory.
 """
 
 import json
@@ -16,9 +16,9 @@ from egoactgen_bench.support.row_store import ABSENT, BLOCK_BITS, KeyIndex, shor
 
 
 class CaptionStore:
-    """Captions of one captioner in one folder, by the sha256 of what the frame holds.
+    """Captions of one captioner in one folder, by the sha256 of the frame's content.
 
-    With `fresh`, what earlier processes left is not looked at.
+    With `fresh`, captions of earlier processes are ignored.
     """
 
     def __init__(self, folder: Path, *, fresh: bool = False) -> None:
@@ -30,7 +30,7 @@ class CaptionStore:
         self._old = set(folder.glob("*.jsonl")) if fresh else set()
 
     def get(self, keys: Sequence[bytes], compute: Callable[[list[int]], list[str]]) -> list[str]:
-        """Captions for `keys`; `compute` gives those of the positions not yet known."""
+        """Captions for `keys`; `compute` returns those of the positions that are missing."""
         self._refresh(self._old)
         distinct = list(dict.fromkeys(keys))
         known = self._index.find(short_keys(distinct)) != ABSENT
@@ -41,7 +41,7 @@ class CaptionStore:
         return self._look_up(short_keys(list(keys)))
 
     def find(self, keys: NDArray[np.uint64]) -> list[str]:
-        """Captions by short key, whoever wrote them and when; empty where one is not known."""
+        """Captions by short key, written by any process; empty where missing."""
         self._refresh(frozenset())
         return self._look_up(keys)
 
@@ -65,7 +65,7 @@ class CaptionStore:
         return line
 
     def _refresh(self, without: Collection[Path]) -> None:
-        """Take in what was written since, here or by other processes."""
+        """Index the lines written since, by this or other processes."""
         for path in sorted(set(self._folder.glob("*.jsonl")).difference(without)):
             start = self._read.get(path, 0)
             if path.stat().st_size <= start:

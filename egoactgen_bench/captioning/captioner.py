@@ -1,4 +1,4 @@
-"""What a captioner is: a network that says in a sentence what a frame shows."""
+"""The interface of a captioner: a network that describes a frame in a sentence."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ CAPTIONERS: tuple[CaptionerName, ...] = get_args(CaptionerName)
 
 @dataclass(frozen=True)
 class Decoding:
-    """How a sentence is searched for; lengths are in tokens, start token and prompt included."""
+    """Options of the beam search; lengths are in tokens, including start token and prompt."""
 
     prompt: str = "a picture of"
     beams: int = 3
@@ -27,11 +27,11 @@ class Decoding:
 
 
 class Captioner(Revised):
-    """Captions frames; build its network in a cached function, so that equal ones share it."""
+    """Captions frames; equal captioners share a network if a cached function builds it."""
 
     @abstractmethod
     def caption(self, frames: Sequence[Image.Image]) -> list[str]:
         """One sentence per RGB frame, without the prompt.
 
-        A sentence depends on its own frame alone. Frames of one call may differ in size.
+        A sentence depends only on its own frame. Frames of one call may differ in size.
         """

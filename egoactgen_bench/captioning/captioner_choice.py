@@ -1,4 +1,4 @@
-"""Which captioner a name means, and the files that it needs."""
+"""Builds captioners by name, and lists the files that they need."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ CHECKPOINTS: dict[Size, str] = {
     "base": "model_base_caption_capfilt_large.pth",
     "large": "model_large_caption.pth",
 }
-# Each holds the vocabulary of bert-base-uncased, which BLIP writes in.
+# Each contains the vocabulary of bert-base-uncased, which BLIP uses.
 VOCABULARIES = ("distilbert-base-uncased", *FOLDERS.values())
 LAVIS = "1.0.2"
 _LAVIS_STORAGE = "https://storage.googleapis.com/sfr-vision-language-research/BLIP/models/"
@@ -69,7 +69,7 @@ PUBLISHED: dict[Size, tuple[PublishedWeights, ...]] = {
 
 
 def release(kind: str) -> str:
-    """A captioner's name, and its release where our own environment does not hold it."""
+    """A captioner's name, with its release if it runs in an environment of its own."""
     return f"lavis-{LAVIS}" if kind == "lavis" else kind
 
 
@@ -100,10 +100,10 @@ def build(
 
 
 def obstacle(kind: str, workspace: Path) -> str | None:
-    """What a captioner lacks beside its files, as a sentence, or None."""
+    """A sentence about what a captioner lacks apart from its files, or None."""
     if kind == "lavis":
         from egoactgen_bench.captioning.lavis_environment import Environment
 
         if not Environment.of(workspace).ready:
-            return "LAVIS has no environment in this workspace: make it with `bench setup lavis`."
+            return "LAVIS has no environment in this workspace: create it with `bench setup lavis`."
     return None

@@ -1,4 +1,4 @@
-"""BLIP through salesforce-lavis, in a process and an environment of its own."""
+"""BLIP through salesforce-lavis, which runs in its own process and environment."""
 
 import atexit
 import csv
@@ -30,7 +30,7 @@ from egoactgen_bench.support.provenance import content_digest, versions
 class LavisCaptioner(Captioner):
     """LAVIS's BlipCaption in eval mode.
 
-    `weights` is a checkpoint of BLIP's authors, or a transformers folder, which is converted.
+    `weights` is a checkpoint of BLIP's authors or a transformers folder, which is converted.
     """
 
     weights: Path
@@ -57,23 +57,22 @@ class LavisCaptioner(Captioner):
 
 
 class Worker:
-    """A running process of LAVIS; it ends with ours."""
+    """A running LAVIS process, which ends with this one."""
 
     def __init__(self, workspace: Path, vocabulary: Path) -> None:
         environment = Environment.of(workspace)
         if not environment.ready:
-            raise BenchError(f"{environment.folder} is not whole: run `bench setup lavis`.")
+            raise BenchError(f"{environment.folder} is incomplete: run `bench setup lavis`.")
         scratch = workspace / "cache" / "lavis"
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = TemporaryDirectory(prefix="worker-", dir=scratch)
         self.folder = Path(self._scratch.name)
-        tokenizer = self.folder / "bert-base-uncased"  # the name that LAVIS asks for
+        tokenizer = self.folder / "bert-base-uncased"  # the name that LAVIS loads
         tokenizer.mkdir()
         (tokenizer / "vocab.txt").write_bytes(vocabulary.read_bytes())
         self._log = (self.folder / "worker.log").open("wb")
         self._process = subprocess.Popen(
-            # -I: neither PYTHONPATH nor the current folder may put our own libraries before
-            # LAVIS's.
+            # -I: neither PYTHONPATH nor the current folder may shadow LAVIS's libraries.
             [environment.python, "-I", "-W", "ignore", WORKER],
             cwd=self.folder,
             env=os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
@@ -85,7 +84,7 @@ class Worker:
         atexit.register(self.close)
 
     def caption(self, frames: Sequence[Image.Image], job: Mapping[str, object]) -> list[str]:
-        """Write frames and a job, wait, and read the captions."""
+        """Write frames and a job, wait for the worker, and read the captions."""
         paths = [self.folder / f"{number}.png" for number in range(len(frames))]
         for path, frame in zip(paths, frames, strict=True):
             frame.save(path, compress_level=1)
@@ -100,7 +99,7 @@ class Worker:
             return [row["caption"].strip() for row in csv.DictReader(stream)]
 
     def _ask(self, order: str) -> str:
-        """The worker's answer, or the last words of one that died."""
+        """The worker's answer, or the last error in its log if it died."""
         assert self._process.stdin is not None and self._process.stdout is not None
         with suppress(BrokenPipeError):
             self._process.stdin.write(f"{order}\n")
@@ -117,14 +116,14 @@ class Worker:
         self._scratch.cleanup()
 
 
-# One process for a whole scoring: LAVIS takes longer to start than to caption a batch.
+# One process for all batches, as LAVIS takes longer to start than to caption one of them.
 @functools.cache
 def _worker(workspace: Path, vocabulary: Path) -> Worker:
     return Worker(workspace, vocabulary)
 
 
 def _checkpoint(weights: Path, cache: Path) -> Path:
-    """The weights as a file in the authors' format, converted once where they are a folder."""
+    """The weights as a file in the authors' format; a folder is converted once."""
     if weights.is_file():
         return weights.absolute()
     converted = cache / f"{content_digest(weights)[:24]}.pth"

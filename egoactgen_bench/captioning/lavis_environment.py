@@ -1,4 +1,4 @@
-"""The virtual environment of LAVIS, which pins libraries of 2022–23 that cannot share ours."""
+"""The virtual environment of LAVIS, whose pinned libraries of 2022–23 conflict with ours."""
 
 import shutil
 import subprocess
@@ -17,13 +17,13 @@ from egoactgen_bench.support.files import sha256_file
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "lavis-requirements.txt"
 WORKER = HERE / "lavis_worker.py"
-PYTHON = "3.11"  # the last for which the pinned tokenizers are built
+PYTHON = "3.11"  # the last version with wheels of the pinned tokenizers
 TORCH = ("torch", "torchvision")
 MANIFEST = "environment.json"
 
 
 class EnvironmentManifest(Manifest):
-    """environment.json: of what LAVIS's environment is made."""
+    """environment.json: the contents of LAVIS's environment."""
 
     noun: ClassVar[str] = "LAVIS environment"
     made_by: ClassVar[str] = "bench setup lavis --overwrite"
@@ -49,7 +49,7 @@ class Environment:
 
     @property
     def ready(self) -> bool:
-        """Whether it is whole, and made of what this release and our torch ask for."""
+        """Whether it is complete and matches the requirements and PyTorch of this release."""
         manifest = self.folder / MANIFEST
         if not manifest.is_file() or not self.python.exists():
             return False
@@ -69,10 +69,11 @@ def setup(
     overwrite: bool = False,
     say: Callable[[str], Any] = lambda sentence: None,
 ) -> bool:
-    """Make the environment in a workspace; False where it is there already.
+    """Create the environment in a workspace; False if it already exists.
 
-    What an interrupted call left is made anew. `python` names an interpreter of the right version;
-    by default ours, or the one on the PATH. `say` is told what begins.
+    After an interruption it is created again from scratch. `python` is an interpreter of the right
+    version; the default is this one, or the one on the PATH. `say` is called with a sentence about
+    each step.
     """
     environment = Environment.of(workspace.absolute())
     if not overwrite and environment.ready:
@@ -81,15 +82,15 @@ def setup(
     if environment.folder.exists():
         shutil.rmtree(environment.folder)
     environment.folder.parent.mkdir(parents=True, exist_ok=True)
-    say(f"Making a virtual environment in {environment.folder}")
+    say(f"Creating a virtual environment in {environment.folder}")
     _call(
         [interpreter, "-m", "venv", environment.folder],
-        f"{interpreter} could not make a virtual environment (on Debian, python{PYTHON}-venv)",
+        f"{interpreter} could not create a virtual environment (Debian needs python{PYTHON}-venv)",
     )
     pip = [environment.python, "-m", "pip", "install", "--no-input", "-q"]
     say(f"Installing {REQUIREMENTS.name}")
-    # LAVIS also declares libraries of its demos and data sets, some of which no longer install; the
-    # list names what captioning imports.
+    # LAVIS also requires libraries of its demos and data sets, some of which can no longer be
+    # installed; the list has only those that captioning imports.
     _call([*pip, "--no-deps", "-r", REQUIREMENTS], "pip could not install LAVIS")
     borrowed = _provide_torch(environment, pip, say)
     say("Importing LAVIS")
@@ -107,7 +108,7 @@ def setup(
 def _provide_torch(
     environment: Environment, pip: list[Any], say: Callable[[str], Any]
 ) -> list[str]:
-    """Lend it ours where the Python is the same, else install the same releases."""
+    """Link our PyTorch if the Python version is the same, else install the same releases."""
     if f"{sys.version_info.major}.{sys.version_info.minor}" != PYTHON:
         say("Installing torch and torchvision")
         pins = [
@@ -121,7 +122,7 @@ def _provide_torch(
     ]
     names = link_packages(TORCH, links, except_for=own)
     packages = environment.folder / "lib" / f"python{PYTHON}" / "site-packages"
-    # What a .pth file names is looked at after the environment's own packages.
+    # Folders in a .pth file are searched after the environment's own packages.
     (packages / "borrowed.pth").write_text(f"{links}\n")
     return names
 
@@ -137,18 +138,18 @@ def _interpreter(named: Path | None) -> Path:
     found = str(named) if named else shutil.which(f"python{PYTHON}")
     if found is None:
         raise BenchError(
-            f"LAVIS needs Python {PYTHON}, and there is no python{PYTHON} on the PATH: "
-            "install it, or name one with --python PATH."
+            f"LAVIS needs Python {PYTHON}, and python{PYTHON} is not on the PATH: "
+            "install it, or give its path with --python PATH."
         )
     asked = "import sys; print('%d.%d' % sys.version_info[:2])"
-    release = _call([found, "-c", asked], f"{found} is not a Python that can be run").strip()
+    release = _call([found, "-c", asked], f"{found} is not a working Python interpreter").strip()
     if release != PYTHON:
         raise BenchError(f"{found} is Python {release}; LAVIS needs Python {PYTHON}.")
     return Path(found)
 
 
 def _call(command: list[Any], failure: str) -> str:
-    """Run a program and return what it prints; its last words go into the error."""
+    """Run a program and return its output. Raises `BenchError` with the last line of its log."""
     try:
         done = subprocess.run(
             [str(part) for part in command], capture_output=True, text=True, check=False
@@ -161,7 +162,7 @@ def _call(command: list[Any], failure: str) -> str:
 
 
 def last_words(log: str) -> str:
-    """The last line of a program's log that says something."""
+    """The last error in a program's log, or its last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or ["it said nothing"])[-1][:300]
+    return (errors or lines or ["it printed nothing"])[-1][:300]

@@ -1,9 +1,9 @@
-"""Captions image files with LAVIS's BLIP, in the environment that `bench setup lavis` makes.
+"""Captions image files with LAVIS's BLIP, in the environment that `bench setup lavis` creates.
 
-It runs by its path, imports nothing of egoactgen_bench, and stands in a folder that holds
+It is run by its path, imports nothing from egoactgen_bench, and its working directory contains
 `bert-base-uncased/vocab.txt`. Each line on stdin is the path of a job's JSON: frames (paths),
-weights (a checkpoint in BLIP's own names), decoding, device, captions (the CSV to write). Each job
-is answered by a line on stdout, `done` or what went wrong; what libraries print goes to stderr.
+weights (a checkpoint with the authors' names), decoding, device, captions (the CSV to write). Each
+job is answered by a line on stdout, `done` or the error; the output of libraries goes to stderr.
 """
 
 import csv
@@ -21,10 +21,10 @@ AT_ONCE = 8  # frames
 
 
 def open_lavis() -> None:
-    """Let LAVIS's captioner be imported without the rest of LAVIS.
+    """Make LAVIS's captioner importable without the rest of LAVIS.
 
-    Its packages import every model, data set and task as soon as they are touched, and with them
-    thirty libraries. Here they are empty, but for the base classes that its registry asks for.
+    Its packages import every model, data set and task, and with them thirty libraries. They are
+    replaced by empty ones with only the base classes that its registry needs.
     """
     (root,) = importlib.util.find_spec("lavis").submodule_search_locations  # type: ignore[union-attr,misc]
     for package, base in (
@@ -45,7 +45,7 @@ def open_lavis() -> None:
 
 @functools.cache
 def load(weights: str, prompt: str, device: str) -> tuple[Any, Any]:
-    """A captioner of the sizes that the checkpoint holds, strictly filled, and its processor."""
+    """A captioner of the checkpoint's sizes, loaded strictly, and its image processor."""
     import torch
     from lavis.models.blip_models.blip_caption import BlipCaption
     from lavis.processors.blip_processors import BlipImageEvalProcessor
@@ -79,7 +79,7 @@ def image_encoder(state: Any) -> Any:
 
 
 def text_decoder(state: Any) -> Any:
-    """LAVIS's own configuration, in the sizes of the checkpoint."""
+    """A decoder with LAVIS's configuration and the checkpoint's sizes."""
     import lavis
     from lavis.models.med import XBertLMHeadDecoder
     from transformers import BertConfig
@@ -108,7 +108,7 @@ def count(state: Any, prefix: str) -> int:
 
 
 def caption(job: Any) -> None:
-    """Caption a job's frames and write the table at once."""
+    """Caption a job's frames and write the table atomically."""
     import torch
     from PIL import Image
 
@@ -134,7 +134,7 @@ def caption(job: Any) -> None:
 
 
 def main() -> None:
-    # LAVIS and its libraries print to stdout, which would read as answers.
+    # LAVIS and its libraries print to stdout, where the parent would read it as answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     open_lavis()
@@ -144,7 +144,7 @@ def main() -> None:
         try:
             caption(json.loads(Path(line.rstrip("\n")).read_text(encoding="utf-8")))
             answer = "done"
-        except Exception as error:  # noqa: BLE001  the caller says it; the next job may be well
+        except Exception as error:  # noqa: BLE001  the parent reports it; the next job may succeed
             answer = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         print(answer, file=answers, flush=True)
 

@@ -1,4 +1,4 @@
-"""Lending installed packages to another environment of the same Python, by links."""
+"""Links installed packages into another environment of the same Python version."""
 
 from collections.abc import Collection, Iterable
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
@@ -9,21 +9,21 @@ from packaging.utils import canonicalize_name
 
 
 def link_packages(packages: Iterable[str], to: Path, except_for: Iterable[str]) -> list[str]:
-    """Link packages and all that they require into the folder `to`; the names of what was lent.
+    """Link packages and their requirements into the folder `to`; returns the linked names.
 
-    What is named in `except_for` is not lent, nor what only it requires. Of our environment the
-    borrower sees the linked packages alone.
+    Packages in `except_for` are not linked, nor those that only they require. The other environment
+    sees nothing else of this one.
     """
     found: dict[str, Distribution] = {}
     own = {canonicalize_name(name) for name in except_for}
     for package in packages:
         _collect(package, frozenset(), own, found)
     to.mkdir(parents=True)
-    for lent in found.values():
-        for top in sorted({file.parts[0] for file in lent.files or ()}):
+    for installed in found.values():
+        for top in sorted({file.parts[0] for file in installed.files or ()}):
             link = to / top
             if top not in ("..", "__pycache__") and not top.endswith(".pth") and not link.exists():
-                link.symlink_to(Path(str(lent.locate_file(top))).resolve())
+                link.symlink_to(Path(str(installed.locate_file(top))).resolve())
     return sorted(found)
 
 
@@ -36,7 +36,7 @@ def _collect(
     try:
         found[key] = distribution(name)
     except PackageNotFoundError:
-        return  # what is not needed here is not needed there
+        return  # not needed in this environment, and so not in the other one
     for line in found[key].requires or ():
         needed = Requirement(line)
         wanted = ("", *extras)

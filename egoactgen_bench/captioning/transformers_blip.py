@@ -1,4 +1,4 @@
-"""BLIP through transformers, from a folder as it is published on the hub."""
+"""BLIP through transformers, from a folder in the format of the Hugging Face Hub."""
 
 import functools
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.provenance import content_digest, versions
 from egoactgen_bench.support.transformers_cache import cache_argument
 
-AT_ONCE = 8  # frames; their beams' attention to the image takes 130 MB a frame
+AT_ONCE = 8  # frames; the beams' attention to the image takes 130 MB for each of them
 
 
 @dataclass(frozen=True)
 class TransformersCaptioner(Captioner):
-    """BlipForConditionalGeneration in eval mode, frames through the folder's own processor."""
+    """BlipForConditionalGeneration in eval mode, with the image processor of its folder."""
 
     folder: Path
     decoding: Decoding
@@ -61,7 +61,7 @@ class Blip:
         return [self._text(sentence)[len(decoding.prompt) :].strip() for sentence in sentences]
 
     def _decode(self, seen: Tensor, prompt: list[int], beams: int) -> tuple[Tensor, Any]:
-        """The logits after the prompt, and what prolongs sentences.
+        """The logits after the prompt, and the function that extends sentences.
 
         Keys and values of the image are computed once per frame; its beams share them.
         """
@@ -85,7 +85,7 @@ class Blip:
         return logits, prolong
 
     def _text(self, sentence: list[int]) -> str:
-        """The words of a sentence; tokens past the vocabulary are BLIP's own, and mean nothing."""
+        """The text of a sentence, without BLIP's own tokens beyond the vocabulary."""
         words = [token for token in sentence if token < len(self.tokenizer)]
         text: str = self.tokenizer.decode(
             words, skip_special_tokens=True, clean_up_tokenization_spaces=True
@@ -95,9 +95,9 @@ class Blip:
 
 @functools.cache
 def load_blip(folder: Path, device: str = "cpu") -> Blip:
-    """The BLIP captioner of a transformers folder, float32, in eval mode; nothing is fetched.
+    """Load the BLIP captioner of a local transformers folder, float32, in eval mode.
 
-    Errors: `BenchError` where the folder is incomplete or holds something else.
+    Raises `BenchError` if the folder is incomplete or contains another model.
     """
     from transformers import BertTokenizer
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
@@ -111,7 +111,7 @@ def load_blip(folder: Path, device: str = "cpu") -> Blip:
 
 
 def read_blip(folder: Path) -> Any:
-    """The network alone, as `load_blip`, on the CPU."""
+    """Only the network of `load_blip`, on the CPU."""
     from safetensors import SafetensorError
     from transformers import BlipForConditionalGeneration
     from transformers.utils import logging

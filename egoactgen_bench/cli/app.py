@@ -28,7 +28,7 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Prepare splits, run methods, score frames and ask people: egocentric action frames."""
+    """Benchmark egocentric action frame generation: prepare, train, run, score, user studies."""
 
 
 def build() -> typer.Typer:
@@ -80,7 +80,7 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the program; every expected error is one sentence on stderr and its exit status."""
+    """Run the program; an expected error becomes one sentence on stderr and an exit status."""
     shared.workspace, shared.debug = None, False
     try:
         status = build()(standalone_mode=False)
@@ -91,8 +91,8 @@ def main() -> None:
     except OSError as error:
         _fail(_os_sentence(error), error)
     else:
-        if status == EXIT_INTERRUPTED:  # what Typer makes of KeyboardInterrupt
-            typer.echo("bench: Interrupted; the same command goes on from here.", err=True)
+        if status == EXIT_INTERRUPTED:  # Typer's status for KeyboardInterrupt
+            typer.echo("bench: Interrupted; run the same command again to resume.", err=True)
         sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -100,7 +100,7 @@ def _os_sentence(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return "The disk is full: free some space and run the same command again."
     if error.errno == errno.EPIPE:
-        # Nobody reads stdout any more (`bench … | head`): a normal exit would fail again in
+        # The reader of stdout has exited (`bench … | head`): a normal exit would fail again when
         # flushing it.
         os._exit(1)
     return str(error) + "."

@@ -1,4 +1,4 @@
-"""From a function of one options object to a command: its parameters are the options' fields.
+"""Adds a function of one options object as a command with the options' fields as parameters.
 
     class VerifyOptions(Options):
         folder: Annotated[Path, Field(description="A split …"), Cli(positional=True)]
@@ -7,8 +7,8 @@
 
     add_command(app, "verify", verify)
 
-So an option is declared once, for the command line and for Python. Every command also has the
-options that stand before or after its name (`--workspace`, `--debug`).
+So an option is declared once for the command line and for Python. Every command also has the
+options that may precede or follow its name (`--workspace`, `--debug`).
 """
 
 import inspect
@@ -30,7 +30,7 @@ def add_command(app: typer.Typer, name: str, function: Command) -> None:
 
 
 def expanded(function: Command, name: str) -> Callable[..., int | None]:
-    """`function` with the fields of its options as parameters that Typer understands."""
+    """`function` with the fields of its options as parameters for Typer."""
     options: type[Options] = next(iter(get_type_hints(function).values()))
     fields = {key: field for key, field in options.model_fields.items() if not _cli(field).hidden}
 
@@ -74,7 +74,7 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
 
 
 def _named(options: type[Options], key: str) -> str:
-    """What a user calls the field in which something is wrong: `--ids`, `IMAGE|SAMPLE_ID`."""
+    """The name of an invalid field on the command line: `--ids`, `IMAGE|SAMPLE_ID`."""
     name, *_ = key.split(".")
     field = options.model_fields[name]
     if _cli(field).positional:
@@ -97,7 +97,7 @@ def _cli(field: FieldInfo) -> Cli:
 
 
 def _bounds(field: FieldInfo) -> dict[str, Any]:
-    """`min` and `max` as Typer has them."""
+    """The bounds of a field as Typer's `min` and `max`."""
     found = {}
     for rule in field.metadata:
         for name, bound in (("ge", "min"), ("le", "max")):

@@ -19,23 +19,23 @@ from egoactgen_bench.support.devices import default_workers
 
 
 class DemoArguments(Options):
-    """The demonstration's choices."""
+    """The arguments of `bench demo`."""
 
-    clips: Annotated[int, Field(ge=1, description="Clips to draw."), Cli(metavar="N")] = 32
+    clips: Annotated[int, Field(ge=1, description="Clips to generate."), Cli(metavar="N")] = 32
     seed: Seed = 0
     steps: Annotated[
         int | None,
-        Field(ge=1, description="Of each method (default: its own)."),
+        Field(ge=1, description="Sampling steps of each method (default: its own)."),
         Cli(metavar="N"),
     ] = None
     workers: Annotated[
         int | None,
-        Field(ge=1, description="Videos drawn at a time (default: CPUs, up to 16)."),
+        Field(ge=1, description="Videos rendered at a time (default: CPUs, up to 16)."),
         Cli(metavar="N"),
     ] = None
     device: Device = "auto"
     name: Annotated[
-        str, Field(description="The split's name in the workspace."), Cli(metavar="SPLIT")
+        str, Field(description="Name of the split in the workspace."), Cli(metavar="SPLIT")
     ] = "demo"
     overwrite: Overwrite = False
 
@@ -45,31 +45,31 @@ def register(app: typer.Typer) -> None:
     add_command(app, "demo", demo)
 
 
-def demo(asked: DemoArguments) -> int:
-    """See the whole loop, all methods, on the toy kitchen: table, report and study in minutes.
+def demo(arguments: DemoArguments) -> int:
+    """Run the whole loop with all methods on the toy kitchen: table, report and study in minutes.
 
-    It needs no data, no download and no GPU; an interrupted call resumes. Its split, runs and
-    scores are those of any other: `bench report --split demo --ids A,B` works on them.
+    It needs no data, no download and no GPU; an interrupted call resumes. Other commands work on
+    its split, runs and scores, too, such as `bench report --split demo --ids A,B`.
     """
-    check_name(asked.name)
+    check_name(arguments.name)
     from egoactgen_bench.demo import Demo, steps
     from egoactgen_bench.presentation.terminal_table import text
 
     start = time.monotonic()
     settled = Demo(
         current_workspace(),
-        name=asked.name,
-        clips=asked.clips,
-        seed=asked.seed,
-        steps=asked.steps,
-        workers=asked.workers or default_workers(),
-        device=asked.device,
-        overwrite=asked.overwrite,
+        name=arguments.name,
+        clips=arguments.clips,
+        seed=arguments.seed,
+        steps=arguments.steps,
+        workers=arguments.workers or default_workers(),
+        device=arguments.device,
+        overwrite=arguments.overwrite,
     )
     complete = True
     ordered = steps(settled)
-    for number, (words, step) in enumerate(ordered, start=1):
-        typer.echo(f"[{number}/{len(ordered)}] {words} …", err=True)
+    for number, (description, step) in enumerate(ordered, start=1):
+        typer.echo(f"[{number}/{len(ordered)}] {description} …", err=True)
         result = step(settled)
         complete = complete and result.complete
         for notice in result.notices:

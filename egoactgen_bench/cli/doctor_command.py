@@ -19,18 +19,20 @@ if TYPE_CHECKING:
 
 
 class DoctorArguments(DiagnoseOptions):
-    """The number that is doubted, and how its variants are measured."""
+    """The arguments of `bench doctor`."""
 
     run: Annotated[
         str | None,
-        Field(description="A run's name or folder; without: this machine."),
+        Field(description="Name or folder of a run; without it, check this machine."),
         Cli(metavar="[RUN]", positional=True),
     ] = None
     metric: Annotated[
-        str | None, Field(description="The metric whose number is doubted."), Cli(metavar="NAME")
+        str | None,
+        Field(description="The metric whose value is to be explained."),
+        Cli(metavar="NAME"),
     ] = None
     value: Annotated[
-        str | None, Field(description="The number, in the paper's unit."), Cli(metavar="NUMBER")
+        str | None, Field(description="The value, in the paper's unit."), Cli(metavar="NUMBER")
     ] = None
     split: SplitName = None
     rows: Annotated[int, Field(ge=1, description="Rows of the table to print.")] = 15
@@ -41,26 +43,32 @@ def register(app: typer.Typer) -> None:
     add_command(app, "doctor", doctor)
 
 
-def doctor(asked: DoctorArguments) -> int:
-    """Find the known variant of a metric that explains a number, or what this machine lacks."""
-    given = (asked.run, asked.metric, asked.value)
+def doctor(arguments: DoctorArguments) -> int:
+    """Find the variant of a metric that explains a value, or show what this machine lacks."""
+    given = (arguments.run, arguments.metric, arguments.value)
     if given == (None, None, None):
-        return _check_machine(asked.weights)
-    if asked.run is None or asked.metric is None or asked.value is None:
+        return _check_machine(arguments.weights)
+    if arguments.run is None or arguments.metric is None or arguments.value is None:
         raise BenchError(
-            "Name a run and a number: `bench doctor RUN --metric lpips --value 36.43`."
+            "Give a run, a metric and a value: `bench doctor RUN --metric lpips --value 36.43`."
         )
     from egoactgen_bench.artifacts.runs import load_run
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.doctor.diagnosis import diagnose
 
     place = current_workspace()
-    split = load_split(place.find_split(asked.split))
-    run = load_run(run_folder(asked.run, split.name))
+    split = load_split(place.find_split(arguments.split))
+    run = load_run(run_folder(arguments.run, split.name))
     diagnosis = diagnose(
-        split, run, asked.metric, asked.value, asked, workspace=place.root, progress=True
+        split,
+        run,
+        arguments.metric,
+        arguments.value,
+        arguments,
+        workspace=place.root,
+        progress=True,
     )
-    return _report(diagnosis, asked.rows)
+    return _report(diagnosis, arguments.rows)
 
 
 def _check_machine(weights: Path | None) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ImagineArguments(ImagineOptions):
-    """One context, several actions, and where the frames go."""
+    """The arguments of `bench imagine`."""
 
     context: Annotated[
         str,
@@ -27,13 +27,13 @@ class ImagineArguments(ImagineOptions):
     ]
     action: Annotated[
         list[str],
-        Field(description='What is done, "open drawer"; repeat it.'),
+        Field(description='An action such as "open drawer"; may be repeated.'),
         Cli(metavar="TEXT"),
     ]
     split: SplitName = None
     name: Annotated[
         str | None,
-        Field(description="Name of the folder (default: the method's)."),
+        Field(description="Name of the folder (default: from the method)."),
         Cli(metavar="NAME"),
     ] = None
     out: Out = None
@@ -45,52 +45,59 @@ def register(app: typer.Typer) -> None:
     add_command(app, "imagine", imagine)
 
 
-def imagine(asked: ImagineArguments) -> int:
-    """Generate several actions in one context, and lay them out on a labelled grid."""
+def imagine(arguments: ImagineArguments) -> int:
+    """Generate images of several actions from one input frame, with a labelled grid."""
     from egoactgen_bench.api.method import MethodContext
     from egoactgen_bench.artifacts.runs import default_name
     from egoactgen_bench.generation.method_factory import build
     from egoactgen_bench.stages import imagine as stage
 
-    check_name(asked.name)
+    check_name(arguments.name)
     place = current_workspace()
-    stage.check_actions(asked.action, asked.description)
-    seen = _context(asked.context, asked.split, asked.descriptions)
+    stage.check_actions(arguments.action, arguments.description)
+    seen = _context(arguments.context, arguments.split, arguments.descriptions)
     context = MethodContext(
-        device=asked.device,
-        dtype=asked.dtype,
-        described=bool(asked.description or asked.descriptions),
+        device=arguments.device,
+        dtype=arguments.dtype,
+        described=bool(arguments.description or arguments.descriptions),
         models=place.models,
         cache=place.cache,
         sample_ids=[seen.name],
     )
-    built = build(asked.method, asked.options, weights=asked.weights, context=context)
-    name = default_name(asked.method)
-    folder = asked.out or place.imagined(seen.name, asked.name or name)
+    built = build(arguments.method, arguments.options, weights=arguments.weights, context=context)
+    name = default_name(arguments.method)
+    folder = arguments.out or place.imagined(seen.name, arguments.name or name)
     made = stage.imagine(
-        name, built, seen, asked.action, folder, asked.description, asked.seed, asked.overwrite
+        name,
+        built,
+        seen,
+        arguments.action,
+        folder,
+        arguments.description,
+        arguments.seed,
+        arguments.overwrite,
     )
     if made.already_complete:
-        typer.echo("These frames are already complete; --overwrite would start over.")
+        typer.echo("These images are already complete; --overwrite would start over.")
     for frame in made.manifest.frames:
         typer.echo(stage.in_words(frame))
     for notice in built.notices():
         typer.echo(notice)
-    count = len(asked.action) - len(made.failed)
-    typer.echo(f"{name}: {count} of {len(asked.action)} actions, see {folder / stage.GRID}")
+    count = len(arguments.action) - len(made.failed)
+    typer.echo(f"{name}: {count} of {len(arguments.action)} actions, see {folder / stage.GRID}")
     return EXIT_PARTIAL if made.failed else EXIT_DONE
 
 
 def _context(named: str, split: str | None, descriptions: str | None) -> "Context":
-    """A picture's file where there is one of that name and no split is asked for."""
+    """An image file of that name if it exists and no split is given, else a sample."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.imagine import context_of_image, context_of_sample
 
     if split is None and Path(named).is_file():
         if descriptions is not None:
             raise BenchError(
-                "--descriptions are those of a split's samples: describe a picture's actions with "
-                "--description TEXT, one for each --action."
+                "--descriptions applies to samples of a split: describe the actions of an image "
+                "with --description TEXT, one for each --action."
             )
         return context_of_image(Path(named))
     if split is None and Path(named).suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"):

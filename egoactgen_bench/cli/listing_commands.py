@@ -1,4 +1,4 @@
-"""`bench methods`, `metrics`, `datasets` …: what is registered, one line each."""
+"""`bench methods`, `metrics`, `datasets` …: the registered plug-ins, one line each."""
 
 import inspect
 from collections.abc import Callable

@@ -13,7 +13,7 @@ from egoactgen_bench.cli.shared_options import current_workspace
 
 
 class PackArguments(Options):
-    """Which runs are packed, and under whose name."""
+    """The arguments of `bench pack`."""
 
     run: Annotated[
         list[str],
@@ -22,11 +22,11 @@ class PackArguments(Options):
     ] = Field(default_factory=list)
     split: SplitName = None
     group: Annotated[
-        str, Field(description="Whose runs these are, for tables of several."), Cli(metavar="NAME")
+        str, Field(description="Name of your group in joint tables."), Cli(metavar="NAME")
     ] = "anonymous"
     out: Annotated[
         Path | None,
-        Field(description="Default: packs/<split>-<group>.zip, workspace."),
+        Field(description="Archive to write (default: packs/<split>-<group>.zip)."),
         Cli(metavar="FILE.zip"),
     ] = None
 
@@ -36,14 +36,14 @@ def register(app: typer.Typer) -> None:
     add_command(app, "pack", pack)
 
 
-def pack(asked: PackArguments) -> None:
+def pack(arguments: PackArguments) -> None:
     """Pack runs, their scores and all hashes into one verifiable archive to share."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.pack import pack as pack_runs
 
     place = current_workspace()
-    split = load_split(place.find_split(asked.split))
-    packed = pack_runs(place, split, asked.run, asked.group, asked.out)
+    split = load_split(place.find_split(arguments.split))
+    packed = pack_runs(place, split, arguments.run, arguments.group, arguments.out)
     typer.echo(f"{packed.path}: sha256 {packed.sha256}")
     typer.echo(f"{packed.path.with_suffix('.csv')}: its rows for results/leaderboard/.")
-    typer.echo("Look at your data set's licence before you share generated frames.")
+    typer.echo("Check the licence of your data set before you share generated images.")

@@ -56,32 +56,32 @@ def register(app: typer.Typer) -> None:
     add_command(app, "prepare-splits", prepare_splits)
 
 
-def prepare_splits(asked: PrepareArguments) -> int:
+def prepare_splits(arguments: PrepareArguments) -> int:
     """Prepare a split: extract the input and target frame of each annotated action.
 
     Run again, it resumes, and retries the samples that failed.
     """
     from egoactgen_bench.stages.prepare.dataset_plan import plan_dataset
 
-    only_count = asked.list_videos or (asked.dry_run and asked.videos is None)
+    only_count = arguments.list_videos or (arguments.dry_run and arguments.videos is None)
     plan = plan_dataset(
-        asked.dataset,
-        asked,
+        arguments.dataset,
+        arguments,
         current_workspace(),
-        asked.name,
+        arguments.name,
         locate=not only_count,
         report=lambda sentence: typer.echo(sentence, err=True),
     )
     for notice in plan.dataset.notices():
         typer.echo(notice, err=True)
-    workers = asked.workers or default_workers()
+    workers = arguments.workers or default_workers()
     splits = current_workspace().splits
-    if asked.list_videos:
-        return _list_videos(plan, asked.out or splits / f"{plan.name}.videos.txt")
-    folder = asked.out or splits / plan.name
-    if asked.dry_run:
+    if arguments.list_videos:
+        return _list_videos(plan, arguments.out or splits / f"{plan.name}.videos.txt")
+    folder = arguments.out or splits / plan.name
+    if arguments.dry_run:
         return _dry_run(plan, folder, workers)
-    return _prepare(plan, folder, workers, asked.overwrite)
+    return _prepare(plan, folder, workers, arguments.overwrite)
 
 
 def _list_videos(plan: "SplitPlan", path: Path) -> int:

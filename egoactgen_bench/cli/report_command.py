@@ -14,14 +14,11 @@ from egoactgen_bench.errors import BenchError
 
 
 class ReportArguments(Options):
-    """What a report shows, and where it goes."""
+    """The arguments of `bench report`."""
 
     archive: Annotated[
         list[Path],
-        Field(
-            description="Archives of `bench pack`, to lay side by side "
-            "(default: the workspace's scores)."
-        ),
+        Field(description="Archives of `bench pack` to compare (default: the workspace's scores)."),
         Cli(metavar="[ARCHIVE.zip]...", kind=list[Path], positional=True),
     ] = Field(default_factory=list)
     split: SplitName = None
@@ -39,25 +36,25 @@ def register(app: typer.Typer) -> None:
     add_command(app, "report", report)
 
 
-def report(asked: ReportArguments) -> None:
-    """Write one page of everything scored: table, figures, gallery, run cards, people's votes."""
+def report(arguments: ReportArguments) -> None:
+    """Write one page of all scores: table, figures, gallery, run cards, user studies."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.report import write_report
 
     place = current_workspace()
-    if asked.archive:
-        if asked.split or asked.descriptions:
-            raise BenchError("Archives name their split: --split and --descriptions do not apply.")
+    if arguments.archive:
+        if arguments.split or arguments.descriptions:
+            raise BenchError("Archives contain their split: omit --split and --descriptions.")
         made = write_report.report_submissions(
-            asked.archive, place.root, asked.out, ids=asked.ids, progress=True
+            arguments.archive, place.root, arguments.out, ids=arguments.ids, progress=True
         )
     else:
         made = write_report.report(
-            load_split(place.find_split(asked.split)),
+            load_split(place.find_split(arguments.split)),
             place.root,
-            asked.out,
-            ids=asked.ids,
-            descriptions=asked.descriptions,
+            arguments.out,
+            ids=arguments.ids,
+            descriptions=arguments.descriptions,
             progress=True,
         )
     for notice in made.notices:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class RunArguments(RunOptions):
-    """The choices of a run, and where it is read from and written to."""
+    """The arguments of `bench run`."""
 
     method: Annotated[
         str,
@@ -31,7 +31,7 @@ class RunArguments(RunOptions):
     split: SplitName = None
     name: Annotated[
         str | None,
-        Field(description="The run's name (default: the method's); under torchrun write --name."),
+        Field(description="Name of the run (default: from the method). Under torchrun use --name."),
         Cli(("--name", "--run"), "NAME"),
     ] = None
     out: Out = None
@@ -44,21 +44,25 @@ def register(app: typer.Typer) -> None:
     add_command(app, "run", run)
 
 
-def run(asked: RunArguments) -> int:
-    """Make a method's images for a split; an interrupted run resumes."""
+def run(arguments: RunArguments) -> int:
+    """Generate a method's images for a split; an interrupted run resumes."""
     from egoactgen_bench.artifacts.runs import default_name
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.run.run_method import execute, prepare
 
-    check_name(asked.name)
+    check_name(arguments.name)
     place = current_workspace()
-    split = load_split(place.find_split(asked.split))
-    folder = asked.out or place.run(split.name, asked.name or default_name(asked.method))
-    job = prepare(asked.method, split, folder, asked, models=place.models, cache=place.cache)
-    if asked.dry_run:
+    split = load_split(place.find_split(arguments.split))
+    folder = arguments.out or place.run(
+        split.name, arguments.name or default_name(arguments.method)
+    )
+    job = prepare(
+        arguments.method, split, folder, arguments, models=place.models, cache=place.cache
+    )
+    if arguments.dry_run:
         return _estimate(job, place.root / "runs")
-    complete = job.journal.finished and not asked.overwrite
-    done = execute(job, asked.overwrite, progress=True)
+    complete = job.journal.finished and not arguments.overwrite
+    done = execute(job, arguments.overwrite, progress=True)
     if job.shard.rank != 0:  # only rank 0 reports, and its status is the launcher's
         return EXIT_DONE
     if complete:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ScoreArguments(ScoreOptions):
-    """The choices of a scoring, and where it is read from and written to."""
+    """The arguments of `bench score`."""
 
     run: Annotated[
         list[str],
@@ -36,24 +36,20 @@ def register(app: typer.Typer) -> None:
     add_command(app, "score", score)
 
 
-def score(asked: ScoreArguments) -> int:
+def score(arguments: ScoreArguments) -> int:
     """Score runs against the split's target frames; an interrupted call resumes."""
     from egoactgen_bench.artifacts.runs import load_run
     from egoactgen_bench.artifacts.splits import load_split
-    from egoactgen_bench.stages.score.score_runs import (
-        estimate,
-        execute,
-        nothing_to_measure,
-        prepare,
-    )
+    from egoactgen_bench.stages.score.score_runs import execute, nothing_to_measure, prepare
+    from egoactgen_bench.stages.score.scoring_estimate import estimate
 
     place = current_workspace()
-    split = load_split(place.find_split(asked.split))
-    names = asked.run or place.finished_runs(split.name)
+    split = load_split(place.find_split(arguments.split))
+    names = arguments.run or place.finished_runs(split.name)
     runs = [load_run(run_folder(name, split.name)) for name in names]
-    folder = asked.out or place.scores(split.name, asked.protocol)
-    job = prepare(split, runs, folder, asked, workspace=place.root)
-    if asked.dry_run:
+    folder = arguments.out or place.scores(split.name, arguments.protocol)
+    job = prepare(split, runs, folder, arguments, workspace=place.root)
+    if arguments.dry_run:
         typer.echo(estimate(job))
         typer.echo("Nothing was done (--dry-run).")
         return EXIT_DONE
@@ -64,7 +60,7 @@ def score(asked: ScoreArguments) -> int:
 
 
 def run_folder(name: str, split: str) -> Path:
-    """A run by its name in the workspace, or by its folder."""
+    """The folder of a run, given by path or by name in the workspace."""
     folder = Path(name)
     if folder.is_absolute() or len(folder.parts) > 1:
         return folder
@@ -72,7 +68,7 @@ def run_folder(name: str, split: str) -> Path:
 
 
 def _report_nothing(job: "ScoringJob", nothing: str) -> int:
-    """Say why no metric can be computed."""
+    """Print why no metric can be computed."""
     for sentence in job.selection.failed.values():
         typer.echo(f"failed: {sentence}", err=True)
     typer.echo(nothing, err=True)
@@ -80,7 +76,7 @@ def _report_nothing(job: "ScoringJob", nothing: str) -> int:
 
 
 def _report(scores: "Scores") -> int:
-    """Print the table, what failed and what was left out."""
+    """Print the table, the failures and the omitted metrics."""
     from egoactgen_bench.measurement.protocols import left_out
     from egoactgen_bench.presentation.terminal_table import text
 

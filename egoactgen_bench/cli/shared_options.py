@@ -1,4 +1,4 @@
-"""The options that may stand before or after every command's name, and what they amount to."""
+"""The options that may precede or follow every command's name, and their values."""
 
 import shutil
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from egoactgen_bench.support.safe_names import is_safe_id
 
 @dataclass
 class Shared:
-    """Options that may stand before or after the command's name."""
+    """The values of the shared options."""
 
     workspace: Path | None = None
     debug: bool = False
 
 
-shared = Shared()  # of this call; `main` resets it
+shared = Shared()  # for one call; `main` resets it
 
 
 def _workspace(value: Path | None) -> Path:
-    """What is given here, else what stood before the command, else the default."""
+    """The value given here, else before the command's name, else the default."""
     shared.workspace = value or shared.workspace or Workspace.default().root
     return shared.workspace
 
@@ -57,12 +57,12 @@ DebugOption = Annotated[
 
 
 def current_workspace() -> Workspace:
-    """The workspace that the options name."""
+    """The workspace given by the options."""
     return Workspace(shared.workspace or Workspace.default().root)
 
 
 def check_name(name: str | None) -> None:
-    """Refuse a --name that cannot be a file's."""
+    """Raise `BenchError` for a --name that is not a safe file name."""
     if name is not None and not is_safe_id(name):
         raise BenchError(
             f"--name '{name}' is not a safe file name: use letters, digits, '.', '_', '-'."
@@ -70,5 +70,5 @@ def check_name(name: str | None) -> None:
 
 
 def terminal_width() -> int:
-    """Letters in a line of the terminal, or of what stands for one."""
+    """The width of the terminal in characters; 120 if stdout is not one."""
     return shutil.get_terminal_size((120, 24)).columns

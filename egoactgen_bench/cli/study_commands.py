@@ -1,4 +1,4 @@
-"""`bench export-amt` and `bench import-amt`: study batches for people, and their answers."""
+"""`bench export-amt` and `bench import-amt`: batches of user studies, and raters' answers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from egoactgen_bench.stages.study.study_options import StudyOptions
 
 
 class ExportArguments(StudyOptions):
-    """How a study is made, of what, and where it goes."""
+    """The arguments of `bench export-amt`."""
 
     runs: Annotated[
         list[str],
@@ -24,12 +24,12 @@ class ExportArguments(StudyOptions):
     split: SplitName = None
     descriptions: Annotated[
         list[str],
-        Field(description="Description set, once for each arm (default: all of the split)."),
+        Field(description="Set of descriptions, may be repeated (default: all of the split)."),
         Cli(kind=list[str]),
     ] = Field(default_factory=list)
-    pay: Annotated[float, Field(ge=0.01, description="Dollars for one answer.")] = 0.05
+    pay: Annotated[float, Field(ge=0.01, description="Dollars per answer.")] = 0.05
     seconds_per_task: Annotated[
-        float, Field(ge=1, description="Time that one answer takes, for the hourly wage.")
+        float, Field(ge=1, description="Seconds per answer, to compute the hourly wage.")
     ] = 20.0
     name: Annotated[
         str | None, Field(description="Name (default: <split>-<study>)."), Cli(metavar="STUDY")
@@ -43,7 +43,7 @@ class ExportArguments(StudyOptions):
 
 
 class ImportArguments(Options):
-    """Results files, and the study that they belong to."""
+    """The arguments of `bench import-amt`."""
 
     results: Annotated[
         list[Path],
@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
     add_command(app, "import-amt", import_amt)
 
 
-def export_amt(asked: ExportArguments) -> None:
+def export_amt(arguments: ExportArguments) -> None:
     """Write a study batch: pages and tables for Mechanical Turk, and a preview for any browser."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.study.export_study import export
@@ -72,18 +72,18 @@ def export_amt(asked: ExportArguments) -> None:
     place = current_workspace()
     folder, plan = export(
         place,
-        load_split(place.find_split(asked.split)),
-        asked,
-        asked.runs,
-        asked.descriptions,
-        asked.name,
-        asked.out,
-        asked.overwrite,
+        load_split(place.find_split(arguments.split)),
+        arguments,
+        arguments.runs,
+        arguments.descriptions,
+        arguments.name,
+        arguments.out,
+        arguments.overwrite,
     )
-    typer.echo(f"{asked.study} over {', '.join(plan.candidates)}.")
+    typer.echo(f"{arguments.study} over {', '.join(plan.candidates)}.")
     for notice in plan.notices():
         typer.echo(f"note: {notice}")
-    cost = Cost(len(plan.tasks), asked.raters, asked.pay, asked.seconds_per_task)
+    cost = Cost(len(plan.tasks), arguments.raters, arguments.pay, arguments.seconds_per_task)
     for sentence in cost.sentences():
         typer.echo(sentence)
     typer.echo(
@@ -91,13 +91,13 @@ def export_amt(asked: ExportArguments) -> None:
     )
 
 
-def import_amt(asked: ImportArguments) -> None:
+def import_amt(arguments: ImportArguments) -> None:
     """Read raters' answers: win rates with intervals, agreement, tests and a figure."""
     from egoactgen_bench.artifacts.studies import find_study
     from egoactgen_bench.stages.study.import_answers import import_results
 
-    folder = find_study(current_workspace(), asked.study)
-    imported = import_results(asked.results, folder)
+    folder = find_study(current_workspace(), arguments.study)
+    imported = import_results(arguments.results, folder)
     for sentence in imported.sentences():
         typer.echo(sentence)
     typer.echo(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TrainArguments(TrainOptions):
-    """The choices of a training, and where it is read from and written to."""
+    """The arguments of `bench train`."""
 
     method: Annotated[
         str,
@@ -28,7 +28,7 @@ class TrainArguments(TrainOptions):
     split: TrainSplitName = None
     name: Annotated[
         str | None,
-        Field(description="Of the weights (default: METHOD-SPLIT)."),
+        Field(description="Name of the weights (default: METHOD-SPLIT)."),
         Cli(metavar="NAME"),
     ] = None
     out: Out = None
@@ -40,27 +40,27 @@ def register(app: typer.Typer) -> None:
     add_command(app, "train", train)
 
 
-def train(asked: TrainArguments) -> int:
+def train(arguments: TrainArguments) -> int:
     """Train a method on a split's frames; an interrupted training resumes."""
     from egoactgen_bench.artifacts.runs import default_name
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.train.train_weights import execute, prepare
 
-    check_name(asked.name)
+    check_name(arguments.name)
     place = current_workspace()
-    split = load_split(place.find_split(asked.split, train=True))
-    name = asked.name or f"{default_name(asked.method)}-{split.name}"
+    split = load_split(place.find_split(arguments.split, train=True))
+    name = arguments.name or f"{default_name(arguments.method)}-{split.name}"
     job = prepare(
-        asked.method,
+        arguments.method,
         split,
-        asked.out or place.models / name,
-        asked,
+        arguments.out or place.models / name,
+        arguments,
         models=place.models,
         cache=place.cache,
         progress=True,
     )
-    complete = job.finished and not asked.overwrite
-    manifest = execute(job, asked.overwrite, _tell if job.rank == 0 else lambda sentence: None)
+    complete = job.finished and not arguments.overwrite
+    manifest = execute(job, arguments.overwrite, _tell if job.rank == 0 else lambda sentence: None)
     if job.rank != 0:  # only rank 0 reports, and its status is the launcher's
         return EXIT_DONE
     if complete:

@@ -14,7 +14,7 @@ SHOWN = 20
 
 
 class VerifyArguments(Options):
-    """What is verified."""
+    """The arguments of `bench verify`."""
 
     folder: Annotated[
         Path,
@@ -23,7 +23,7 @@ class VerifyArguments(Options):
     ]
     against: Annotated[
         Path | None,
-        Field(description="Compare a split with a standard one as well."),
+        Field(description="Also compare a split with a standard one."),
         Cli(metavar="SPLIT.JSON"),
     ] = None
 
@@ -33,11 +33,11 @@ def register(app: typer.Typer) -> None:
     add_command(app, "verify", verify)
 
 
-def verify(asked: VerifyArguments) -> int:
-    """Recompute the hashes of a split, run, score, study or archive, and name what differs."""
+def verify(arguments: VerifyArguments) -> int:
+    """Recompute the hashes of a split, run, score, study or archive, and list differences."""
     from egoactgen_bench.stages import verify as stage
 
-    folder, against = asked.folder, asked.against
+    folder, against = arguments.folder, arguments.against
     differences = stage.verify(folder)
     if against is not None:
         differences += stage.against(folder, against)

@@ -14,20 +14,20 @@ from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
 Plugins = Annotated[
     list[str],
-    Field(description="Also the weights of this plug-in, which is not registered."),
+    Field(description="An unregistered plug-in whose weights to include."),
     Cli(("--plugin",), "MODULE:CLASS", list[str]),
 ]
 
 
 class ListArguments(Options):
-    """Where weights are looked for."""
+    """The arguments of `bench models list`."""
 
     weights_dir: WeightsDir = None
     plugin: Plugins = Field(default_factory=list)
 
 
 class FetchArguments(Options):
-    """Which weights are fetched, and where to."""
+    """The arguments of `bench models fetch`."""
 
     names: Annotated[
         list[str], Field(description="Names from the list."), Cli(metavar="NAME…", positional=True)
@@ -35,16 +35,16 @@ class FetchArguments(Options):
     weights_dir: WeightsDir = None
     plugin: Plugins = Field(default_factory=list)
     overwrite: Annotated[
-        bool, Field(description="Fetch again what is here but differs."), Cli(("--overwrite",))
+        bool, Field(description="Replace existing weights that differ."), Cli(("--overwrite",))
     ] = False
 
 
 class VerifyWeightsArguments(Options):
-    """Which weights are verified."""
+    """The arguments of `bench models verify`."""
 
     names: Annotated[
         list[str],
-        Field(description="By default all that are here."),
+        Field(description="Names from the list (default: all existing weights)."),
         Cli(metavar="NAME…", kind=list[str], positional=True),
     ] = Field(default_factory=list)
     weights_dir: WeightsDir = None
@@ -52,7 +52,7 @@ class VerifyWeightsArguments(Options):
 
 
 class ConvertArguments(Options):
-    """Which checkpoint is converted, how, and where to."""
+    """The arguments of `bench models convert`."""
 
     checkpoint: Annotated[
         Path,
@@ -62,20 +62,20 @@ class ConvertArguments(Options):
     out: Annotated[Path, Field(description="The folder to write."), Cli(metavar="DIR")]
     raw: Annotated[
         bool,
-        Field(description="Take the trained weights, not their moving average."),
+        Field(description="Use the trained weights instead of their moving average."),
         Cli(("--raw",)),
     ] = False
     config: Annotated[
         Path | None,
         Field(
-            description="What the file does not say: unet.num_heads, "
-            "clip_text.num_attention_heads, conditioning; for a VLLM vision_tower, the folder of "
-            "its CLIP."
+            description="Settings that the checkpoint lacks: unet.num_heads, "
+            "clip_text.num_attention_heads, conditioning; for a VLLM, vision_tower (the folder of "
+            "its CLIP)."
         ),
         Cli(metavar="JSON"),
     ] = None
     overwrite: Annotated[
-        bool, Field(description="Replace what the folder contains."), Cli(("--overwrite",))
+        bool, Field(description="Replace the contents of the folder."), Cli(("--overwrite",))
     ] = False
 
 
@@ -91,12 +91,12 @@ def register(app: typer.Typer) -> None:
     app.add_typer(models, name="models")
 
 
-def list_weights(asked: ListArguments) -> None:
-    """List all published weights: what they are, whether they are here, size, licence, source."""
+def list_weights(arguments: ListArguments) -> None:
+    """List all published weights: use, whether they exist here, size, licence, source."""
     from egoactgen_bench.weights.weights_registry import registry
 
-    folder = asked.weights_dir or current_workspace().models
-    for declared in registry(asked.plugin):
+    folder = arguments.weights_dir or current_workspace().models
+    for declared in registry(arguments.plugin):
         weights = declared.weights
         state = "here" if (folder / weights.name).exists() else "absent"
         typer.echo(
@@ -105,21 +105,21 @@ def list_weights(asked: ListArguments) -> None:
         typer.echo(f"{'':<46} {weights.size_text}; {weights.licence}; {weights.source}")
 
 
-def fetch(asked: FetchArguments) -> None:
-    """Fetch weights from their publisher and check them; an interrupted fetch resumes."""
+def fetch(arguments: FetchArguments) -> None:
+    """Download weights and check their hashes; an interrupted download resumes."""
     from egoactgen_bench.weights.fetching import fetch as fetch_one
     from egoactgen_bench.weights.weights_registry import find, registry
 
-    folder = asked.weights_dir or current_workspace().models
-    declared = registry(asked.plugin)
-    for weights in [find(name, declared) for name in asked.names]:
+    folder = arguments.weights_dir or current_workspace().models
+    declared = registry(arguments.plugin)
+    for weights in [find(name, declared) for name in arguments.names]:
         typer.echo(f"{weights.name}: {weights.size_text}, {weights.licence}", err=True)
-        fetched = fetch_one(weights, folder, overwrite=asked.overwrite)
+        fetched = fetch_one(weights, folder, overwrite=arguments.overwrite)
         typer.echo(f"{weights.name}: {'fetched' if fetched else 'here already'}, {folder}")
 
 
-def verify(asked: VerifyWeightsArguments) -> int:
-    """Recompute the sha256 of weights and compare with the published or locked ones."""
+def verify(arguments: VerifyWeightsArguments) -> int:
+    """Recompute the sha256 of weights and compare it with the published or locked one."""
     from egoactgen_bench.weights.weights_registry import (
         differences,
         find,
@@ -127,13 +127,13 @@ def verify(asked: VerifyWeightsArguments) -> int:
         registry,
     )
 
-    folder = asked.weights_dir or current_workspace().models
+    folder = arguments.weights_dir or current_workspace().models
     wrong = False
-    declared = registry(asked.plugin)
-    names = asked.names or dict.fromkeys(each.weights.name for each in declared)
+    declared = registry(arguments.plugin)
+    names = arguments.names or dict.fromkeys(each.weights.name for each in declared)
     for weights in [find(name, declared) for name in names]:
         problems = differences(weights, folder)
-        if problems is None and not asked.names:
+        if problems is None and not arguments.names:
             continue
         known = has_known_hash(weights, folder)
         fine = "unchanged" if known else "here, without a published or locked hash to compare with"
@@ -144,16 +144,16 @@ def verify(asked: VerifyWeightsArguments) -> int:
     return EXIT_PARTIAL if wrong else EXIT_DONE
 
 
-def convert(asked: ConvertArguments) -> None:
+def convert(arguments: ConvertArguments) -> None:
     """Convert a released checkpoint into a folder of safetensors."""
     from egoactgen_bench.weights import conversion
 
     done = conversion.convert(
-        asked.checkpoint,
-        asked.out,
-        raw=asked.raw,
-        config=asked.config,
+        arguments.checkpoint,
+        arguments.out,
+        raw=arguments.raw,
+        config=arguments.config,
         models=current_workspace().models,
-        overwrite=asked.overwrite,
+        overwrite=arguments.overwrite,
     )
-    typer.echo(f"Converted {asked.checkpoint.name} to {done}.")
+    typer.echo(f"Converted {arguments.checkpoint.name} to {done}.")

@@ -1,1 +1,1 @@
-"""Building a method and asking it for images: what the stages run and imagine share."""
+"""Building a method and generating images with it, for the stages `run` and `imagine`."""

@@ -1,4 +1,4 @@
-"""Asking a method: what it returns is checked, and a bad sample costs itself only."""
+"""Calls a method and checks its output, so that a failing sample does not affect the others."""
 
 import sys
 import time
@@ -15,7 +15,7 @@ from egoactgen_bench.errors import BenchError, SampleError
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one request: an 8-bit RGB image, or why there is none."""
+    """The result of one request: an 8-bit RGB image, or the error that prevented it."""
 
     output: Image.Image | SampleError
     prompt: str
@@ -23,10 +23,10 @@ class Answer:
 
 
 def ask(method: Method[Any], requests: Sequence[Request | SampleError]) -> list[Answer]:
-    """One answer for each request, in order; a `SampleError` among them is its own answer.
+    """One answer per request, in order; the answer to a `SampleError` is that error.
 
-    Each request is asked alone where the batch as a whole fails. Only a `BenchError` of the method
-    passes through: it concerns the whole run.
+    If a batch fails, each of its requests is repeated on its own. A `BenchError` of the method is
+    raised, as it concerns the whole run.
     """
     whole = [request for request in requests if isinstance(request, Request)]
     answers = iter(_ask(method, whole) if whole else [])
@@ -41,14 +41,15 @@ def _ask(method: Method[Any], requests: list[Request]) -> list[Answer]:
     prompts = [""] * len(requests)
     try:
         prompts = [method.prompt(request) for request in requests]
-        # Copies, so that a method that draws into its input and then fails meets it clean again.
+        # Copies, so that a method that modifies its input and then fails gets it unchanged again.
         fresh = [replace(request, input=request.input.copy()) for request in requests]
         outputs = _outputs(method.generate(fresh), len(requests))
     except BenchError:
         raise
-    except Exception as error:  # noqa: BLE001  a stranger's code may raise anything
+    except Exception as error:  # noqa: BLE001  third-party code may raise anything
         outputs = [_failure(error)]
-    if len(outputs) < len(requests):  # beyond the handler, which keeps the failed call's tensors
+    # Outside the handler, whose traceback references the failed call's tensors.
+    if len(outputs) < len(requests):
         _release_memory()
         return [answer for request in requests for answer in _ask(method, [request])]
     seconds = (time.perf_counter() - start) / len(requests)
@@ -59,7 +60,7 @@ def _outputs(answers: Any, count: int) -> list[Image.Image | SampleError]:
     if not isinstance(answers, Sequence) or len(answers) != count:
         raise SampleError(
             "invalid_output",
-            f"generate returned {_described(answers)}, wanted a list of {count} images",
+            f"generate returned {_described(answers)} instead of a list of {count} images",
         )
     return [_checked(answer) for answer in answers]
 
@@ -68,11 +69,13 @@ def _checked(answer: Any) -> Image.Image | SampleError:
     if isinstance(answer, SampleError):
         return answer
     if not isinstance(answer, Image.Image) or answer.mode != "RGB" or 0 in answer.size:
-        return SampleError("invalid_output", f"{_described(answer)}, wanted an 8-bit RGB PIL image")
+        return SampleError(
+            "invalid_output", f"{_described(answer)} instead of an 8-bit RGB PIL image"
+        )
     try:
         answer.load()
     except (OSError, SyntaxError, ValueError) as error:
-        return SampleError("invalid_output", f"an image that does not decode: {error}")
+        return SampleError("invalid_output", f"an image that cannot be decoded: {error}")
     return answer
 
 
@@ -90,7 +93,7 @@ def _failure(error: Exception) -> SampleError:
     if isinstance(error, SampleError):
         return error
     text = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
-    # torch.OutOfMemoryError by name: a method without torch must not make us import it.
+    # torch.OutOfMemoryError by name, to avoid importing torch for a method that does not use it.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return SampleError("out_of_memory", text)
     return SampleError("method_error", text)

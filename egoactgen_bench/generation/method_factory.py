@@ -1,4 +1,4 @@
-"""From what the user named to a method that is ready to be asked."""
+"""Builds a method from its name and options."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,20 +18,20 @@ def build(
     context: MethodContext | None = None,
     local_rank: int = 0,
 ) -> Method[Any]:
-    """The method `name`, not loaded yet; an invalid choice is a `BenchError`.
+    """Build the method `name` without loading it. Raises `BenchError` for an invalid choice.
 
-    `weights` is a path or a name in `context.models`. `context.device` may be "auto"; the weights
-    and argument of `context` are filled in here.
+    `weights` is a path or a name in `context.models`. `context.device` may be "auto". The weights
+    and argument of `context` are set here.
     """
-    asked = context or MethodContext(device="auto")
-    check_dtype(asked.dtype)
+    context = context or MethodContext(device="auto")
+    check_dtype(context.dtype)
     found, argument = plugins.load("methods", name)
     plugins.require_subclass(found, Method, name)
-    path = found.find_weights(weights, asked.models)
+    path = found.find_weights(weights, context.models)
     given = dict(options or {})
     resolved = resolve(found.Options, found.suggested(path, given) | given, name)
-    device = resolve_device(asked.device, local_rank) if found.uses_device else "cpu"
+    device = resolve_device(context.device, local_rank) if found.uses_device else "cpu"
     built: Method[Any] = found(
-        resolved, replace(asked, weights=path, argument=argument, device=device)
+        resolved, replace(context, weights=path, argument=argument, device=device)
     )
     return built

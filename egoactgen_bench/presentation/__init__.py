@@ -1,1 +1,1 @@
-"""How results are shown: tables, charts, grids, pages."""
+"""Presentation of results: tables, charts, grids, HTML pages."""

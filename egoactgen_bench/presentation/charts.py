@@ -1,4 +1,4 @@
-"""Charts for pages and papers: one look, colours that colour-blind readers tell apart."""
+"""Charts for pages and papers in a common style, with colours for colour-blind readers."""
 
 import io
 import warnings
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INK, SOFT, GRID = "#1d2433", "#5b6475", "#e3e7ef"
 FILLS = {"best": "#1f5fd6", "other": "#a9b8d4", "reference": "#eceff5"}
-# Okabe and Ito's palette, without its yellow, which is too light on white.
+# Okabe and Ito's palette without its yellow, which is too light on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _METADATA: dict[str, dict[str, Any]] = {
@@ -28,7 +28,7 @@ _METADATA: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar with its interval (NaN for none) and the value as text."""
+    """One bar with its interval (NaN if it has none) and its value as text."""
 
     name: str
     value: float
@@ -40,7 +40,7 @@ class Bar:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Where figures are made: names are text, never formulas, and equal figures are equal bytes."""
+    """Context for figures: names are not parsed as formulas, equal figures give equal bytes."""
     from matplotlib import rc_context
 
     rules: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "egoactgen_bench"}
@@ -50,26 +50,26 @@ def drawing() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure, its size in inches."""
+    """An empty figure; width and height in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=200, layout="constrained")
 
 
 def save(figure: "Figure", stem: Path, formats: Sequence[str] = ("png", "svg")) -> None:
-    """Write `<stem>.png` and `<stem>.svg`."""
+    """Write `<stem>.<format>` for each format."""
     for kind in formats:
         stream = io.BytesIO()
         with drawing():
             figure.savefig(stream, format=kind, metadata=_METADATA[kind])
-        figure.set_layout_engine("none")  # what it found for one format stands for all
+        figure.set_layout_engine("none")  # the layout of the first format is used for all
         write_bytes(stem.with_name(f"{stem.name}.{kind}"), stream.getvalue())
 
 
 def horizontal_bars(axes: "Axes", bars: Sequence[Bar]) -> None:
-    """Draw bars from zero, the first on top, with whiskers and the values beside them.
+    """Draw bars from zero, the first at the top, with whiskers and the values next to them.
 
-    A value that is not finite has no bar, only its text.
+    A value that is not finite has only its text.
     """
     places = range(len(bars) - 1, -1, -1)
     lengths = [bar.value if isfinite(bar.value) else 0.0 for bar in bars]
@@ -105,12 +105,12 @@ def horizontal_bars(axes: "Axes", bars: Sequence[Bar]) -> None:
 
 
 def short(text: str, most: int = 32) -> str:
-    """Text that leaves room for the data."""
+    """Truncate a text to leave space for the data."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def plain(axes: "Axes", grid: Literal["x", "y", "both"]) -> None:
-    """Take away what carries no data."""
+    """Remove lines and ticks that carry no data."""
     axes.grid(axis=grid, color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)

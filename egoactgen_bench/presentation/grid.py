@@ -1,4 +1,4 @@
-"""A picture of pictures: cards in rows, each a frame with its title and its text below."""
+"""Draws a grid of captioned images as one image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ Font = ImageFont.FreeTypeFont
 
 @dataclass(frozen=True)
 class Card:
-    """One frame, or why there is none, with what is written below it."""
+    """One image, or the reason why it is missing, and the texts below it."""
 
     frame: Image.Image | str
     title: str
     text: str = ""
-    marked: bool = False  # in colour, as the frame that the others came from
+    marked: bool = False  # its title is coloured, as for the input frame of the others
 
 
 def draw_grid(cards: Sequence[Card], size: tuple[int, int]) -> Image.Image:
-    """All cards in reading order, each frame at the aspect of `size` = (width, height)."""
+    """All cards in reading order, each image with the aspect ratio of `size` (width, height)."""
     width = round(HEIGHT * size[0] / size[1])
     rows = -(-len(cards) // MOST_COLUMNS)
     columns = -(-len(cards) // rows)
@@ -56,8 +56,8 @@ def _draw(canvas: Image.Image, card: Card, left: int, top: int, width: int) -> N
     else:
         pen.rectangle((left, top, left + width - 1, top + HEIGHT - 1), fill=EMPTY)
         middle = (left + width // 2, top + HEIGHT // 2)
-        told = "\n".join(_wrapped(card.frame, _font(BODY), width - 2 * GAP))
-        pen.text(middle, told, FAINT, _font(BODY), anchor="mm", align="center")
+        reason = "\n".join(_wrapped(card.frame, _font(BODY), width - 2 * GAP))
+        pen.text(middle, reason, FAINT, _font(BODY), anchor="mm", align="center")
     top += HEIGHT + GAP // 2
     for text, font, colour in _paragraphs(card):
         for line in _wrapped(text, font, width):
@@ -84,7 +84,7 @@ def _line_height(font: Font) -> int:
 
 
 def _wrapped(text: str, font: Font, width: int) -> list[str]:
-    """Lines of whole words that fit into `width`; a word that does not is broken."""
+    """Lines of whole words that fit into `width` pixels; longer words are broken."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -101,7 +101,7 @@ def _wrapped(text: str, font: Font, width: int) -> list[str]:
 
 
 def _font(size: int, bold: bool = False) -> Font:
-    """DejaVu Sans as matplotlib carries it, so that every machine draws the same letters."""
+    """DejaVu Sans from matplotlib, so that the output is the same on every machine."""
     import matplotlib
 
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"

@@ -1,4 +1,4 @@
-"""HTML pages: one look for all, and every text escaped unless it says otherwise."""
+"""HTML pages in a common style; texts are escaped unless marked as safe."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 @cache
 def environment(package: str) -> Environment:
-    """The templates of a package, which may include base.css, the look that all pages share."""
+    """The templates of a package, which may include base.css, the style sheet of all pages."""
     return Environment(
         loader=ChoiceLoader(
             [PackageLoader(package), PackageLoader("egoactgen_bench.presentation")]

@@ -1,4 +1,4 @@
-"""The table of a scoring in Markdown and LaTeX: the paper's layout, with intervals and marks."""
+"""Tables of scores in Markdown and LaTeX, in the paper's layout, with intervals and marks."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ MARKS = f"Best in bold; * {WORSE}"
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as text, with half the width of its interval, and how it stands to the others."""
+    """One value as text, with half the width of its interval and its marks."""
 
     text: str
     margin: str = ""
@@ -29,7 +29,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """What both formats print: headings with arrows, one row of cells a run."""
+    """The content that all formats print: headings, and one row of cells per run."""
 
     headings: list[tuple[str, bool, bool]]  # label, higher is better, primary
     rows: list[tuple[str, str, list[Cell]]]  # run, n, cells
@@ -39,7 +39,7 @@ class Table:
 
 
 def layout(scores: Scores) -> Table:
-    """The cells of a scoring's table."""
+    """The content of the table of `scores`."""
     metrics = scores.metrics
     headings = [(about.label, about.higher_is_better, about.primary) for about in metrics.values()]
     columns = [_cells(scores, name) for name in metrics]
@@ -57,7 +57,7 @@ def layout(scores: Scores) -> Table:
 
 
 def markdown(scores: Scores, title: str = "") -> str:
-    """The table as Markdown, with what it rests on below."""
+    """The table as Markdown, with notes and signatures below it."""
     table = layout(scores)
     place = f"{scores.manifest.split}, protocol {scores.protocol}"
     head = [
@@ -99,7 +99,7 @@ def latex(scores: Scores) -> str:
 
 
 def plain(scores: Scores) -> pd.DataFrame:
-    """The table's numbers as printed, without margins and marks."""
+    """The table's values as printed, without margins and marks."""
     table = layout(scores)
     labels = ["run", "n", *(label for label, _, _ in table.headings)]
     rows = [
@@ -116,7 +116,7 @@ def _published_cells(row: dict[str, Any], metrics: dict[str, MetricRecord]) -> l
 
 
 def _cells(scores: Scores, metric: str) -> list[Cell]:
-    """One metric's cells, a run each."""
+    """One metric's cells, one per run."""
     about = scores.metrics[metric]
     summary = scores.summary
     values = summary[metric].to_numpy(float)
@@ -139,7 +139,7 @@ def _cells(scores: Scores, metric: str) -> list[Cell]:
 
 
 def _worse(scores: Scores, metric: str, leaders: set[str]) -> set[str]:
-    """The runs that a leader beats significantly."""
+    """The runs that are significantly worse than one of the best."""
     table = scores.comparisons
     rows = table[(table["metric"] == metric) & (table["p_value"] < SIGNIFICANT)]
     pairs = set(zip(rows["run_a"], rows["run_b"], strict=True))
@@ -155,7 +155,7 @@ def _notes(scores: Scores) -> list[str]:
     notes = [
         f"± half the 95 % interval ({bootstrap.draws} bootstrap draws, clustered by video)."
         if bootstrap.draws
-        else "No intervals were asked for.",
+        else "No intervals were requested.",
         MARKS,
     ]
     if any(about.primary for about in scores.metrics.values()):

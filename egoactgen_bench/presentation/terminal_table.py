@@ -1,4 +1,4 @@
-"""The table of a scoring for a terminal: a line a metric, the runs side by side, no markup."""
+"""Tables of scores for a terminal: one line per metric, one column per run, no markup."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ LEGEND = f"• best, * {WORSE}"
 
 
 def text(scores: Scores, width: int = 100) -> str:
-    """As many runs side by side as `width` letters hold, the others below; notes at the end."""
+    """As many columns as fit into `width` characters, the others below; notes at the end."""
     table = layout(scores)
     labels = [
         f"{label}{' ★' * primary} {'↑' if up else '↓'}" for label, up, primary in table.headings
@@ -29,7 +29,7 @@ def text(scores: Scores, width: int = 100) -> str:
 
 
 def _fitting(columns: list[list[str]], width: int) -> tuple[list[list[str]], list[list[str]]]:
-    """The first columns, at least one, that fit into `width`, and the rest."""
+    """Split the columns into the first ones, at least one, that fit into `width`, and the rest."""
     count = used = 0
     for column in columns:
         used += len(GAP) + len(column[0])
@@ -40,13 +40,13 @@ def _fitting(columns: list[list[str]], width: int) -> tuple[list[list[str]], lis
 
 
 def _in_line(cell: Cell) -> str:
-    """Value, margin and mark of a cell."""
+    """A cell as its value, margin and mark."""
     margin = f" ±{cell.margin}" if cell.margin else ""
     mark = "•" if cell.best else "*" if cell.worse else " "
     return f"{cell.text}{margin} {mark}"
 
 
 def _justified(texts: Sequence[str], right: bool = False) -> list[str]:
-    """Texts filled with spaces to the longest of them."""
+    """Pad texts with spaces to the length of the longest."""
     width = max(map(len, texts), default=0)
     return [each.rjust(width) if right else each.ljust(width) for each in texts]

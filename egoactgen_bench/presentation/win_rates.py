@@ -1,4 +1,4 @@
-"""A bar chart of win rates with their intervals, after the paper's Figure 4."""
+"""A bar chart of win rates with their intervals, like the paper's Figure 4."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def win_rate_figure(rates: pd.DataFrame, study: StudyKind, split: str) -> "Figure":
-    """One bar a run, highest first, the best one in colour, whiskers of 95 %."""
+    """One bar per run, highest first, the best one coloured, with 95 % whiskers."""
     rates = rates.dropna(subset=["rate"]).sort_values("rate", ascending=False, kind="stable")
     bars = [
         charts.Bar(
@@ -29,7 +29,7 @@ def win_rate_figure(rates: pd.DataFrame, study: StudyKind, split: str) -> "Figur
         figure = charts.new_figure(6.4, 1.3 + 0.55 * len(bars))
         axes = figure.add_subplot()
         charts.horizontal_bars(axes, bars)
-        said = "Chosen as best" if study == "best-of" else "Said to fit"
-        axes.set_xlabel(f"{said} (% of votes, 95 % interval by example)", color=charts.INK)
+        label = "Chosen as best" if study == "best-of" else "Judged to fit"
+        axes.set_xlabel(f"{label} (% of votes, 95 % interval by example)", color=charts.INK)
         axes.set_title(split, loc="left", color=charts.INK, fontweight="bold")
     return figure

@@ -1,1 +1,1 @@
-"""Helpers that know nothing of the benchmark: files, images, seeds, devices, row store."""
+"""Helpers that are independent of the benchmark: files, images, seeds, devices, row store."""

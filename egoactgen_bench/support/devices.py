@@ -1,4 +1,4 @@
-"""Which device and number format a network runs in, and how many processes decode videos."""
+"""The device and dtype of networks, and the number of worker processes."""
 
 import os
 
@@ -8,13 +8,13 @@ DTYPES = ("float32", "float16", "bfloat16")
 
 
 def check_dtype(name: str) -> None:
-    """Refuse a number format that is not one of `DTYPES`."""
+    """Raise `BenchError` unless `name` is one of `DTYPES`."""
     if name not in DTYPES:
         raise BenchError(f"Unknown dtype '{name}'.{did_you_mean(name, DTYPES)}")
 
 
 def resolve_device(name: str = "auto", local_rank: int = 0) -> str:
-    """`auto` → the process's own CUDA device where there is one, else `cpu`; others are checked."""
+    """Resolve `auto` to this process's CUDA device if available, else `cpu`; check other names."""
     import torch
 
     if name == "auto":
@@ -25,15 +25,15 @@ def resolve_device(name: str = "auto", local_rank: int = 0) -> str:
         raise BenchError(f"Unknown device '{name}': use auto, cpu, cuda or cuda:0 … .") from None
     if device.type == "cuda":
         count = torch.cuda.device_count()
-        # More processes than devices share them in turn.
+        # With more processes than devices, they are assigned round robin.
         number = local_rank % max(count, 1) if device.index is None else device.index
         if number >= count:
-            raise BenchError(f"Device {name} is not there: PyTorch finds {count} CUDA devices.")
+            raise BenchError(f"Device {name} was not found: PyTorch has {count} CUDA devices.")
         return f"cuda:{number}"
     return str(device)
 
 
 def default_workers() -> int:
-    """The number of CPUs that this process may use (in a container, few), at most 16."""
+    """The number of CPUs available to this process (few in a container), at most 16."""
     affinity = getattr(os, "sched_getaffinity", None)
     return min(len(affinity(0)) if affinity else os.cpu_count() or 1, 16)

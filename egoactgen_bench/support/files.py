@@ -1,4 +1,4 @@
-"""Writing files so that a finished one is never half there, and hashing them."""
+"""Writes files and folders atomically, reads JSON and CSV, and hashes files."""
 
 import hashlib
 import json
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a fresh path beside `path` to write to; on success it takes `path`'s place at once."""
+    """Yield a temporary path next to `path`, which atomically replaces `path` on success."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder, since a rename is atomic within one file system only; hidden, so that no
-    # pattern finds it; with a token, so that two processes never write to one file.
+    # In the same folder, as a rename is atomic only within one file system; hidden, so that no
+    # pattern matches it; with a token, so that two processes never write to the same file.
     temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.tmp"
     try:
         yield temporary
         with temporary.open("rb") as stream:
-            # The rename may reach the disk before the content does: a power cut would leave an
-            # empty file.
+            # Otherwise the rename may reach the disk before the content, and a power failure would
+            # leave an empty file.
             os.fsync(stream.fileno())
         temporary.replace(path)
     finally:
@@ -36,7 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; on success it replaces `folder` and all that was in it."""
+    """Yield an empty folder to fill; on success it replaces `folder` and its contents."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     prefix = f".{folder.name[:40]}."
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:
@@ -44,7 +44,7 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
         new.mkdir()
         yield new
         if folder.exists():
-            # A folder cannot be renamed over one that is not empty. What was there goes with the
+            # A folder cannot be renamed to one that is not empty; the old one is removed with the
             # temporary folder.
             folder.rename(Path(temporary) / "old")
         new.rename(folder)
@@ -57,24 +57,24 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` atomically as UTF-8 with plain newlines."""
+    """Write `text` atomically as UTF-8 with LF line endings."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a manifest atomically: indented, in the given key order, non-finite numbers refused."""
+    """Write JSON atomically: indented, in the given key order, without NaN or infinity."""
     write_bytes(path, json_bytes(value))
 
 
 def json_bytes(value: Any) -> bytes:
-    """The bytes of a manifest, as `write_json` writes them."""
-    # NaN and Infinity are not JSON: other programs could not read the file.
+    """The bytes that `write_json` writes."""
+    # NaN and Infinity are not valid JSON: other programs could not read the file.
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return (text + "\n").encode("utf-8")
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; a missing or broken one is a `BenchError` that names it."""
+    """Read a JSON file. Raises `BenchError` if it is missing or malformed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -84,21 +84,22 @@ def read_json(path: Path) -> Any:
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table atomically: UTF-8, comma, plain newlines, shortest round-trip floats."""
+    """Write a table atomically: UTF-8, commas, LF line endings, shortest round-trip floats."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
 
 def read_csv(path: Path, **options: Any) -> "pd.DataFrame":
-    """Read a table of ours; an empty cell of a text column stays an empty string.
+    """Read a table written by `write_csv`; empty cells of text columns stay empty strings.
 
-    `options` go to `pandas.read_csv`; name the `dtype` of columns such as ids.
+    `options` are passed to `pandas.read_csv`; give the `dtype` of columns such as ids. Raises
+    `BenchError` if the file is missing or malformed.
     """
     import pandas as pd
 
     try:
-        # pandas' defaults turn words such as "null", "None" and "NA", which ids and verbs may be,
-        # into NaN.
+        # pandas' defaults would read words such as "null", "None" and "NA", which may be ids or
+        # verbs, as NaN.
         return pd.read_csv(path, keep_default_na=False, na_values=[], **options)
     except FileNotFoundError:
         raise BenchError(f"{path} does not exist.") from None

@@ -1,4 +1,4 @@
-"""Reading, resizing and writing images: the one resize, and conversions that name their range."""
+"""Reads, resizes and writes images; conversions have the value range in their names."""
 
 import io
 from pathlib import Path
@@ -17,14 +17,14 @@ def frame_size(width: int, height: int, target_height: int = 256) -> tuple[int, 
 
 
 def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Scale to `size` = (width, height) by Pillow's Lanczos; an image of that size is returned."""
+    """Resize to `size` = (width, height) with Pillow's Lanczos, unless it has that size."""
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def read_rgb(path: Path) -> Image.Image:
-    """Read an 8-bit RGB image file whole.
+    """Read and decode an 8-bit RGB image file.
 
-    Errors: `SampleError` `missing_image`, or one of `decode_rgb`.
+    Raises `SampleError` `missing_image`, or as `decode_rgb`.
     """
     try:
         return decode_rgb(path.read_bytes(), str(path))
@@ -33,15 +33,15 @@ def read_rgb(path: Path) -> Image.Image:
 
 
 def decode_rgb(data: bytes, name: str) -> Image.Image:
-    """Decode the bytes of an 8-bit RGB image file whole; `name` is for the error's text.
+    """Decode the bytes of an 8-bit RGB image file; `name` is its name in error messages.
 
-    Errors: `SampleError` `undecodable_image` (truncated or no image) or `unsupported_image` (grey,
-    alpha, palette, CMYK, 16 bit: whoever made it decides how it becomes RGB).
+    Raises `SampleError` `undecodable_image` (truncated or not an image) or `unsupported_image`
+    (greyscale, alpha, palette, CMYK, 16 bit: the conversion to RGB is left to the caller).
     """
     try:
         image = Image.open(io.BytesIO(data))
-        # Pillow reads the header only until then: a truncated file would fail later, somewhere
-        # else.
+        # Until then, Pillow has read only the header, and a truncated file would fail later
+        # elsewhere.
         image.load()
     except (
         OSError,
@@ -52,21 +52,21 @@ def decode_rgb(data: bytes, name: str) -> Image.Image:
     ) as error:
         raise SampleError("undecodable_image", f"{name}: {error}") from None
     if image.mode != "RGB":
-        raise SampleError("unsupported_image", f"{name}: mode {image.mode}, wanted 8-bit RGB")
+        raise SampleError("unsupported_image", f"{name}: mode {image.mode} instead of 8-bit RGB")
     return image
 
 
 def png_bytes(image: Image.Image) -> bytes:
-    """The PNG file of an RGB image, without metadata, so that equal pixels give equal bytes."""
+    """Encode an RGB image as PNG without metadata, so that equal pixels give equal bytes."""
     stream = io.BytesIO()
-    # From the pixels alone, since `save` would keep the source's profile and texts; at a fixed
-    # level, since Pillow's default may change.
+    # From the pixels only, as `save` would keep the source's profile and texts; with a fixed
+    # level, as Pillow's default may change.
     Image.fromarray(np.asarray(image)).save(stream, format="PNG", compress_level=6)
     return stream.getvalue()
 
 
 def write_png(path: Path, image: Image.Image) -> bytes:
-    """Write `image` as PNG atomically and return the file's bytes."""
+    """Write `image` atomically as PNG and return the file's bytes."""
     data = png_bytes(image)
     write_bytes(path, data)
     return data

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions of what made it, and the device it was made on."""
+"""Provenance of results: versions, devices, and hashes of files."""
 
 import functools
 import hashlib
@@ -13,7 +13,7 @@ from egoactgen_bench.support.files import sha256_file
 
 
 def versions(packages: Iterable[str] = ()) -> dict[str, str]:
-    """This toolkit's version, Python's, and those of the named installed packages."""
+    """The versions of this toolkit, of Python, and of the named packages ("absent" if missing)."""
     found = {"egoactgen_bench": __version__, "python": platform.python_version()}
     for package in packages:
         try:
@@ -24,7 +24,7 @@ def versions(packages: Iterable[str] = ()) -> dict[str, str]:
 
 
 def device_name(device: str) -> str:
-    """`cpu` with the processor's architecture, or the accelerator's own name."""
+    """`cpu` or `cuda` with the architecture of the CPU or the name of the GPU."""
     if device.startswith("cuda"):
         import torch
 
@@ -33,16 +33,16 @@ def device_name(device: str) -> str:
 
 
 def files_in(path: Path) -> list[Path]:
-    """The file `path` itself, or every file in the folder `path` and below it, sorted."""
+    """The file `path` itself, or all files in the folder `path` and its subfolders, sorted."""
     if path.is_file():
         return [path]
     return sorted(entry for entry in path.rglob("*") if entry.is_file())
 
 
 def hashes(files: Sequence[Path], root: Path | None = None) -> dict[str, str]:
-    """sha256 by file name, relative to `root` (default: the folder that holds them all).
+    """sha256 by file name, relative to `root` (default: their common folder).
 
-    A file is read again only where its size or time of change differs.
+    A file is read again only if its size or modification time has changed.
     """
     if root is None:
         root = Path(os.path.commonpath([path.parent for path in files])) if files else Path()
@@ -50,12 +50,12 @@ def hashes(files: Sequence[Path], root: Path | None = None) -> dict[str, str]:
 
 
 def content_digest(path: Path) -> str:
-    """sha256 of a file, or of the names and contents of a folder's files; remembered while whole.
+    """sha256 of a file, or of the names and contents of a folder's files.
 
-    A file is read again only where its size or time of change differs.
+    A file is read again only if its size or modification time has changed.
     """
     if path.is_file():
-        # Checkpoints have gigabytes, and one command asks for the same digest several times.
+        # Cached, as one command needs the digest of the same large checkpoint several times.
         return _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
     digest = hashlib.sha256()
     for file in files_in(path):

@@ -1,9 +1,9 @@
-"""Rows of numbers kept on disk by content: features of frames, and what metrics measured.
+"""Arrays of rows on disk, by content: features of frames, and measurements of metrics.
 
 One folder per signature, one pair of files per writing process: `<token>-<dtype>-<width>.rows`
-holds the numbers, `.keys` the sha256 of what each row was computed from. Rows are only ever
-appended, a key after its row, so a process that is killed leaves nothing half there and several
-processes never write to one file. Of the rows on disk only an index is held in memory.
+contains the values, `.keys` the sha256 of the content that each row was computed from. Rows are
+only appended, a key after its row, so that a killed process leaves no incomplete entry, and
+processes never write to the same file. Only an index of the rows is kept in memory.
 """
 
 import hashlib
@@ -22,35 +22,36 @@ ABSENT = -1
 
 
 def with_revision(signature: str, revision: int) -> str:
-    """The name under which results of a revision of code are kept; the first adds nothing to it."""
+    """The key of the results of a revision of code, which is the signature for revision 1."""
     return signature if revision == 1 else f"{signature}|r:{revision}"
 
 
 class Revised(ABC):
-    """Whatever computes what is kept by content: its signature, and the revision of its code."""
+    """Base of computations whose results are cached: signature, and revision of the code."""
 
-    # Raise it with every change of code that changes a result, and that of the metrics on it.
+    # Increase it, and that of the metrics based on it, with every change of code that changes a
+    # result.
     revision: ClassVar[int] = 1
 
     @abstractmethod
     def signature(self) -> str:
-        """Everything that shapes a result: network, weights, preprocessing, decoding."""
+        """Everything that affects a result: network, weights, preprocessing, decoding."""
 
     def kept_as(self) -> str:
-        """The name under which results are kept."""
+        """The key under which results are stored."""
         return with_revision(self.signature(), self.revision)
 
 
 def short_keys(keys: bytes | Sequence[bytes]) -> NDArray[np.uint64]:
-    """(n,) the first 8 bytes of each sha256: what the index holds of it."""
+    """(n,) uint64: the first 8 bytes of each sha256, which the index contains."""
     joined = keys if isinstance(keys, bytes) else b"".join(keys)
-    # Two of 10 million frames share 8 bytes with a probability of 3 in a million; whole keys would
-    # take 2.5 times the memory.
+    # Two of 10 million frames have the same 8 bytes with a probability of 3 in a million; complete
+    # keys would take 2.5 times the memory.
     return np.frombuffer(joined, dtype="<u8")[:: KEY_BYTES // 8]
 
 
 class KeyIndex:
-    """Places of rows by short key, 16 bytes an entry: sorted, with a few recent ones beside."""
+    """Positions of rows by short key: sorted arrays, 16 bytes per entry, and recent additions."""
 
     def __init__(self) -> None:
         self._keys = np.empty(0, np.uint64)
@@ -58,11 +59,11 @@ class KeyIndex:
         self._recent: dict[int, int] = {}
 
     def add(self, keys: NDArray[np.uint64], places: NDArray[np.int64]) -> None:
-        """Note where rows are; a key that is known keeps its place."""
+        """Add the positions of rows; a known key keeps its position."""
         for key, place in zip(keys.tolist(), places.tolist(), strict=True):
-            # The place that was known first stays: rows of one key may differ in their last bits.
+            # The first position is kept, as rows of one key may differ in their last bits.
             self._recent.setdefault(key, place)
-        # Merged in large steps only, since that sorts all keys.
+        # Merged only in large steps, as that sorts all keys.
         if len(self._recent) > 4096:
             keys = np.concatenate([self._keys, np.fromiter(self._recent, np.uint64)])
             places = np.concatenate([self._places, np.fromiter(self._recent.values(), np.int64)])
@@ -71,7 +72,7 @@ class KeyIndex:
             self._recent = {}
 
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """(n,) places, `ABSENT` where a key is not known."""
+        """(n,) int64 positions; `ABSENT` for unknown keys."""
         places = np.array([self._recent.get(key, ABSENT) for key in keys.tolist()], np.int64)
         if len(self._keys):
             at = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
@@ -81,7 +82,7 @@ class KeyIndex:
 
 
 class RowStore:
-    """Rows of one signature, by key; without a folder they live in memory."""
+    """Rows of one signature by key, in a folder or, without one, in memory."""
 
     def __init__(self, folder: Path | None, *, fresh: bool = False) -> None:
         self._folder = folder
@@ -94,11 +95,11 @@ class RowStore:
         self.refresh()
 
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """(n,) the places of short keys, `ABSENT` where there is no row."""
+        """(n,) int64 positions of short keys; `ABSENT` for missing rows."""
         return self._index.find(keys)
 
     def read(self, places: NDArray[np.int64]) -> NDArray[np.floating]:
-        """(n, width) rows at places, copied out of the files."""
+        """(n, width) rows at positions, copied from the files."""
         if not len(places):
             return np.empty((0, 1))
         blocks = places >> BLOCK_BITS
@@ -114,7 +115,7 @@ class RowStore:
         return found
 
     def add(self, keys: Sequence[bytes], rows: NDArray[np.floating]) -> None:
-        """Append rows (n, width) float32 or float64 under their sha256."""
+        """Append rows (n, width), float32 or float64, by their sha256."""
         if self._folder is None:
             self._blocks.append(np.array(rows))
             self._note(short_keys(keys), len(self._blocks) - 1, 0)
@@ -126,16 +127,16 @@ class RowStore:
                 (self._folder / f"{name}.rows").open("ab"),
                 (self._folder / f"{name}.keys").open("ab"),
             )
-        # The row before its key: a key without a row would be read as a result.
+        # The row is written before its key, as a key without a row would be read as a result.
         for stream, data in zip(self._streams, (rows.tobytes(), b"".join(keys)), strict=True):
             stream.write(data)
             stream.flush()
         self._take_in(Path(self._streams[1].name))
 
     def refresh(self, *, old: bool = False) -> None:
-        """Take in what others have written since; with `old`, also what a fresh store left out.
+        """Index rows written since by others; with `old`, also those that a fresh store ignored.
 
-        The latest files come first: of rows with one key, the one known first stays.
+        The latest files come first, as the first row of a key is kept.
         """
         paths = self._key_files() - (set() if old else self._old)
         for path in sorted(paths, key=lambda path: -path.stat().st_mtime_ns):
@@ -146,7 +147,7 @@ class RowStore:
 
     def _take_in(self, path: Path) -> None:
         known = self._counts.get(path, 0)
-        # Whole entries only: another process may be in the middle of writing one.
+        # Only complete entries, as another process may be writing one.
         count = min(path.stat().st_size // KEY_BYTES, len(_mapped(path)))
         if count <= known:
             return
@@ -167,18 +168,18 @@ class RowStore:
 
 
 def _mapped(keys: Path) -> NDArray[np.floating]:
-    """The rows beside a keys file, mapped for as long as the caller holds them."""
+    """The rows that belong to a keys file, memory-mapped as long as the caller references them."""
     _, dtype, width = keys.stem.split("-")
     rows = keys.with_suffix(".rows")
     count = rows.stat().st_size // (np.dtype(dtype).itemsize * int(width))
     if not count:
         return np.empty((0, int(width)), dtype)
-    # Mapped, not read: 2,048 features of each of 100,000 frames are 0.8 GB.
+    # Mapped instead of read: 2,048 features of each of 100,000 frames take 0.8 GB.
     return np.memmap(rows, dtype=dtype, mode="r", shape=(count, int(width)))
 
 
 class StoredRows:
-    """Rows (n, width) that are read when they are sliced, so that wide ones never fill memory."""
+    """Rows (n, width) that are read when they are sliced, so that they need not fit in memory."""
 
     def __init__(self, store: RowStore, places: NDArray[np.int64]) -> None:
         self.store = store
@@ -202,9 +203,9 @@ class StoredRows:
 
 
 class FeatureCache:
-    """Features by extractor signature and content; without a folder they live in memory.
+    """Features by extractor signature and content, in a folder or, without one, in memory.
 
-    With `fresh`, what earlier processes left is not looked at.
+    With `fresh`, features of earlier processes are ignored.
     """
 
     def __init__(self, folder: Path | None = None, *, fresh: bool = False) -> None:
@@ -219,7 +220,7 @@ class FeatureCache:
         compute: Callable[[list[int]], NDArray[np.float32]],
         keep: bool,
     ) -> NDArray[np.float32]:
-        """(n, d) features for `keys`; `compute` gives those of the positions not yet known."""
+        """(n, d) features for `keys`; `compute` returns those of the positions that are missing."""
         store = self.store(signature)
         distinct = list(dict.fromkeys(keys))
         places = store.find(short_keys(distinct))

@@ -1,4 +1,4 @@
-"""Random streams: each depends on the run's seed, the sample's id and a stream name alone."""
+"""Random streams that depend only on the run's seed, the sample's id and the stream's name."""
 
 import hashlib
 from collections.abc import Iterator
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 
 def derive_seed(seed: int, *names: str) -> int:
-    """A seed in [0, 2**63) for the stream that `names` (a sample id, a purpose …) spell out."""
-    # A separator that no name contains: ("a", "bc") and ("ab", "c") are different streams.
+    """A seed in [0, 2**63) for the stream with these `names` (a sample id, a purpose …)."""
+    # A separator that does not occur in names, so that ("a", "bc") and ("ab", "c") differ.
     text = "\x1f".join([str(seed), *names])
-    # Not Python's hash(), which differs from process to process. 63 bits fit the int64 columns of
+    # Not Python's hash(), which differs between processes. 63 bits fit into int64 columns of
     # tables.
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
 
 
 def torch_generator(seed: int) -> "torch.Generator":
-    """A CPU generator: noise drawn on the CPU is the same whatever device runs the model."""
+    """A CPU generator, so that noise does not depend on the device of the model."""
     import torch
 
     return torch.Generator("cpu").manual_seed(seed)
@@ -27,10 +27,10 @@ def torch_generator(seed: int) -> "torch.Generator":
 
 @contextmanager
 def seeded(seed: int, device: str = "cpu") -> Iterator[None]:
-    """For code that draws from PyTorch's own generators: they are seeded, and as before after."""
+    """Seed PyTorch's global generators, for code that uses them, and restore them on exit."""
     import torch
 
-    # Forking all devices, the default, would initialise CUDA on each of them.
+    # The default, all devices, would initialise CUDA on each of them.
     with torch.random.fork_rng([device] if device.startswith("cuda") else []):
         torch.manual_seed(seed)
         yield

@@ -1,4 +1,4 @@
-"""Which batches of a run are whose: shards by hand, ranks under torchrun or accelerate."""
+"""Distributes batches among shards (`--shard`) and ranks (torchrun or accelerate)."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from egoactgen_bench.errors import BenchError
 
 @dataclass(frozen=True)
 class ProcessShard:
-    """The batches of process `rank` of `ranks` within shard `index` of `count`, all from 0."""
+    """Process `rank` of `ranks` within shard `index` of `count`, all counted from 0."""
 
     index: int = 0
     count: int = 1
@@ -22,11 +22,11 @@ class ProcessShard:
     def of_process(
         cls, shard: str = "1/1", environment: Mapping[str, str] = os.environ
     ) -> "ProcessShard":
-        """The share that `--shard i/n` (i from 1 to n) and a launcher's environment give."""
+        """The shard given by `--shard i/n` (i from 1 to n) and a launcher's environment."""
         match = re.fullmatch(r"([0-9]+)/([0-9]+)", shard)
         if match is None or not 1 <= int(match[1]) <= int(match[2]):
             raise BenchError(
-                f"--shard {shard} is not of the form i/n with i from 1 to n, as in 1/4."
+                f"--shard {shard} does not have the form i/n with i from 1 to n, such as 1/4."
             )
         rank = int(environment.get("RANK", "0"))
         ranks = int(environment.get("WORLD_SIZE", "1"))
@@ -34,9 +34,9 @@ class ProcessShard:
         return cls(int(match[1]) - 1, int(match[2]), rank, ranks, local_rank)
 
     def of_shard(self, batches: int) -> range:
-        """The numbers of the shard's batches, of all its ranks."""
+        """The indices of the shard's batches, for all its ranks."""
         return range(self.index, batches, self.count)
 
     def of_rank(self, batches: int) -> range:
-        """The numbers of this process's own batches."""
+        """The indices of this process's batches."""
         return self.of_shard(batches)[self.rank :: self.ranks]

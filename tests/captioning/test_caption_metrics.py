@@ -116,4 +116,4 @@ def test_what_is_missing_is_named(bench, described: Path, weights: Path, tmp_pat
     (described / "descriptions/drawn.csv").unlink()
     result = bench("score", "--metrics", "blip_b_description", "--weights-dir", weights)
     assert result.status == 1
-    assert re.search("blip_b_description needs .* description: name .* --descriptions", result.err)
+    assert re.search("blip_b_description needs descriptions .*: select a set", result.err)

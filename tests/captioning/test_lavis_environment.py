@@ -24,7 +24,7 @@ def test_an_interpreter_that_cannot_serve_is_named(bench, tmp_path: Path) -> Non
     assert result.err == f"bench: {old} is Python 3.8; LAVIS needs Python {PYTHON}.\n"
     result = bench("setup", "lavis", "--python", tmp_path / "absent")
     assert result.status == 2
-    assert "absent is not a Python that can be run: No such file or directory." in result.err
+    assert "absent is not a working Python interpreter: No such file or directory." in result.err
     broken = interpreter(tmp_path / "python-broken", f"{PYTHON}; exit 0")
     result = bench("setup", "lavis", "--python", broken)
     assert result.status == 2
@@ -43,7 +43,7 @@ def test_scoring_without_the_environment_says_how_to_make_it(
     call = ("score", "--metrics", "psnr,blip_b", "--captioner", "lavis", "--weights-dir", models)
     result = bench(*call)
     assert result.status == 1
-    assert "make it with `bench setup lavis`" in result.err
+    assert "create it with `bench setup lavis`" in result.err
     summary = pd.read_csv(drawn_split.parents[1] / "scores/drawn-val/standard/summary.csv")
     assert "psnr" in summary
     assert "blip_b" not in summary

@@ -43,5 +43,5 @@ def test_comma_list(bench):
         result = bench("report", "--ids", empty)
         assert result.status == 2
         assert result.err == (
-            f"bench: --ids: '{empty}' names nothing: give one name, or several as a,b,c.\n"
+            f"bench: --ids: '{empty}' is an empty list: give one name, or several as a,b,c.\n"
         )

@@ -227,7 +227,7 @@ def test_a_missing_description_is_named(bench, drawn_split, weights, tmp_path):
         (("--dtype", "float8"), "Unknown dtype 'float8'"),
         (("--question", "How?"), "needs exactly one {}"),
         (("--name", "../x"), "is not a safe file name"),
-        (("--shard", "3/2"), "--shard 3/2 is not of the form"),
+        (("--shard", "3/2"), "--shard 3/2 does not have the form"),
         (("--features", "f", "--features-layout", "zip"), "Unknown layout 'zip'"),
         (("--features", "f", "--features-dtype", "float32"), "not as float32"),
         (

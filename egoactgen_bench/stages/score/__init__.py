@@ -1,1 +1,1 @@
-"""The stage score: metrics of a protocol on runs, with intervals, tests and tables."""
+"""The stage `score`: metrics of a protocol for runs, with intervals, tests and tables."""

@@ -1,4 +1,4 @@
-"""What can be chosen for a scoring."""
+"""The options of `bench score`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,9 +19,9 @@ from egoactgen_bench.api.options import Cli, Options, Pairs, Words
 
 
 class ScoreOptions(Options):
-    """The choices of a scoring.
+    """Options for scoring runs.
 
-    What was measured before is found again in `workspace`/cache (default: the scoring's folder).
+    Earlier measurements are reused from `workspace`/cache (default: the folder of the scores).
     """
 
     metrics: Metrics = None
@@ -34,17 +34,17 @@ class ScoreOptions(Options):
     weights: WeightsDir = None
     captioner: CaptionerName = "transformers"
     descriptions: SoleDescriptionsName = None
-    bootstrap: Annotated[int, Field(ge=0, description="Draws for the intervals; 0 for none.")] = (
-        1000
-    )
+    bootstrap: Annotated[
+        int, Field(ge=0, description="Bootstrap draws for the intervals; 0 for none.")
+    ] = 1000
     fid_permutations: Annotated[
-        int, Field(ge=0, description="Swaps for comparing sets (FID, KID); 0 for no test.")
+        int, Field(ge=0, description="Permutations for comparing sets (FID, KID); 0: no test.")
     ] = 0
     batch_size: BatchSize = 16
     device: Device = "auto"
     options: Annotated[
         Pairs,
-        Field(description="A metric's own options."),
+        Field(description="Options of a metric; see `bench metrics NAME`."),
         Cli(("-o",), "METRIC.KEY=VALUE", list[str]),
     ] = Field(default_factory=dict)
     overwrite: Overwrite = False

@@ -1,4 +1,4 @@
-"""The stage `score`: every metric of a protocol on the images of runs, with intervals and tests."""
+"""Scores runs: computes the metrics of a protocol, with intervals and tests, and writes tables."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from egoactgen_bench.analysis.slices import all_slices
 from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.descriptions import descriptions_of
-from egoactgen_bench.artifacts.manifest_base import build, read_manifest
+from egoactgen_bench.artifacts.manifest_base import build
 from egoactgen_bench.artifacts.manifests import SCORE, ScoreManifest
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
@@ -24,10 +24,9 @@ from egoactgen_bench.measurement.protocols import (
     PUBLISHED_PROTOCOL,
     Defaults,
     Selection,
-    left_out,
     select,
 )
-from egoactgen_bench.measurement.sources import Candidate, ImageFile, Samples
+from egoactgen_bench.measurement.sources import Candidate, Samples
 from egoactgen_bench.presentation.score_tables import latex, markdown, plain
 from egoactgen_bench.stages.score.score_options import ScoreOptions
 from egoactgen_bench.stages.score.summarising import Tables, tabulate
@@ -51,7 +50,7 @@ TABLES = (
 
 @dataclass(frozen=True)
 class ScoringJob:
-    """A scoring with everything settled: what is measured on what, and where it goes."""
+    """The inputs, metrics and output folder of scoring, with all options resolved."""
 
     split: Split
     candidates: list[Candidate]
@@ -61,7 +60,7 @@ class ScoringJob:
     folder: Path
     shard: ProcessShard
     device: str
-    settled: dict[str, Any]  # all that shapes the values, for score.json
+    settled: dict[str, Any]  # everything that affects the values, for score.json
     notices: list[str] = field(default_factory=list)
 
 
@@ -74,10 +73,10 @@ def score(
     progress: bool = False,
     **choices: Any,
 ) -> Scores | None:
-    """Score runs of a split into `folder` and return the tables.
+    """Score runs of a split, write the tables to `folder` and return them.
 
     `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
-    Of several processes (torchrun) the first writes and returns; the others return None.
+    Of several processes (torchrun), the first one writes and returns; the others return None.
     """
     return execute(prepare(split, runs, Path(folder), settings, **choices), progress)
 
@@ -89,51 +88,54 @@ def prepare(
     settings: ScoreOptions | None = None,
     **choices: Any,
 ) -> ScoringJob:
-    """Settle a scoring; invalid choices are a `BenchError`.
+    """Resolve the options of scoring. Raises `BenchError` for invalid ones.
 
     `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
     """
-    asked = chosen(ScoreOptions, settings, choices, "score")
-    if asked.captioner not in CAPTIONERS:
+    resolved = chosen(ScoreOptions, settings, choices, "score")
+    if resolved.captioner not in CAPTIONERS:
         raise BenchError(
-            f"Unknown captioner '{asked.captioner}'.{did_you_mean(asked.captioner, CAPTIONERS)}"
+            f"Unknown captioner '{resolved.captioner}'."
+            + did_you_mean(resolved.captioner, CAPTIONERS)
         )
     shard = ProcessShard.of_process()
-    root = asked.workspace or folder
-    texts = descriptions_of(split, asked.descriptions)
+    root = resolved.workspace or folder
+    texts = descriptions_of(split, resolved.descriptions)
     context = MetricContext(
-        weights=stand_ins.folder_for(split.manifest.dataset, asked.weights, root / "models"),
-        device=resolve_device(asked.device, shard.local_rank),
+        weights=stand_ins.folder_for(split.manifest.dataset, resolved.weights, root / "models"),
+        device=resolve_device(resolved.device, shard.local_rank),
         workspace=root,
-        fresh=asked.overwrite,
+        fresh=resolved.overwrite,
     )
     samples = Samples(split, texts.texts if texts else {})
-    defaults = Defaults(split.manifest.metric_defaults, {"captioner": asked.captioner})
+    defaults = Defaults(split.manifest.metric_defaults, {"captioner": resolved.captioner})
     selection = select(
-        asked.protocol, asked.metrics, asked.options, context, samples.roles, defaults
+        resolved.protocol, resolved.metrics, resolved.options, context, samples.roles, defaults
     )
-    candidates, notices = candidates_of(split, runs, asked.references)
+    candidates, notices = candidates_of(split, runs, resolved.references)
     if deviating := selection.deviating():
-        notices.append(f"By -o, not as protocol {asked.protocol} has it: {', '.join(deviating)}.")
+        notices.append(
+            f"Set by -o, deviating from protocol {resolved.protocol}: {', '.join(deviating)}."
+        )
     measurer = Measurer(
         samples,
         candidates,
         selection.metrics,
         root / "cache",
-        asked.batch_size,
-        fresh=asked.overwrite,
+        resolved.batch_size,
+        fresh=resolved.overwrite,
     )
     settled = {
         "split": split.name,
         "fingerprint": split.fingerprint,
         "frames_fingerprint": split.frames_fingerprint,
-        "protocol": asked.protocol,
+        "protocol": resolved.protocol,
         "descriptions": texts and {"name": texts.name, "sha256": texts.sha256},
-        "captioner": asked.captioner,
-        "options": asked.options,
-        "bootstrap": {"draws": asked.bootstrap, "clustered_by": "video_id", "level": 0.95},
-        "fid_permutations": asked.fid_permutations,
-        "batch_size": asked.batch_size,
+        "captioner": resolved.captioner,
+        "options": resolved.options,
+        "bootstrap": {"draws": resolved.bootstrap, "clustered_by": "video_id", "level": 0.95},
+        "fid_permutations": resolved.fid_permutations,
+        "batch_size": resolved.batch_size,
     }
     return ScoringJob(
         split,
@@ -150,9 +152,9 @@ def prepare(
 
 
 def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
-    """Measure, summarise and write a settled scoring; None in all processes but the first.
+    """Measure, summarise and write; returns None in all processes but the first.
 
-    Where no metric can be computed it is a `BenchError`, and an older table stays as it is.
+    Raises `BenchError` if no metric can be computed; older tables are then kept.
     """
     from tqdm import tqdm
 
@@ -194,14 +196,14 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
 
 
 def nothing_to_measure(job: ScoringJob) -> str:
-    """A sentence where no metric can be computed, else none."""
+    """A sentence if no metric can be computed, else an empty string."""
     if job.selection.metrics:
         return ""
-    return f"No metric can be computed; what {job.folder} holds stays as it is."
+    return f"No metric can be computed; {job.folder} is left unchanged."
 
 
 def _write(job: ScoringJob, manifest: ScoreManifest, tables: Tables) -> Scores:
-    """Write the tables, and last of all score.json."""
+    """Write the tables and, last, score.json."""
     folder = job.folder
     (folder / SCORE).unlink(missing_ok=True)
     write_csv(folder / "scores.csv", tables.values)
@@ -231,7 +233,7 @@ def _write(job: ScoringJob, manifest: ScoreManifest, tables: Tables) -> Scores:
 
 def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any]]:
     counts = tables.summary.set_index("run")["n"]
-    return [  # `images` names the set of images: sha256 over their own hashes
+    return [  # `images` identifies the set of images: sha256 over their hashes
         {
             "run": candidate.name,
             "method": candidate.method,
@@ -245,7 +247,7 @@ def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any
 
 
 def _published(job: ScoringJob) -> list[dict[str, Any]]:
-    """The paper's numbers, which may stand only beside rows made as its code made them."""
+    """The paper's values, which may appear only next to rows computed as by its code."""
     own = job.settled["protocol"] == PUBLISHED_PROTOCOL
     own = own and not job.selection.deviating()
     own = own and not any(metric.context.weights_folder.label for metric in job.selection.metrics)
@@ -255,8 +257,8 @@ def _published(job: ScoringJob) -> list[dict[str, Any]]:
 def _changes(outcome: Measurements) -> list[str]:
     return [
         f"warning: {count} image{'s' * (count > 1)} of "
-        f"{f'run {name!r}' if name else 'the split'} changed since being recorded; scored as found "
-        "(`bench verify` names them)."
+        f"{f'run {name!r}' if name else 'the split'} changed after being recorded and scored as "
+        "found (`bench verify` lists them)."
         for name, count in sorted(outcome.changed.items())
         if count
     ]
@@ -265,37 +267,3 @@ def _changes(outcome: Measurements) -> list[str]:
 def _packages(job: ScoringJob) -> list[str]:
     named = {package for metric in job.selection.metrics for package in metric.packages}
     return ["numpy", "pillow", *sorted(named)]
-
-
-def estimate(job: ScoringJob) -> str:
-    """What a scoring would read, compute and write."""
-    outputs = [
-        frame.path
-        for candidate in job.candidates
-        for frame in map(candidate.output, range(len(job.samples)))
-        if isinstance(frame, ImageFile) and not candidate.reference
-    ]
-    frames = [sample.target.path for sample in job.samples]
-    size = sum(path.stat().st_size for path in [*outputs, *frames] if path.is_file())
-    names = [metric.name for metric in job.selection.metrics]
-    lines = [
-        f"{len(job.samples)} samples, {len(job.candidates)} row{'s' * (len(job.candidates) != 1)} "
-        f"({', '.join(candidate.name for candidate in job.candidates)}), protocol "
-        f"{job.settled['protocol']}: {', '.join(names) or 'no metric'}",
-        f"reads {len(outputs) + len(frames)} images, {size / 1e6:.1f} MB; "
-        f"writes about {len(outputs) * len(names) * 150 / 1e6:.1f} MB of tables to {job.folder}",
-        _expected_time(job, len(job.samples) * len(job.candidates) * len(names)),
-    ]
-    lines += [f"would fail: {why}" for why in job.selection.failed.values()]
-    lines += [left_out(job.selection.skipped)] * bool(job.selection.skipped)
-    return "\n".join([*lines, *job.notices])
-
-
-def _expected_time(job: ScoringJob, values: int) -> str:
-    """From what the last scoring into this folder took, if it measured anything."""
-    path = job.folder / SCORE
-    timing = read_manifest(path, ScoreManifest).timing if path.is_file() else None
-    if timing is None or not timing.measured_values:
-        return "takes a time that is not known before a first scoring here has measured something"
-    seconds = values * timing.seconds / timing.measured_values
-    return f"takes about {seconds:.0f} s, less what was measured before, at the last scoring's pace"

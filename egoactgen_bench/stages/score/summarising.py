@@ -1,4 +1,4 @@
-"""From measured rows to the tables of a scoring: values, summaries with bounds, comparisons."""
+"""Computes the tables of scores from measured rows: values, summaries, comparisons, captions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from egoactgen_bench.support.row_store import StoredRows
 
 @dataclass
 class Column:
-    """One metric on all candidates: per-sample values (n, candidates), NaN for none, and rows."""
+    """One metric for all candidates: values (n, candidates), NaN if missing, and measured rows."""
 
     metric: Metric
     signature: str
@@ -33,7 +33,7 @@ class Column:
 
 @dataclass
 class Tables:
-    """The tables of a scoring, and what the user should know about them."""
+    """The tables of scores, and notices about them for the user."""
 
     values: pd.DataFrame
     summary: pd.DataFrame
@@ -47,14 +47,14 @@ class Tables:
 def tabulate(
     measurer: Measurer, outcome: Measurements, split: str, draws: int, fid_permutations: int
 ) -> Tables:
-    """All tables of what was measured."""
+    """Compute all tables from the measurements."""
     notices: list[str] = []
     metrics = [metric for metric in measurer.metrics if metric.name not in outcome.broken]
     columns = [_column(measurer, outcome, metric, notices) for metric in metrics]
     videos = measurer.samples.video_ids
     clusters = clusters_of(videos)
     if len(videos) and clusters.max() == 0:
-        notices.append("All samples are of one video: intervals have no width, p-values are 1.")
+        notices.append("All samples come from one video: no intervals, and p-values are 1.")
     measured = [_measured(column, clusters, fid_permutations) for column in columns]
     runs = [candidate.name for candidate in measurer.candidates]
     return Tables(
@@ -94,14 +94,14 @@ def _column(
     if small:
         notices.append(
             f"warning: {metric.name} is biased and noisy below {metric.advised_samples} samples, "
-            f"and here are {', '.join(small)}."
+            f"and there are only {', '.join(small)}."
         )
     counts = np.array([len(positions) for positions, _ in every])
     return Column(metric, metric.signature(), values, totals, counts, every)
 
 
 def _values(measurer: Measurer, columns: list[Column], split: str) -> pd.DataFrame:
-    """A row a value: by run, metric and sample, in their orders; texts as categories."""
+    """One row per value, ordered by run, metric and sample; texts are categories."""
     ids = [*measurer.samples.ids, ""]
     runs = [candidate.name for candidate in measurer.candidates]
     values, samples, counts = [np.empty(0)], [np.empty(0, np.intp)], []
@@ -127,7 +127,7 @@ def _values(measurer: Measurer, columns: list[Column], split: str) -> pd.DataFra
 
 
 def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
-    """A row a captioned output and captioner, however many metrics stand on the caption."""
+    """One row per captioned output and captioner, however many metrics use the caption."""
     ids = np.array(measurer.samples.ids, dtype=object)
     parts: list[pd.DataFrame] = []
     for number, candidate in enumerate(measurer.candidates):
@@ -145,7 +145,7 @@ def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
 
 
 def _measured(column: Column, clusters: Clusters, swaps: int) -> Measured:
-    """A column's numbers; sets of images are compared by swapping only where it is asked for."""
+    """A column's values; set metrics are compared by swapping only if `swaps` is positive."""
     name, factor, totals = column.metric.name, column.metric.factor, column.totals
     if column.metric.per_sample:
         return Measured(name, factor, totals * factor, column.values)
@@ -156,7 +156,7 @@ def _measured(column: Column, clusters: Clusters, swaps: int) -> Measured:
 def _summary(
     runs: list[str], columns: list[Column], measured: list[Measured], clusters: Clusters, draws: int
 ) -> pd.DataFrame:
-    """A row a run in the paper's units; `<metric>_n` where a metric misses some samples."""
+    """One row per run, in the paper's units; `<metric>_n` for a metric with missing samples."""
     n = np.max([column.counts for column in columns], axis=0) if columns else [0] * len(runs)
     table: dict[str, Any] = {"run": runs, "n": n}
     for column, each in zip(columns, measured, strict=True):
@@ -167,7 +167,7 @@ def _summary(
 
 
 def _swap(column: Column, clusters: Clusters, swaps: int, a: int, b: int) -> tuple[float, float]:
-    """The difference of two sets on their common samples, and its p-value under swapping."""
+    """The difference of two sets on their common samples, and its p-value from swapping."""
     positions, at_a, at_b = np.intersect1d(
         column.rows[a][0], column.rows[b][0], return_indices=True
     )
@@ -188,7 +188,7 @@ def _swap(column: Column, clusters: Clusters, swaps: int, a: int, b: int) -> tup
 
 
 def _ordered(measurer: Measurer, failures: list[Failure]) -> list[Failure]:
-    """Failures by run, sample and metric in the order of the tables, whoever found them."""
+    """Failures by run, sample and metric, in the order of the tables."""
     runs = {candidate.name: number for number, candidate in enumerate(measurer.candidates)}
     samples = {sample_id: number for number, sample_id in enumerate(measurer.samples.ids)}
     metrics = {metric.name: number for number, metric in enumerate(measurer.metrics)}

@@ -188,7 +188,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(make, tmp_path, monkeypatc
     ("signal_number", "status", "sentence"),
     [
         (signal.SIGKILL, -9, ""),
-        (signal.SIGINT, 130, "bench: Interrupted; the same command goes on from here.\n"),
+        (signal.SIGINT, 130, "bench: Interrupted; run the same command again to resume.\n"),
     ],
 )
 def test_a_killed_process_leaves_what_another_completes(

@@ -71,9 +71,9 @@ def test_a_bad_sample_costs_itself_only_and_is_named_with_its_code(bench, worksp
         "failed: V00_0: method_error (ValueError: no)",
         "failed: V01_1: no_features (V01_1.npy)",
         "failed: V02_2: out_of_memory (OutOfMemoryError: CUDA out of memory)",
-        "failed: V00_3: invalid_output (an array (8, 8, 3) of float32, wanted an 8-bit RGB PIL "
+        "failed: V00_3: invalid_output (an array (8, 8, 3) of float32 instead of an 8-bit RGB PIL "
         "image)",
-        "failed: V01_4: invalid_output (a L image of 8 × 8, wanted an 8-bit RGB PIL image)",
+        "failed: V01_4: invalid_output (a L image of 8 × 8 instead of an 8-bit RGB PIL image)",
         "failed: V02_5: missing_image (input frame frames/V02_5/input.png)",
     ]
     manifest = json.loads((workspace / "runs/drawn-val/faulty/run.json").read_text())
@@ -101,7 +101,7 @@ def test_the_neighbours_of_a_bad_sample_keep_their_bytes(bench, workspace, modul
     assert list(faulty.finished["sample_id"]) == ["V02_5"]
     assert faulty.finished["sha256"].item() == clean.loc["V02_5", "sha256"]
     result = bench("run", "--method", f"{module}:TooFew", "--run", "few")
-    assert "V00_0: invalid_output (generate returned a sequence of 0, wanted a list of 1" in (
+    assert "V00_0: invalid_output (generate returned a sequence of 0 instead of a list of 1" in (
         result.out
     )
 
@@ -129,7 +129,7 @@ def test_finished_images_come_in_unchanged_whatever_their_format(bench, workspac
     result = bench("run", "--method", "images:theirs")
     assert result.status == 1
     assert "failed: V01_4: unsupported_image (V01_4.png)" in result.out
-    assert "failed: V02_5: missing_image (no V02_5.png, .jpg or .webp)" in result.out
+    assert "failed: V02_5: missing_image (no V02_5.png, .jpg or .webp found)" in result.out
     run = load_run(workspace / "runs/drawn-val/images-theirs")
     assert run.method == "images:theirs"
     assert len(run.finished) == 4

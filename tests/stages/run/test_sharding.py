@@ -82,7 +82,7 @@ def test_shares_are_disjoint_and_cover_every_batch():
         ]
         assert sorted(owned) == list(range(batches))
     for wrong in ("0/2", "3/2", "1", "a/b", "1/0", "-1/2"):
-        with pytest.raises(BenchError, match="of the form i/n"):
+        with pytest.raises(BenchError, match="have the form i/n"):
             ProcessShard.of_process(wrong, {})
 
 

@@ -104,7 +104,7 @@ def test_metrics_of_whole_sets(drawn_split, runs, tmp_path):
     assert scores.comparisons["difference"].tolist() == pytest.approx(
         [rows["value"].diff().iloc[1] * -1]
     )
-    small = "here are 6 of 'far', 6 of 'near'"
+    small = "there are only 6 of 'far', 6 of 'near'"
     assert sum(small in note for note in scores.manifest.notices) == 1
 
 
@@ -113,14 +113,14 @@ def test_dry_run_does_nothing(bench, drawn_split, runs):
     assert result.status == 0
     assert "6 samples, 2 rows (far, near)" in result.out
     assert "reads 18 images" in result.out
-    assert "not known before a first scoring" in result.out
+    assert "unknown until a first scoring" in result.out
     assert not (drawn_split.parents[1] / "scores").exists()
     assert not (drawn_split.parents[1] / "cache").exists()
 
 
 def test_dry_run_expects_the_last_pace(bench, drawn_split, runs):
     bench("score", "--metrics", "psnr")
-    assert "at the last scoring's pace" in bench("score", "--metrics", "psnr", "--dry-run").out
+    assert "at the previous speed" in bench("score", "--metrics", "psnr", "--dry-run").out
 
 
 def in_two_processes(out: Path, workspace: Path, *options: str) -> None:
@@ -182,7 +182,7 @@ def test_published_rows_stand_beside_their_own_protocol_only(drawn_split, runs, 
     assert "published" not in table("other", protocol="standard")
     altered = table("altered", protocol="lego-release", options={"psnr.resize": "lanczos"})
     assert "published" not in altered
-    assert "- By -o, not as protocol lego-release has it: psnr." in altered
+    assert "- Set by -o, deviating from protocol lego-release: psnr." in altered
 
 
 def test_slices(drawn_split, runs, tmp_path):
