@@ -34,7 +34,7 @@ SHARED = Path(__file__).parents[2] / "shared"
 
 
 class DeprecationLog(logging.Handler):
-    """The messages of libraries about calls that a later version will refuse."""
+    """Messages of libraries about deprecated calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class DeprecationLog(logging.Handler):
 
 @pytest.fixture(scope="session", autouse=True)
 def deprecation_log() -> Iterator[DeprecationLog]:
-    """Attached for the whole session, so that it sees what fixtures of modules call, too."""
+    """Attached for the whole session, to include calls in module fixtures."""
     log = DeprecationLog()
     for name in LOGGERS:
         logging.getLogger(name).addHandler(log)
@@ -67,9 +67,9 @@ def no_deprecation_is_logged(deprecation_log: DeprecationLog) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference outputs and real files beside the checkout."""
+    """The folder ../shared, with reference outputs and real files."""
     if not SHARED.is_dir():
-        pytest.skip("the reference files (../shared) are not beside this checkout")
+        pytest.skip("the reference files (../shared) are missing")
     return SHARED
 
 
@@ -87,7 +87,7 @@ Bench = Callable[..., Result]
 def bench(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Bench:
-    """Call the `bench` program in this process, with a workspace of the test's own."""
+    """Call the `bench` program in this process, with a separate workspace for each test."""
     from egoactgen_bench.cli import main
 
     monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "workspace"))
@@ -119,7 +119,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def page(browser: "Browser") -> Iterator["Page"]:
-    """A tab without a network, of which no script may fail."""
+    """A browser tab without network; a failing script fails the test."""
     context = browser.new_context(accept_downloads=True, offline=True)
     page = context.new_page()
     failures: list[str] = []
@@ -131,7 +131,7 @@ def page(browser: "Browser") -> Iterator["Page"]:
 
 @pytest.fixture(params=["disk", "loopback"])
 def site(request: pytest.FixtureRequest, page: "Page") -> Iterator[Callable[[Path], str]]:
-    """The address of a folder for `page`: as files, and served on this machine alone."""
+    """URLs of a folder for `page`: of its files, and served on this machine only."""
     if request.param == "disk":
         yield lambda folder: folder.as_uri()
         return
@@ -146,7 +146,7 @@ LOOPBACK = "http://127.0.0.1:"
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The address at which a folder is served."""
+    """The URL at which a folder is served."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -161,14 +161,14 @@ def served(folder: Path) -> Iterator[str]:
 
 @pytest.fixture
 def publish() -> Iterator[Callable[[Path], str]]:
-    """`publish(folder)`: the address at which a folder is served until the test ends."""
+    """`publish(folder)`: the URL at which a folder is served until the test ends."""
     with ExitStack() as servers:
         yield lambda folder: servers.enter_context(served(folder))
 
 
 @pytest.fixture(scope="session")
 def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A weights folder with small drawn networks for all metrics; tests leave it as it is."""
+    """A weights folder with small random networks for all metrics; tests do not change it."""
     from small_weights import write_small_weights
 
     folder = tmp_path_factory.mktemp("small-weights")
@@ -178,7 +178,7 @@ def small_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def drawn_split(tmp_path: Path) -> Path:
-    """A finished split of 6 drawn samples from 3 videos, in the workspace of `bench`."""
+    """A finished split of 6 synthetic samples from 3 videos, in the workspace of `bench`."""
     from drawn_split import write_drawn_split
 
     return write_drawn_split(tmp_path / "workspace" / "splits" / "drawn-val", count=6)

@@ -1,4 +1,4 @@
-"""Rank agreement between metrics and verdicts: counted pair by pair, and with missing values."""
+"""Rank agreement between metrics and verdicts, by counting pairs, and with missing values."""
 
 import numpy as np
 import pytest
@@ -40,13 +40,13 @@ def test_missing_values_are_left_out_and_infinite_ones_rank_highest():
     assert spearman(metric, verdict) == pytest.approx(spearmanr(*kept).statistic)
 
 
-def test_what_does_not_vary_has_no_agreement():
+def test_constant_values_have_no_agreement():
     assert np.isnan(within(METRIC, np.ones_like(METRIC))).all()
     assert np.isnan(spearman(METRIC, np.ones_like(METRIC)))
     assert np.isnan(spearman(METRIC[0, :2], METRIC[0, 2:4]))
 
 
-def test_table_has_a_row_a_pair_and_bounds_around_it():
+def test_table_has_one_row_per_pair_with_bounds():
     verdicts = {"same": METRIC, "right": VERDICT, "constant": np.ones_like(METRIC)}
     table = agreement({"m": METRIC, "less": -METRIC}, verdicts, CLUSTERS, 50).set_index(
         ["metric", "verdict"]

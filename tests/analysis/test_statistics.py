@@ -1,4 +1,4 @@
-"""Intervals and tests against SciPy, R and closed forms, and what infinities do to them."""
+"""Intervals and tests compared with SciPy, R and closed forms, and with infinite values."""
 
 import warnings
 
@@ -74,7 +74,7 @@ def test_exact_sign_flips_agree_with_scipy():
     assert statistics.sign_flip_test(values + 0.5, np.arange(11))[0] == pytest.approx(theirs.pvalue)
 
 
-def test_drawn_sign_flips_come_near_the_exact_ones():
+def test_random_sign_flips_approximate_the_exact_ones():
     values, clusters = drawn(300, 3, 18, seed=2)
     values += [0.0, 0.1, 1.0]
     exact = statistics.sign_flip_test(values, clusters, permutations=2**18)

@@ -1,4 +1,4 @@
-"""A third party's folder, for the tests of additions from outside the repository."""
+"""A third party's folder, for tests of plug-ins from outside the repository."""
 
 import sys
 

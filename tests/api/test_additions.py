@@ -159,7 +159,7 @@ def test_a_feature_kind(outside):
         (("train", "darker:Darker", "--split", "drawn-val"), "Trainer"),
     ],
 )
-def test_a_class_of_another_kind_is_refused(outside, runs, words, base):
+def test_a_class_of_the_wrong_kind_is_rejected(outside, runs, words, base):
     outside.write("A method")
     refused = outside.bench(*words)
     (name,) = (word for word in words if word.startswith("darker:"))

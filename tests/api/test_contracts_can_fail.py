@@ -1,4 +1,4 @@
-"""The contract tests fail on plug-ins that each break one rule, and pass on those that keep all."""
+"""The contract tests fail for plug-ins that break one rule, and pass for valid ones."""
 
 import os
 import re
@@ -181,7 +181,7 @@ def test_a_class_without_its_abstract_methods_fails():
         check_declared("trainers", "half", Half)
 
 
-def test_commands_that_add_nothing_or_say_nothing_fail():
+def test_commands_without_effect_or_help_fail():
     def silent(app: typer.Typer) -> None:
         app.command("mine")(lambda: None)
 
@@ -196,7 +196,7 @@ def test_commands_that_add_nothing_or_say_nothing_fail():
 
 
 def test_broken_plugins_of_an_installed_package_fail_the_suite(tmp_path):
-    """They are found by their entry points; nothing in the tests names them."""
+    """They are found by their entry points; the tests do not list them."""
     groups = {
         "egoactgen_bench.datasets": {"unsafe": "broken_plugins:UnsafeId"},
         "egoactgen_bench.methods": {"raising": "broken_plugins:RaisesWhenBuilt"},
@@ -218,9 +218,9 @@ def test_broken_plugins_of_an_installed_package_fail_the_suite(tmp_path):
     assert {
         ("test_a_data_set_keeps_the_contract", "unsafe"),
         ("test_every_image_is_8_bit_rgb_and_repeats", "raising"),
-        ("test_order_and_earlier_calls_change_nothing", "raising"),
-        ("test_batch_size_moves_no_pixel_by_more_than_one_level", "raising"),
-        ("test_shards_and_resuming_change_no_byte", "raising"),
+        ("test_order_and_earlier_calls_do_not_change_images", "raising"),
+        ("test_batch_size_changes_pixels_by_at_most_one_level", "raising"),
+        ("test_shards_and_resuming_do_not_change_a_byte", "raising"),
         ("test_the_docs_list_every_plugin", "datasets-unsafe"),
         ("test_the_docs_list_every_plugin", "methods-raising"),
     } <= set(lost)

@@ -1,6 +1,6 @@
-"""What every registered data set promises: stable, safe, unique samples without surprises.
+"""The contract of registered data sets: stable samples with safe, unique ids.
 
-`plugin_calls.DATASETS` has small annotations for those that need some. A data set that cannot be
+`plugin_calls.DATASETS` has small annotations for those that need them. A data set that cannot be
 opened fails, unless `contract_exceptions` names it.
 """
 

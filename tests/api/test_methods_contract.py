@@ -1,6 +1,6 @@
-"""What every registered method promises: order, batches, shards and resuming change nothing.
+"""The contract of registered methods: order, batches, shards and resuming change nothing.
 
-`plugin_calls.METHODS` has the arguments of methods that need some. A method that cannot be built
+`plugin_calls.METHODS` has arguments of the methods that need them. A method that cannot be built
 fails, unless `contract_exceptions` names it.
 """
 
@@ -43,13 +43,13 @@ def test_every_image_is_8_bit_rgb_and_repeats(call, split, tmp_path):
     method_contract.check_images_repeat(call, split, tmp_path)
 
 
-def test_order_and_earlier_calls_change_nothing(call, split, tmp_path):
+def test_order_and_earlier_calls_do_not_change_images(call, split, tmp_path):
     method_contract.check_order(call, split, tmp_path)
 
 
-def test_batch_size_moves_no_pixel_by_more_than_one_level(call, split, tmp_path):
+def test_batch_size_changes_pixels_by_at_most_one_level(call, split, tmp_path):
     method_contract.check_batch_size(call, split, tmp_path)
 
 
-def test_shards_and_resuming_change_no_byte(call, split, tmp_path):
+def test_shards_and_resuming_do_not_change_a_byte(call, split, tmp_path):
     method_contract.check_shards(call, split, tmp_path)

@@ -31,7 +31,7 @@ def advised(message):
 
 @pytest.fixture
 def published(publish, tmp_path):
-    """The address at which the weights of the page's metric are published."""
+    """The URL at which the weights of the page's metric are published."""
     folder = tmp_path / "published"
     folder.mkdir()
     save_file({"channels": CHANNELS}, folder / "channels.safetensors")

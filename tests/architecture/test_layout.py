@@ -1,4 +1,4 @@
-"""The layout: few modules at the top, names that need no folder, short parameter lists."""
+"""The layout: few top-level modules, names understood without their folder, few parameters."""
 
 import ast
 from collections import Counter
@@ -19,7 +19,7 @@ def modules() -> list[Path]:
     return [path for folder in PACKAGES.values() for path in folder.rglob("*.py")]
 
 
-def test_few_modules_lie_at_the_top():
+def test_few_modules_are_at_the_top():
     names = {path.stem for path in PACKAGES["egoactgen_bench"].glob("*.py")}
     assert names == {"__init__", "demo", "errors"}
     for name, folder in PACKAGES.items():
@@ -27,7 +27,7 @@ def test_few_modules_lie_at_the_top():
         assert (folder / "py.typed").is_file(), name
 
 
-def test_a_module_s_name_says_what_it_is_without_its_folder():
+def test_module_names_are_understood_without_their_folder():
     names = Counter(path.stem for path in modules() if not path.stem.startswith("__"))
     assert [name for name, times in names.items() if times > 1] == []
     assert names.keys().isdisjoint({"base", "common", "core", "helpers", "misc", "stage", "utils"})
@@ -50,10 +50,10 @@ def test_no_function_takes_many_parameters(package):
     assert many == {}
 
 
-def test_tests_lie_where_what_they_test_lies():
-    beside = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
+def test_test_folders_mirror_the_packages():
+    folders = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir()}
     packages = {path.parent.name for path in PACKAGES["egoactgen_bench"].glob("*/__init__.py")}
     others = {"architecture", "baselines", "benchmarks", "docs", "helpers", "lego", "splits"}
-    assert beside - {"__pycache__"} <= packages | others
-    loose = {path.name for path in (ROOT / "tests").glob("*.py")}
-    assert loose == {"conftest.py"}
+    assert folders - {"__pycache__"} <= packages | others
+    modules = {path.name for path in (ROOT / "tests").glob("*.py")}
+    assert modules == {"conftest.py"}

@@ -1,6 +1,6 @@
 """What `pip install` makes importable, from a wheel and from the repository, and what it does not.
 
-The environments made here see the libraries of this one, so that nothing is downloaded.
+The environments created here use the libraries of the current one, so nothing is downloaded.
 """
 
 import os
@@ -43,7 +43,7 @@ class Environment:
         self.call(folder, "python", "-m", "pip", "install", *flags, *install)
 
     def call(self, cwd: Path, program: str, *arguments: object, status: int = 0) -> str:
-        """What a program of this environment prints when it is called in a folder."""
+        """The output of a program of this environment when called in a folder."""
         unwanted = ("PYTHONPATH", "BENCH_WORKSPACE")
         done = subprocess.run(
             [self.bin / program, *map(str, arguments)],
@@ -86,7 +86,7 @@ def installed(built, tmp_path_factory) -> Environment:
 
 @pytest.fixture
 def elsewhere(tmp_path) -> Path:
-    """A user's folder: a workspace with a split, a method in a folder named as one of ours."""
+    """A user's folder: a workspace with a split, a method in a folder named like one of ours."""
     folder = tmp_path / "project"
     write_drawn_split(folder / "workspace" / "splits" / "drawn-val", count=2)
     (folder / "baselines").mkdir()
@@ -141,12 +141,12 @@ def test_an_editable_installation_exposes_the_packages_and_no_other_folder(
     assert "sdedit" in environment.call(tmp_path, "bench", "methods")
 
 
-def test_a_method_in_a_folder_named_as_one_of_ours_runs(installed, elsewhere):
+def test_a_method_in_a_folder_named_like_one_of_ours_runs(installed, elsewhere):
     call = ("run", "--method", "baselines.mine:Mine", "--split", "drawn-val")
     assert "2 of 2 images" in installed.call(elsewhere, "bench", *call)
 
 
-def test_a_distribution_with_the_same_top_level_name_does_no_harm(installed, elsewhere):
+def test_a_distribution_with_the_same_top_level_name_does_not_interfere(installed, elsewhere):
     """Neither to our methods nor to a user's own folder of that name."""
     theirs = installed.site / "baselines"
     theirs.mkdir(exist_ok=True)
@@ -156,7 +156,7 @@ def test_a_distribution_with_the_same_top_level_name_does_no_harm(installed, els
         assert "2 of 2 images" in installed.call(elsewhere, "bench", *call)
 
 
-def test_files_of_the_current_folder_replace_no_module(installed, elsewhere):
+def test_files_in_the_current_folder_do_not_replace_modules(installed, elsewhere):
     for name in ("random", "json", "numpy", "helpers_of_mine"):
         (elsewhere / f"{name}.py").write_text("raise RuntimeError('shadowed')")
     (elsewhere / "helpers_of_mine.py").write_text("DEGREES = 180")

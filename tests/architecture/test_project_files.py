@@ -1,4 +1,4 @@
-"""The files at the root that repeat one another: version, dependencies, checks before a commit."""
+"""Files at the root that must agree: version, dependencies, checks before a commit."""
 
 import re
 import tomllib
@@ -65,11 +65,11 @@ def test_every_dependency_is_pinned_inside_its_bounds(dependencies, pinned):
     assert outside == []
 
 
-def test_every_pin_is_a_release_of_the_package_index(pinned):
+def test_every_pin_is_a_release_on_the_package_index(pinned):
     assert [name for name, version in pinned.items() if Version(version).local] == []
 
 
-def test_doctor_takes_the_tested_set_as_tested(pinned):
+def test_doctor_knows_the_tested_versions(pinned):
     newer = [
         name
         for name, newest in TESTED.items()

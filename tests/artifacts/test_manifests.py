@@ -1,4 +1,4 @@
-"""Manifests: those of 0.1.0 are read, newer and broken ones refused in one sentence."""
+"""Manifests: those of 0.1.0 are read, newer and broken ones rejected in one sentence."""
 
 import json
 from typing import Any
@@ -59,17 +59,17 @@ def test_a_newer_format_is_refused_by_every_kind(path, kind):
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("content", [[], "run", 3, None])
-def test_what_is_no_object_is_refused_by_every_kind(path, kind, content):
+def test_every_kind_rejects_json_that_is_not_an_object(path, kind, content):
     assert "not a JSON object" in refused(path, content, kind)
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
-def test_an_absent_manifest_names_the_command_that_makes_one(path, kind):
+def test_a_missing_manifest_names_the_command_that_writes_it(path, kind):
     with pytest.raises(BenchError, match=rf"no finished {kind.noun}.*`{kind.made_by}`"):
         read_manifest(path, kind)
 
 
-def test_a_run_of_0_1_0_is_read_whole(path):
+def test_a_run_of_0_1_0_is_read_completely(path):
     found = read(path, RUN_OF_0_1_0)
     assert (found.format, found.counts.samples, found.counts.failed) == (FORMAT, 6, 1)
     assert found.model_dump()["notes"] == "a field of somebody's own"
@@ -103,7 +103,7 @@ def test_a_missing_field_is_named(path):
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"method": ', "\x00\x01", '{"a": 1} {'])
-def test_what_is_no_json_is_refused(path, text):
+def test_invalid_json_is_rejected(path, text):
     path.write_text(text)
     with pytest.raises(BenchError, match=r"run\.json"):
         read_manifest(path, RunManifest)

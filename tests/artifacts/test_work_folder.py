@@ -1,4 +1,4 @@
-"""The folder of a result: begun, interrupted, finished, repeated, refused, overwritten."""
+"""The folder of a result: started, interrupted, finished, repeated, rejected, overwritten."""
 
 import json
 from dataclasses import replace
@@ -40,7 +40,7 @@ def test_from_plan_to_manifest(work):
 
 
 @pytest.mark.parametrize("finished", [False, True])
-def test_other_settings_are_named_and_nothing_is_lost(work, finished):
+def test_other_settings_are_listed_and_nothing_is_lost(work, finished):
     work.begin()
     if finished:
         work.finish(CONTENT)
@@ -78,7 +78,7 @@ def test_a_broken_plan_is_one_sentence(work):
         work.begin()
 
 
-def test_a_folder_with_other_content_is_left_alone(work):
+def test_a_folder_with_other_content_is_not_changed(work):
     work.folder.mkdir()
     (work.folder / "thesis.tex").write_text("mine")
     for overwrite in (False, True):
@@ -94,7 +94,7 @@ def test_a_file_in_the_place_of_the_folder(work):
         work.begin()
 
 
-def test_to_overwrite_the_manifest_goes_first(work):
+def test_overwriting_deletes_the_manifest_first(work):
     work.begin()
     work.finish(CONTENT)
     seen = []
@@ -103,7 +103,7 @@ def test_to_overwrite_the_manifest_goes_first(work):
     assert json.loads(work.plan_file.read_text())["seed"] == 1
 
 
-def test_interrupted_while_it_is_overwritten_the_folder_is_unfinished(work):
+def test_a_folder_is_unfinished_if_overwriting_is_interrupted(work):
     def interrupted():
         raise KeyboardInterrupt
 
@@ -119,7 +119,7 @@ def test_interrupted_while_it_is_overwritten_the_folder_is_unfinished(work):
         work.begin()
 
 
-def test_to_clear_leaves_the_plan(work):
+def test_clear_keeps_the_plan(work):
     work.begin()
     (work.folder / "images").mkdir()
     (work.folder / "images" / "a.png").write_text("")
@@ -128,15 +128,15 @@ def test_to_clear_leaves_the_plan(work):
     assert [path.name for path in work.folder.iterdir()] == [PLAN]
 
 
-def test_a_plan_beside_the_folder_does_not_cover_what_is_in_it(work, tmp_path):
-    beside = replace(work, plan_file=tmp_path / "run.parts" / PLAN)
-    beside.begin()
-    beside.check()
+def test_a_plan_outside_the_folder_does_not_permit_other_files_in_it(work, tmp_path):
+    outside = replace(work, plan_file=tmp_path / "run.parts" / PLAN)
+    outside.begin()
+    outside.check()
     work.folder.mkdir()
     (work.folder / "thesis.tex").write_text("mine")
     for overwrite in (False, True):
         with pytest.raises(BenchError, match="is not empty and contains no run"):
-            beside.check(overwrite)
+            outside.check(overwrite)
 
 
 def test_leftovers_of_an_interrupted_call_of_0_1_0(work):
@@ -147,13 +147,13 @@ def test_leftovers_of_an_interrupted_call_of_0_1_0(work):
     replace(work, own=("grid.png", "[0-9][0-9]-*.png")).begin()
 
 
-def test_a_type_that_no_manifest_has_is_refused_before_the_work(work):
+def test_a_type_not_allowed_in_manifests_is_rejected_early(work):
     with pytest.raises(BenchError, match=r"manifest of this run: sources\.edition: "):
         another(work, sources={"edition": 3}).begin()
     assert not work.folder.exists()
 
 
-def test_what_an_older_manifest_does_not_record_is_not_compared(work):
+def test_fields_missing_in_older_manifests_are_not_compared(work):
     work.begin()
     work.finish(CONTENT)
     content = json.loads(work.manifest.read_text())
@@ -164,7 +164,7 @@ def test_what_an_older_manifest_does_not_record_is_not_compared(work):
         another(work, method="other").check()
 
 
-def test_options_that_leave_the_result_as_it_is_are_not_compared(work):
+def test_options_that_do_not_affect_the_result_are_not_compared(work):
     options = {"passed": {"workers": 8}, "resolved": {"steps": 4, "workers": 8}}
     another(work, options=options).begin()
     plan = another(work, options={"resolved": {"steps": 4}})
@@ -173,7 +173,7 @@ def test_options_that_leave_the_result_as_it_is_are_not_compared(work):
         plan.check()
 
 
-def test_what_matters_while_unfinished_only(work):
+def test_some_settings_are_compared_only_while_unfinished(work):
     begun = replace(work, while_unfinished={"batch_size": 4})
     begun.begin()
     with pytest.raises(BenchError, match="batch_size 4 → 8"):

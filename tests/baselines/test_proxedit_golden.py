@@ -195,7 +195,7 @@ def test_every_run_in_double_precision(double, exact, runs):
 
 
 def test_every_step_in_single_precision(single, golden, runs, monkeypatch):
-    """With attention written out as in the authors' code: fused kernels round differently."""
+    """With explicit attention as in the authors' code: fused kernels round differently."""
     monkeypatch.setattr(controlled_attention, "scaled_dot_product_attention", written_out)
     for name in SINGLE:
         trajectory, _, _ = single.run(name, runs[name])

@@ -38,7 +38,7 @@ def captions_of(folder: Path) -> dict[tuple[str, ...], str]:
         }
 
 
-def test_every_caption_serves_all_its_metrics_and_is_kept(
+def test_each_caption_is_cached_and_used_by_all_its_metrics(
     bench, described: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
@@ -74,7 +74,7 @@ def test_every_caption_serves_all_its_metrics_and_is_kept(
     assert again["value"].sub(values["value"]).abs().max() < 1e-5
 
 
-def test_a_value_is_the_cosine_of_the_two_texts_embeddings(
+def test_a_value_is_the_cosine_of_both_texts_embeddings(
     bench, described: Path, weights: Path
 ) -> None:
     from egoactgen_bench.metrics.clip_network import ClipTexts
@@ -106,7 +106,9 @@ def test_a_value_is_the_cosine_of_the_two_texts_embeddings(
             assert ("egovlp.pth:" in row.signature) == (protocol == "lego-release")
 
 
-def test_what_is_missing_is_named(bench, described: Path, weights: Path, tmp_path: Path) -> None:
+def test_missing_weights_and_descriptions_are_reported(
+    bench, described: Path, weights: Path, tmp_path: Path
+) -> None:
     partial = tmp_path / "models"
     partial.mkdir()
     (partial / "ViT-L-14.safetensors").symlink_to(weights / "ViT-L-14.safetensors")

@@ -1,4 +1,4 @@
-"""The real salesforce-lavis, in the environment that `bench setup lavis` makes."""
+"""The real salesforce-lavis, in the environment that `bench setup lavis` creates."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.lavis
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with LAVIS's environment, made where an earlier call was interrupted."""
+    """A workspace with LAVIS' environment, created after an interrupted call."""
     workspace = tmp_path_factory.mktemp("workspace")
     half = Environment.of(workspace).folder / "half.txt"
     half.parent.mkdir(parents=True)
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_small_blip(tmp_path_factory.mktemp("models") / "blip-image-captioning-base")
 
 
-def test_both_captioners_say_the_same(workspace: Path, folder: Path) -> None:
+def test_both_captioners_generate_the_same_captions(workspace: Path, folder: Path) -> None:
     frames = drawn_frames(40)
     lavis = LavisCaptioner(folder, folder / "vocab.txt", Decoding(), "cpu", workspace)
     captions = lavis.caption(frames)
@@ -51,7 +51,7 @@ def test_both_captioners_say_the_same(workspace: Path, folder: Path) -> None:
     assert lavis.caption(frames[3:4]) == captions[3:4]
 
 
-def test_the_environment_keeps_its_own_libraries_and_borrows_torch(workspace: Path) -> None:
+def test_the_environment_keeps_its_own_libraries_and_links_torch(workspace: Path) -> None:
     assert setup(workspace) is False
     asked = (
         "import numpy, transformers, torch, importlib.util as u; "
@@ -90,7 +90,7 @@ def test_scores_through_lavis_and_through_transformers_agree(
     assert (values["lavis"] - values["transformers"]).abs().max() < 1e-6
 
 
-def test_weights_of_something_else_are_refused(
+def test_weights_of_another_model_are_rejected(
     workspace: Path, folder: Path, tmp_path: Path
 ) -> None:
     torch.save({"model": {"visual_encoder.cls_token": torch.zeros(1)}}, tmp_path / "other.pth")

@@ -1,4 +1,4 @@
-"""What can be said of LAVIS's environment without making it."""
+"""LAVIS' environment, as far as it can be tested without installing it."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ def interpreter(path: Path, says: str) -> Path:
     return path
 
 
-def test_an_interpreter_that_cannot_serve_is_named(bench, tmp_path: Path) -> None:
+def test_an_unsuitable_interpreter_is_reported(bench, tmp_path: Path) -> None:
     old = interpreter(tmp_path / "python-old", "3.8")
     result = bench("setup", "lavis", "--python", old)
     assert result.status == 2
@@ -32,7 +32,7 @@ def test_an_interpreter_that_cannot_serve_is_named(bench, tmp_path: Path) -> Non
     assert not Environment.of(tmp_path / "workspace").ready
 
 
-def test_scoring_without_the_environment_says_how_to_make_it(
+def test_scoring_without_the_environment_names_the_command_that_creates_it(
     bench, drawn_split: Path, tmp_path: Path
 ) -> None:
     assert bench("run", "--method", "copy-input").status == 0
@@ -49,7 +49,7 @@ def test_scoring_without_the_environment_says_how_to_make_it(
     assert "blip_b" not in summary
 
 
-def test_what_is_lent_is_all_that_the_borrower_sees(tmp_path: Path) -> None:
+def test_only_linked_packages_are_visible(tmp_path: Path) -> None:
     names = link_packages(["jinja2"], tmp_path / "lent", except_for=["MarkupSafe"])
     assert names == ["jinja2"]
     assert {path.name.partition("-")[0] for path in (tmp_path / "lent").iterdir()} == {"jinja2"}

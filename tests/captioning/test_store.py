@@ -1,4 +1,4 @@
-"""Captions on disk: found again by any process, whole or not at all."""
+"""Cached captions: found by any process, and never incomplete."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ def refuse(wanted: list[int]) -> list[str]:
     raise AssertionError(f"asked again for {wanted}")
 
 
-def test_each_frame_is_captioned_once_whoever_asks(tmp_path: Path) -> None:
+def test_each_image_is_captioned_only_once(tmp_path: Path) -> None:
     first = CaptionStore(tmp_path)
     assert first.get([KEYS[2], KEYS[0], KEYS[2]], lambda w: [CAPTIONS[2], CAPTIONS[0]]) == [
         CAPTIONS[2],
@@ -33,7 +33,7 @@ def test_each_frame_is_captioned_once_whoever_asks(tmp_path: Path) -> None:
     assert CaptionStore(tmp_path / "other").find(short_keys(KEYS)) == [""] * 4
 
 
-def test_a_line_that_was_cut_is_written_anew(tmp_path: Path) -> None:
+def test_a_truncated_line_is_replaced(tmp_path: Path) -> None:
     CaptionStore(tmp_path).get(KEYS, say)
     (file,) = tmp_path.glob("*.jsonl")
     file.write_bytes(file.read_bytes()[:-5])
@@ -42,7 +42,7 @@ def test_a_line_that_was_cut_is_written_anew(tmp_path: Path) -> None:
     assert asked == [3]
 
 
-def test_a_fresh_store_does_not_look_at_what_was_there(tmp_path: Path) -> None:
+def test_a_fresh_store_ignores_existing_captions(tmp_path: Path) -> None:
     CaptionStore(tmp_path).get(KEYS, lambda wanted: ["old"] * 4)
     fresh = CaptionStore(tmp_path, fresh=True)
     assert fresh.get(KEYS[:2], say) == CAPTIONS[:2]
@@ -50,12 +50,12 @@ def test_a_fresh_store_does_not_look_at_what_was_there(tmp_path: Path) -> None:
     assert fresh.find(short_keys(KEYS)) == CAPTIONS
 
 
-def test_a_fresh_store_finds_what_other_processes_wrote_before_it_was_made(tmp_path: Path) -> None:
+def test_a_fresh_store_finds_captions_that_other_processes_wrote_earlier(tmp_path: Path) -> None:
     CaptionStore(tmp_path, fresh=True).get(KEYS[:2], say)
     assert CaptionStore(tmp_path, fresh=True).find(short_keys(KEYS[:2])) == CAPTIONS[:2]
 
 
-def test_people_can_read_the_file(tmp_path: Path) -> None:
+def test_the_file_is_human_readable(tmp_path: Path) -> None:
     CaptionStore(tmp_path).get(KEYS, say)
     (file,) = tmp_path.glob("*.jsonl")
     lines = [json.loads(line) for line in file.read_text().splitlines()]

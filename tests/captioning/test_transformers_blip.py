@@ -1,4 +1,4 @@
-"""The captioner through transformers, on a small one with drawn weights."""
+"""The captioner through transformers, with a small model and random weights."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_small_blip(tmp_path_factory.mktemp("models") / "blip-image-captioning-base")
 
 
-def test_a_caption_depends_on_its_own_frame_alone(folder: Path) -> None:
+def test_a_caption_depends_only_on_its_own_frame(folder: Path) -> None:
     captioner, frames = TransformersCaptioner(folder, Decoding(), "cpu"), drawn_frames(20)
     captions = captioner.caption(frames)
     assert len(set(captions)) > 10
@@ -24,8 +24,8 @@ def test_a_caption_depends_on_its_own_frame_alone(folder: Path) -> None:
     assert [captioner.caption([frame])[0] for frame in frames] == captions
 
 
-def test_sentences_of_one_length_are_those_of_transformers_own_search(folder: Path) -> None:
-    """Where no sentence may end early, how a score is divided by length plays no part."""
+def test_sentences_of_fixed_length_equal_those_of_transformers_beam_search(folder: Path) -> None:
+    """If no sentence may end early, dividing scores by the length has no effect."""
     blip, frames = load_blip(folder, "cpu"), drawn_frames(12)
     captions = blip.caption(frames, Decoding(shortest=14, longest=14))
     pixels = blip.processor(frames, return_tensors="pt")["pixel_values"]
@@ -45,7 +45,7 @@ def test_lengths_count_the_prompt(folder: Path) -> None:
         assert not blip.model.training
 
 
-def test_a_folder_of_something_else_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_of_another_model_is_rejected(folder: Path, tmp_path: Path) -> None:
     for name in ("config.json", "model.safetensors", "vocab.txt"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     (tmp_path / "model.safetensors").write_bytes(b"cut short")

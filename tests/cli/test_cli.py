@@ -1,4 +1,4 @@
-"""The program itself: start-up, shared options, and what it says to a bad call."""
+"""The program itself: start-up, shared options, and messages for invalid calls."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The four daily commands on a real clip and on the released layout, twice, with one result."""
+"""The four main commands on a real clip and on the released layout, twice, with equal results."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ def fho_main(folder: Path) -> Path:
 
 
 def features(folder: Path, ids: list[str]) -> Path:
-    """The VLLM's features for each sample, as the golden checkpoint takes them."""
+    """The VLLM's features for each sample, in the sizes of the golden checkpoint."""
     for number, sample_id in enumerate(ids):
         for kind, tokens in (("image", 256), ("text", 40)):
             noise = np.random.default_rng(700 + number).standard_normal((tokens, 5120), np.float32)
@@ -57,7 +57,7 @@ def features(folder: Path, ids: list[str]) -> Path:
 
 
 def content(workspace: Path) -> dict[str, str]:
-    """Every file's hash; of manifests and run tables without what may differ."""
+    """Every file's hash; for manifests and run tables without values that may differ."""
     found = {}
     for path in sorted(p for p in workspace.rglob("*") if p.is_file()):
         data = path.read_bytes()
@@ -72,7 +72,7 @@ def content(workspace: Path) -> dict[str, str]:
 
 
 def stable(value: object) -> object:
-    """Without what may differ, nor a hash of a file that holds it."""
+    """Without values that may differ and hashes of files that contain them."""
     if isinstance(value, dict):
         volatile = VOLATILE | ({"samples.csv"} if "seconds" in str(value) else set())
         return {key: stable(item) for key, item in value.items() if key not in volatile}
@@ -111,7 +111,7 @@ def loop(bench, tmp_path):
 
 @pytest.fixture
 def ego4d(shared, tmp_path):
-    """How `prepare-splits` is told of the real clip."""
+    """Arguments of `prepare-splits` for the real clip."""
     videos = tmp_path / "ego4d" / "v2" / "full_scale"
     videos.mkdir(parents=True)
     (videos / f"{UID}.mp4").symlink_to(shared / "data/ego4d" / CLIP)
@@ -120,8 +120,8 @@ def ego4d(shared, tmp_path):
 
 
 @pytest.mark.parametrize("data", ["ego4d", "toy-kitchen"])
-def test_the_paper_s_four_at_equal_settings_twice(bench, request, tmp_path, data):
-    """LEGO, InstructPix2Pix, SDEdit and ProxEdit on the real clip and on drawn frames."""
+def test_the_paper_s_four_methods_twice_at_equal_settings(bench, request, tmp_path, data):
+    """LEGO, InstructPix2Pix, SDEdit and ProxEdit on the real clip and on rendered frames."""
     options = request.getfixturevalue("ego4d") if data == "ego4d" else ("toy-kitchen",)
     methods = ("lego", "ip2p", "sdedit", "proxedit")
     found = []

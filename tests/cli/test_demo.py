@@ -1,4 +1,4 @@
-"""The whole loop in one command: what it leaves, prints, and does when it is called again."""
+"""The whole workflow in one command: its files, its output, and a second call."""
 
 import hashlib
 from pathlib import Path
@@ -13,7 +13,7 @@ CALL = ("demo", "--clips", 2, "--steps", 1, "--workers", 1)
 
 
 def content(workspace: Path) -> dict[str, str]:
-    """Every file's hash, but for what may be computed again and the manifest that has a time."""
+    """Every file's hash, except for caches and the manifest that contains a time."""
     return {
         path.relative_to(workspace).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in workspace.rglob("*")
@@ -25,8 +25,8 @@ def interrupted(asked: demo.Demo) -> demo.StepResult:
     raise KeyboardInterrupt
 
 
-def test_interrupted_then_whole(bench, tmp_path, monkeypatch):
-    monkeypatch.setattr(filming, "CLIPS_PER_VIDEO", 2)  # a film of two clips takes half the time
+def test_an_interrupted_demo_is_completed(bench, tmp_path, monkeypatch):
+    monkeypatch.setattr(filming, "CLIPS_PER_VIDEO", 2)  # a video of two clips takes half the time
     with monkeypatch.context() as patch:
         patch.setattr(demo, "report", interrupted)
         stopped = bench(*CALL)
@@ -61,10 +61,10 @@ def test_interrupted_then_whole(bench, tmp_path, monkeypatch):
     assert set(key["run"]) == METHODS
 
 
-def test_status_tells_of_failures(bench, monkeypatch):
-    """A step that is not whole is named, the others are done, and the status is 1."""
-    told = demo.StepResult(["failed: one sample"], complete=False)
-    monkeypatch.setattr(demo, "steps", lambda asked: [("Fail", lambda asked: told)])
+def test_failures_are_reported_with_status_1(bench, monkeypatch):
+    """Failed samples of a step are reported, and the other steps still run."""
+    failed = demo.StepResult(["failed: one sample"], complete=False)
+    monkeypatch.setattr(demo, "steps", lambda options: [("Fail", lambda options: failed)])
     monkeypatch.setattr(demo.Demo, "scores", "scores")
     monkeypatch.setattr(
         "egoactgen_bench.presentation.terminal_table.text", lambda scores, width: "a table"
@@ -74,8 +74,7 @@ def test_status_tells_of_failures(bench, monkeypatch):
     assert "failed: one sample" in result.err
 
 
-def test_another_demo_needs_a_name_of_its_own(bench, drawn_split):
-    """A split that a user prepared is never replaced."""
+def test_the_demo_never_replaces_another_split(bench, drawn_split):
     result = bench(*CALL, "--name", drawn_split.name)
     assert result.status == 2
     assert (

@@ -1,4 +1,4 @@
-"""The parts of a training, beside their formulas and their sources."""
+"""The components of training, compared with their formulas and sources."""
 
 from collections import Counter
 from pathlib import Path
@@ -42,7 +42,7 @@ def model(models):
 
 
 class Known:
-    """Latents that say whose they are: 2 of an input, 5 of a target, negative where mirrored."""
+    """Recognisable latents: 2 for an input, 5 for a target, negative if mirrored."""
 
     def read(self, frame, mirrored):
         value = (2.0 if frame is INPUT else 5.0) * (-1 if mirrored else 1)
@@ -56,18 +56,18 @@ def training_task(model, **options):
 
 
 def seen(model, **options):
-    """`DRAWS` draws of one sample, each in a step of its own."""
+    """`DRAWS` draws of one sample, each in a different step."""
     learnt = training_task(model, **options)
     return [learnt._sample(SampleDraw(0, step, step)) for step in range(DRAWS)]
 
 
 def shares(draws):
-    """How often (prompt dropped, image dropped) came."""
+    """Frequencies of (prompt dropped, image dropped)."""
     counts = Counter((bool(v["drop_text"]), not v["latent"][4:].any()) for v in draws)
     return {key: count / DRAWS for key, count in counts.items()}
 
 
-def test_conditioning_is_dropped_in_the_published_shares(model):
+def test_conditioning_is_dropped_at_the_published_rates(model):
     """u < 0.10 drops the prompt, 0.05 ≤ u < 0.15 the image: 5 % each alone, 5 % both."""
     found = shares(seen(model))
     for key in ((True, False), (True, True), (False, True)):
@@ -77,7 +77,7 @@ def test_conditioning_is_dropped_in_the_published_shares(model):
     assert shares(seen(model, conditioning_dropout=0)) == {(False, False): 1.0}
 
 
-def test_both_frames_of_a_pair_are_mirrored_or_neither(model):
+def test_either_both_frames_of_a_pair_are_mirrored_or_neither(model):
     signs = Counter()
     for draw in seen(model, conditioning_dropout=0):
         clean = (draw["latent"][:4] - noise_part(draw)) / schedule_part(draw)
@@ -94,7 +94,7 @@ def schedule_part(draw):
     return noise_schedule.alphas_cumprod()[draw["time"]].sqrt()
 
 
-def test_the_target_is_drawn_scaled_and_noised_and_the_input_is_neither(model):
+def test_the_target_is_sampled_scaled_and_noised_but_the_input_is_not(model):
     clean = []
     for draw in seen(model, conditioning_dropout=0, flip=0):
         assert torch.equal(draw["latent"][4:], torch.full((4, 2, 2), 2.0))
@@ -108,7 +108,7 @@ def test_the_target_is_drawn_scaled_and_noised_and_the_input_is_neither(model):
     assert times.mean() == pytest.approx(499.5, abs=20)
 
 
-def test_a_dropped_prompt_is_the_empty_one(model):
+def test_a_dropped_prompt_is_replaced_by_the_empty_one(model):
     learnt = training_task(model, conditioning_dropout=1 / 3)
     asked = [SampleDraw(0, step, step) for step in range(20)]
     batch = learnt.batch(asked)
@@ -117,8 +117,8 @@ def test_a_dropped_prompt_is_the_empty_one(model):
         assert torch.equal(tokens, empty if dropped else full)
 
 
-def test_where_the_prompt_is_dropped_the_features_are_nought(model):
-    """The noise that is said is then the same whatever the features are."""
+def test_features_are_zero_where_the_prompt_is_dropped(model):
+    """The predicted noise then does not depend on the features."""
     torch.manual_seed(0)
     conditioner = Conditioner(
         "joint",
@@ -142,7 +142,7 @@ def test_where_the_prompt_is_dropped_the_features_are_nought(model):
     assert losses[False, 1] != losses[False, 2]
 
 
-def test_dropout_in_pi_depends_on_the_sample_s_seed_alone():
+def test_dropout_in_pi_depends_only_on_the_sample_s_seed():
     sizes = {"width": 8, "vllm_width": 6, "heads": 2, "feed_forward": 8}
     conditioner = Conditioner("text", **sizes, dropout=0.5).train()
     prompt, text = torch.zeros(3, 77, 8), torch.ones(3, 77, 6)
@@ -187,7 +187,7 @@ def test_a_widened_network_gives_the_same_output(models):
 
 
 class Slope(TrainingTask):
-    """One weight, which falls; `seen` is what it was before each step."""
+    """One decreasing weight; `seen` has its values before each step."""
 
     def __init__(self):
         super().__init__()
@@ -251,7 +251,7 @@ def test_latents_on_disk_are_the_encoder_s(model, tmp_path):
     del model.vae.encode
 
 
-def test_micro_batches_part_a_batch_evenly():
+def test_micro_batches_split_a_batch_evenly():
     assert micro_batch(1024, 32, 8) == 32
     assert micro_batch(1024, 5, 8) == 4
     assert micro_batch(6, 4, 1) == 3

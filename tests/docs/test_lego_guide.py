@@ -1,4 +1,4 @@
-"""docs/lego.md: bash expands its scripts, and the program's own parser reads each command."""
+"""docs/lego.md: bash expands its scripts, and the program's parser reads each command."""
 
 import re
 import subprocess
@@ -16,19 +16,19 @@ from egoactgen_lego.ablation.option_choices import Choices
 from guide_blocks import read
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "lego.md").read_text(encoding="utf-8")
-# In place of the programs: the words of a call, each ended by a null, the call by two.
-SAID = """
-say() { printf '%s\\0' "$@"; printf '\\0'; }
+# Replaces the programs: prints the words of each call, each followed by a null, the call by two.
+PRINT_CALLS = """
+print_call() { printf '%s\\0' "$@"; printf '\\0'; }
 for program in bench torchrun accelerate cat; do
-    eval "$program() { say $program \\"\\$@\\"; }"
+    eval "$program() { print_call $program \\"\\$@\\"; }"
 done
 """
 
 
 def calls(data):
-    """The words of each call in the guide's scripts, one after the other, for one data set."""
+    """The words of each call in the guide's scripts, in order, for one data set."""
     blocks = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
-    script = SAID + "\n".join(blocks).replace("D=ego4d ", f"D={data} ")
+    script = PRINT_CALLS + "\n".join(blocks).replace("D=ego4d ", f"D={data} ")
     done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return [call.split("\0") for call in done.stdout.removesuffix("\0\0").split("\0\0")]
@@ -36,7 +36,7 @@ def calls(data):
 
 @pytest.fixture(scope="module", params=["ego4d", "epic-kitchens"])
 def commands(request):
-    """Each `bench` call, launched or not: its path and its values as the program reads them."""
+    """Each `bench` call, with or without a launcher: its path and its values as parsed."""
     found = []
     program = typer.main.get_command(build())
     for name, *words in calls(request.param):
@@ -51,13 +51,13 @@ def commands(request):
     return found
 
 
-def test_every_command_is_one_of_the_programs_own(commands):
+def test_the_program_accepts_every_command(commands):
     named = {name for name, _ in commands}
     assert {"lego curate", "lego tune", "lego enrich", "lego ablate", "score"} <= named
     assert len(commands) > 20
 
 
-def test_a_wrong_option_would_be_found():
+def test_a_wrong_option_is_detected():
     program = typer.main.get_command(build())
     with pytest.raises(Exception, match="--tabels"):
         read(program, ["lego", "ablate", "--tabels", "tuning"])
@@ -97,5 +97,5 @@ def test_the_tables_options_and_rows_are_known(commands):
 
 def test_the_guide_lists_the_rows_of_each_table():
     listed = re.findall(r"^\| `(\w+)`(?: \(default\))? \| (`.*?`) \|", GUIDE, re.MULTILINE)
-    told = {name: re.findall(r"`([\w-]+)`", rows) for name, rows in listed if name in TABLES}
-    assert told == {name: list(table.rows.values()) for name, table in TABLES.items()}
+    found = {name: re.findall(r"`([\w-]+)`", rows) for name, rows in listed if name in TABLES}
+    assert found == {name: list(table.rows.values()) for name, table in TABLES.items()}

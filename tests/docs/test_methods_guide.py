@@ -1,4 +1,4 @@
-"""docs/methods.md: its layouts of finished images."""
+"""docs/methods.md: layouts of images generated elsewhere."""
 
 import pytest
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Plug-ins that each break one rule of the contract, for tests of the contract tests."""
+"""Plug-ins that each break one rule, for tests of the contract tests."""
 
 import itertools
 from dataclasses import replace
@@ -42,7 +42,7 @@ class OfTheBatch(SoundMethod):
 
 
 class Counting(SoundMethod):
-    """Another grey for each image that was ever made."""
+    """A different grey for each generated image."""
 
     def generate(self, requests):
         return [Image.new("RGB", (8, 6), (next(COUNTER),) * 3) for _ in requests]
@@ -113,7 +113,7 @@ class Flat(SoundMetric):
 
 
 class OneRowTooFew(SoundMetric):
-    """The last sample's row is missing where there are several."""
+    """The last sample's row is missing if there are several."""
 
     def measure(self, batch):
         rows = super().measure(batch)
@@ -121,7 +121,7 @@ class OneRowTooFew(SoundMetric):
 
 
 class Upside(SoundMetric):
-    """A distance of which more is called better."""
+    """A distance declared as higher is better."""
 
     higher_is_better = True
 

@@ -1,4 +1,4 @@
-"""A chat endpoint on loopback that behaves as it is told, for tests of `bench lego curate`."""
+"""A chat endpoint on loopback with configurable behaviour, for tests of `bench lego curate`."""
 
 import json
 import threading
@@ -35,11 +35,12 @@ def good(text: str = GOOD) -> dict[str, Any]:
 
 @contextmanager
 def serving(behave: Callable[[Any, str, int], None]) -> Iterator[SimpleNamespace]:
-    """A server whose `behave(handler, query, how often it was asked before)` answers.
+    """A server that answers with `behave(handler, query, number of earlier calls with the query)`.
 
-    It tells its `url`, the `requests` it got, and the `most` that it held at a time.
+    Yields its `url`, the `requests` with their `headers` and `times`, and the largest number of
+    simultaneous requests, `most`.
     """
-    told = SimpleNamespace(requests=[], headers=[], most=0, now=0, times=[])
+    server_log = SimpleNamespace(requests=[], headers=[], most=0, now=0, times=[])
     seen: Counter[str] = Counter()
     lock = threading.Lock()
 
@@ -50,20 +51,20 @@ def serving(behave: Callable[[Any, str, int], None]) -> Iterator[SimpleNamespace
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             query = body["messages"][-1]["content"]
             with lock:
-                told.requests.append(body)
-                told.headers.append(self.headers)
-                told.times.append(time.monotonic())
+                server_log.requests.append(body)
+                server_log.headers.append(self.headers)
+                server_log.times.append(time.monotonic())
                 before = seen[query]
                 seen[query] += 1
-                told.now += 1
-                told.most = max(told.most, told.now)
+                server_log.now += 1
+                server_log.most = max(server_log.most, server_log.now)
             try:
                 behave(self, query, before)
             except OSError:
                 self.close_connection = True
             finally:
                 with lock:
-                    told.now -= 1
+                    server_log.now -= 1
 
         def say(self, value: Any, status: int = 200, **headers: str) -> None:
             data = value if isinstance(value, bytes) else json.dumps(value).encode()
@@ -82,9 +83,9 @@ def serving(behave: Callable[[Any, str, int], None]) -> Iterator[SimpleNamespace
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    told.url = f"http://127.0.0.1:{server.server_port}/v1"
+    server_log.url = f"http://127.0.0.1:{server.server_port}/v1"
     try:
-        yield told
+        yield server_log
     finally:
         server.shutdown()
         server.server_close()

@@ -1,4 +1,4 @@
-"""A whole latent diffusion checkpoint in the released format, as small as it can be."""
+"""A minimal, complete latent diffusion checkpoint in the released format."""
 
 from collections.abc import Iterator
 from pathlib import Path

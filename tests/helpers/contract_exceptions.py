@@ -1,6 +1,6 @@
-"""The registered plug-ins that a contract test excuses, each with the reason.
+"""Registered plug-ins that are exempt from a contract test, each with the reason.
 
-An entry that is no longer needed fails the tests, too: remove it.
+An entry that is no longer needed also fails the tests: remove it.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,9 +22,9 @@ def built(
     build: Callable[[], Any],
     excused: Mapping[tuple[str, str], str] | None = None,
 ) -> Any:
-    """What `build` returns for a registered plug-in; any error of it fails the test.
+    """The result of `build` for a registered plug-in; any error fails the test.
 
-    Of a plug-in on the list, the test is skipped with its reason; it fails if `build` succeeds.
+    For a plug-in on the list, the test is skipped with the reason; it fails if `build` succeeds.
     """
     reason = (CANNOT_BE_BUILT if excused is None else excused).get((kind, name))
     try:

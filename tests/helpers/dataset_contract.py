@@ -1,4 +1,4 @@
-"""What any data set must do, registered or not: stable, safe, unique samples without surprises.
+"""The contract of every data set, registered or not: stable samples with safe, unique ids.
 
     check_dataset(lambda: open_dataset("mine:Mine", annotations, videos))
 

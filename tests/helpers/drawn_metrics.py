@@ -1,4 +1,4 @@
-"""Metrics that need no network, for tests of what surrounds a metric."""
+"""Metrics without networks, for tests of the code around metrics."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from egoactgen_bench.errors import SampleError
 
 
 class Counting(Metric[Options]):
-    """How many batches were measured, and the mean of the output."""
+    """The mean of the output; counts the measured batches."""
 
     name, label = "counting", "Counting"
     higher_is_better = True
@@ -21,7 +21,7 @@ class Counting(Metric[Options]):
 
 
 class Failing(Counting):
-    """NaN for one sample, an error of its own for another."""
+    """NaN for one sample, a `SampleError` for another."""
 
     name = "failing"
 
@@ -48,7 +48,7 @@ class Spread(Counting):
 
 
 class Weighty(Counting):
-    """Needs a file that is not there, and declares where to get it."""
+    """Needs a missing file, and declares where to get it."""
 
     name = "weighty"
     published_weights = (
@@ -65,12 +65,12 @@ class Weighty(Counting):
 
 
 class Undeclared(Weighty):
-    """Needs the same file, and does not say where to get it."""
+    """Needs the same file, without declaring where to get it."""
 
     name = "undeclared"
     published_weights = ()
 
 
 def named(metric: type[Metric]) -> str:
-    """What `--metrics` takes for one of these."""
+    """The name of one of these metrics for `--metrics`."""
     return f"{__name__}:{metric.__name__}"

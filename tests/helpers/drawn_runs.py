@@ -1,4 +1,4 @@
-"""Runs whose images are drawn, for tests of what comes after `bench run`."""
+"""Runs with synthetic images, for tests of the stages after `bench run`."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ FILES = ("scores.csv", "summary.csv", "comparisons.csv", "errors.csv", "slices.c
 
 
 def write_drawn_run(split_folder: Path, name: str, failed: tuple[str, ...] = ()) -> Path:
-    """A finished run whose images are one grey level, another for each run and sample."""
+    """A finished run whose images are flat grey, with a different level for each run and sample."""
     split = load_split(split_folder)
     folder = split_folder.parents[1] / "runs" / split.name / name
     rows = []
@@ -87,7 +87,7 @@ def in_process(split_folder: Path, out: Path, **choices: object):
 
 
 def damage(folder: Path) -> dict[str, str]:
-    """Damage six images, each in its own way; return the code that each deserves."""
+    """Damage six images in different ways; return the expected reason codes."""
     paths = sorted((folder / "images").iterdir())
     paths[0].unlink()
     paths[1].write_bytes(paths[1].read_bytes()[:200])

@@ -1,4 +1,4 @@
-"""A finished split whose frames are drawn."""
+"""A finished split with synthetic frames."""
 
 from pathlib import Path
 

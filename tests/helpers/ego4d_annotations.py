@@ -1,4 +1,4 @@
-"""Ego4D's FHO annotations as published, one action in one video, to be varied by tests."""
+"""Ego4D's FHO annotations in the published format, one action in one video, for tests to vary."""
 
 import json
 from pathlib import Path

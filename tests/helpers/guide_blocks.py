@@ -1,10 +1,10 @@
-"""Reading a command as the program reads it."""
+"""Parsing of commands as by the program."""
 
 import typer
 
 
 def read(program, words):
-    """(`lego ablate`, values) of a call's words; a wrong one raises."""
+    """(name such as `lego ablate`, values) of a call's words; an invalid call raises."""
     path, command = [], program
     context = command.make_context("bench", list(words))
     while isinstance(command, typer.core.TyperGroup):

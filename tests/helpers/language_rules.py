@@ -37,7 +37,7 @@ _COUNTED = (
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of the table: examples of what is avoided, and what to write instead.
+    """A row of the table: examples to avoid, and what to write instead.
 
     `phrases` are regular expressions, matched without regard to case, with underscores read as
     spaces; a space in them also matches a line break. `names` are whole identifiers in Python.
@@ -199,6 +199,11 @@ ALLOWED = (
         "lego/egoactgen_lego/curation/asking.py",
         "nothing that is not told",
         "the prompt that recorded replies answer",
+    ),
+    (
+        "tests/architecture/test_language.py",
+        "def test_what_is_told_goes_on",
+        "an example of names that the rules find",
     ),
 )
 

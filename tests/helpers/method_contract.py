@@ -1,4 +1,4 @@
-"""What any method must do, registered or not: an image depends on its own request alone.
+"""The contract of every method, registered or not: an image depends only on its request.
 
 `arguments` are those of `run_method.prepare` without the split and the folder, for instance
 `{"method": "mine:Mine"}`; each check runs the method in folders below `folder`.
@@ -50,7 +50,7 @@ def check_order(arguments: Arguments, split: Split, folder: Path) -> None:
 
 
 def check_batch_size(arguments: Arguments, split: Split, folder: Path) -> None:
-    """Another batch size changes no pixel by more than one level."""
+    """Another batch size changes pixels by at most one level."""
     for size in (1, 3):
         _run(arguments, split, folder / str(size), batch_size=size)
     for image in load_run(folder / "1").finished["image"]:
@@ -59,7 +59,7 @@ def check_batch_size(arguments: Arguments, split: Split, folder: Path) -> None:
 
 
 def check_shards(arguments: Arguments, split: Split, folder: Path) -> None:
-    """Shards and resuming change no byte."""
+    """Shards and resuming do not change a byte."""
     whole = _run(arguments, split, folder / "whole", batch_size=1)
     part = _run(arguments, split, folder / "resumed", batch_size=1, shard="2/2")
     assert part.items() < whole.items()

@@ -1,8 +1,8 @@
-"""Which code each registered metric's values stand on, as one hash.
+"""The code that each registered metric's values depend on, as one hash.
 
-Comments, docstrings and layout do not change a hash. After a change of code that changes values,
-increase `revision` of the extractor or captioner and of every metric that the test names. Then, and
-also after a change that leaves the values alone, record the new hashes:
+Comments, docstrings and formatting do not change a hash. After a code change that changes values,
+increase `revision` of the extractor or captioner and of every metric that the test lists. Then, and
+also after a change that does not affect values, record the new hashes:
 
     python tests/helpers/metric_code.py
 """
@@ -19,7 +19,7 @@ from egoactgen_bench.api import plugins
 
 ROOT = Path(__file__).parents[2]
 RECORD = ROOT / "tests" / "metrics" / "metric_code.json"
-# What is imported from these shapes a value; the rest carries it.
+# Values depend on modules of these packages; other modules only pass them on.
 SHAPING = tuple(f"egoactgen_bench.{name}" for name in ("captioning", "metrics", "toy", "weights"))
 ALSO = frozenset(
     f"egoactgen_bench.{name}"
@@ -28,13 +28,13 @@ ALSO = frozenset(
 
 
 def recorded() -> dict[str, dict[str, object]]:
-    """Revision and hash of each metric, as they were last written."""
+    """Recorded revision and hash of each metric."""
     found: dict[str, dict[str, object]] = json.loads(RECORD.read_text(encoding="utf-8"))
     return found
 
 
 def present() -> dict[str, dict[str, object]]:
-    """Revision and hash of each metric, as they are."""
+    """Current revision and hash of each metric."""
     graph = grimp.build_graph("egoactgen_bench")
     found = {}
     for name in sorted(plugins.registered("metrics")):
@@ -47,7 +47,7 @@ def present() -> dict[str, dict[str, object]]:
 
 
 def _modules(graph: grimp.ImportGraph, start: str) -> set[str]:
-    """`start` and all that it imports, directly or not, of what shapes values."""
+    """`start` and its direct and indirect imports that values depend on."""
     found, todo = {start}, [start]
     while todo:
         for module in graph.find_modules_directly_imported_by(todo.pop()):

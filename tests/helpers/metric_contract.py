@@ -1,8 +1,8 @@
-"""What any metric must do, ours and strangers': a row depends on its own sample alone.
+"""The contract of every metric, ours or third-party: a row depends only on its sample.
 
     check_contract(my_metric, rows_within=1e-6)
 
-goes through batch size, order, shards, sharing a batch with other runs, and, for a metric of pairs,
+checks batch size, order, shards, batches shared with other runs, and, for a metric of pairs,
 identity and direction.
 """
 
@@ -24,7 +24,7 @@ Item = Image.Image | str
 def drawn_items(
     metric: Metric, count: int = 6, noise: float = 20, seed: int = 0
 ) -> dict[Role, list[Item]]:
-    """Samples that a metric needs: colour fields of two sizes, outputs with noise, texts."""
+    """Synthetic samples: colour fields of two sizes, outputs with noise, texts."""
     generator = np.random.default_rng(seed)
     items: dict[Role, list[Item]] = {role: [] for role in metric.needs}
     for index in range(count):
@@ -81,7 +81,7 @@ def check_contract(metric: Metric, folder: Path, rows_within: float = 1e-6) -> N
 def _check_summary(metric: Metric) -> None:
     """The target scores best, noise makes it worse, and more noise worse still.
 
-    A metric that reads a text compares with that, and may rank the target anywhere.
+    A metric that compares with a text may rank the target anywhere.
     """
     if "target" not in metric.needs or metric.needs & {"action", "description"}:
         return

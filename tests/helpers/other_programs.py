@@ -1,4 +1,4 @@
-"""The metrics' networks as other programs define them, filled with the same weights."""
+"""The metrics' networks as defined by other programs, with the same weights."""
 
 import re
 from pathlib import Path
@@ -115,7 +115,7 @@ def timm_dino(folder: Path) -> Any:
 
 
 def _fill(model: nn.Module, state: State) -> None:
-    """Load all of `state`, and leave nothing as it was but buffers of positions."""
+    """Load all of `state`; only position buffers may keep their values."""
     found = model.load_state_dict(state, strict=False)
     assert not found.unexpected_keys, found.unexpected_keys
     left = [name for name in found.missing_keys if not name.endswith("position_ids")]

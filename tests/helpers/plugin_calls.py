@@ -1,6 +1,6 @@
 """How the contract tests call registered plug-ins that need more than their defaults.
 
-Each function prepares what its plug-in needs in a folder of the test's own.
+Each function prepares what its plug-in needs in a temporary folder.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _few_steps(folder: Path) -> dict[str, Any]:
 
 
 def _low_guidance(folder: Path) -> dict[str, Any]:
-    """Few steps at low guidance, which multiplies the rounding of untrained networks less."""
+    """Few steps with low guidance, which amplifies rounding of untrained networks less."""
     return {"options": {"steps": 2, "guidance": 1.5}}
 
 
@@ -53,7 +53,7 @@ METHODS: dict[str, Call] = {
 
 
 def _two_videos_of_ego4d(folder: Path) -> dict[str, Any]:
-    """Two actions in a video that is there, one in a video that is missing, one rejected."""
+    """Two actions in an existing video, one in a missing video, one rejected."""
     late = action(uid="late", critical_frames={"pre_15": 4000, "pnr_frame": 4020})
     wrong = action(uid="wrong", is_valid_action=False)
     there = video(interval(action(), late, wrong))
@@ -65,7 +65,7 @@ def _two_videos_of_ego4d(folder: Path) -> dict[str, Any]:
 
 
 def _two_videos_of_epic(folder: Path) -> dict[str, Any]:
-    """One action in a video that is there, one in a video that is missing, one rejected."""
+    """One action in an existing video, one in a missing video, one rejected."""
     columns = (
         "narration_id,participant_id,video_id,narration_timestamp,start_timestamp,stop_timestamp,"
         "start_frame,stop_frame,narration,verb,verb_class,noun,noun_class,all_nouns,all_noun_classes"
@@ -87,7 +87,7 @@ def _two_videos_of_epic(folder: Path) -> dict[str, Any]:
 
 
 def _released_pairs(folder: Path) -> dict[str, Any]:
-    """One pair that is there, one that is missing, one rejected."""
+    """One existing pair, one missing pair, one rejected."""
     names = [f"clip-a/0/frame_{number:010d}.jpg" for number in (90, 111)]
     there = {"action": "fold napkin", "llava_text": "The person folds a napkin."}
     there |= dict(zip(("image_0", "image_1"), names, strict=True))

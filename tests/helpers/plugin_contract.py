@@ -1,4 +1,4 @@
-"""What any plug-in declares, whatever its kind: base class, summary, packages, weights, options."""
+"""Declarations of every kind of plug-in: base class, summary, packages, weights, options."""
 
 import inspect
 from typing import Any
@@ -27,7 +27,7 @@ BASES: dict[str, type] = {
 
 
 def check_declared(kind: str, name: str, plugin: Any) -> None:
-    """Assert what a class of a kind declares; `name` is that of its entry point."""
+    """Check the declarations of a class of a kind; `name` is that of its entry point."""
     base = BASES[kind]
     assert isinstance(plugin, type) and issubclass(plugin, base), f"not a subclass of {base}"
     assert not inspect.isabstract(plugin), f"abstract: {sorted(plugin.__abstractmethods__)}"
@@ -47,7 +47,7 @@ def check_declared(kind: str, name: str, plugin: Any) -> None:
 
 
 def _check_summary(plugin: type) -> None:
-    """A docstring of its own, not that of a base class; its first line is what lists print."""
+    """A docstring that is not inherited; lists print its first line."""
     text = vars(plugin).get("__doc__") or ""
     first = text.strip().partition("\n")[0]
     assert first.endswith("."), f"the docstring's first line is not a sentence: {first!r}"
@@ -76,7 +76,7 @@ def _check_trainer(plugin: type[Trainer[Any]]) -> None:
 
 
 def check_commands(register: Any) -> None:
-    """Assert that a command plug-in adds commands with help to the program."""
+    """Check that a command plug-in adds commands with help to the program."""
     app = typer.Typer()
     register(app)
     added = [*app.registered_commands, *app.registered_groups]

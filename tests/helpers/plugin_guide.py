@@ -68,7 +68,7 @@ def sections() -> dict[str, Section]:
 
 
 def install(folder: Path, module: str, groups: Groups) -> None:
-    """Write what the installation of a package leaves behind: its entry points."""
+    """Write the metadata of an installed package with its entry points."""
     metadata = folder / f"{module}_plugin-1.0.dist-info"
     metadata.mkdir(parents=True)
     name = f"Name: {module}-plugin\n"
@@ -83,7 +83,7 @@ def install(folder: Path, module: str, groups: Groups) -> None:
 
 @dataclass
 class Outside:
-    """A third party's folder, which is the current one, and a folder of installed packages."""
+    """A third party's folder, as the current folder, and a folder of installed packages."""
 
     folder: Path
     site: Path

@@ -1,4 +1,4 @@
-"""Where the value of each metric with weights is compared with another program's.
+"""The tests that compare the value of each metric with weights with another program's.
 
 A metric added later gets a row: another program, and the tests that compare. Without one it needs
 a reason in `contract_exceptions.WITHOUT_REFERENCE_VALUE`.
@@ -33,9 +33,9 @@ _EGOVLP = Reference(
 _BLIP = Reference(
     "transformers: BLIP's generate, CLIPModel and DistilBertModel; LAVIS",
     (
-        "metrics/test_other_programs.py::test_blip_is_transformers_captions_and_text_towers",
+        "metrics/test_other_programs.py::test_blip_agrees_with_transformers_captions_and_text_towers",
         "metrics/test_egovlp_network.py::test_text_tower_reproduces_the_released_embeddings",
-        "captioning/test_lavis.py::test_both_captioners_say_the_same",
+        "captioning/test_lavis.py::test_both_captioners_generate_the_same_captions",
     ),
 )
 REFERENCES = {
@@ -43,27 +43,29 @@ REFERENCES = {
         "LEGO's released evaluation, open_clip and transformers' CLIPModel",
         (
             "metrics/test_golden_networks.py::test_clip",
-            "metrics/test_other_programs.py::test_clip_is_transformers_clip",
+            "metrics/test_other_programs.py::test_clip_agrees_with_transformers",
         ),
     ),
     "clip_text": Reference(
         "transformers' CLIPModel",
-        ("metrics/test_other_programs.py::test_clip_text_is_transformers_clip",),
+        ("metrics/test_other_programs.py::test_clip_text_agrees_with_transformers",),
     ),
     "dino": Reference(
-        "timm's VisionTransformer", ("metrics/test_other_programs.py::test_dino_is_timms",)
+        "timm's VisionTransformer", ("metrics/test_other_programs.py::test_dino_agrees_with_timm",)
     ),
     "egovlp": _EGOVLP,
     "egovlp_plus": _EGOVLP,
     "fid": Reference(
         "clean-fid, LEGO's released evaluation, SciPy",
         (
-            "metrics/test_other_programs.py::test_fid_is_of_clean_fids_features",
+            "metrics/test_other_programs.py::test_fid_agrees_with_clean_fids_features",
             "metrics/test_golden_networks.py::test_inception_legacy",
             "metrics/test_distances.py::test_frechet_distance_agrees_with_four_programs",
         ),
     ),
-    "kid": Reference("clean-fid", ("metrics/test_other_programs.py::test_kid_is_clean_fids",)),
+    "kid": Reference(
+        "clean-fid", ("metrics/test_other_programs.py::test_kid_agrees_with_clean_fid",)
+    ),
     "lpips": Reference(
         "LEGO's released evaluation, with the lpips package",
         ("metrics/test_golden_networks.py::test_lpips",),

@@ -1,4 +1,4 @@
-"""Weights that anyone can rebuild: each drawn from its own name, as the reference outputs' were."""
+"""Reproducible weights: each generated from its name, as for the reference outputs."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Runs by their bytes, and `bench` in processes of its own."""
+"""Contents of runs, and `bench` in separate processes."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pandas as pd
 
 
 def contents(folder):
-    """Every file of a run by relative path; what may differ between repetitions taken out."""
+    """Every file of a run by relative path, without values that may differ between repetitions."""
     found = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()

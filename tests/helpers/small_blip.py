@@ -1,4 +1,4 @@
-"""Small BLIP captioners with drawn weights and a vocabulary of their own, and frames for them."""
+"""Small BLIP captioners with random weights and a small vocabulary, and frames for them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Small, randomly drawn networks of the classes that metrics load, in the files they load."""
+"""Small networks of the metrics' classes with random weights, in the files that metrics load."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def small_clip_state() -> dict[str, torch.Tensor]:
 
 
 def small_dino(folder: Path, image_size: int = 224) -> None:
-    """DINOv2 of one layer for frames of 56 × 56, its positions learnt for another `image_size`."""
+    """DINOv2 with one layer for frames of 56 × 56, with positions for another `image_size`."""
     from transformers import BitImageProcessor, Dinov2Config, Dinov2Model
 
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
@@ -41,7 +41,7 @@ def small_dino(folder: Path, image_size: int = 224) -> None:
 
 
 class ScriptedInception(nn.Module):
-    """What clean-fid asks of its archive: `layers` gives 2048 features of scaled pixels."""
+    """The interface of clean-fid's archive: `layers` gives 2048 features of scaled pixels."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A weights folder with small drawn networks under all names that the metrics ask for."""
+"""A weights folder with small random networks under all names that the metrics load."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A feature kind as a third party writes it: one file outside the repository."""
+"""A third-party feature kind: one file outside the repository."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -27,7 +27,7 @@ def write_module(folder: Path) -> Path:
 
 
 def write_distribution(folder: Path) -> None:
-    """Write what the installation of a package with this kind leaves: its one entry-point line."""
+    """Write the metadata of an installed package with this kind's entry point."""
     write_module(folder)
     metadata = folder / "depth_kind-1.0.dist-info"
     metadata.mkdir()
@@ -37,7 +37,7 @@ def write_distribution(folder: Path) -> None:
 
 
 def write_features(folder: Path, sample_ids: Iterable[str], width: int = 12) -> Path:
-    """Write drawn features of three kinds for each sample, H_i and H_t of a VLLM's `width`."""
+    """Write random features of three kinds for each sample, H_i and H_t of a VLLM's `width`."""
     shapes = {"image": (5, width), "text": (6, width), "depth": (TOKENS, WIDTH)}
     for kind, shape in shapes.items():
         (folder / kind).mkdir(parents=True)

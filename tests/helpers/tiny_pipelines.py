@@ -18,7 +18,7 @@ KINDS = {
 
 
 def write_pipeline(folder, kind):
-    """A tiny random pipeline of diffusers, saved as a stranger would save it."""
+    """A tiny random diffusers pipeline, saved by `save_pretrained`."""
     pipeline, name = KINDS[kind]
     model = latent_model.load(
         untrained_weights.folder(folder.parent / "models", name), "cpu", torch.float32

@@ -1,4 +1,4 @@
-"""A LLaVA of a few thousand random weights in transformers' form, for tests."""
+"""A LLaVA with a few thousand random weights in transformers' format."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ WIDTH, PATCHES = 16, 4
 
 
 def write_tiny_vllm(folder: Path) -> Path:
-    """Bytes are its words; it sees 28 × 28 pixels as 4 patches, and says nonsense."""
+    """Its tokens are bytes, its images 28 × 28 pixels in 4 patches, and its texts random."""
     import torch
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import (

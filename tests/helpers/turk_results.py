@@ -1,4 +1,4 @@
-"""Results files as Mechanical Turk writes them."""
+"""Results files in Mechanical Turk's format."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from egoactgen_bench.stages.study.amazon import RESULT_COLUMNS
 
 
 def results_text(answers: list[dict[str, str]], shape: str = "plain") -> str:
-    """A results file as Mechanical Turk writes it; each answer has task, worker, answers, …"""
+    """A results file in Mechanical Turk's format; each answer has task, worker, answers, …"""
     rows = []
     for number, answer in enumerate(answers):
         row = dict.fromkeys(RESULT_COLUMNS, "") | {

@@ -1,4 +1,4 @@
-"""A batch of instructions and its loss, as tuning makes them."""
+"""A batch of instructions and its loss, as in tuning."""
 
 import torch
 

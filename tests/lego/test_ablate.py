@@ -1,4 +1,4 @@
-"""`bench lego ablate`: each row trained, run, scored and tabulated; resumed; refused."""
+"""`bench lego ablate`: training, runs, scores and tables of each row; resuming; errors."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ SETS = ["--descriptions", "own", "--untuned", "off", "--oracle", "true"]
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory):
-    """The untrained weights, made once."""
+    """The untrained weights, created once."""
     models = tmp_path_factory.mktemp("models")
     for name in untrained_weights.NAMES:
         untrained_weights.folder(models, name)
@@ -78,7 +78,7 @@ def ablate(bench, *words):
     return bench("lego", "ablate", *SETS, *SMALL, *words)
 
 
-def test_all_tables_are_made_of_trained_run_and_scored_rows(bench, root):
+def test_all_tables_contain_trained_run_and_scored_rows(bench, root):
     result = ablate(bench, "--tables", ",".join(TABLES))
     assert result.status == 0, result.err
     folder = root / "ablations" / "drawn-val" / "ablation"
@@ -144,7 +144,7 @@ def test_a_killed_call_resumes_and_seeds_are_pooled(bench, root, monkeypatch):
 
 
 def check_pooled(folder):
-    """The means are those of the seeds' own, the deviations theirs, the tests of sample means."""
+    """Means and deviations are those over the seeds' values; tests are of sample means."""
     runs = pd.read_csv(folder / "scores" / "summary.csv", index_col="run")["psnr"]
     values = pd.read_csv(folder / "scores" / "scores.csv")
     values = values.pivot(index="sample_id", columns="run", values="value")
@@ -192,7 +192,7 @@ def refused(result, sentence, root):
     assert not list(root.glob("models/ablation-*"))
 
 
-def test_missing_inputs_are_named_before_anything_is_trained(bench, root):
+def test_missing_inputs_are_reported_before_anything_is_trained(bench, root):
     shutil.rmtree(root / "features" / "own" / "drawn-val" / "image")
     sentence = "Row 'image' needs image features of split 'drawn-val', and "
     refused(ablate(bench), sentence, root)
@@ -203,8 +203,8 @@ def test_missing_inputs_are_named_before_anything_is_trained(bench, root):
     refused(result, "Row 'untuned' needs descriptions: name them with --untuned NAME.", root)
 
 
-def test_labels_alone_make_lego_instruct_pix2pix(root):
-    """So one row of the table suffices for both, as in the paper."""
+def test_lego_conditioned_only_on_labels_is_instruct_pix2pix(root):
+    """So both share a row of the table, as in the paper."""
     options = {"init": untrained_weights.NAME, "size": 16, "batch_size": 2, "iterations": 2}
     split, models = load_split(root / "splits" / "drawn-train"), root / "models"
     for name, more in (("ip2p", {}), ("lego", {"conditioning": "labels"})):
@@ -215,7 +215,7 @@ def test_labels_alone_make_lego_instruct_pix2pix(root):
         assert path.read_bytes() == other.read_bytes()
 
 
-def test_features_can_be_computed_as_they_are_needed(bench, root):
+def test_features_can_be_computed_on_demand(bench, root):
     write_tiny_vllm(root / "models" / "tiny")
     shutil.rmtree(root / "features")
     words = ["--tables", "tuning", "--rows", "joint,untuned"]
@@ -246,7 +246,7 @@ def test_two_processes_share_the_work(bench, root):
     assert table.read_bytes() == two
 
 
-def test_shuffled_descriptions_are_all_of_other_samples(root):
+def test_all_shuffled_descriptions_come_from_other_samples(root):
     split = load_split(root / "splits" / "drawn-val")
     name = control_files.shuffle_descriptions(split, "own", seed=5)
     real, made = (load_descriptions(split.folder, each).texts for each in ("own", name))

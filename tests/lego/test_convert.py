@@ -1,4 +1,4 @@
-"""`bench models convert`: what is written, strictness in both directions, bad files."""
+"""`bench models convert`: output, missing and unknown tensors, invalid files."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def test_the_moving_average_is_taken_unless_raw(checkpoint, converted, tmp_path)
     assert json.loads((raw / "conversion.json").read_text())["weights"] == "raw"
 
 
-def test_released_names_of_the_conditioner_stay(checkpoint, converted):
+def test_released_names_of_the_conditioner_are_kept(checkpoint, converted):
     from safetensors.torch import load_file
 
     kept = load_file(converted / "conditioner" / "model.safetensors")
@@ -67,7 +67,7 @@ def test_released_names_of_the_conditioner_stay(checkpoint, converted):
     assert all(torch.equal(kept[name], state[name]) for name in kept)
 
 
-def test_a_checkpoint_without_the_vllms_parts_reads_labels(tmp_path):
+def test_a_checkpoint_without_a_conditioner_is_conditioned_on_labels(tmp_path):
     plain = write_checkpoint(tmp_path / "plain.ckpt", parts=False)
     folder = convert(plain, tmp_path / "labels")
     assert load_conditioner(folder / "conditioner").conditioning == "labels"
@@ -124,15 +124,13 @@ def test_another_noise_schedule_is_refused(checkpoint, tmp_path):
         convert(path, tmp_path / "out")
 
 
-def test_a_checkpoint_without_an_average_asks_for_raw(tmp_path):
+def test_a_checkpoint_without_an_average_requires_raw(tmp_path):
     path = write_checkpoint(tmp_path / "raw.ckpt", ema=False)
     with pytest.raises(BenchError, match="pass --raw"):
         convert(path, tmp_path / "out")
 
 
-def test_a_conversion_is_made_once_and_replaced_only_with_overwrite(
-    checkpoint, converted, tmp_path
-):
+def test_a_conversion_is_run_once_and_replaced_only_with_overwrite(checkpoint, converted, tmp_path):
     before = (converted / "conversion.json").stat().st_mtime_ns
     assert convert(checkpoint, converted) == converted
     assert (converted / "conversion.json").stat().st_mtime_ns == before

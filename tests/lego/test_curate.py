@@ -1,4 +1,4 @@
-"""`bench lego curate` against a chat server on loopback, good and bad."""
+"""`bench lego curate` with a chat server on loopback, with valid and invalid replies."""
 
 import json
 import time
@@ -117,7 +117,7 @@ def test_a_rate_limit_is_respected(bench, drawn_split):
     assert [row["status"] for row in rows_of(drawn_split / FOLDER)] == ["ok"]
 
 
-def test_requests_are_retried_after_stalls_breaks_and_failures(bench, drawn_split):
+def test_requests_are_retried_after_timeouts_disconnections_and_failures(bench, drawn_split):
     def bad(handler, query, before):
         if before:
             handler.say(good())
@@ -135,7 +135,7 @@ def test_requests_are_retried_after_stalls_breaks_and_failures(bench, drawn_spli
     assert len(server.requests) == 6
 
 
-def test_nonsense_is_counted_and_kept_but_never_becomes_data(bench, drawn_split):
+def test_invalid_replies_are_counted_and_kept_but_never_become_data(bench, drawn_split):
     def nonsense(handler, query, before):
         if "open" in query:
             handler.say(completion("I am a language model and cannot see boxes."))
@@ -164,7 +164,7 @@ def test_nonsense_is_counted_and_kept_but_never_becomes_data(bench, drawn_split)
     assert len(server.requests) == 2
 
 
-def test_replies_of_another_protocol_fail_samples_not_the_call(bench, drawn_split):
+def test_replies_in_another_protocol_fail_samples_but_not_the_call(bench, drawn_split):
     bodies = iter([b"<html>", b"[]", b"{}", b'{"choices": []}'])
 
     def strange(handler, query, before):
@@ -204,7 +204,7 @@ def test_key_and_model_come_from_the_environment_and_are_not_written(
     assert not any(b"sk-secret" in path.read_bytes() for path in written)
 
 
-def test_no_more_requests_at_a_time_than_allowed(bench, drawn_split):
+def test_the_number_of_simultaneous_requests_is_limited(bench, drawn_split):
     def slow(handler, query, before):
         time.sleep(0.1)
         handler.say(good())

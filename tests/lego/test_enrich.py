@@ -1,4 +1,4 @@
-"""`bench lego enrich`, `embed`: independent of batches, shards and kills; failures are named."""
+"""`bench lego enrich`, `embed`: independence of batches, shards and kills; reported failures."""
 
 import json
 
@@ -89,7 +89,9 @@ def test_descriptions_from_the_command_line(bench, drawn_split, weights):
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_batches_shards_and_ranks_change_nothing(engine, drawn_split, temperature, monkeypatch):
+def test_batches_shards_and_ranks_do_not_change_results(
+    engine, drawn_split, temperature, monkeypatch
+):
     sampling = Sampling(temperature=temperature, max_new_tokens=20)
     enrich(engine(batch_size=2), "whole", sampling=sampling)
     enrich(engine(batch_size=5), "other-batches", sampling=sampling)

@@ -1,4 +1,4 @@
-"""A feature kind declared outside the repository: trained on, run, converted, ablated, refused."""
+"""A feature kind from outside the repository: training, runs, conversion, ablation, errors."""
 
 import json
 import shutil
@@ -52,7 +52,7 @@ def depth(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory):
-    """The untrained weights, made once."""
+    """The untrained weights, created once."""
     models = tmp_path_factory.mktemp("models")
     untrained_weights.folder(models)
     return models
@@ -122,7 +122,7 @@ def test_one_file_adds_a_kind_that_is_trained_on_and_changes_the_image(depth, tr
     assert max(differences.values()) == 0
 
 
-def test_a_third_kind_leaves_the_others_weights_as_they_are_drawn(depth, split, tmp_path):
+def test_a_third_kind_does_not_change_the_initial_weights_of_the_others(depth, split, tmp_path):
     """So their initialisation does not depend on what else is in C."""
     drawn = {}
     for conditioning in ("joint", THREE):
@@ -271,7 +271,7 @@ def test_an_ablation_compares_a_third_kind(depth, bench, split):
     assert f"write {folder}/<sample_id>.npy" in result.err
 
 
-def test_noise_is_drawn_in_the_place_of_a_third_kind(depth, tmp_path):
+def test_random_features_cover_a_third_kind(depth, tmp_path):
     ids = [f"s{number}" for number in range(30)]
     real = third_kind.write_features(tmp_path / "real", ids)
     kinds = kinds_of(THREE)
@@ -283,8 +283,8 @@ def test_noise_is_drawn_in_the_place_of_a_third_kind(depth, tmp_path):
     assert np.allclose(depths.std(0), 1, atol=0.3)
 
 
-def test_a_kind_may_be_computed_by_a_vllm_and_build_its_own_part(depth, bench, split):
-    """Here the mean of H_i, one token; live and from files the same."""
+def test_a_kind_may_be_computed_by_a_vllm_and_build_its_own_module(depth, bench, split):
+    """Here the mean of H_i, one token; computed on demand and read from files alike."""
     (depth / "depth_kind.py").write_text(
         "from torch import nn\n"
         "from egoactgen_lego.features.feature_kind import FeatureKind\n\n"

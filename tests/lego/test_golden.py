@@ -1,4 +1,4 @@
-"""The generator against the released code's own outputs, within float32's reordering."""
+"""The generator compared with the released code's outputs, within float32 rounding."""
 
 import json
 from itertools import pairwise
@@ -26,7 +26,7 @@ def golden(shared):
 
 @pytest.fixture(scope="module")
 def tiny(golden, tmp_path_factory):
-    """The tiny released checkpoint, loaded, and what the released code gave."""
+    """The tiny checkpoint in the released format, loaded, and the released code's outputs."""
     folder = convert(golden / "upstream_tiny.ckpt", tmp_path_factory.mktemp("tiny") / "converted")
     with torch.inference_mode():
         yield SimpleNamespace(
@@ -156,7 +156,7 @@ def fed_split(drawn_split):
     return drawn_split
 
 
-def test_a_released_checkpoint_runs_as_it_comes(golden, bench, fed_split):
+def test_a_released_checkpoint_runs_unchanged(golden, bench, fed_split):
     checkpoint = golden / "upstream_tiny.ckpt"
     run = ("run", "--method", "lego", "--weights", checkpoint, "--limit", 1, "-o", "steps=2")
     described = (*run, "--descriptions", "written")

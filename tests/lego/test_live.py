@@ -1,4 +1,4 @@
-"""The VLLM's features computed as they are needed: bit by bit those in files; cached."""
+"""The VLLM's features computed on demand: bit-identical to those in files, and cached."""
 
 import json
 import shutil
@@ -130,7 +130,7 @@ def test_the_content_of_features_is_recorded(bench, described, vllm, weights, tm
 def test_a_vllm_generates_the_descriptions_that_are_not_given(
     bench, described, vllm, weights, tmp_path
 ):
-    """As `enrich` writes them with the same seed."""
+    """The same as those of `enrich` with the same seed."""
     enriched = bench("lego", "enrich", "--weights", vllm, "--seed", 3, "--limit", 2)
     assert enriched.status == 0, enriched.err
     options = ("--method", "lego", "--weights", weights, *STEPS, "-o", f"vllm={vllm}")

@@ -1,4 +1,4 @@
-"""`bench run --method lego` on weights made here: determinism, features, prompts, refusals."""
+"""`bench run --method lego` with untrained weights: determinism, features, prompts, errors."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def pixels(answers):
     return np.stack([np.asarray(answer).astype(int) for answer in answers])
 
 
-def test_an_image_depends_on_its_request_alone(joint, tmp_path):
+def test_an_image_depends_only_on_its_request(joint, tmp_path):
     method = lego(joint, features=write_features(tmp_path, 3))
     asked = requests(3)
     together = pixels(method.generate(asked))
@@ -100,7 +100,7 @@ def test_memory_format_and_precision_keep_the_frame(weights):
 
 
 def test_a_compiled_unet_gives_the_same_frame(weights, monkeypatch):
-    """Traced as torch.compile traces it, but run as it is: no minutes in a C++ compiler."""
+    """Traced like in torch.compile but not compiled, since C++ compilation takes minutes."""
     compile_module = torch.nn.Module.compile
     compiled = []
 
@@ -215,7 +215,7 @@ def test_a_sample_without_a_description_fails(joint, tmp_path):
     assert answer.code == "missing_description"
 
 
-def test_a_network_of_other_tensors_is_refused(weights, tmp_path):
+def test_a_network_with_other_tensors_is_rejected(weights, tmp_path):
     from safetensors.torch import load_file, save_file
 
     for name, change in (("lost", "conv_in.bias"), ("strange", None)):

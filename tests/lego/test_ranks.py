@@ -1,4 +1,4 @@
-"""`bench lego enrich`, `embed` and `bench run` in two processes: the bytes of one process."""
+"""`bench lego enrich`, `embed` and `bench run` in two processes give the bytes of one."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ def models(tmp_path):
 
 
 def commands(root, name):
-    """Descriptions, features and frames called `name`, with what each command writes last."""
+    """Commands for descriptions, features and images called `name`, with their last output file."""
     split, features = root / "splits" / "drawn-val", root / "features" / name
     common = ("--batch-size", "2", "--device", "cpu", "--workspace", root)
     vllm, words = ("--weights", "vllm"), ("--temperature", "1", "--max-new-tokens", "20")
@@ -71,7 +71,7 @@ def commands(root, name):
 
 
 def made(root, name):
-    """The bytes of all that these commands made but manifests and the times of a run's table."""
+    """Bytes of all output files, except for manifests and the times in a run's table."""
     places = {
         "descriptions": root / "splits" / "drawn-val" / "descriptions" / f"{name}.csv",
         "written": root / "written" / name,
@@ -88,7 +88,7 @@ def made(root, name):
     return files
 
 
-def test_two_processes_describe_embed_and_generate_as_one(bench, models, tmp_path):
+def test_two_processes_give_the_same_results_as_one(bench, models, tmp_path):
     """Five samples in batches of two: one process has more of them than the other."""
     root = tmp_path / "workspace"
     write_drawn_split(root / "splits" / "drawn-val", count=5)

@@ -1,4 +1,4 @@
-"""The toy kitchen's stand-in for a language model, and its LLaVA before tuning."""
+"""The toy kitchen's templates in place of a language model, and its LLaVA before tuning."""
 
 import json
 
@@ -38,7 +38,7 @@ def test_templates_name_the_hand_that_moves_and_the_place():
     assert sentence == describe(make_query("pick up the mug"))
 
 
-def test_templates_know_every_narration_of_the_world():
+def test_templates_cover_every_narration_of_the_world():
     for action in ACTIONS.values():
         for narration in action.narrations:
             verb, _, rest = narration.partition(" ")

@@ -1,4 +1,4 @@
-"""`bench lego tune`: kills, ranks and accumulation change nothing; frozen weights; refusals."""
+"""`bench lego tune`: independence of kills, ranks and accumulation; frozen weights; errors."""
 
 import json
 import os
@@ -130,7 +130,7 @@ class Killed(BaseException):
     pass
 
 
-def test_killed_and_resumed_is_as_uninterrupted(tuned, monkeypatch):
+def test_a_killed_and_resumed_tuning_equals_an_uninterrupted_one(tuned, monkeypatch):
     whole, manifest = tuned("whole")
     step = Tuning._step
 
@@ -163,7 +163,7 @@ def test_killed_and_resumed_is_as_uninterrupted(tuned, monkeypatch):
     assert not parts.exists()
 
 
-def test_a_checkpoint_stays_until_the_next_is_whole(tuned, tmp_path, monkeypatch):
+def test_a_checkpoint_is_kept_until_the_next_is_complete(tuned, tmp_path, monkeypatch):
     write = training_checkpoints.write_json
 
     def fail(path, value):
@@ -180,7 +180,7 @@ def test_a_checkpoint_stays_until_the_next_is_whole(tuned, tmp_path, monkeypatch
     assert not any(TOWER in name for name in weights_of(whole))
 
 
-def test_rounds_of_accumulation_change_nothing(tuned):
+def test_gradient_accumulation_does_not_change_the_weights(tuned):
     _, together = tuned("together")
     _, apart = tuned("apart", micro_batch=1)
     losses = [[loss for _, loss in manifest.loss] for manifest in (together, apart)]
@@ -207,7 +207,7 @@ def test_lora_trains_adapters_and_saves_them_merged(tuned, weights, data, drawn_
     assert loss < losses[0] - 0.2
 
 
-def test_a_converted_projector_stays_one_layer(tuned, shared, tmp_path):
+def test_a_converted_projector_remains_a_single_layer(tuned, shared, tmp_path):
     folder = convert(shared / "golden" / "vllm" / "tiny_vllm", tmp_path / "converted")
     out, _ = tuned("tuned", weights=folder, epochs=2)
     before, after = weights_of(folder), weights_of(out)
@@ -248,7 +248,7 @@ def launched(place, name, weights, data, split, program=PROGRAM, **options):
     return folder, manifest
 
 
-def test_two_processes_train_as_one(tuned, weights, data, drawn_split, tmp_path):
+def test_two_processes_train_like_one(tuned, weights, data, drawn_split, tmp_path):
     _, alone = tuned("alone", epochs=6)
     both, manifest = launched(tmp_path, "both", weights, data, drawn_split, epochs=6)
     for (_, one), (_, two) in zip(alone.loss, manifest["loss"], strict=True):

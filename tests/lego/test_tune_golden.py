@@ -1,4 +1,4 @@
-"""The VLLM's tuning against the authors' batches and losses; its schedule in closed form."""
+"""The VLLM's tuning compared with the authors' batches and losses; its schedule."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def test_the_authors_losses(golden):
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.03), (7, 0.5), (3, 0)])
 def test_the_learning_rate_rises_then_falls_as_a_cosine(steps, warmup):
-    """Closed form, after the rounded-up share of the steps; resumed, the same numbers."""
+    """In closed form, with the warm-up rounded up to whole steps; the same after resuming."""
     options = TuningOptions(warmup=warmup)
     warm = int(np.ceil(warmup * steps))
     whole = rates(options, steps, 0)

@@ -1,4 +1,4 @@
-"""The VLLM against the authors' own code: conversion, prompt, tokens, features, text."""
+"""The VLLM compared with the authors' code: conversion, prompt, tokens, features, text."""
 
 import json
 import shutil
@@ -131,7 +131,7 @@ def test_the_state_that_predicts_the_end_is_kept(vllm, golden, case):
 
 @pytest.mark.parametrize("temperature", [0, 0.2, 1.0])
 @torch.inference_mode()
-def test_a_batch_gives_what_each_sample_gives_alone(vllm, golden, temperature):
+def test_a_batch_gives_the_same_as_each_sample_alone(vllm, golden, temperature):
     sampling = Sampling(temperature=temperature, max_new_tokens=12)
     both = prompts(vllm, golden)
     assert len(both[0]) != len(both[1])
@@ -254,7 +254,7 @@ def test_computed_tables_are_dropped_and_additional_rows_kept(golden, converted,
 
 @torch.inference_mode()
 def test_the_loss_of_a_training_batch(vllm, golden):
-    """These weights give the authors' loss for their ids and labels, without the image token."""
+    """The authors' loss for their ids and labels, without the image token."""
     arrays = {name: torch.from_numpy(golden.arrays[f"train/{name}"]) for name in TRAINING}
     pixels = arrays["images"].to(torch.float32)
     images = torch.stack(list(vllm.model.get_image_features(pixels).pooler_output))
@@ -305,7 +305,7 @@ class Attack:
         (lambda state: state.update(x=Attack()), "tries to run"),
     ],
 )
-def test_strange_shards_are_refused(golden, tmp_path, change, named):
+def test_invalid_shards_are_rejected(golden, tmp_path, change, named):
     folder = old_folder(golden, tmp_path, tensors=change)
     with pytest.raises(BenchError, match=named):
         convert(folder, tmp_path / "out", models=golden.folder)

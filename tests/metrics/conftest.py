@@ -20,7 +20,7 @@ def golden(shared: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def hashed(golden: Path) -> Callable[..., State]:
-    """`hashed(shapes, scale, starting="")`: weights drawn from their own names.
+    """`hashed(shapes, scale, starting="")`: weights generated from their names.
 
     `shapes` is a *_param_shapes.json of the golden folder, or a dictionary name → shape.
     """

@@ -29,7 +29,7 @@ def made(name: str, protocol: str | None = None, **context: Path) -> Metric:
 
 
 def with_small_weights(name: str, folder: Path, workspace: Path) -> Metric:
-    """A registered metric that can be measured here; others fail unless they are on the list."""
+    """A registered metric that can be measured; others fail unless they are on the list."""
 
     def build() -> Metric:
         metric = made(name, weights=folder, workspace=workspace)

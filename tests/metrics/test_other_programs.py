@@ -1,4 +1,4 @@
-"""Values of whole metrics next to those that other programs compute with the same weights."""
+"""Values of whole metrics compared with those of other programs with the same weights."""
 
 import warnings
 from pathlib import Path
@@ -40,8 +40,8 @@ def values(metric: Metric[Any], items: Items) -> NDArray[np.floating]:
 
 
 @torch.inference_mode()
-def test_dino_is_timms(tmp_path: Path) -> None:
-    """At the size that the positions are for; timm interpolates them in another way."""
+def test_dino_agrees_with_timm(tmp_path: Path) -> None:
+    """At the native size of the positions, since timm interpolates them differently."""
     small_dino(tmp_path / "dinov2-base", image_size=56)
     metric = built("dino", tmp_path, tmp_path)
     items = drawn_items(metric, noise=120)
@@ -87,7 +87,7 @@ class TransformersClip:
 
 
 def _embedding(found: Any) -> NDArray[np.float32]:
-    """The projected features, which releases of transformers wrap differently."""
+    """The projected features, which versions of transformers return in different types."""
     projected: Tensor = getattr(found, "pooler_output", found)
     return projected.numpy()
 
@@ -97,7 +97,7 @@ def clip(small_weights: Path) -> TransformersClip:
     return TransformersClip(small_weights)
 
 
-def test_clip_is_transformers_clip(
+def test_clip_agrees_with_transformers(
     small_weights: Path, tmp_path: Path, clip: TransformersClip
 ) -> None:
     metric = built("clip", small_weights, tmp_path)
@@ -107,7 +107,7 @@ def test_clip_is_transformers_clip(
     assert np.ptp(expected) > 1e-3
 
 
-def test_clip_text_is_transformers_clip(
+def test_clip_text_agrees_with_transformers(
     small_weights: Path, tmp_path: Path, clip: TransformersClip
 ) -> None:
     metric = built("clip_text", small_weights, tmp_path)
@@ -121,7 +121,7 @@ def test_clip_text_is_transformers_clip(
 def clean_features(
     small_weights: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Items, dict[str, NDArray[np.float32]]]:
-    """Drawn samples, and their features as clean-fid computes them from files."""
+    """Synthetic samples, and their features computed by clean-fid from files."""
     from cleanfid.fid import get_folder_features
     from cleanfid.inception_torchscript import InceptionV3W
 
@@ -140,7 +140,7 @@ def clean_features(
     return items, features
 
 
-def test_fid_is_of_clean_fids_features(clean_features, small_weights, tmp_path) -> None:
+def test_fid_agrees_with_clean_fids_features(clean_features, small_weights, tmp_path) -> None:
     """Its distance agrees with four programs in test_distances.py."""
     items, features = clean_features
     metric = built("fid", small_weights, tmp_path)
@@ -150,7 +150,7 @@ def test_fid_is_of_clean_fids_features(clean_features, small_weights, tmp_path) 
     assert metric.summarise(rows) == pytest.approx(expected, rel=1e-4)
 
 
-def test_kid_is_clean_fids(clean_features, small_weights, tmp_path) -> None:
+def test_kid_agrees_with_clean_fid(clean_features, small_weights, tmp_path) -> None:
     from cleanfid.fid import kernel_distance
 
     items, features = clean_features
@@ -163,7 +163,7 @@ def test_kid_is_clean_fids(clean_features, small_weights, tmp_path) -> None:
 
 
 def captioned_by_transformers(folder: Path, frames: list[Image.Image]) -> list[str]:
-    """Captions of `LENGTH` tokens by transformers' own beam search."""
+    """Captions of `LENGTH` tokens from transformers' beam search."""
     from transformers import BertTokenizer, BlipForConditionalGeneration
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
@@ -213,7 +213,7 @@ class TransformersDistilBert:
 
 
 @pytest.mark.parametrize("name", [n for n in plugins.registered("metrics") if n.startswith("blip")])
-def test_blip_is_transformers_captions_and_text_towers(
+def test_blip_agrees_with_transformers_captions_and_text_towers(
     name: str, small_weights: Path, tmp_path: Path, clip: TransformersClip
 ) -> None:
     metric = built(name, small_weights, tmp_path, shortest=LENGTH, longest=LENGTH)

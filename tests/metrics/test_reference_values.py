@@ -41,5 +41,5 @@ def test_a_metric_without_a_reference_fails():
     "reference",
     ["metrics/test_absent.py::test_clip", "metrics/test_distances.py::test_absent", "metrics"],
 )
-def test_a_test_that_does_not_exist_is_noticed(reference):
+def test_a_missing_test_is_detected(reference):
     assert not is_test(reference)

@@ -1,4 +1,4 @@
-"""Which changes of code invalidate cached results, and which do not."""
+"""Which code changes invalidate cached results, and which do not."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def choices(drawn_split, tmp_path):
     Counting.calls.clear()
 
 
-def test_release_invalidates_nothing_and_revision_only_its_metric(
+def test_a_new_revision_invalidates_only_its_metric_and_a_release_nothing(
     drawn_split, tmp_path, monkeypatch, choices
 ):
     def measured() -> int:

@@ -1,4 +1,4 @@
-"""The splits in the repository: exact counts, certain rows, and how they are remade."""
+"""The splits in the repository: exact counts, selected rows, and how to reproduce them."""
 
 import importlib.util
 import platform
@@ -53,7 +53,7 @@ def test_no_narration_is_published():
         assert columns == {"sample_id", "video_id", "t_start", "t_end", "t_input", "t_target"}
 
 
-def test_the_readme_commands_remake_epic_kitchens_val(bench, shared, tmp_path):
+def test_the_readme_commands_reproduce_epic_kitchens_val(bench, shared, tmp_path):
     annotations = shared / "data/epic/EPIC_100_validation.csv"
     call = ("prepare-splits", "epic-kitchens", "--annotations", annotations, "--times-only")
     result = bench(*call)
@@ -73,7 +73,7 @@ def test_the_readme_commands_remake_epic_kitchens_val(bench, shared, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "count"), [("toy-kitchen", 32), ("toy-kitchen-train", 4096)])
-def test_the_toy_kitchens_are_whole(name, count):
+def test_the_toy_kitchens_are_complete(name, count):
     manifest = read_json(SPLITS / name / "split.json")
     assert manifest["counts"] == {"kept": count, "rejected": 0, "by_reason": {}}
     assert verify(SPLITS / name) == []
@@ -81,8 +81,8 @@ def test_the_toy_kitchens_are_whole(name, count):
 
 
 @pytest.mark.parametrize(("subset", "name"), [("val", "toy-kitchen"), ("train", TRAIN)])
-def test_the_toy_kitchens_first_clips_are_drawn_as_they_were(bench, tmp_path, subset, name):
-    """The same ids and times on any machine, the same bytes with the same libraries."""
+def test_the_first_clips_of_the_toy_kitchens_are_reproduced(bench, tmp_path, subset, name):
+    """The same ids and times on any machine, and the same bytes with the same libraries."""
     result = bench("prepare-splits", "--subset", subset, "--limit", 4, "--workers", 1)
     assert result.status == 0, result.err
     drawn = load_split(tmp_path / "workspace/splits" / name)
@@ -90,19 +90,19 @@ def test_the_toy_kitchens_first_clips_are_drawn_as_they_were(bench, tmp_path, su
     times = [*TIME_COLUMNS, "sample_id"]
     assert drawn.samples[times].equals(kept.samples[times][:4])
     if platform.machine() not in X86_64:
-        pytest.skip("frames are the same bytes on x86-64 only")
+        pytest.skip("frames are byte-identical only on x86-64")
     others = _other_libraries(drawn.manifest.versions, kept.manifest.versions)
     if others:
-        pytest.skip(f"the kept frames are of other libraries: {others}")
-    if subset == "train":  # of so many the hashes are not kept one by one
+        pytest.skip(f"the recorded frames come from other libraries: {others}")
+    if subset == "train":  # a large split has no hashes of single frames
         assert drawn.frames_fingerprint == FIRST_FOUR_STILLS
     else:
         hashes = ["input_sha256", "target_sha256"]
         assert drawn.samples[hashes].equals(kept.samples[hashes][:4])
 
 
-def test_the_toy_kitchen_is_filmed_alike_by_other_processors(tmp_path, monkeypatch):
-    """With a reduced instruction set the videos of the standard split have the same bytes."""
+def test_videos_of_the_toy_kitchen_do_not_depend_on_the_processor(tmp_path, monkeypatch):
+    """With a reduced instruction set, the videos of the standard split have the same bytes."""
     filming.film(tmp_path / "all", "val", 1)
     reduced = filming.ENCODING["x264-params"] + ":asm=sse2"
     monkeypatch.setitem(filming.ENCODING, "x264-params", reduced)
@@ -122,7 +122,7 @@ def test_the_toy_kitchen_is_filmed_alike_by_other_processors(tmp_path, monkeypat
     assert dependent[0] != dependent[1]
 
 
-def test_videos_of_another_encoding_are_filmed_again(tmp_path, monkeypatch):
+def test_videos_of_another_encoding_are_rendered_again(tmp_path, monkeypatch):
     filming.film(tmp_path, "val", 1)
     (video,) = tmp_path.rglob("*.mp4")
     kept = video.read_bytes()

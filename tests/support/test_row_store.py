@@ -1,4 +1,4 @@
-"""Rows kept by content: found again, shared between processes, whole after a kill."""
+"""Rows cached by content: found again, shared between processes, complete after a kill."""
 
 import hashlib
 
@@ -37,7 +37,7 @@ def test_two_processes_see_each_others_rows(tmp_path):
     assert first.read(places).tolist() == [[1.0], [2.0]]
 
 
-def test_a_process_killed_while_writing_leaves_only_whole_rows(tmp_path):
+def test_a_process_killed_while_writing_leaves_only_complete_rows(tmp_path):
     store = RowStore(tmp_path)
     store.add(keys("a", "b"), np.array([[1.0, 2.0], [3.0, 4.0]]))
     rows = next(tmp_path.glob("*.rows"))
@@ -46,7 +46,7 @@ def test_a_process_killed_while_writing_leaves_only_whole_rows(tmp_path):
     assert (again.find(short_keys(keys("a", "b"))) == ABSENT).tolist() == [False, True]
 
 
-def test_a_fresh_store_does_not_look_back(tmp_path):
+def test_a_fresh_store_ignores_existing_rows(tmp_path):
     RowStore(tmp_path).add(keys("a"), np.array([[1.0]]))
     assert RowStore(tmp_path, fresh=True).find(short_keys(keys("a"))).tolist() == [ABSENT]
 

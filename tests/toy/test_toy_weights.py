@@ -23,7 +23,7 @@ CLIPS = 6
 
 @pytest.fixture(scope="module")
 def kitchen(tmp_path_factory):
-    """A workspace with a few filmed clips, and two rendered ones for training."""
+    """A workspace with videos of a few clips, and two rendered clips for training."""
     root = tmp_path_factory.mktemp("kitchen")
     for words in (["--limit", str(CLIPS)], ["--subset", "train", "--limit", "2"]):
         program = Path(sys.executable).with_name("bench")
@@ -49,7 +49,7 @@ def test_every_method_uses_them_by_default(bench, kitchen, method):
 
 
 def test_lego_is_conditioned_on_its_vllm_s_descriptions(bench, kitchen):
-    """The judge sees the action in most of LEGO's images; it would in no noise or copy."""
+    """The judge sees the action in most of LEGO's images, unlike in noise or copies."""
     done = bench("-w", kitchen, "run", "--method", "lego", "--run", "all")
     assert (done.status, "wrote 6 descriptions" in done.out) == (0, True)
     split, run = kitchen / "splits" / "toy-kitchen", kitchen / "runs" / "toy-kitchen" / "all"
@@ -69,7 +69,7 @@ def test_lego_is_conditioned_on_its_vllm_s_descriptions(bench, kitchen):
 
 
 @pytest.mark.parametrize("trainer", ["lego", "ip2p", "sd"])
-def test_they_can_be_finetuned(bench, kitchen, trainer):
+def test_shipped_weights_can_be_finetuned(bench, kitchen, trainer):
     """Two steps from the shipped weights, then one image with the result."""
     few = ("-o", "init=toy", "-o", "iterations=2", "-o", "batch_size=2", "-o", "warmup=0")
     lego = ("-o", "vllm=toy", "--descriptions", "toy") if trainer == "lego" else ()
@@ -103,7 +103,7 @@ def test_the_vllm_can_be_tuned_further(bench, kitchen):
         assert done.status == 0, done.err
 
 
-def test_they_are_unpacked_again_when_the_package_has_new_ones(tmp_path):
+def test_new_shipped_weights_replace_the_unpacked_ones(tmp_path):
     own = tmp_path / "ip2p"
     shutil.copytree(baselines_toy.FOLDER / "ip2p", own)
     unpacked = shipped_weights.unpack(own, tmp_path / "models")

@@ -1,4 +1,4 @@
-"""Exact frames, read from videos with a counter drawn into each frame."""
+"""Exact frames, read from videos with a number drawn into each frame."""
 
 import functools
 import hashlib

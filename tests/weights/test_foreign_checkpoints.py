@@ -1,4 +1,4 @@
-"""Checkpoints from others: tensors are read, other objects stay inert, attacks fail."""
+"""Third-party checkpoints: tensors are read, other objects stay inert, attacks fail."""
 
 import collections
 import os

@@ -262,7 +262,7 @@ def test_combinations_are_bounded_and_their_number_is_reported(mine: Path) -> No
 
 
 class Redness(Metric[Options]):
-    """A third-party metric: how red the outputs are, with a deviation of its own."""
+    """A third-party metric with its own deviation: how red the outputs are."""
 
     name, label, higher_is_better = "redness", "Redness", True
 

@@ -1,4 +1,4 @@
-"""The stage prepare-splits, on a data set of drawn images and on the real EPIC-KITCHENS CSV."""
+"""The stage prepare-splits, on a data set of synthetic images and on the real EPIC-KITCHENS CSV."""
 
 import errno
 import os
@@ -30,7 +30,7 @@ VIDEOS = 3
 
 
 class Drawn(Dataset):
-    """Numbered pictures, two a clip: in folders, or in tar archives named like the video."""
+    """Numbered images, two per clip, in folders or in tar archives named like the video."""
 
     name = "drawn"
 
@@ -111,7 +111,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_split_holds_scaled_frames_hashes_counts_and_descriptions(make, tmp_path):
+def test_split_contains_scaled_frames_hashes_counts_and_descriptions(make, tmp_path):
     done = make()
     split = load_split(tmp_path / "split")
     assert list(split.samples.sample_id) == ["s0", "s1", "s3", "s4", "s5", "s6"]
@@ -136,7 +136,7 @@ def test_split_holds_scaled_frames_hashes_counts_and_descriptions(make, tmp_path
     assert not (tmp_path / "split/.partial").exists()
 
 
-def test_workers_change_nothing(make, tmp_path):
+def test_the_number_of_workers_does_not_change_results(make, tmp_path):
     make("one")
     make("three", workers=3)
     assert contents(tmp_path / "one") == contents(tmp_path / "three")
@@ -154,7 +154,7 @@ def test_archives_give_the_same_frames_as_folders(make, videos, tmp_path):
 
 
 def writing_only(budget: int, error: BaseException) -> Callable[[Path, bytes], None]:
-    """A `write_bytes` that serves `budget` calls and then fails."""
+    """A `write_bytes` that fails after `budget` calls."""
     left = iter(range(budget))
 
     def write(path: Path, data: bytes) -> None:
@@ -165,7 +165,7 @@ def writing_only(budget: int, error: BaseException) -> Callable[[Path, bytes], N
     return write
 
 
-def test_killed_anywhere_it_goes_on_to_the_same_bytes(make, tmp_path, monkeypatch):
+def test_preparing_resumes_to_the_same_bytes_after_a_kill_at_any_write(make, tmp_path, monkeypatch):
     make("whole")
     split = tmp_path / "killed"
     for budget in range(1, 13):
@@ -191,7 +191,7 @@ def test_killed_anywhere_it_goes_on_to_the_same_bytes(make, tmp_path, monkeypatc
         (signal.SIGINT, 130, "bench: Interrupted; run the same command again to resume.\n"),
     ],
 )
-def test_a_killed_process_leaves_what_another_completes(
+def test_another_process_completes_the_split_of_a_killed_one(
     tmp_path, monkeypatch, signal_number, status, sentence
 ):
     monkeypatch.setattr(sys.modules[__name__], "CLIPS", 20)
@@ -210,10 +210,10 @@ def test_a_killed_process_leaves_what_another_completes(
     while not any(path.stat().st_size for path in split.glob(".partial/*.jsonl")):
         time.sleep(0.005)
     process.send_signal(signal_number)
-    _, said = process.communicate()
+    _, printed = process.communicate()
     assert process.returncode == status
-    assert sentence in said
-    assert "Traceback" not in said
+    assert sentence in printed
+    assert "Traceback" not in printed
     assert not (split / "split.json").exists()
 
     plan = plan_split(Drawn(None, videos, "val"))
@@ -222,7 +222,7 @@ def test_a_killed_process_leaves_what_another_completes(
     assert contents(split) == contents(tmp_path / "whole")
 
 
-def test_full_disk_is_one_sentence_and_leaves_the_rest_resumable(bench, videos, monkeypatch):
+def test_a_full_disk_is_one_sentence_and_the_same_command_resumes(bench, videos, monkeypatch):
     call = ("prepare-splits", f"{__name__}:Drawn", "--videos", videos, "--workers", 1)
     full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patch:
@@ -237,7 +237,7 @@ def test_full_disk_is_one_sentence_and_leaves_the_rest_resumable(bench, videos, 
     assert "3 of them were extracted by an earlier call" in result.out
 
 
-def test_missing_and_broken_pictures_cost_their_own_samples(bench, videos):
+def test_missing_and_broken_images_fail_only_their_own_samples(bench, videos):
     shutil.rmtree(videos / "V2")  # s5
     (videos / "V1/s4_target.png").write_bytes(b"no picture")
     call = ("prepare-splits", f"{__name__}:Drawn", "--videos", videos, "--workers", 1)
@@ -280,7 +280,7 @@ def test_another_recipe_is_refused_until_overwritten(bench, videos, tmp_path):
     assert Image.open(frames[0]).size == (228, 128)
 
 
-def test_a_begun_split_of_another_recipe_is_refused(make, monkeypatch):
+def test_an_unfinished_split_of_another_recipe_is_rejected(make, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(extraction, "write_bytes", writing_only(4, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
@@ -291,7 +291,7 @@ def test_a_begun_split_of_another_recipe_is_refused(make, monkeypatch):
     assert len(make(limit=3, overwrite=True).split.samples) == 3
 
 
-def test_a_folder_of_something_else_is_never_touched(bench, videos, tmp_path):
+def test_a_folder_with_other_files_is_never_changed(bench, videos, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.tex").write_text("x")
     call = ("prepare-splits", f"{__name__}:Drawn", "--videos", videos)
@@ -301,7 +301,7 @@ def test_a_folder_of_something_else_is_never_touched(bench, videos, tmp_path):
     assert list((tmp_path / "mine").iterdir()) == [tmp_path / "mine/thesis.tex"]
 
 
-def test_nothing_to_keep_is_refused_and_leaves_nothing(bench, tmp_path):
+def test_a_split_without_samples_is_rejected_and_leaves_no_files(bench, tmp_path):
     result = bench("prepare-splits", f"{__name__}:Drawn", "--videos", tmp_path)
     assert result.status == 2
     assert result.err.startswith(
@@ -310,7 +310,7 @@ def test_nothing_to_keep_is_refused_and_leaves_nothing(bench, tmp_path):
     assert not (tmp_path / "workspace/splits/drawn-val").exists()
 
 
-def test_a_wrong_folder_does_not_cost_the_split_to_overwrite(bench, videos, tmp_path):
+def test_the_split_to_overwrite_is_kept_if_the_folder_is_wrong(bench, videos, tmp_path):
     call = ("prepare-splits", f"{__name__}:Drawn", "--workers", 1, "--videos")
     assert bench(*call, videos).status == 0
     before = contents(tmp_path / "workspace/splits/drawn-val")
@@ -350,7 +350,7 @@ def test_times_only_needs_no_videos(bench, tmp_path):
 
 
 class Careless(Drawn):
-    """Gives whatever ids it is told to."""
+    """Gives its clips the ids in `ids`."""
 
     ids: tuple[str, ...] = ()
 
@@ -368,7 +368,7 @@ class Careless(Drawn):
         ((), "no annotation row gives a sample"),
     ],
 )
-def test_a_careless_data_set_is_refused(videos, monkeypatch, ids, sentence):
+def test_a_careless_data_set_is_rejected(videos, monkeypatch, ids, sentence):
     monkeypatch.setattr(Careless, "ids", ids)
     with pytest.raises(BenchError, match=sentence):
         plan_split(Careless(None, videos, "val"))

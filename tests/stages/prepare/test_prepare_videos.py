@@ -1,4 +1,4 @@
-"""prepare-splits on real containers: EPIC-KITCHENS rows on videos made here, and a real clip."""
+"""prepare-splits on video files: EPIC-KITCHENS rows with synthetic videos, and a real clip."""
 
 from fractions import Fraction
 from pathlib import Path

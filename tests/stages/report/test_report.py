@@ -1,4 +1,4 @@
-"""`bench report`: what the page holds, that it is harmless, and that it comes out the same."""
+"""`bench report`: the page's content, its safety, and its reproducibility."""
 
 import json
 import re
@@ -24,7 +24,7 @@ METRICS = ("psnr", "ssim", "change")
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory) -> Path:
-    """A workspace with two scored runs, of which one lacks an image, and its report."""
+    """A workspace with two scored runs, one with a missing image, and its report."""
     root = tmp_path_factory.mktemp("workspace")
     fill(write_drawn_split(root / "splits" / "drawn-val", count=6), METRICS)
     report(load_split(root / "splits/drawn-val"), root)
@@ -33,7 +33,7 @@ def workspace(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def scored(drawn_split) -> Path:
-    """A workspace of the test's own, scored and without a report."""
+    """A separate workspace for each test, scored but without a report."""
     return fill(drawn_split)
 
 
@@ -61,7 +61,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_the_page_has_every_value_and_every_picture(workspace):
+def test_the_page_has_every_value_and_every_image(workspace):
     folder = workspace / "reports" / "drawn-val"
     gallery = data_of(folder / "index.html")["gallery"]
     assert [run["name"] for run in gallery["runs"]] == ["ip2p", "lego"]
@@ -78,7 +78,7 @@ def test_the_page_has_every_value_and_every_picture(workspace):
     assert made == names - {"!out_of_memory"}
 
 
-def test_everything_that_the_page_names_is_there_and_nothing_comes_from_a_network(workspace):
+def test_the_page_refers_only_to_existing_local_files(workspace):
     folder = workspace / "reports" / "drawn-val"
     page = (folder / "index.html").read_text()
     named = re.findall(r'<(?:img|a) [^>]*?(?:src|href)="([^"#][^"]*)"', page)
@@ -129,7 +129,7 @@ def test_a_split_without_scores_and_an_unknown_sample_are_refused(bench, drawn_s
     assert "has no sample 'V00_1'. Did you mean 'V01_1'?" in result.err
 
 
-def test_a_run_made_again_or_taken_away_after_scoring_is_named(bench, scored):
+def test_a_run_regenerated_or_removed_after_scoring_is_reported(bench, scored):
     (scored / "runs/drawn-val/ip2p").rename(scored / "runs/drawn-val/moved")
     write_drawn_run(scored / "splits/drawn-val", "lego", failed=("V01_1",))
     result = bench("report")
@@ -153,7 +153,7 @@ def test_scores_of_another_split_are_refused(bench, scored):
     assert "contains scores of another version of split 'drawn-val'" in result.err
 
 
-def test_imported_answers_stand_on_the_page(bench, scored):
+def test_imported_answers_are_on_the_page(bench, scored):
     assert bench("export-amt").status == 0
     study = scored / "studies" / "drawn-val-best-of"
     key = pd.read_csv(study / "key.csv")

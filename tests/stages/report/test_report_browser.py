@@ -68,7 +68,7 @@ def test_the_gallery_sorts_filters_and_searches(page, site, folder, values):
     assert page.inner_text("#found") == "1 of 6 samples"
 
 
-def test_pictures_values_and_descriptions_are_seen(page, site, folder, values):
+def test_images_values_and_descriptions_are_visible(page, site, folder, values):
     page.goto(f"{site(folder)}/index.html")
     page.locator("#cards").scroll_into_view_if_needed()
     first, second = page.locator("#cards .sample").nth(0), page.locator("#cards .sample").nth(1)
@@ -86,7 +86,7 @@ def test_pictures_values_and_descriptions_are_seen(page, site, folder, values):
     )
 
 
-def test_a_sample_is_looked_at_by_keyboard(page, folder, values):
+def test_a_sample_is_viewed_by_keyboard(page, folder, values):
     page.goto((folder / "index.html").as_uri())
     page.locator("#cards .sample").nth(1).locator(".cell").nth(0).focus()
     page.keyboard.press("Enter")
@@ -117,7 +117,7 @@ def test_the_page_is_never_wider_than_its_window(page, folder, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_navigation_arrives_where_it_says(page, folder):
+def test_the_navigation_leads_to_its_sections(page, folder):
     page.goto((folder / "index.html").as_uri())
     page.add_style_tag(content="html { scroll-behavior: auto !important }")
     # Pictures that load on the way, or a gallery that grows, must not push the aim away.

@@ -1,4 +1,4 @@
-"""`bench pack`, `bench verify X.zip` and `bench report A.zip B.zip`: honest archives and others."""
+"""`bench pack`, `bench verify X.zip`, `bench report A.zip B.zip`: valid and malicious archives."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ Files = dict[str, bytes]
 def packed(
     root: Path, group: str, names: Sequence[str], metrics: Sequence[str] = ("psnr",), **choices
 ) -> Path:
-    """An archive of drawn runs on the drawn split, made in a workspace of the group's own."""
+    """An archive of synthetic runs, packed in a separate workspace of the group."""
     split = root / group / "splits" / "drawn-val"
     write_drawn_split(split, count=6)
     runs = [load_run(write_drawn_run(split, name)) for name in names]
@@ -80,7 +80,7 @@ def test_packing_twice_gives_the_same_bytes_and_nothing_of_the_data_set(archive,
     assert (row["group"], row["run"], row["n"]) == ("alpha", "lego", 6)
 
 
-def test_verify_names_what_differs_in_an_archive(bench, archive):
+def test_verify_lists_the_differences_of_an_archive(bench, archive):
     assert bench("verify", archive).status == 0
 
     def change(files: Files) -> None:
@@ -97,7 +97,7 @@ def test_verify_names_what_differs_in_an_archive(bench, archive):
     ]
 
 
-def test_a_run_that_is_not_scored_as_it_is_is_not_packed(bench, drawn_split):
+def test_a_run_changed_after_scoring_is_not_packed(bench, drawn_split):
     write_drawn_run(drawn_split, "lego")
     result = bench("pack")
     assert result.status == 2
@@ -107,7 +107,7 @@ def test_a_run_that_is_not_scored_as_it_is_is_not_packed(bench, drawn_split):
     assert bench("pack").status == 2
 
 
-def test_groups_stand_side_by_side_with_the_numbers_of_one_scoring(bench, archive, tmp_path):
+def test_several_groups_in_one_report_have_the_values_of_one_scoring(bench, archive, tmp_path):
     other = packed(tmp_path, "beta", ["sdedit"])
     together = packed(tmp_path, "all", ["lego", "ip2p", "sdedit"])
     write_drawn_split(tmp_path / "workspace" / "splits" / "mine", count=6)
@@ -132,14 +132,14 @@ def test_groups_stand_side_by_side_with_the_numbers_of_one_scoring(bench, archiv
     pd.testing.assert_frame_equal(joined.comparisons[columns], expected.comparisons[columns])
 
 
-def test_without_the_split_the_page_shows_what_there_is(bench, archive, tmp_path):
+def test_without_the_split_the_page_shows_only_the_generated_images(bench, archive, tmp_path):
     result = bench("report", archive)
     assert result.status == 0
     assert "is not in the workspace: its frames and actions are not shown" in result.out
     assert (tmp_path / "workspace/reports/drawn-val-submissions/index.html").is_file()
 
 
-def test_what_does_not_belong_together_is_refused(bench, archive, tmp_path):
+def test_archives_that_do_not_belong_together_are_rejected(bench, archive, tmp_path):
     same = packed(tmp_path / "again", "alpha", ["lego"])
     assert "Two archives contain 'alpha/lego'" in bench("report", archive, same).err
     released = packed(tmp_path, "gamma", ["sdedit"], protocol="lego-release")
@@ -157,7 +157,7 @@ def test_what_does_not_belong_together_is_refused(bench, archive, tmp_path):
     assert "belong to different test sets (drawn-val, " in result.err
 
 
-def test_a_metric_that_was_not_computed_alike_is_left_out(archive, tmp_path):
+def test_a_metric_that_was_computed_differently_is_left_out(archive, tmp_path):
     other = packed(tmp_path, "beta", ["sdedit"], metrics=["psnr", "ssim"])
 
     def change(files: Files) -> None:
@@ -170,7 +170,7 @@ def test_a_metric_that_was_not_computed_alike_is_left_out(archive, tmp_path):
 
 
 def test_versions_of_packages_may_differ(archive, tmp_path):
-    """Nor does it matter that 0.1.0 wrote its own version where a metric's revision is now."""
+    """Neither does the version that 0.1.0 wrote in place of a metric's revision."""
     other = packed(tmp_path, "beta", ["sdedit"])
     for same in ("|v:0.1.0", "|v:9.9", ""):
         changed = rewritten(other, edit("scores/standard/score.json", "|r:1", same))
@@ -179,7 +179,7 @@ def test_versions_of_packages_may_differ(archive, tmp_path):
         assert not any("is omitted" in note for note in scores.manifest.notices)
 
 
-def test_another_revision_of_a_metric_is_not_computed_alike(archive, tmp_path):
+def test_another_revision_of_a_metric_counts_as_computed_differently(archive, tmp_path):
     other = packed(tmp_path, "beta", ["sdedit"], metrics=["psnr", "ssim"])
 
     def change(files: Files) -> None:
@@ -204,7 +204,7 @@ def test_another_revision_of_a_metric_is_not_computed_alike(archive, tmp_path):
         "runs/lego/images/",
     ],
 )
-def test_names_that_lead_elsewhere_are_refused(bench, archive, tmp_path, name):
+def test_unsafe_names_in_an_archive_are_rejected(bench, archive, tmp_path, name):
     with zipfile.ZipFile(archive, "a") as changed:
         changed.writestr(name, b"x")
     before = sorted(path for path in tmp_path.rglob("*") if "workspace" not in path.parts)
@@ -225,7 +225,7 @@ def test_links_are_refused(bench, archive):
     assert "is a link or not a regular file" in bench("verify", archive).err
 
 
-def test_bombs_are_refused(bench, archive):
+def test_zip_bombs_are_rejected(bench, archive):
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as changed:
         changed.writestr("runs/lego/images/zeros.png", bytes(150 << 20))
     result = bench("report", archive)
@@ -233,7 +233,7 @@ def test_bombs_are_refused(bench, archive):
     assert "would unpack to more than" in result.err
 
 
-def test_a_file_named_twice_and_a_broken_archive_are_refused(bench, archive, tmp_path):
+def test_duplicate_files_and_broken_archives_are_rejected(bench, archive, tmp_path):
     with pytest.warns(UserWarning), zipfile.ZipFile(archive, "a") as changed:
         changed.writestr("pack.json", b"{}")
     assert "lists a file twice" in bench("report", archive).err
@@ -244,7 +244,7 @@ def test_a_file_named_twice_and_a_broken_archive_are_refused(bench, archive, tmp
     assert "none.zip was not found: create one with `bench pack`" in missing
 
 
-def test_a_changed_archive_is_refused_and_leaves_nothing(bench, archive, tmp_path):
+def test_a_changed_archive_is_rejected_and_leaves_no_files(bench, archive, tmp_path):
     changed = rewritten(archive, edit("scores/standard/scores.csv", "1", "2"), honest=False)
     result = bench("report", changed)
     assert result.status == 2
@@ -253,12 +253,12 @@ def test_a_changed_archive_is_refused_and_leaves_nothing(bench, archive, tmp_pat
 
 
 def hide(files: Files) -> None:
-    """Let a table name a file outside the archive as a run's image."""
+    """Make a table refer to a file outside the archive as a run's image."""
     edit("runs/lego/samples.csv", "images/V00_0.png", "../../../../etc/passwd")(files)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "sentence"),
     [
         (hide, "which is missing from the archive"),
         (edit("scores/standard/score.json", '"decimals": 2', '"decimals": "2"'), "decimals"),
@@ -269,14 +269,14 @@ def hide(files: Files) -> None:
         (edit("pack.json", '"group": "alpha"', '"group": "../alpha"'), "group"),
     ],
 )
-def test_hostile_tables_and_manifests_are_one_sentence(bench, archive, change, said):
+def test_malicious_tables_and_manifests_are_one_sentence(bench, archive, change, sentence):
     result = bench("report", rewritten(archive, change))
     assert result.status == 2
-    assert said in result.err
+    assert sentence in result.err
     assert result.err.count("\n") == 1
 
 
-def test_unpacking_again_finds_what_is_there(archive, tmp_path):
+def test_unpacking_again_reuses_the_unpacked_files(archive, tmp_path):
     _, folder = unpack(archive, tmp_path / "here")
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert unpack(archive, tmp_path / "here")[1] == folder

@@ -1,4 +1,4 @@
-"""Methods of a stranger, in the current folder of a workspace with a drawn split."""
+"""Third-party methods in the current folder of a workspace with a synthetic split."""
 
 import secrets
 

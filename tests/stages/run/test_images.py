@@ -38,9 +38,7 @@ def test_copy_input_gives_the_split_s_own_frames_and_a_full_record(bench, worksp
     assert manifest.timing.model_dump().keys() == {"seconds", "images_per_second"}
 
 
-def test_a_stranger_s_method_of_the_current_folder_gets_options_seed_and_description(
-    bench, workspace, module
-):
+def test_a_method_in_the_current_folder_gets_options_seed_and_description(bench, workspace, module):
     folder = workspace / "splits/drawn-val/descriptions"
     folder.mkdir()
     (folder / "tuned.csv").write_text("sample_id,description\nV00_0,a hand\nV01_1,\n")
@@ -62,7 +60,7 @@ def test_a_stranger_s_method_of_the_current_folder_gets_options_seed_and_descrip
     assert "Did you mean 'tuned'?" in bench(*call[:3], "--descriptions", "tunde").err
 
 
-def test_a_bad_sample_costs_itself_only_and_is_named_with_its_code(bench, workspace, module):
+def test_failing_samples_do_not_affect_others_and_are_listed_with_codes(bench, workspace, module):
     (workspace / "splits/drawn-val/frames/V02_5/input.png").unlink()
     bench("run", "--method", f"{module}:Noise", "--run", "clean")
     result = bench("run", "--method", f"{module}:Faulty", "--run", "faulty", "--batch-size", 6)
@@ -93,7 +91,7 @@ def test_a_bad_sample_costs_itself_only_and_is_named_with_its_code(bench, worksp
     assert "is already complete" in again.out
 
 
-def test_the_neighbours_of_a_bad_sample_keep_their_bytes(bench, workspace, module):
+def test_the_other_samples_in_the_batch_of_a_failing_one_keep_their_bytes(bench, workspace, module):
     bench("run", "--method", f"{module}:Noise", "--run", "clean", "--batch-size", 6)
     bench("run", "--method", f"{module}:Faulty", "--run", "faulty", "--batch-size", 6)
     clean = load_run(workspace / "runs/drawn-val/clean").samples.set_index("sample_id")
@@ -118,7 +116,7 @@ def test_dry_run_counts_and_does_nothing(bench, workspace):
     assert "about 0 s" in later.out
 
 
-def test_finished_images_come_in_unchanged_whatever_their_format(bench, workspace):
+def test_finished_images_are_imported_unchanged_in_any_format(bench, workspace):
     folder = workspace / "theirs"
     folder.mkdir()
     frames = workspace / "splits/drawn-val/frames"

@@ -1,17 +1,17 @@
-"""What the stage run refuses, and what it says."""
+"""Invalid calls of the stage run, and their messages."""
 
 import json
 
 from egoactgen_bench.artifacts.runs import load_run
 
 
-def test_what_concerns_the_whole_run_ends_it(bench, workspace, module):
+def test_an_error_of_the_whole_run_ends_it(bench, workspace, module):
     result = bench("run", "--method", f"{module}:Refusing")
     assert result.status == 2
     assert result.err == "bench: Features are missing: give -o features=DIR.\n"
 
 
-def test_a_folder_that_holds_something_else_is_never_touched(bench, workspace):
+def test_a_folder_with_other_files_is_never_changed(bench, workspace):
     folder = workspace / "photos"
     (folder / "images").mkdir(parents=True)
     (folder / "images/mine.jpg").write_bytes(b"precious")
@@ -22,7 +22,7 @@ def test_a_folder_that_holds_something_else_is_never_touched(bench, workspace):
     assert (folder / "images/mine.jpg").read_bytes() == b"precious"
 
 
-def test_weights_are_found_hashed_and_refused(bench, workspace, module):
+def test_weights_are_found_hashed_and_checked(bench, workspace, module):
     missing = bench("run", "--method", f"{module}:Weighted")
     assert missing.status == 2
     assert "Unknown weights 'noise-weights'" in missing.err

@@ -1,4 +1,4 @@
-"""The stage run under kills, full disks and damage: the bytes of an uninterrupted run."""
+"""The stage run after kills, full disks and damage gives the bytes of an uninterrupted run."""
 
 import errno
 import itertools
@@ -14,7 +14,7 @@ from egoactgen_bench.stages.run import run_method as running
 from run_files import bench_process, contents
 
 
-def test_a_run_killed_again_and_again_ends_with_the_bytes_of_an_uninterrupted_one(
+def test_a_run_killed_repeatedly_ends_with_the_bytes_of_an_uninterrupted_one(
     bench, workspace, module
 ):
     call = ["run", "--method", f"{module}:Noise", "--batch-size", 1, "-o", "pause=0.1"]
@@ -32,7 +32,7 @@ def test_a_run_killed_again_and_again_ends_with_the_bytes_of_an_uninterrupted_on
     assert contents(journal.parent) == contents(workspace / "runs/drawn-val/whole")
 
 
-def test_a_full_disk_is_said_and_the_run_goes_on_later(bench, workspace, monkeypatch):
+def test_a_full_disk_is_reported_and_the_run_can_be_resumed(bench, workspace, monkeypatch):
     bench("run", "--method", "copy-input", "--batch-size", 2, "--name", "whole")
     write = Path.write_bytes
 
@@ -52,10 +52,10 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(bench, workspace, monkeyp
 
 
 class Killed(BaseException):
-    """Stands for a kill: nothing may catch it."""
+    """Simulates a kill: nothing may catch it."""
 
 
-def test_a_stop_before_or_after_any_write_changes_nothing(workspace, monkeypatch):
+def test_a_stop_before_or_after_any_write_does_not_change_results(workspace, monkeypatch):
     split = load_split(workspace / "splits/drawn-val")
     expected = contents(running.run("copy-input", split, workspace / "whole", batch_size=2).folder)
     place = Path.replace
@@ -83,7 +83,7 @@ def test_a_stop_before_or_after_any_write_changes_nothing(workspace, monkeypatch
             assert contents(folder) == expected
 
 
-def test_an_image_damaged_while_the_run_was_down_is_made_again(bench, workspace, module):
+def test_an_image_damaged_between_calls_is_generated_again(bench, workspace, module):
     call = ["run", "--method", f"{module}:Noise", "--batch-size", 2]
     assert bench(*call, "--run", "whole").status == 0
     assert bench(*call, "--run", "damaged", "--shard", "1/2").status == 0
@@ -95,7 +95,7 @@ def test_an_image_damaged_while_the_run_was_down_is_made_again(bench, workspace,
     assert contents(folder) == contents(workspace / "runs/drawn-val/whole")
 
 
-def test_repeating_rewrites_nothing_and_another_plan_is_refused_by_name(bench, workspace, module):
+def test_repeating_rewrites_nothing_and_another_plan_is_rejected(bench, workspace, module):
     call = ["run", "--method", f"{module}:Noise", "--run", "mine"]
     bench(*call)
     folder = workspace / "runs/drawn-val/mine"

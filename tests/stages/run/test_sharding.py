@@ -1,4 +1,4 @@
-"""The stage run in shards and ranks: the bytes of one run in one process."""
+"""The stage run in shards and ranks gives the bytes of one run in one process."""
 
 import shutil
 import subprocess
@@ -55,7 +55,7 @@ def test_another_process_completes_the_run_while_this_one_writes_it(workspace, m
     assert not list((workspace / "both").glob(".*.tmp"))
 
 
-def test_torchrun_s_processes_share_the_batches_and_rank_0_speaks(bench, workspace, module):
+def test_torchrun_s_processes_share_the_batches_and_only_rank_0_reports(bench, workspace, module):
     call = ["run", "--method", f"{module}:Faulty", "--batch-size", 1]
     assert bench(*call, "--run", "whole").status == 1
     ranks = [
@@ -70,7 +70,7 @@ def test_torchrun_s_processes_share_the_batches_and_rank_0_speaks(bench, workspa
     )
 
 
-def test_shares_are_disjoint_and_cover_every_batch():
+def test_shards_are_disjoint_and_cover_every_batch():
     for shards, ranks, batches in [(1, 1, 7), (3, 2, 20), (2, 4, 5)]:
         owned = [
             batch
@@ -86,7 +86,7 @@ def test_shares_are_disjoint_and_cover_every_batch():
             ProcessShard.of_process(wrong, {})
 
 
-def test_overwriting_one_shard_leaves_the_others_alone(bench, workspace, module):
+def test_overwriting_one_shard_keeps_the_others(bench, workspace, module):
     call = ["run", "--method", f"{module}:Noise", "--run", "mine", "--batch-size", 1]
     bench(*call, "--shard", "1/2")
     bench(*call, "--shard", "1/2", "--overwrite")

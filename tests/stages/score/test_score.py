@@ -1,4 +1,4 @@
-"""The stage score on a drawn split: files, values, resuming, processes, protocols, slices."""
+"""The stage score on a synthetic split: files, values, resuming, processes, protocols, slices."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ from egoactgen_bench.presentation.terminal_table import text
 from egoactgen_bench.stages.score.score_runs import score
 
 
-def test_files_hold_what_the_contract_names(bench, drawn_split, runs):
+def test_files_have_the_contract_s_content(bench, drawn_split, runs):
     result = bench("score", "--metrics", "psnr,ssim", "--reference", "target,copy-input")
     assert result.status == 0, result.err
     folder = scores_folder(drawn_split)
@@ -48,9 +48,9 @@ def test_files_hold_what_the_contract_names(bench, drawn_split, runs):
 def test_the_same_call_twice_gives_the_same_bytes(drawn_split, runs, tmp_path):
     first = in_process(drawn_split, tmp_path / "a", metrics=["psnr", "ssim"])
     second = in_process(drawn_split, tmp_path / "a", metrics=["psnr", "ssim"])
-    anew = in_process(drawn_split, tmp_path / "b", metrics=["psnr", "ssim"], batch_size=1)
-    assert contents(first.folder) == contents(second.folder) == contents(anew.folder)
-    manifests = [json.loads((s.folder / "score.json").read_text()) for s in (first, anew)]
+    other = in_process(drawn_split, tmp_path / "b", metrics=["psnr", "ssim"], batch_size=1)
+    assert contents(first.folder) == contents(second.folder) == contents(other.folder)
+    manifests = [json.loads((s.folder / "score.json").read_text()) for s in (first, other)]
     for manifest in manifests:
         for key in ("timing", "device", "versions", "batch_size"):
             del manifest[key]
@@ -58,7 +58,7 @@ def test_the_same_call_twice_gives_the_same_bytes(drawn_split, runs, tmp_path):
     pd.testing.assert_frame_equal(egoactgen_bench.load_scores(first.folder).summary, first.summary)
 
 
-def test_only_what_is_new_is_measured(drawn_split, runs, tmp_path):
+def test_only_new_images_are_measured(drawn_split, runs, tmp_path):
     choices = {"workspace": tmp_path / "workspace", "metrics": [named(Counting)], "batch_size": 4}
     Counting.calls.clear()
     in_process(drawn_split, tmp_path / "out", **choices)
@@ -74,7 +74,7 @@ def test_only_what_is_new_is_measured(drawn_split, runs, tmp_path):
     assert Counting.calls[5:] == [4, 4, 2, 2]
 
 
-def test_an_interrupted_call_goes_on(drawn_split, runs, tmp_path, monkeypatch):
+def test_an_interrupted_call_resumes(drawn_split, runs, tmp_path, monkeypatch):
     choices = {"workspace": tmp_path / "workspace", "metrics": [named(Counting)], "batch_size": 2}
     whole = in_process(drawn_split, tmp_path / "whole", metrics=[named(Counting)], batch_size=2)
     Counting.calls.clear()
@@ -136,7 +136,7 @@ def in_two_processes(out: Path, workspace: Path, *options: str) -> None:
     assert done.stdout.count("Scores in") == 1, done.stderr
 
 
-def test_two_processes_find_what_one_finds(drawn_split, runs, tmp_path):
+def test_two_processes_give_the_same_scores_as_one(drawn_split, runs, tmp_path):
     damage(runs["far"])
     workspace = tmp_path / "workspace"
     alone = in_process(drawn_split, tmp_path / "alone", metrics=["psnr", "ssim"], batch_size=2)
@@ -146,8 +146,8 @@ def test_two_processes_find_what_one_finds(drawn_split, runs, tmp_path):
         rows.write_bytes(bytes(rows.stat().st_size))
     in_two_processes(tmp_path / "stale", workspace)
     assert contents(tmp_path / "stale") != contents(alone.folder)
-    in_two_processes(tmp_path / "anew", workspace, "--overwrite")
-    assert contents(tmp_path / "anew") == contents(alone.folder)
+    in_two_processes(tmp_path / "again", workspace, "--overwrite")
+    assert contents(tmp_path / "again") == contents(alone.folder)
 
 
 def test_table_for_terminals(drawn_split, runs, tmp_path):
@@ -168,7 +168,7 @@ def test_table_for_terminals(drawn_split, runs, tmp_path):
     assert sum(line.startswith("PSNR ↑") for line in narrow) == 2
 
 
-def test_published_rows_stand_beside_their_own_protocol_only(drawn_split, runs, tmp_path):
+def test_published_rows_appear_only_with_their_own_protocol(drawn_split, runs, tmp_path):
     split = load_split(drawn_split)
     manifest = split.manifest.model_copy(update={"dataset": "ego4d"})
     real = Split(split.folder, manifest, split.samples)

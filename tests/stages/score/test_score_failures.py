@@ -1,4 +1,4 @@
-"""The stage score on what it cannot use: damaged images, failing metrics, bad calls."""
+"""Errors of the stage score: damaged images, failing metrics, invalid calls."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import write_csv
 
 
-def test_damaged_images_are_named_and_the_rest_is_scored(bench, drawn_split, runs):
+def test_damaged_images_are_reported_and_the_others_are_scored(bench, drawn_split, runs):
     codes = damage(runs["far"])
     result = bench("score", "--metrics", "psnr")
     assert result.status == 1
@@ -68,7 +68,7 @@ def test_runs_of_another_split_are_refused_and_other_frames_warned_of(bench, dra
     assert "made on a different test set" in result.err
 
 
-def test_absent_weights(bench, drawn_split, runs, monkeypatch):
+def test_missing_weights(bench, drawn_split, runs, monkeypatch):
     result = bench("score", "--metrics", f"psnr,{named(Weighty)},{named(Undeclared)}")
     assert result.status == 1
     fetch = f"bench models fetch weighty.safetensors --plugin {named(Weighty)}"
@@ -93,7 +93,7 @@ def test_absent_weights(bench, drawn_split, runs, monkeypatch):
     assert "weighty" not in pd.read_csv(folder / "summary.csv")
 
 
-def test_scores_stay_where_no_metric_can_be_computed(bench, drawn_split, runs):
+def test_scores_are_kept_if_no_metric_can_be_computed(bench, drawn_split, runs):
     assert bench("score", "--metrics", "psnr").status == 0
     table = scores_folder(drawn_split) / "table.md"
     before = table.read_text()

@@ -1,4 +1,4 @@
-"""The stage score holds no image for longer than it needs it."""
+"""The stage score does not keep images in memory."""
 
 import gc
 import tracemalloc
@@ -12,9 +12,9 @@ RUNS = ("one", "two")
 
 
 def peak(folder: Path, count: int) -> int:
-    """The most bytes that Python and NumPy held while scoring `count` samples of two runs.
+    """Peak memory in bytes of Python and NumPy while scoring `count` samples of two runs.
 
-    An output is noise: its file has 9 kilobytes, its pixels 12.
+    The outputs are noise: a file has 9 kilobytes, its pixels 12.
     """
     split = write_drawn_split(folder / "splits" / "drawn", count, size=(64, 64))
     for name in RUNS:
@@ -28,7 +28,7 @@ def peak(folder: Path, count: int) -> int:
     return most
 
 
-def test_memory_grows_by_at_most_a_kilobyte_a_sample_and_run(tmp_path):
+def test_memory_grows_by_at_most_a_kilobyte_per_sample_and_run(tmp_path):
     peak(tmp_path / "first", 4)  # what is imported on the way
     few, many = (peak(tmp_path / str(count), count) for count in (40, 240))
     assert (many - few) / 200 / len(RUNS) <= KILOBYTE

@@ -1,4 +1,4 @@
-"""`bench train`: what is learnt, resumed, shared among processes, and refused."""
+"""`bench train`: learning, resuming, several processes, and errors."""
 
 import json
 import subprocess
@@ -74,7 +74,7 @@ def apart(one, other):
 
 
 def test_a_killed_training_resumes_to_the_same_bytes(root, tmp_path, monkeypatch):
-    """With all that is drawn: order, flips, noise, conditioning dropout, dropout in π."""
+    """Including all random draws: order, flips, noise, conditioning dropout, dropout in π."""
     lego(root, tmp_path / "whole", checkpoint_every=2, train_text=True)
     step = TrainingLoop._step
 
@@ -100,11 +100,11 @@ def test_a_killed_training_resumes_to_the_same_bytes(root, tmp_path, monkeypatch
     assert not list(tmp_path.glob("parts/checkpoint-*"))
 
 
-def test_two_processes_learn_as_one(root, tmp_path):
-    """Four samples a step: in one process at once or one by one, or in two processes.
+def test_two_processes_train_like_one(root, tmp_path):
+    """Four samples per step: in one process together or one by one, or in two processes.
 
-    Where the true gradient is nought, Adam turns rounding into steps: a trained text encoder's key
-    biases and the corners of convolutions on a single cell are left out of the comparison.
+    If the true gradient is zero, Adam turns rounding into steps: a trained text encoder's key
+    biases and the corners of convolutions on a single cell are excluded from the comparison.
     """
     options = {"size": 64, "train_text": False, "iterations": 3}
     one = lego(root, tmp_path / "one", **options)
@@ -128,20 +128,20 @@ def test_two_processes_learn_as_one(root, tmp_path):
     assert apart(tmp_path / "one", tmp_path / "rounds") < 1e-4
 
 
-def test_a_few_steps_bring_the_loss_down(root, tmp_path):
-    """To below 0.6 of where it began, in 60 steps; the best guess at first is no noise: 1."""
+def test_a_few_steps_reduce_the_loss(root, tmp_path):
+    """In 60 steps to below 0.6 of the initial loss, which is about 1: that of predicting zeros."""
     options = {"iterations": 60, "batch_size": 8, "learning_rate": 3e-3, "flip": 0}
-    told = train(root, tmp_path, **options)
+    trained = train(root, tmp_path, **options)
     losses = pd.read_csv(tmp_path / "loss.csv")["loss"]
     assert len(losses) == 60
     assert losses[:5].mean() == pytest.approx(1, abs=0.3)
     assert losses[-10:].mean() < 0.6 * losses[:5].mean()
-    steps, means = zip(*told.loss, strict=True)
+    steps, means = zip(*trained.loss, strict=True)
     assert steps[-1] == 60
     assert means[-1] == pytest.approx(losses[-3:].mean(), abs=1e-6)
 
 
-def test_the_toy_stands_on_an_autoencoder_that_is_trained_first(bench, tmp_path):
+def test_toy_denoisers_use_an_autoencoder_that_is_trained_first(bench, tmp_path):
     workspace = tmp_path / "workspace"
     write_drawn_split(workspace / "splits" / "drawn-train", COUNT, subset="train")
     write_drawn_split(workspace / "splits" / "drawn-val", 2)
@@ -192,12 +192,12 @@ def two_steps(root, tmp_path_factory):
     return folder
 
 
-def test_less_memory_changes_no_weights(root, two_steps, tmp_path):
+def test_saving_memory_does_not_change_the_weights(root, two_steps, tmp_path):
     train(root, tmp_path, iterations=2, gradient_checkpointing=True)
     assert apart(two_steps, tmp_path) < 1e-6
 
 
-def test_low_rank_updates_leave_the_rest_as_it_was(root, tmp_path):
+def test_low_rank_updates_do_not_change_other_weights(root, tmp_path):
     options = {"lora": 2, "train_text": False, "ema_decay": 0, "learning_rate": 1e-2}
     train(root, tmp_path, iterations=2, **options)
     before, after = weights(root / "models" / untrained_weights.NAME), weights(tmp_path)
@@ -208,7 +208,7 @@ def test_low_rank_updates_leave_the_rest_as_it_was(root, tmp_path):
     assert all(any(part in name for name in changed) for part in parts)
 
 
-def test_the_conditioner_learns_with_the_unet_or_stays_as_it_was_drawn(root, tmp_path):
+def test_the_conditioner_is_trained_with_the_unet_or_keeps_its_initial_weights(root, tmp_path):
     for name, options in {
         "start": {"iterations": 1, "learning_rate": 1e-12},
         "paper": {"iterations": 2, "dropout": 0.1},
@@ -243,7 +243,7 @@ def test_stable_diffusion_sees_no_input_frame_and_opens_in_diffusers(root, tmp_p
         train(root, tmp_path / "wide", "sd")
 
 
-def test_frames_and_texts_that_lack_are_left_out_and_named(bench, tmp_path):
+def test_samples_without_frames_or_texts_are_left_out_and_reported(bench, tmp_path):
     workspace = tmp_path / "workspace"
     split = write_drawn_split(workspace / "splits" / "drawn-train", 3, subset="train")
     (split / "frames" / "V00_0" / "target.png").write_bytes(b"no image")
@@ -275,7 +275,7 @@ def test_frames_and_texts_that_lack_are_left_out_and_named(bench, tmp_path):
     ],
     ids=lambda value: "-".join(value[:3]) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_served_is_one_sentence(bench, tmp_path, words, sentence):
+def test_an_invalid_call_is_one_sentence(bench, tmp_path, words, sentence):
     splits = tmp_path / "workspace" / "splits"
     split = write_drawn_split(splits / "drawn-train", 1, subset="train")
     (split / "descriptions").mkdir()
@@ -286,18 +286,18 @@ def test_what_cannot_be_served_is_one_sentence(bench, tmp_path, words, sentence)
     assert result.err.count("\n") == 1
 
 
-def test_an_optimiser_that_is_not_installed_is_named(root, tmp_path, monkeypatch):
+def test_a_missing_optimiser_package_is_reported(root, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(BenchError, match="pip install bitsandbytes"):
         train(root, tmp_path, optimizer="adamw8bit")
 
 
-def test_a_loss_that_is_no_number_ends_the_training(root, tmp_path):
+def test_a_loss_that_is_not_finite_ends_the_training(root, tmp_path):
     with pytest.raises(BenchError, match="is NaN or infinite: try a smaller -o learning_rate"):
         train(root, tmp_path, learning_rate=1e30)
 
 
-def test_the_default_split_is_one_to_train_on(bench, tmp_path):
+def test_the_default_split_is_a_training_split(bench, tmp_path):
     splits = tmp_path / "workspace" / "splits"
     write_drawn_split(splits / "drawn-val", 2)
     options = ["-o", f"init={untrained_weights.NAME}", "-o", "size=16", "-o", "iterations=1"]
