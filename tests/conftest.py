@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Failed assertions of the contracts show the values that they compare.
+# Failed assertions in the contracts show the compared values.
 pytest.register_assert_rewrite(
     "dataset_contract", "method_contract", "metric_contract", "plugin_contract"
 )
-# A shell's background job ignores Ctrl-C, and so would what the tests start and interrupt.
+# A shell's background jobs ignore Ctrl-C, and so would the processes that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Libraries that log some deprecations instead of issuing a warning.

@@ -27,7 +27,7 @@ def test_bootstrap_spread_is_the_standard_error_of_the_cluster_mean():
     values, _ = drawn(400, 2, 1)
     each = statistics.bootstrap_means(values, np.arange(400), 4000)
     assert each.std(axis=0) == pytest.approx(values.std(axis=0) / 20, rel=0.05)
-    repeated = np.repeat(values, 5, axis=0)  # five equal actions of each video tell nothing new
+    repeated = np.repeat(values, 5, axis=0)  # five equal actions per video add no information
     clustered = statistics.bootstrap_means(repeated, np.repeat(np.arange(400), 5), 4000)
     assert clustered.std(axis=0) == pytest.approx(each.std(axis=0), rel=0.05)
 
@@ -101,7 +101,7 @@ def test_infinite_differences():
     assert statistics.mean_difference(-differences) == -inf
     assert np.isnan(statistics.mean_difference(np.array([inf, -inf])))
     p = statistics.sign_flip_test(differences[:, None], np.arange(6))[0]
-    assert p == 4 / 64  # only the infinite one and the rest together decide; the 0 doubles all
+    assert p == 4 / 64  # all signs equal, positive or negative; the sign of 0 does not matter
     same = statistics.paired_differences(np.full(4, inf), np.full(4, inf))
     assert statistics.sign_flip_test(same[:, None], np.arange(4))[0] == 1
 

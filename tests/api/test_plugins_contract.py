@@ -25,7 +25,7 @@ def test_a_plugin_declares_itself(kind, name):
     check_commands(plugin) if kind == "commands" else check_declared(kind, name, plugin)
 
 
-# What the first column is called in the tables that list a kind.
+# The header of the first column in the tables that list a kind.
 COLUMNS = {
     "datasets": "data set",
     "methods": "method",

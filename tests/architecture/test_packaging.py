@@ -37,7 +37,7 @@ class Environment:
         venv.create(folder, with_pip=True)
         self.bin = folder / "bin"
         (self.site,) = (folder / "lib").glob("python*/site-packages")
-        # First of its kind, so that an editable installation finds what it needs.
+        # The first .pth file in order, so that an editable installation finds its requirements.
         (self.site / "0_libraries.pth").write_text(sysconfig.get_path("purelib"))
         flags = ("-q", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
         self.call(folder, "python", "-m", "pip", "install", *flags, *install)

@@ -12,7 +12,7 @@ from PIL import Image
 CLIP = "3c0dffd0-e38e-4643-bc48-d513943dc20b_012_014.mp4"
 UID = "3c0dffd0-e38e-4643-bc48-d513943dc20b"
 ACTIONS = (("#C C opens the drawer", 5, 30), ("#C C picks a cup", 20, 45), ("#C C cuts", 2, 58))
-# What the contract lets differ between two equal calls.
+# Values that may differ between two equal calls.
 VOLATILE = {"timing", "device", "versions", "seconds"}
 
 
@@ -151,7 +151,7 @@ def test_ego4d_clip(shared, ego4d, loop):
     assert samples.sample_id.tolist() == [f"{UID}_{pnr}" for _, _, pnr in ACTIONS]
     frame = Image.open(split / samples.target_frame[0])
     assert frame.size == (342, 256)
-    # Frame 30 of the clip as another program decoded it, brought to the split's size.
+    # Frame 30 of the clip as decoded by another program, resized to the split's size.
     truth = Image.open(shared / "golden/frames/frame_030_384x288.png")
     resized = truth.resize((342, 256), Image.Resampling.LANCZOS)
     difference = np.abs(np.asarray(frame, dtype=int) - np.asarray(resized, dtype=int))

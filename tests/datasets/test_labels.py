@@ -7,7 +7,7 @@ import pytest
 
 from egoactgen_bench.datasets.labels import base_form, ego4d_label
 
-# Where the released code cuts off letters or mistakes another person for the camera wearer.
+# Cases in which the released code cuts off letters or takes another person for the camera wearer.
 CORRECTED = {
     "#O A man X talks to C": None,
     "#O man Y holds a bowl": None,

@@ -10,7 +10,7 @@ import pytest
 
 HERE = "tests/helpers/contract_exceptions.py"
 
-# (kind, name) → why it cannot be built where the tests run.
+# (kind, name) → why it cannot be built in the tests.
 CANNOT_BE_BUILT: dict[tuple[str, str], str] = {}
 # Metric with weights → why no test compares its values with those of another program.
 WITHOUT_REFERENCE_VALUE: dict[str, str] = {}

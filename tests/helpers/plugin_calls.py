@@ -13,7 +13,7 @@ from ego4d_annotations import UID, action, interval, video, write_main
 from egoactgen_bench.support.files import write_json
 
 Call = Callable[[Path], dict[str, Any]]
-SAMPLES = 4  # of the drawn split that methods are asked for
+SAMPLES = 4  # that methods are called with
 
 
 def _finished_images(folder: Path) -> dict[str, Any]:

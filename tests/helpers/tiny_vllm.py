@@ -64,7 +64,7 @@ def write_tiny_vllm(folder: Path) -> Path:
         model = LlavaForConditionalGeneration(config)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.3)
-        # Rows of zeros lose against the others: it speaks in letters, and stops now and then.
+        # Zero rows are rarely sampled: it generates mostly letters, and stops now and then.
         spoken = {words["</s>"], *(words[letter] for letter in "abcdefghijklmnopqrstuvwxyz")}
         model.lm_head.weight.data[[n for n in range(len(words) + 1) if n not in spoken]] = 0
     model.save_pretrained(folder)

@@ -13,7 +13,7 @@ from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_lego.generator.vllm_conditioning import Conditioner, save_conditioner
 from tiny_vllm import PATCHES, WIDTH, write_tiny_vllm
 
-# In each process: one command after the other, each begun when the one before is whole.
+# In each process: one command after the other, each started when the previous one is complete.
 PROGRAM = """
 import json, sys, time
 from pathlib import Path

@@ -26,7 +26,7 @@ from small_networks import small_dino
 from small_weights import TEXT_SIZES
 
 Items = dict[Any, list[Any]]
-LENGTH = 14  # of captions, so that how programs weigh the length of a sentence plays no part
+LENGTH = 14  # of captions, so that the programs' different weighting of length has no effect
 
 
 def built(name: str, weights: Path, workspace: Path, **options: Any) -> Metric[Any]:

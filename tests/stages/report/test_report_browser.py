@@ -120,7 +120,7 @@ def test_the_page_is_never_wider_than_its_window(page, folder, width):
 def test_the_navigation_leads_to_its_sections(page, folder):
     page.goto((folder / "index.html").as_uri())
     page.add_style_tag(content="html { scroll-behavior: auto !important }")
-    # Pictures that load on the way, or a gallery that grows, must not push the aim away.
+    # Images that load while scrolling, or a growing gallery, must not move the target away.
     assert page.locator("main > section").last.get_attribute("id") == "gallery"
     page.click("nav a[href='#runs']")
     page.wait_for_function(

@@ -18,7 +18,7 @@ def test_copy_input_gives_the_split_s_own_frames_and_a_full_record(bench, worksp
     run = load_run(workspace / "runs/drawn-val/copy-input")
     split = load_split(workspace / "splits/drawn-val")
     assert list(run.samples["sample_id"]) == list(split.samples["sample_id"])
-    # The drawn frames are PNGs of ours, so that equal pixels are equal files.
+    # The synthetic frames are written by our PNG writer, so equal pixels give equal files.
     assert list(run.samples["sha256"]) == list(split.samples["input_sha256"])
     assert list(run.samples["seed"]) == [derive_seed(0, i) for i in run.samples["sample_id"]]
     assert set(run.samples["status"]) == {"ok"}

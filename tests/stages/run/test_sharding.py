@@ -47,7 +47,7 @@ def test_another_process_completes_the_run_while_this_one_writes_it(workspace, m
             return write_json(path, value)
         monkeypatch.setattr(manifest_base, "write_json", write_json)
         running.run("copy-input", split, workspace / "both")
-        raise FileNotFoundError(path)  # its temporary file went when the other one swept
+        raise FileNotFoundError(path)  # its temporary file was deleted by the other process
 
     monkeypatch.setattr(manifest_base, "write_json", overtaken)
     done = running.run("copy-input", split, workspace / "both")

@@ -29,6 +29,6 @@ def peak(folder: Path, count: int) -> int:
 
 
 def test_memory_grows_by_at_most_a_kilobyte_per_sample_and_run(tmp_path):
-    peak(tmp_path / "first", 4)  # what is imported on the way
+    peak(tmp_path / "first", 4)  # memory of imports is not counted
     few, many = (peak(tmp_path / str(count), count) for count in (40, 240))
     assert (many - few) / 200 / len(RUNS) <= KILOBYTE

@@ -20,7 +20,7 @@ from egoactgen_bench.stages.train import train_weights as training
 
 VLLM, COUNT = 12, 6
 UNET = Path("unet/diffusion_pytorch_model.safetensors")
-# Two steps' worth of everything: small frames, the untrained weights to start from.
+# Small batches and frames, starting from the untrained weights.
 SMALL = {"init": untrained_weights.NAME, "size": 32, "iterations": 6, "batch_size": 4, "flip": 0.5}
 
 
