@@ -62,7 +62,7 @@ def _counts(scores: Scores, values: Mapping[str, Floats], places: list[list[int]
     if not values:
         return [int(scores.summary["n"].iloc[place].min()) for place in places]
     counts = [np.sum(~np.isnan(each), axis=0) for each in values.values()]
-    return np.max(counts, axis=0).tolist()
+    return [int(count) for count in np.max(counts, axis=0)]
 
 
 def _measured(

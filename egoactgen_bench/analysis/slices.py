@@ -65,7 +65,7 @@ def all_slices(scores: Scores, split: Split) -> pd.DataFrame:
     return pd.concat([slice_scores(scores, split, by) for by in KINDS], ignore_index=True)
 
 
-def _labels(split: Split, by: str, train: Collection[str] | None) -> NDArray:
+def _labels(split: Split, by: str, train: Collection[str] | None) -> NDArray[np.object_]:
     """(samples,) the part that each sample belongs to, or "" for none."""
     if by in COLUMNS:
         return split.samples[COLUMNS[by]].astype(str).to_numpy(object)

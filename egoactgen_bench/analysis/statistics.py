@@ -20,7 +20,8 @@ def means(values: Floats) -> Floats:
     """(columns,) means, ignoring NaN; NaN for a column without values."""
     counts = np.sum(~np.isnan(values), axis=0)
     with np.errstate(invalid="ignore"):
-        return np.nansum(values, axis=0) / np.where(counts, counts, np.nan)
+        found: Floats = np.nansum(values, axis=0) / np.where(counts, counts, np.nan)
+    return found
 
 
 # Not scipy.stats.bootstrap, which resamples single samples: actions of one video are similar, so

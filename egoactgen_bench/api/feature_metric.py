@@ -68,7 +68,10 @@ def cosine(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[n
     """(n,) float64 cosines of the rows of two (n, d) arrays; NaN where a row is zero."""
     a, b = first.astype(np.float64), second.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        return np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
+        cosines: NDArray[np.float64] = np.sum(a * b, axis=1) / (
+            np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        )
+    return cosines
 
 
 class Features(Protocol):

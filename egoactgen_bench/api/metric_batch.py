@@ -120,13 +120,15 @@ class Batch:
         """Compute something for this batch once and share it between metrics (captions …)."""
         if key not in self._once:
             self._once[key] = compute()
-        return self._once[key]
+        value: T = self._once[key]
+        return value
 
     def across_runs(self, key: str, compute: Callable[[], T]) -> T:
         """Like `once`, but shared by all runs: for what depends only on the split."""
         if key not in self._across_runs:
             self._across_runs[key] = compute()
-        return self._across_runs[key]
+        value: T = self._across_runs[key]
+        return value
 
 
 def content_key(item: tuple[Item, ...]) -> bytes:

@@ -11,6 +11,7 @@ import functools
 import importlib
 import importlib.util
 import json
+import math
 import os
 import sys
 import types
@@ -59,9 +60,9 @@ def load(weights: str, prompt: str, device: str) -> tuple[Any, Any]:
 
 
 def image_size(state: Any) -> int:
-    places = state["visual_encoder.pos_embed"].shape[1] - 1
+    places: int = state["visual_encoder.pos_embed"].shape[1] - 1
     patch: int = state["visual_encoder.patch_embed.proj.weight"].shape[-1]
-    return round(places**0.5) * patch
+    return round(math.sqrt(places)) * patch
 
 
 def image_encoder(state: Any) -> Any:

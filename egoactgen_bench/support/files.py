@@ -100,7 +100,8 @@ def read_csv(path: Path, **options: Any) -> "pd.DataFrame":
     try:
         # pandas' defaults would read words such as "null", "None" and "NA", which may be ids or
         # verbs, as NaN.
-        return pd.read_csv(path, keep_default_na=False, na_values=[], **options)
+        table: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[], **options)
+        return table
     except FileNotFoundError:
         raise BenchError(f"{path} does not exist.") from None
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:

@@ -79,4 +79,5 @@ def uint8_to_unit(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def unit_to_uint8(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """[0, 1] float → [0, 255] uint8, clamped, rounded to nearest."""
-    return np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.rint(np.clip(values, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return pixels

@@ -68,7 +68,7 @@ def prepare(
 
 @accepts(TrainOptions)
 def train(
-    trainer: str | type[Trainer],
+    trainer: str | type[Trainer[Any]],
     split: SplitInput = None,
     settings: TrainOptions | None = None,
     *,
@@ -114,7 +114,7 @@ def train(
 
 @accepts(RunOptions)
 def run(
-    method: str | type[Method],
+    method: str | type[Method[Any]],
     split: SplitInput = None,
     folder: Folder | None = None,
     settings: RunOptions | None = None,

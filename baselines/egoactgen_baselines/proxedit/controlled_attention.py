@@ -94,7 +94,8 @@ class LocalBlend:
         if self.calls <= self.start:
             return pair
         finest = max(self.maps)
-        maps = self.maps[finest].unflatten(-1, (isqrt(finest), -1))
+        maps = self.maps[finest]
+        maps = maps.reshape(*maps.shape[:-1], isqrt(finest), -1)
         spread = max_pool2d(maps, 3, stride=1, padding=1)
         located = interpolate(spread, size=tuple(pair.shape[-2:]))
         peak = located.amax((-2, -1), keepdim=True).clamp(min=torch.finfo(maps.dtype).tiny)

@@ -95,8 +95,9 @@ class Reconstruction(TrainingTask):
         posterior = self.vae.encode(batch["image"]).latent_dist
         decoded = self.vae.decode(posterior.mean + posterior.std * batch["noise"]).sample
         error = F.l1_loss if self.options.error == "absolute" else F.mse_loss
-        loss = error(decoded.float(), batch["image"])
-        return loss + self.options.kl_weight * posterior.kl().mean()
+        reconstruction = error(decoded.float(), batch["image"])
+        loss: Tensor = reconstruction + self.options.kl_weight * posterior.kl().mean()
+        return loss
 
 
 class AutoencoderTrainer(Trainer[AutoencoderOptions]):
@@ -165,7 +166,7 @@ def standardise(vae: Any, images: Tensor) -> None:
     the same and latents need no scale: those of the input frame are not scaled (InstructPix2Pix).
     """
     chosen = images[:: -(-len(images) // MEASURED)]
-    parts = (chosen / 127.5 - 1).split(16)
+    parts = torch.split(chosen / 127.5 - 1, 16)
     found = torch.cat([vae.encode(part.to(vae.device)).latent_dist.mean for part in parts])
     mean, deviation = found.mean((0, 2, 3)), found.std((0, 2, 3))
     means, spreads = slice(len(mean)), slice(len(mean), None)

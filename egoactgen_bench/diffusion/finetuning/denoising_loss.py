@@ -101,11 +101,16 @@ class Denoising(TrainingTask):
         context = torch.where(drop, self.conditioner.null(prompt), context)
         predicted = self.unet(batch["latent"], batch["time"], encoder_hidden_states=context).sample
         # Under autocast the prediction is bfloat16, whose squares have only two digits.
-        return F.mse_loss(predicted.float(), batch["target"])
+        loss: Tensor = F.mse_loss(predicted.float(), batch["target"])
+        return loss
 
     def _embed(self, tokens: Tensor) -> Tensor:
         """ψ: (B, 77, width); in float32 as at generation, unless it is trained."""
         if self.options.train_text:
-            return self.text_encoder(tokens).last_hidden_state
+            return self._last_hidden(tokens)
         with torch.no_grad(), torch.autocast(tokens.device.type, enabled=False):
-            return self.text_encoder(tokens).last_hidden_state
+            return self._last_hidden(tokens)
+
+    def _last_hidden(self, tokens: Tensor) -> Tensor:
+        states: Tensor = self.text_encoder(tokens).last_hidden_state
+        return states

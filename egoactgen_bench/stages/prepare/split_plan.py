@@ -90,7 +90,7 @@ def open_dataset(
     plugin, _ = plugins.load("datasets", name)
     plugins.require_subclass(plugin, Dataset, name)
     chosen = resolve(plugin.Options, dict(options or {}), f"Data set {name}")
-    dataset = plugin(annotations, videos, subset)
+    dataset: Dataset = plugin(annotations, videos, subset)
     dataset.options = chosen
     return dataset
 

@@ -19,6 +19,7 @@ from egoactgen_bench.artifacts.archive_records import (
     is_image_name,
     parse,
 )
+from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.manifests import (
     Bootstrap,
     MetricRecord,
@@ -27,7 +28,7 @@ from egoactgen_bench.artifacts.manifests import (
     ScoreManifest,
     SplitManifest,
 )
-from egoactgen_bench.artifacts.runs import COLUMNS, OK, TEXT_COLUMNS, Run
+from egoactgen_bench.artifacts.runs import COLUMNS, TEXT_COLUMNS, Run
 from egoactgen_bench.artifacts.scores import ERROR_COLUMNS, VALUE_COLUMNS, Scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from egoactgen_bench.artifacts.batch_journal import BatchJournal, Row
+from egoactgen_bench.artifacts.batch_journal import OK, BatchJournal, Row
 from egoactgen_bench.artifacts.manifest_base import build
 from egoactgen_bench.artifacts.manifests import RUN, RunManifest
-from egoactgen_bench.artifacts.runs import COLUMNS, OK, Run, load_run
+from egoactgen_bench.artifacts.runs import COLUMNS, Run, load_run
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support.files import sha256_file, write_csv
 

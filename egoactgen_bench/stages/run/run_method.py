@@ -10,11 +10,11 @@ from typing import Any, cast
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.api.records import Request
-from egoactgen_bench.artifacts.batch_journal import BatchWork
+from egoactgen_bench.artifacts.batch_journal import OK, BatchWork
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import RunManifest
-from egoactgen_bench.artifacts.runs import OK, Run
+from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.generation import answers, method_factory

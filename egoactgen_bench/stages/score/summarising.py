@@ -23,7 +23,7 @@ from egoactgen_bench.support.row_store import StoredRows
 class Column:
     """One metric for all candidates: values (n, candidates), NaN if missing, and measured rows."""
 
-    metric: Metric
+    metric: Metric[Any]
     signature: str
     values: NDArray[np.float64]
     totals: NDArray[np.float64]  # (candidates,)
@@ -69,7 +69,7 @@ def tabulate(
 
 
 def _column(
-    measurer: Measurer, outcome: Measurements, metric: Metric, notices: list[str]
+    measurer: Measurer, outcome: Measurements, metric: Metric[Any], notices: list[str]
 ) -> Column:
     shape = len(measurer.samples), len(measurer.candidates)
     values, totals = np.full(shape, np.nan), np.full(shape[1], np.nan)

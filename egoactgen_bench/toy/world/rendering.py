@@ -80,7 +80,7 @@ def _light(kitchen: Kitchen, size: int) -> NDArray[np.float32]:
     gain = kitchen.brightness * (1.12 - 0.5 * falloff.reshape(away.shape))
     warm = 0.06 * kitchen.warmth
     tint = np.array([1 + warm, 1 + 0.2 * abs(warm), 1 - warm], dtype=np.float32)
-    gains: NDArray[np.float32] = gain[..., None] * tint
+    gains: NDArray[np.float32] = (gain[..., None] * tint).astype(np.float32, copy=False)
     return gains
 
 
