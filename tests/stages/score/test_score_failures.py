@@ -100,9 +100,7 @@ def test_scores_are_kept_if_no_metric_can_be_computed(bench, drawn_split, runs):
     result = bench("score", "--metrics", named(Weighty))
     assert result.status == 1
     assert "bench models fetch weighty.safetensors" in result.err
-    assert result.err.endswith(
-        f"No metric can be computed; {table.parent} is left unchanged.\n"
-    )
+    assert result.err.endswith(f"No metric can be computed; {table.parent} is left unchanged.\n")
     with pytest.raises(BenchError, match=r"No metric can be computed.*bench models fetch weighty"):
         in_process(drawn_split, table.parent, metrics=[named(Weighty)])
     assert table.read_text() == before
