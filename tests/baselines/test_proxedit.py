@@ -145,7 +145,7 @@ def test_without_an_edit_the_frame_is_reconstructed(weights):
 
 def test_invalid_options_are_refused(weights, blip):
     for options in ({"source_prompt": "caption"}, {"captioner": blip}):
-        with pytest.raises(BenchError, match=r"captioner=FOLDER .* go together"):
+        with pytest.raises(BenchError, match="captioner=FOLDER go together"):
             proxedit(weights, **options)
     with pytest.raises(SampleError, match=r"unequal_words.*-o cross_attention=refine"):
         proxedit(weights, cross_attention="replace").generate([request()])
