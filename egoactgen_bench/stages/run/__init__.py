@@ -1,1 +1,1 @@
-"""The stage run: a method's images for a split, resumable and sharded."""
+"""The stage `run`: generates a method's images for a split, resumably and in shards."""

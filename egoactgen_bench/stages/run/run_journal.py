@@ -1,8 +1,8 @@
-"""The folder of a run: its plan, its batches, and what is made of them when all are done.
+"""The folder of a run: its plan, its finished batches, and the run assembled from them.
 
-<run>/plan.json                all that shapes the images
+<run>/plan.json                everything that affects the images
 <run>/journal/<batch>.json     the rows of one batch, written after its images
-<run>/samples.csv, run.json    written last, when every batch is there; the others then go
+<run>/samples.csv, run.json    written last, after all batches; plan and journal are then removed
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RunJournal:
-    """The run folder of a plan with `batches` batches. Several processes may write to it."""
+    """The folder of a run with `batches` batches; several processes may write to it."""
 
     def __init__(self, folder: Path, plan: dict[str, Any], batches: int) -> None:
         self.folder = folder
@@ -36,21 +36,21 @@ class RunJournal:
         return self.work.finished
 
     def begin(self, overwrite: bool, own: Iterable[int]) -> None:
-        """Leave the plan; to `overwrite`, forget the run and this process's `own` batches."""
+        """Write the plan; to `overwrite`, first remove the run and this process's `own` batches."""
         self.work.begin(overwrite, lambda: self._forget(own))
 
     def partial(self, batches: Iterable[int]) -> Run:
-        """What these batches hold, while others are missing; its manifest has no counts."""
+        """A run of only these batches, while others are missing; its manifest has no counts."""
         try:
             table = self._table(self.batches.rows(batches))
-        except FileNotFoundError:  # removed by the process that has just completed the run
+        except FileNotFoundError:  # removed by a process that has just completed the run
             return load_run(self.folder)
         return Run(self.folder, build(RunManifest, self.plan), table)
 
     def assemble(self, passed: dict[str, Any], versions: dict[str, str]) -> Run | None:
         """Write samples.csv, then run.json, and return the run; None while a batch is missing.
 
-        Whoever finishes last does this; two at once write the same bytes.
+        The last process to finish does this; two at the same time write the same bytes.
         """
         if not self.finished:
             if not self.batches.complete:
@@ -77,7 +77,7 @@ class RunJournal:
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def _is_whole(self, rows: Sequence[Row]) -> bool:
-        """Whether the images of these rows are as they were written."""
+        """Whether the images of these rows are unchanged."""
         return all(
             sha256_file(self.folder / row["image"]) == row["sha256"]
             for row in rows
@@ -85,12 +85,12 @@ class RunJournal:
         )
 
     def _forget(self, own: Iterable[int]) -> None:
-        """Forget these batches and the table; batches of other shards stay."""
+        """Remove these batches and the table, but not the batches of other shards."""
         (self.folder / "samples.csv").unlink(missing_ok=True)
         self.batches.forget(own)
 
     def _sweep(self, run: Run) -> None:
-        """Remove what only an unfinished run needs, and images that no row names."""
+        """Remove the files of an unfinished run, and images that no row names."""
         self.work.plan_file.unlink(missing_ok=True)
         self.batches.remove()
         named = {Path(image).name for image in run.finished["image"]}

@@ -1,4 +1,4 @@
-"""The stage `run`: a method's images for every sample of a split."""
+"""Runs a method: generates an image for every sample of a split."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,11 +31,11 @@ Sample = dict[str, Any]  # a row of a samples.csv
 
 @dataclass(frozen=True)
 class RunJob:
-    """A run with everything settled: what is asked, of which method, and where it goes."""
+    """The inputs, method and folder of a run, with all options resolved."""
 
     split: Split
     method: Method[Any]
-    samples: list[Sample]  # of the split, in its order
+    samples: list[Sample]  # in split order
     descriptions: dict[str, str]
     passed: dict[str, Any]
     shard: ProcessShard
@@ -43,7 +43,7 @@ class RunJob:
 
     @property
     def plan(self) -> dict[str, Any]:
-        """All that shapes the images, as run.json names it."""
+        """Everything that affects the images, as recorded in run.json."""
         return self.journal.plan
 
     @property
@@ -75,11 +75,11 @@ def run(
     progress: bool = False,
     **choices: Any,
 ) -> Run:
-    """Make a method's images for a split in `folder`, or resume an earlier call.
+    """Generate a method's images for a split in `folder`, or resume an earlier call.
 
     `settings` and `choices` are fields of `RunOptions`; `choices` override `settings`.
-    With shards, the last to finish completes the run; the others return their own samples, and a
-    manifest without counts.
+    With shards, the last one to finish completes the run; the others return only their samples,
+    with a manifest without counts.
     """
     return execute(prepare(method, split, folder, settings, **choices), overwrite, progress)
 
@@ -87,34 +87,36 @@ def run(
 def prepare(
     method: str, split: Split, folder: Path, settings: RunOptions | None = None, **choices: Any
 ) -> RunJob:
-    """Settle a run before any image is made; invalid choices are a `BenchError`.
+    """Resolve the options of a run. Raises `BenchError` for invalid ones.
 
     `settings` and `choices` are fields of `RunOptions`; `choices` override `settings`.
     """
     split.require_frames()
-    asked = chosen(RunOptions, settings, choices, "run")
-    shard = ProcessShard.of_process(asked.shard)
-    texts = load_descriptions(split.folder, asked.descriptions) if asked.descriptions else None
-    samples = cast("list[Sample]", split.samples[: asked.limit].to_dict("records"))
+    resolved = chosen(RunOptions, settings, choices, "run")
+    shard = ProcessShard.of_process(resolved.shard)
+    texts = (
+        load_descriptions(split.folder, resolved.descriptions) if resolved.descriptions else None
+    )
+    samples = cast("list[Sample]", split.samples[: resolved.limit].to_dict("records"))
     built = method_factory.build(
         method,
-        asked.options,
-        weights=asked.weights,
+        resolved.options,
+        weights=resolved.weights,
         context=MethodContext(
-            device=asked.device,
-            dtype=asked.dtype,
+            device=resolved.device,
+            dtype=resolved.dtype,
             described=texts is not None,
-            models=asked.models,
-            cache=asked.cache,
+            models=resolved.models,
+            cache=resolved.cache,
             sample_ids=[sample["sample_id"] for sample in samples],
         ),
         local_rank=shard.local_rank,
     )
-    size = asked.batch_size or built.default_batch_size
+    size = resolved.batch_size or built.default_batch_size
     plan = {
         "method": _without_folders(method, built.context.argument),
         "options": {"resolved": built.options.model_dump(mode="json")},
-        "seed": asked.seed,
+        "seed": resolved.seed,
         "split": split.name,
         "fingerprint": split.fingerprint,
         "frames_fingerprint": split.frames_fingerprint,
@@ -122,27 +124,26 @@ def prepare(
         "descriptions_sha256": texts and texts.sha256,
         "weights": provenance.hashes(built.weight_files()),
         "sources": built.sources(),
-        "dtype": asked.dtype,
-        # Part of the plan, though it only moves a pixel by one level: other kernels round
-        # differently.
+        "dtype": resolved.dtype,
+        # Part of the plan, as other kernels round differently and may change pixels by one level.
         "batch_size": size,
-        # A limit that leaves nothing out is the same run as none.
-        "limit": asked.limit if len(samples) < len(split.samples) else None,
+        # A limit that excludes no sample gives the same run as none.
+        "limit": resolved.limit if len(samples) < len(split.samples) else None,
     }
     journal = RunJournal(folder, plan, batches=-(-len(samples) // size))
     described = texts.texts if texts else {}
-    return RunJob(split, built, samples, described, dict(asked.options), shard, journal)
+    return RunJob(split, built, samples, described, dict(resolved.options), shard, journal)
 
 
 def _without_folders(method: str, argument: str | None) -> str:
-    """`images:/data/mine` → `images:mine`: a record names no place on this machine."""
+    """`images:/data/mine` → `images:mine`, as records contain no paths of this machine."""
     if argument is None:
         return method
     return f"{method.partition(':')[0]}:{Path(argument).resolve().name}"
 
 
 def execute(job: RunJob, overwrite: bool = False, progress: bool = False) -> Run:
-    """Do a job's own share, and complete the run if nothing of it is missing then."""
+    """Generate this process's batches, and complete the run if no batch is missing then."""
     journal, work = job.journal, job.work
     journal.begin(overwrite, work.own)
     if not journal.finished:
@@ -156,23 +157,23 @@ def _generate(job: RunJob, progress: bool) -> None:
         job.method.load()
     device = provenance.device_name(job.method.context.device)
 
-    def make(batch: int) -> None:
+    def generate(batch: int) -> None:
         start = time.perf_counter()
-        rows = _make(job, job.batch(batch))
+        rows = _generate_batch(job, job.batch(batch))
         seconds = time.perf_counter() - start
         job.journal.batches.record(batch, rows, device=device, seconds=seconds)
 
-    job.work.run(make, progress)
+    job.work.run(generate, progress)
 
 
-def _make(job: RunJob, samples: list[Sample]) -> list[Sample]:
-    """Ask for one batch, write its images, and return its rows of samples.csv."""
-    # Threads, since reading and writing PNG costs more than a light method and frees the GIL.
+def _generate_batch(job: RunJob, samples: list[Sample]) -> list[Sample]:
+    """Generate one batch, write its images, and return its rows of samples.csv."""
+    # Threads, as reading and writing PNG takes longer than a fast method and releases the GIL.
     with ThreadPoolExecutor() as threads:
         requests = list(threads.map(partial(_request, job), samples))
-        asked = answers.ask(job.method, requests)
+        outputs = answers.ask(job.method, requests)
         ids = [sample["sample_id"] for sample in samples]
-        return list(threads.map(partial(_row, job), ids, asked))
+        return list(threads.map(partial(_row, job), ids, outputs))
 
 
 def _request(job: RunJob, sample: Sample) -> Request | SampleError:
@@ -181,8 +182,8 @@ def _request(job: RunJob, sample: Sample) -> Request | SampleError:
         image = read_rgb(job.split.frame_path(frame))
     except SampleError as error:
         return SampleError(error.code, f"input frame {frame}")
-    # From the id, not the position: a limit, another order or a shard leaves a sample's noise as it
-    # is.
+    # From the id instead of the position, so that a sample's noise does not depend on the limit,
+    # the order or the shard.
     seed = derive_seed(job.plan["seed"], sample_id)
     return Request(sample_id, image, sample["action"], job.descriptions.get(sample_id), seed)
 
@@ -206,7 +207,7 @@ def _row(job: RunJob, sample_id: str, answer: answers.Answer) -> Sample:
 
 
 def estimate(job: RunJob, runs: Path) -> str:
-    """What a job would do: images, disk, and time by an earlier run of the same method."""
+    """Estimate images, disk space, and time from an earlier run of the same method."""
     job.journal.work.check()
     work = job.work
     total = work.count(work.own)
@@ -215,10 +216,10 @@ def estimate(job: RunJob, runs: Path) -> str:
     sizes = [frame.stat().st_size for frame in frames if frame.is_file()]
     disk = left * sum(sizes) / max(len(sizes), 1) / 1e6
     speed = _earlier_speed(job.plan["method"], runs)
-    expected = f"about {left / speed:.0f} s" if speed else "time unknown (no earlier run to go by)"
+    expected = f"about {left / speed:.0f} s" if speed else "time unknown without an earlier run"
     return (
         f"{job.plan['method']} on {job.split.name}: {total} images, {total - left} of them done, "
-        f"{left} to make in {job.journal.folder}: about {disk:.1f} MB, {expected}."
+        f"{left} to generate in {job.journal.folder}: about {disk:.1f} MB, {expected}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What can be chosen for a run."""
+"""The options of `bench run`."""
 
 from pydantic import Field
 
@@ -17,7 +17,7 @@ from egoactgen_bench.api.common_options import (
 
 
 class RunOptions(PlaceOptions):
-    """The choices of a run that are not the method's own."""
+    """The options of a run apart from the method's own."""
 
     weights: WeightsName = None
     descriptions: DescriptionsName = None

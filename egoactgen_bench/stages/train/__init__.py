@@ -1,1 +1,1 @@
-"""The stage `train`: the weights of a method."""
+"""The stage `train`: trains the weights of a method."""

@@ -1,4 +1,4 @@
-"""What can be chosen for a training."""
+"""The options of `bench train`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from egoactgen_bench.api.options import Cli, Pairs
 
 
 class TrainOptions(PlaceOptions):
-    """The choices of a training that are not the trainer's own."""
+    """The options of a training apart from the trainer's own."""
 
     preset: Preset = "toy"
     options: Annotated[
@@ -19,6 +19,6 @@ class TrainOptions(PlaceOptions):
     descriptions: DescriptionsName = None
     seed: Annotated[int, Field(description="Random seed.")] = 0
     device: Device = "auto"
-    cache: Annotated[Path, Field(description="Keeps latents."), Cli(hidden=True)] = Path(
-        "workspace/cache"
+    cache: Annotated[Path, Field(description="Folder for cached latents."), Cli(hidden=True)] = (
+        Path("workspace/cache")
     )

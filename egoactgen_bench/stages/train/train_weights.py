@@ -1,7 +1,7 @@
-"""The stage `train`: the weights of a method.
+"""Trains the weights of a method on a split.
 
-<models>/<trainer>-<split>/plan.json     all that shapes the weights, while they are made
-<models>/<trainer>-<split>/train.json    the plan and what came of it, written last
+<models>/<trainer>-<split>/plan.json     everything that affects the weights; during training only
+<models>/<trainer>-<split>/train.json    the plan and the results, written last
 """
 
 from collections.abc import Callable, Mapping
@@ -28,17 +28,16 @@ Report = Callable[[str], object]
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """A training with everything settled."""
+    """The trainer and the folder of a training, with all options resolved."""
 
     trainer: Trainer[Any]
     work: WorkFolder[TrainManifest]
     passed: dict[str, Any]
     rank: int
-    asked: TrainOptions
 
     @property
     def plan(self) -> Mapping[str, Any]:
-        """All that shapes the weights, as train.json names it."""
+        """Everything that affects the weights, as recorded in train.json."""
         return self.work.plan
 
     @property
@@ -59,33 +58,36 @@ def prepare(
     progress: bool = False,
     **choices: Any,
 ) -> TrainingJob:
-    """Settle a training; invalid choices are a `BenchError`.
+    """Resolve the options of a training. Raises `BenchError` for invalid ones.
 
     `settings` and `choices` are fields of `TrainOptions`; `choices` override `settings`.
     """
     split.require_frames()
-    asked = chosen(TrainOptions, settings, choices, "train")
+    resolved = chosen(TrainOptions, settings, choices, "train")
     found = plugins.require_subclass(plugins.find("trainers", name), Trainer, name)
-    if asked.preset not in found.presets:
+    if resolved.preset not in found.presets:
         raise BenchError(
-            f"{name} has no preset '{asked.preset}'.{did_you_mean(asked.preset, found.presets)}"
+            f"{name} has no preset '{resolved.preset}'."
+            + did_you_mean(resolved.preset, found.presets)
         )
-    share = ProcessShard.of_process()
-    texts = load_descriptions(split.folder, asked.descriptions) if asked.descriptions else None
-    own = _resolve(found, {**found.presets[asked.preset], **asked.options}, name)
-    device = resolve_device(asked.device, share.local_rank)
-    shown = progress and share.rank == 0
+    shard = ProcessShard.of_process()
+    texts = (
+        load_descriptions(split.folder, resolved.descriptions) if resolved.descriptions else None
+    )
+    own = _resolve(found, {**found.presets[resolved.preset], **resolved.options}, name)
+    device = resolve_device(resolved.device, shard.local_rank)
+    shown = progress and shard.rank == 0
     context = TrainingContext(
-        split, folder, asked.models, asked.cache, texts, asked.seed, device, shown
+        split, folder, resolved.models, resolved.cache, texts, resolved.seed, device, shown
     )
     trainer = found(own, context)
     plan = {
         "trainer": name,
-        "preset": asked.preset,
+        "preset": resolved.preset,
         "options": {
             "resolved": own.model_dump(mode="json", exclude=set(found.non_semantic_options))
         },
-        "seed": asked.seed,
+        "seed": resolved.seed,
         "split": split.name,
         "subset": split.manifest.subset,
         "fingerprint": split.fingerprint,
@@ -102,7 +104,7 @@ def prepare(
         not_compared=found.non_semantic_options,
         elsewhere="--name or --out",
     )
-    return TrainingJob(trainer, work, dict(asked.options), share.rank, asked)
+    return TrainingJob(trainer, work, dict(resolved.options), shard.rank)
 
 
 def _resolve(found: type[Trainer[OptionsT]], values: dict[str, Any], name: str) -> OptionsT:
@@ -112,9 +114,9 @@ def _resolve(found: type[Trainer[OptionsT]], values: dict[str, Any], name: str) 
 def execute(
     job: TrainingJob, overwrite: bool = False, report: Report = lambda sentence: None
 ) -> TrainManifest:
-    """Train to the end, from the last checkpoint on, and return train.json's content.
+    """Train, resuming from the last checkpoint, and return the content of train.json.
 
-    Trainings that this one requires come first; `report` gets a sentence about each.
+    Trainings that this one requires are run first; `report` is called with a sentence about each.
     """
     job.work.check(overwrite)
     if job.finished and not overwrite:
@@ -123,7 +125,7 @@ def execute(
         job.work.begin(overwrite, job.work.clear)
     for required in job.trainer.prerequisites():
         if not (required.folder / TRAIN).is_file():
-            report(f"Training {required.trainer} first: {required.folder} contains none yet.")
+            report(f"Training {required.trainer} first, as {required.folder} is not finished.")
             execute(_prepare_required(job, required))
     outcome = job.trainer.train()
     resolved = job.trainer.options.model_dump(mode="json")
@@ -139,7 +141,7 @@ def execute(
 
 
 def _prepare_required(job: TrainingJob, required: Prerequisite) -> TrainingJob:
-    """A training that another one requires: on the same split, by the same seed."""
+    """A training that another one requires, on the same split with the same seed."""
     context = job.trainer.context
     settings = TrainOptions(
         models=context.models,
@@ -163,7 +165,7 @@ def train(
     progress: bool = False,
     **choices: Any,
 ) -> TrainManifest:
-    """Train `name` on a split into `folder`, and return train.json's content.
+    """Train `name` on a split, write the weights to `folder` and return the content of train.json.
 
     `settings` and `choices` are fields of `TrainOptions`; `choices` override `settings`.
     """

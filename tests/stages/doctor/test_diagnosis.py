@@ -338,8 +338,8 @@ def test_failed_samples_are_reported(bench, mine: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (["mine"], "Name a run and a number"),
-        (["--metric", "psnr"], "Name a run and a number"),
+        (["mine"], "Give a run, a metric and a value"),
+        (["--metric", "psnr"], "Give a run, a metric and a value"),
         (["mine", "--metric", "psnr", "--value", "high"], "--value high is not a number."),
         (["mine", "--metric", "psnr", "--value", "nan"], "--value nan is not a number."),
         (["mine", "--metric", "lpips", "--value", "36.43"], "`bench models fetch squeezenet"),

@@ -107,12 +107,12 @@ def test_the_other_samples_in_the_batch_of_a_failing_one_keep_their_bytes(bench,
 def test_dry_run_counts_and_does_nothing(bench, workspace):
     first = bench("run", "--method", "copy-input", "--dry-run")
     assert first.status == 0
-    assert "6 images, 0 of them done, 6 to make" in first.out
+    assert "6 images, 0 of them done, 6 to generate" in first.out
     assert "time unknown" in first.out
     assert not (workspace / "runs").exists()
     bench("run", "--method", "copy-input")
     later = bench("run", "--method", "copy-input", "--limit", 4, "--run", "few", "--dry-run")
-    assert "4 to make" in later.out
+    assert "4 to generate" in later.out
     assert "about 0 s" in later.out
 
 
