@@ -70,10 +70,18 @@ def find(kind: str, name: str) -> Any:
 
 
 def require_subclass(plugin: Any, base: type[Any], name: str) -> Any:
-    """Return the plug-in `name`. Raises `BenchError` if it is not a class derived from `base`."""
+    """Return the plug-in `name`, checked before anything is built or written.
+
+    Raises `BenchError` if it is not a class derived from `base`, or lacks an attribute that `base`
+    declares without a default or a method that it declares abstract.
+    """
     if not (isinstance(plugin, type) and issubclass(plugin, base)):
         wanted = f"egoactgen_bench.api.{base.__name__}"
         raise BenchError(f"'{name}' is not a class derived from {wanted}.")
+    missing = [attribute for attribute in base.__annotations__ if not hasattr(plugin, attribute)]
+    missing += sorted(getattr(plugin, "__abstractmethods__", ()))
+    if missing:
+        raise BenchError(f"The class '{name}' does not define {', '.join(missing)}.")
     return plugin
 
 

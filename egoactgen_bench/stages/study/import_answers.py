@@ -43,8 +43,9 @@ class Imported:
         return "\n".join(self.sentences())
 
     def __repr__(self) -> str:
-        votes = int(self.win_rates["votes"].sum())
-        return f"<Imported: {votes} votes, {len(self.rejected)} rows left out>"
+        rates = self.win_rates.set_index("run")["rate"]
+        shown = ", ".join(f"{run} {100 * rate:.1f} %" for run, rate in rates.items())
+        return f"<Imported: {shown}; {len(self.rejected)} rows left out>"
 
     def sentences(self) -> list[str]:
         """Win rates, agreement, rows that do not count, and the effect of excluding workers."""
