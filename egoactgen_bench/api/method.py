@@ -105,7 +105,7 @@ class Method(ABC, Generic[OptionsT]):
         return ""
 
     @abstractmethod
-    def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
+    def generate(self, requests: Sequence[Request]) -> Sequence[Image.Image | SampleError]:
         """One 8-bit RGB image per request, in order.
 
         A request that fails gives a `SampleError` instead. If this method raises, each request of
