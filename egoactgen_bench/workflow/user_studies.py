@@ -7,7 +7,8 @@ from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.studies import Study, load_study
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.stages.study.export_study import export
-from egoactgen_bench.stages.study.import_answers import Imported, import_results
+from egoactgen_bench.stages.study.import_answers import import_results
+from egoactgen_bench.stages.study.imported_answers import Imported
 from egoactgen_bench.stages.study.study_options import StudyOptions
 from egoactgen_bench.workflow.named_inputs import (
     Folder,

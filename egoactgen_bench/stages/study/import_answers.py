@@ -2,8 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,94 +18,13 @@ from egoactgen_bench.presentation import charts
 from egoactgen_bench.presentation.win_rates import win_rate_figure
 from egoactgen_bench.stages.study import ratings_analysis
 from egoactgen_bench.stages.study.amazon import Assignment, read_results
+from egoactgen_bench.stages.study.imported_answers import Imported
 from egoactgen_bench.stages.study.ratings import Rating, rate
 from egoactgen_bench.stages.study.safe_text import csv_cell, keyed_hash
 from egoactgen_bench.stages.study.study_plan import PlannedTask, image_name
 from egoactgen_bench.support.files import write_bytes, write_csv, write_json
 
 WORKER_KEY = "worker.key"
-
-
-@dataclass(frozen=True, repr=False)
-class Imported:
-    """The result of an import: win rates per run, rows that do not count, and the agreement.
-
-    The tables have the columns of win_rates.csv and rejected.csv; `agreement` is the content of
-    agreement.json.
-    """
-
-    win_rates: pd.DataFrame
-    rejected: pd.DataFrame
-    agreement: dict[str, Any]
-
-    def __str__(self) -> str:
-        return "\n".join(self.sentences())
-
-    def __repr__(self) -> str:
-        rates = self.win_rates.set_index("run")["rate"]
-        shown = ", ".join(f"{run} {100 * rate:.1f} %" for run, rate in rates.items())
-        return f"<Imported: {shown}; {len(self.rejected)} rows left out>"
-
-    def sentences(self) -> list[str]:
-        """Win rates, agreement, rows that do not count, and the effect of excluding workers."""
-        return [
-            *self._rates(),
-            *self._agreed(),
-            *(
-                f"{_counted(count, 'row')} left out: {reason}."
-                for reason, count in self.rejected["reason"].value_counts().sort_index().items()
-            ),
-            *self._excluded(),
-        ]
-
-    def _rates(self) -> Iterator[str]:
-        for row in self.win_rates.to_dict(orient="records"):
-            if not row["votes"]:
-                yield f"{row['run']}: no votes."
-                continue
-            rate, lo, hi = (f"{100 * row[column]:.1f}" for column in ("rate", "lo", "hi"))
-            votes = _counted(row["votes"], "vote")
-            yield f"{row['run']}: {rate} % of {votes} (95 % interval {lo} to {hi})"
-        if self.agreement["examples"] == 1:
-            yield "All votes are on one example: intervals have no width, p-values are 1."
-
-    def _agreed(self) -> Iterator[str]:
-        for question, alpha in self.agreement["krippendorff_alpha"].items():
-            shown = (
-                "undefined (too few answers, or all answers are equal)"
-                if alpha is None
-                else f"{alpha:.3f}"
-            )
-            yield f"Krippendorff's alpha of '{question}': {shown}."
-        for name, counts in self.agreement.get("invents", {}).items():
-            if unfit := counts["not_fitting"]:
-                yield (
-                    f"Of {_counted(unfit, 'answer')} that '{name}' does not fit, "
-                    f"{counts['not_fitting_and_invents']} say that it mentions something that is "
-                    "not there."
-                )
-        checks = self.agreement["checks"]
-        if answered := checks["known_answer"]["answered"]:
-            right = checks["known_answer"]["right"]
-            yield f"Checks: {right} of {answered} answers to known questions are right."
-        if answered := checks["repeated"]["answered"]:
-            same = checks["repeated"]["same"]
-            yield f"Checks: {same} of {answered} answers to repeated questions are the same."
-
-    def _excluded(self) -> Iterator[str]:
-        for name, effect in self.agreement["excluding"].items():
-            if effect["workers"]:
-                rates = ", ".join(
-                    f"{row['run']} {100 * row['rate']:.1f} %"
-                    for row in effect["win_rates"]
-                    if row["rate"] is not None
-                )
-                workers = _counted(len(effect["workers"]), "worker")
-                yield f"Without {workers} ({name}): {rates or 'no votes left'}."
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def import_results(paths: Sequence[Path], folder: Path) -> Imported:
