@@ -14,7 +14,8 @@ from egoactgen_baselines import toy as baselines_toy
 from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.artifacts.manifests import TRAIN
 from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING, read_sampling
-from egoactgen_bench.support.files import read_json, replacing, write_json
+from egoactgen_bench.support.files import read_json, write_json
+from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.toy import DENOISER_WEIGHTS
 from egoactgen_lego.toy import WEIGHTS
 

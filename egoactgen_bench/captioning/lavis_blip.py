@@ -7,10 +7,9 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from PIL import Image
 
@@ -22,8 +21,9 @@ from egoactgen_bench.captioning.lavis_environment import (
     last_words,
 )
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.files import replacing, sha256_file
+from egoactgen_bench.support.files import sha256_file
 from egoactgen_bench.support.provenance import content_digest, versions
+from egoactgen_bench.support.replacing import replacing, temporary_folder
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,8 @@ class Worker:
         if not environment.ready:
             raise BenchError(f"{environment.folder} is incomplete: run `bench setup lavis`.")
         scratch = workspace / "cache" / "lavis"
-        scratch.mkdir(parents=True, exist_ok=True)
-        self._scratch = TemporaryDirectory(prefix="worker-", dir=scratch)
-        self.folder = Path(self._scratch.name)
+        self._scratch = ExitStack()
+        self.folder = self._scratch.enter_context(temporary_folder(scratch, "worker"))
         tokenizer = self.folder / "bert-base-uncased"  # the name that LAVIS loads
         tokenizer.mkdir()
         (tokenizer / "vocab.txt").write_bytes(vocabulary.read_bytes())
@@ -113,7 +112,7 @@ class Worker:
         self._process.kill()
         self._process.wait()
         self._log.close()
-        self._scratch.cleanup()
+        self._scratch.close()
 
 
 # One process for all batches, as LAVIS takes longer to start than to caption one of them.

@@ -17,12 +17,12 @@ from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.protocols import PROTOCOLS
 from egoactgen_bench.support.files import (
     json_bytes,
-    replacing,
     sha256_bytes,
     sha256_file,
     write_csv,
 )
 from egoactgen_bench.support.provenance import versions
+from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.support.safe_names import is_safe_id
 
 SPLIT_COLUMNS = ["sample_id", "video_id"]  # no narrations: the data set's licence covers them

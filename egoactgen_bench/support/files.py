@@ -1,53 +1,15 @@
-"""Writes files and folders atomically, reads JSON and CSV, and hashes files."""
+"""Writes files atomically, reads JSON and CSV, and hashes files."""
 
 import hashlib
 import json
-import os
-import secrets
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.replacing import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path next to `path`, which atomically replaces `path` on success."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder, as a rename is atomic only within one file system; hidden, so that no
-    # pattern matches it; with a token, so that two processes never write to the same file.
-    temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.tmp"
-    try:
-        yield temporary
-        with temporary.open("rb") as stream:
-            # Otherwise the rename may reach the disk before the content, and a power failure would
-            # leave an empty file.
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder to fill; on success it replaces `folder` and its contents."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{folder.name[:40]}."
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=prefix) as temporary:
-        new = Path(temporary) / "new"
-        new.mkdir()
-        yield new
-        if folder.exists():
-            # A folder cannot be renamed to one that is not empty; the old one is removed with the
-            # temporary folder.
-            folder.rename(Path(temporary) / "old")
-        new.rename(folder)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -10,7 +10,8 @@ from egoactgen_bench.artifacts.manifests import CONVERSION, ConversionManifest
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
-from egoactgen_bench.support.files import read_json, replacing_folder, sha256_file
+from egoactgen_bench.support.files import read_json, sha256_file
+from egoactgen_bench.support.replacing import replacing_folder
 
 
 def convert(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from egoactgen_bench.api.weights_folder import SHIPPED, means_shipped
 from egoactgen_bench.artifacts.manifests import TRAIN
-from egoactgen_bench.support.files import read_json, replacing_folder
+from egoactgen_bench.support.files import read_json
+from egoactgen_bench.support.replacing import replacing_folder
 from egoactgen_bench.toy import DENOISER_WEIGHTS
 
 

@@ -9,7 +9,8 @@ from egoactgen_bench.artifacts.manifest_base import FORMAT
 from egoactgen_bench.diffusion.denoiser.clip_tokenizer import clip_tokenizer
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.diffusion.denoiser.noise_schedule import save_scheduler
-from egoactgen_bench.support.files import replacing_folder, write_json
+from egoactgen_bench.support.files import write_json
+from egoactgen_bench.support.replacing import replacing_folder
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
 
 NAME = "toy-untrained"  # conditioned on the input frame, like LEGO and InstructPix2Pix

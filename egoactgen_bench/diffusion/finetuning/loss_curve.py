@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from egoactgen_bench.support.files import replacing, write_csv
+from egoactgen_bench.support.files import write_csv
+from egoactgen_bench.support.replacing import replacing
 
 
 class Curve:

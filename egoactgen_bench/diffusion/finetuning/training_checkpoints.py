@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.files import read_json, replacing, write_json
+from egoactgen_bench.support.files import read_json, write_json
+from egoactgen_bench.support.replacing import replacing
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 

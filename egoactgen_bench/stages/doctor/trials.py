@@ -1,10 +1,8 @@
 """Variants of a metric, measured on one run: what `bench doctor` compares."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from egoactgen_bench.api.options import Options, resolve
 from egoactgen_bench.measurement.measuring import Failure, Measurer
 from egoactgen_bench.measurement.protocols import obstacle
 from egoactgen_bench.measurement.sources import Candidate, Samples
+from egoactgen_bench.support.replacing import temporary_folder
 
 Deviations = Mapping[str, Deviation]  # label → deviation
 Labels = tuple[str, ...]  # of the deviations of a variant
@@ -98,7 +97,7 @@ class Trials:
             self._measure(list(new.values()), self.cache)
             return
         for variant in new.values():
-            with _temporary_folder(self.cache) as folder:
+            with temporary_folder(self.cache) as folder:
                 self._measure([variant], folder)
 
     def _measure(self, variants: Sequence[Variant], cache: Path) -> None:
@@ -119,10 +118,3 @@ class Trials:
             whole: Any = np.asarray(rows) if self.plugin.per_sample else rows
             self.values[variant.labels] = variant.summarise(whole) * self.plugin.factor
             self.counts[variant.labels] = len(rows)
-
-
-@contextmanager
-def _temporary_folder(cache: Path) -> Iterator[Path]:
-    cache.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=cache) as folder:
-        yield Path(folder)

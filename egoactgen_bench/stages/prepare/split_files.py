@@ -21,6 +21,7 @@ from egoactgen_bench.artifacts.work_folder import WorkFolder
 from egoactgen_bench.stages.prepare.extraction import JOURNAL, ROLES, Stored, frame_name
 from egoactgen_bench.stages.prepare.split_plan import SplitPlan
 from egoactgen_bench.support.files import sha256_file, write_csv, write_json
+from egoactgen_bench.support.replacing import remove_abandoned
 
 
 def write_split(
@@ -71,11 +72,12 @@ def write_split(
 
 def _sweep(folder: Path, stored: Container[str]) -> None:
     """Remove what an interrupted call may have left: partial files, frames of other samples."""
-    for partial in [*folder.glob(".*.tmp"), *folder.glob("frames/*/.*.tmp")]:
-        partial.unlink()
+    remove_abandoned(folder, again=True)
     for frames in folder.glob("frames/*"):
         if frames.name not in stored:
             shutil.rmtree(frames)
+        else:
+            remove_abandoned(frames, again=True)
 
 
 def _sample_row(clip: ActionClip, stored: Stored | None) -> tuple[object, ...]:

@@ -15,6 +15,7 @@ from egoactgen_bench.artifacts.manifests import RUN, RunManifest
 from egoactgen_bench.artifacts.runs import COLUMNS, Run, load_run
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support.files import sha256_file, write_csv
+from egoactgen_bench.support.replacing import remove_abandoned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,9 +95,12 @@ class RunJournal:
         self.work.plan_file.unlink(missing_ok=True)
         self.batches.remove()
         named = {Path(image).name for image in run.finished["image"]}
-        for path in [*self.folder.glob("images/*"), *self.folder.glob(".*.tmp")]:
-            if path.name not in named:
+        for path in self.folder.glob("images/*"):
+            if path.name not in named and not path.name.startswith("."):
                 path.unlink(missing_ok=True)
+        for folder in (self.folder, self.folder / "images"):
+            if folder.is_dir():
+                remove_abandoned(folder, again=True)
 
 
 def _summary(entries: list[dict[str, Any]], table: "pd.DataFrame") -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egoactgen_bench.datasets.labels import ego4d_label
-from egoactgen_bench.support.files import replacing
+from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.toy.world.annotations import truth
 from egoactgen_bench.toy.world.filming import EDITION, video_clips
 from egoactgen_bench.toy.world.motion import PNR, Clip

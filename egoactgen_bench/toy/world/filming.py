@@ -13,8 +13,9 @@ from random import Random
 import numpy as np
 from tqdm import tqdm
 
-from egoactgen_bench.support.files import read_json, replacing, write_bytes, write_csv, write_json
+from egoactgen_bench.support.files import read_json, write_bytes, write_csv, write_json
 from egoactgen_bench.support.images import png_bytes
+from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.toy.world.annotations import epic_rows, fho_video, truth
 from egoactgen_bench.toy.world.motion import FPS, LENGTH, PNR, TWOS, Clip, Cue, sample_clip
 from egoactgen_bench.toy.world.rendering import render

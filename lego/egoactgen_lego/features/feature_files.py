@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.support.files import replacing
+from egoactgen_bench.support.replacing import replacing
 from egoactgen_lego.features.conditioning_names import PAPER_KINDS, paper_kinds
 from egoactgen_lego.features.feature_kind import FeatureKind, Stored
 

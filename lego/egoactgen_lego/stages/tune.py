@@ -10,7 +10,8 @@ from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import CONVERSION, TRAIN
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support import provenance
-from egoactgen_bench.support.files import replacing_folder, sha256_file
+from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support.replacing import replacing_folder
 from egoactgen_lego.lego_manifests import TuneManifest
 from egoactgen_lego.options.tune_options import TuneOptions
 from egoactgen_lego.vllm.instructions import read_instructions
