@@ -86,9 +86,9 @@ KINDS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
 def _position(data: bytes, source: random.Random) -> int:
     size = max(len(data), 1)
     edge = min(size, 1024)
+    near_end = size - 1 - source.randrange(edge)
     return source.choice(
-        (source.randrange(size), source.randrange(size), source.randrange(edge))
-        + (size - 1 - source.randrange(edge),)
+        (source.randrange(size), source.randrange(size), source.randrange(edge), near_end)
     )
 
 
