@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from egoactgen_bench import __version__
 from egoactgen_bench.api import plugins
+from egoactgen_bench.cli import error_sentences
 from egoactgen_bench.cli.shared_options import DebugOption, WorkspaceOption, shared
 from egoactgen_bench.errors import EXIT_INTERRUPTED, EXIT_REFUSED, BenchError
 
@@ -89,21 +90,17 @@ def main() -> None:
     except BenchError as error:
         _fail(str(error), error)
     except OSError as error:
-        _fail(_os_sentence(error), error)
+        if error.errno == errno.EPIPE:
+            # The reader of stdout has exited (`bench … | head`): a normal exit would fail again
+            # when flushing it.
+            os._exit(1)
+        _fail(error_sentences.os_sentence(error), error)
+    except Exception as error:  # noqa: BLE001 - Python's own status 1 would mean "finished"
+        _fail(error_sentences.bug_sentence(error), error)
     else:
         if status == EXIT_INTERRUPTED:  # Typer's status for KeyboardInterrupt
             typer.echo("bench: Interrupted; run the same command again to resume.", err=True)
         sys.exit(status if isinstance(status, int) else 0)
-
-
-def _os_sentence(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return "The disk is full: free some space and run the same command again."
-    if error.errno == errno.EPIPE:
-        # The reader of stdout has exited (`bench … | head`): a normal exit would fail again when
-        # flushing it.
-        os._exit(1)
-    return str(error) + "."
 
 
 def _fail(sentence: str, error: BaseException, status: int = EXIT_REFUSED) -> None:

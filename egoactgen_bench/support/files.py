@@ -37,12 +37,48 @@ def json_bytes(value: Any) -> bytes:
 
 def read_json(path: Path) -> Any:
     """Read a JSON file. Raises `BenchError` if it is missing or malformed."""
+    return _parsed(path, _content(path))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON from anywhere, with or without a byte order mark.
+
+    Raises `ValueError` for everything that is not JSON that can be written again: deep nesting,
+    numbers with thousands of digits, and halves of characters, too.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python's limit, with advice on how to change it
+        raise ValueError("a number has too many digits") from None
+    if "\\ud" in text or "\\uD" in text:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a text contains half a character") from None
+    return value
+
+
+def _parsed(path: Path, data: bytes) -> Any:
+    try:
+        return parse_json(data)
+    except ValueError as error:
+        raise BenchError(f"{path} is not readable JSON ({error}).") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with open_regular(path) as stream:
+            return stream.read()
     except FileNotFoundError:
         raise BenchError(f"{path} does not exist.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BenchError(f"{path} is not readable JSON ({error}).") from None
+    except OSError as error:
+        raise BenchError(f"{path} cannot be read ({reason(error)}).") from None
 
 
 def write_csv(path: Path, table: "pd.DataFrame") -> None:
@@ -51,23 +87,47 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
 
-def read_csv(path: Path, **options: Any) -> "pd.DataFrame":
+def read_csv(path: Path, columns: Iterable[str] = (), **options: Any) -> "pd.DataFrame":
     """Read a table written by `write_csv`; empty cells of text columns stay empty strings.
 
-    `options` are passed to `pandas.read_csv`; give the `dtype` of columns such as ids. Raises
-    `BenchError` if the file is missing or malformed.
+    `columns` must be in the table. `options` are passed to `pandas.read_csv`; give the `dtype` of
+    columns such as ids. Raises `BenchError` if the file is missing or malformed.
     """
     import pandas as pd
 
     try:
-        # pandas' defaults would read words such as "null", "None" and "NA", which may be ids or
-        # verbs, as NaN.
-        table: pd.DataFrame = pd.read_csv(path, keep_default_na=False, na_values=[], **options)
-        return table
+        with open_regular(path) as stream:
+            _check_header(path, stream, columns)
+            # pandas' defaults would read words such as "null", "None" and "NA", which may be ids
+            # or verbs, as NaN.
+            table: pd.DataFrame = pd.read_csv(
+                stream, keep_default_na=False, na_values=[], **options
+            )
     except FileNotFoundError:
         raise BenchError(f"{path} does not exist.") from None
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise BenchError(f"{path} is not a readable table ({error}).") from None
+    except OSError as error:
+        raise BenchError(f"{path} cannot be read ({reason(error)}).") from None
+    except (ValueError, OverflowError, csv.Error) as error:  # of pandas, too
+        why = str(error).strip().partition("\n")[0]
+        raise BenchError(f"{path} is not a readable table ({why}).") from None
+    for name, cells in table.items():
+        # Empty cells are empty texts, so that these are cells that a line lacks.
+        if not pd.api.types.is_numeric_dtype(cells) and cells.isna().any():
+            raise BenchError(f"{path} is not a readable table (a line lacks the cell {name!r}).")
+    return table
+
+
+def _check_header(path: Path, stream: BinaryIO, columns: Iterable[str]) -> None:
+    """Refuse a table that lacks a column or has one twice, which pandas would rename."""
+    lines = csv.reader(io.TextIOWrapper(_Unclosed(stream), encoding="utf-8-sig", newline=""))
+    header, first = next(lines, []), next(lines, [])
+    stream.seek(0)
+    if missing := sorted(set(columns) - set(header)):
+        raise BenchError(f"{path} lacks the column {', '.join(missing)}.")
+    if len(set(header)) < len(header):
+        raise BenchError(f"{path} is not a readable table (two columns have the same name).")
+    if len(first) > len(header):  # pandas would take the first column for the names of the rows
+        raise BenchError(f"{path} is not a readable table (a line has too many cells).")
 
 
 def sha256_bytes(data: bytes) -> str:

@@ -5,10 +5,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.files import write_bytes
+from egoactgen_bench.support.regular_files import open_regular, reason
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MOST_PIXELS = 1 << 26  # 8192 × 8192, which takes 192 MiB as RGB
+LARGEST_FILE = 1 << 28
+_TOO_LARGE = f"more than {MOST_PIXELS:,} pixels"
 
 
 def frame_size(width: int, height: int, target_height: int = 256) -> tuple[int, int]:
@@ -21,39 +27,82 @@ def resize(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def read_rgb(path: Path) -> Image.Image:
-    """Read and decode an 8-bit RGB image file.
+def read_image_file(path: Path) -> bytes:
+    """The bytes of an image file, to be decoded by `decode_rgb`.
 
-    Raises `SampleError` `missing_image`, or as `decode_rgb`.
+    Raises `SampleError` `missing_image`, or `undecodable_image` for what is not a readable file of
+    at most `LARGEST_FILE` bytes.
     """
     try:
-        return decode_rgb(path.read_bytes(), str(path))
-    except FileNotFoundError:
+        with open_regular(path) as stream:
+            data = stream.read(LARGEST_FILE + 1)
+    except (FileNotFoundError, NotADirectoryError):
         raise SampleError("missing_image", str(path)) from None
+    except OSError as error:
+        raise SampleError("undecodable_image", f"{path}: {reason(error)}") from None
+    if len(data) > LARGEST_FILE:
+        raise SampleError("undecodable_image", f"{path}: more than {LARGEST_FILE >> 20} MiB")
+    return data
+
+
+def read_rgb(path: Path) -> Image.Image:
+    """Read and decode an 8-bit RGB image file; raises as `read_image_file` and `decode_rgb`."""
+    return decode_rgb(read_image_file(path), str(path))
 
 
 def decode_rgb(data: bytes, name: str) -> Image.Image:
     """Decode the bytes of an 8-bit RGB image file; `name` is its name in error messages.
 
-    Raises `SampleError` `undecodable_image` (truncated or not an image) or `unsupported_image`
-    (greyscale, alpha, palette, CMYK, 16 bit: the conversion to RGB is left to the caller).
+    Raises `SampleError` as `decode`, and `unsupported_image` for greyscale, alpha, palette and
+    CMYK: the conversion to RGB is left to the caller.
+    """
+    image = decode(data, name)
+    if image.mode != "RGB" or "transparency" in image.info:
+        found = "transparent pixels" if image.mode == "RGB" else f"mode {image.mode}"
+        raise SampleError("unsupported_image", f"{name}: {found} instead of 8-bit RGB")
+    return image
+
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """Decode the bytes of a PNG, JPEG or WebP file, upright as its EXIF orientation says.
+
+    Raises `SampleError` `undecodable_image` (truncated, or another format) or `unsupported_image`
+    (animated, 16 bits per channel, more than `MOST_PIXELS`).
     """
     try:
-        image = Image.open(io.BytesIO(data))
+        # Only these formats: Pillow knows many, of which some start other programs (PostScript).
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if unsupported := _unsupported(image):
+            raise SampleError("unsupported_image", f"{name}: {unsupported}")
         # Until then, Pillow has read only the header, and a truncated file would fail later
         # elsewhere.
         image.load()
-    except (
-        OSError,
-        UnidentifiedImageError,
-        SyntaxError,
-        ValueError,
-        Image.DecompressionBombError,
-    ) as error:
-        raise SampleError("undecodable_image", f"{name}: {error}") from None
-    if image.mode != "RGB":
-        raise SampleError("unsupported_image", f"{name}: mode {image.mode} instead of 8-bit RGB")
+        # Cameras store the sensor's orientation and a tag for the rotation, which every viewer
+        # applies and Pillow does not.
+        ImageOps.exif_transpose(image, in_place=True)
+    except SampleError:
+        raise
+    except UnidentifiedImageError:  # its text contains an address in memory
+        raise SampleError("undecodable_image", f"{name}: not a PNG, JPEG or WebP image") from None
+    except Image.DecompressionBombError:
+        raise SampleError("unsupported_image", f"{name}: {_TOO_LARGE}") from None
+    except Exception as error:  # noqa: BLE001  a damaged file may raise anything in a decoder
+        text = str(error).partition("\n")[0] or type(error).__name__
+        raise SampleError("undecodable_image", f"{name}: {text}") from None
     return image
+
+
+def _unsupported(image: Image.Image) -> str | None:
+    """Why an opened image is not decoded: viewers would show something else, or it is too large."""
+    if image.width * image.height > MOST_PIXELS:
+        return _TOO_LARGE
+    # A camera's JPEG may contain further images (MPO): every viewer shows the first.
+    if image.format != "MPO" and getattr(image, "is_animated", False):
+        return "an animation instead of one image"
+    # Pillow decodes 16-bit RGB by dropping the lower byte, without saying so in the mode.
+    if any("16" in str(tile.args) for tile in getattr(image, "tile", ())):
+        return "16 bits per channel instead of 8-bit RGB"
+    return None
 
 
 def png_bytes(image: Image.Image) -> bytes:

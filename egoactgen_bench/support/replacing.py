@@ -82,7 +82,7 @@ def remove_abandoned(parent: Path, *, again: bool = False) -> None:
     A process looks only once into each folder, unless it is to look `again`.
     """
     place = (os.getpid(), parent.absolute())
-    if place in _searched and not again:
+    if not parent.is_dir() or (place in _searched and not again):
         return
     _searched.add(place)
     with os.scandir(parent) as entries:

@@ -99,8 +99,7 @@ class RunJournal:
             if path.name not in named and not path.name.startswith("."):
                 path.unlink(missing_ok=True)
         for folder in (self.folder, self.folder / "images"):
-            if folder.is_dir():
-                remove_abandoned(folder, again=True)
+            remove_abandoned(folder, again=True)
 
 
 def _summary(entries: list[dict[str, Any]], table: "pd.DataFrame") -> dict[str, Any]:

@@ -45,7 +45,7 @@ def test_a_full_disk_is_reported_and_the_run_can_be_resumed(bench, workspace, mo
         patch.setattr(Path, "write_bytes", full)
         result = bench("run", "--method", "copy-input", "--batch-size", 2)
     assert result.status == 2
-    assert "The disk is full" in result.err
+    assert "the disk is full" in result.err
     assert bench("run", "--method", "copy-input", "--batch-size", 2).status == 0
     runs = workspace / "runs/drawn-val"
     assert contents(runs / "copy-input") == contents(runs / "whole")
