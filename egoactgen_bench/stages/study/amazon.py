@@ -1,14 +1,14 @@
 """Reads Mechanical Turk's results files, with answers in any of three formats."""
 
-import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.api.records import Rejection
-from egoactgen_bench.errors import BenchError
+from egoactgen_bench.stages.study.spreadsheet_tables import read_rows
 
 # The columns of a batch results file before Input.… and Answer.…, in Amazon's order.
 RESULT_COLUMNS = (
@@ -41,7 +41,6 @@ RESULT_COLUMNS = (
     "Last7DaysApprovalRate",
 )
 NEEDED = ("AssignmentId", "WorkerId", "AssignmentStatus")
-LONGEST_CELL = 1 << 24
 
 
 @dataclass(frozen=True, order=True)
@@ -62,41 +61,17 @@ def read_results(path: Path, pseudonym: Callable[[str], str]) -> Iterator[Assign
     A row that cannot be read becomes a `Rejection` `bad_row`. Raises `BenchError` if the file is
     not a results file.
     """
-    # A crowd-form puts all answers of a task into one cell; csv's default limit is 128 KiB.
-    csv.field_size_limit(LONGEST_CELL)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = csv.reader(stream)
-            header = next(lines, [])
-            _check_header(path, header)
-            for cells in lines:
-                if cells:
-                    yield _assignment(f"{path.name}:{lines.line_num}", header, cells, pseudonym)
-    except FileNotFoundError:
-        raise BenchError(f"{path} does not exist.") from None
-    except IsADirectoryError:
-        raise BenchError(f"{path} is a folder: pass the results files in it.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BenchError(f"{path} is not a readable results file ({error}).") from None
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    missing = [column for column in NEEDED if column not in header]
-    if missing:
-        raise BenchError(
-            f"{path} is not a Mechanical Turk results file: it lacks the column "
-            f"{', '.join(missing)}. Download the batch's results as CSV."
-        )
-    if len(set(header)) < len(header):
-        raise BenchError(f"{path} has two columns of the same name: download the results again.")
+    for line, row in read_rows(path, NEEDED):
+        place = f"{path.name}:{line}"
+        if isinstance(row, str):
+            yield Rejection(place, "bad_row", row)
+        else:
+            yield _assignment(place, row, pseudonym)
 
 
 def _assignment(
-    place: str, header: list[str], cells: list[str], pseudonym: Callable[[str], str]
+    place: str, row: dict[str, str], pseudonym: Callable[[str], str]
 ) -> Assignment | Rejection:
-    if len(cells) != len(header):
-        return Rejection(place, "bad_row", f"{len(cells)} cells, expected {len(header)}")
-    row = dict(zip(header, cells, strict=True))
     name = row["AssignmentId"].strip() or place
     if not row["WorkerId"].strip():
         return Rejection(name, "bad_row", "no WorkerId")
@@ -107,11 +82,18 @@ def _assignment(
     return Assignment(
         row=name,
         worker=pseudonym(row["WorkerId"].strip()),
-        status=row["AssignmentStatus"].strip() or "Submitted",
+        status=_status(row),
         seconds=_seconds(row.get("WorkTimeInSeconds", "")),
         inputs=_under("Input.", row),
         answers=answers,
     )
+
+
+def _status(row: dict[str, str]) -> str:
+    """The status, or the decision that has been entered in the file but not uploaded yet."""
+    status = row["AssignmentStatus"].strip() or "Submitted"
+    entered = row.get("Reject", "").strip()
+    return "Rejected" if status == "Submitted" and entered else status
 
 
 def _under(prefix: str, row: dict[str, str]) -> dict[str, str]:
@@ -119,6 +101,10 @@ def _under(prefix: str, row: dict[str, str]) -> dict[str, str]:
 
 
 def _seconds(cell: str) -> float | None:
+    """Seconds with a decimal point or comma; "1,500" is None, as the comma may group thousands."""
+    cell = cell.strip()
+    if re.fullmatch(r"\d+,(\d{1,2}|\d{4,})", cell):
+        cell = cell.replace(",", ".")
     try:
         return float(cell) if 0 <= float(cell) < float("inf") else None
     except ValueError:

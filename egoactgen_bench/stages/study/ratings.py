@@ -1,5 +1,6 @@
 """From assignments to ratings: which ones count, and why others do not."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,7 +87,8 @@ def _rating(assignment: Assignment, by_name: dict[str, PlannedTask], study: Stud
 
 
 def _chosen_run(task: PlannedTask, answers: dict[str, str]) -> str:
-    choice = answers.get("choice", "")
+    # Programs that read a column with empty cells as numbers save "2" as "2.0".
+    choice = re.sub(r"[.,]0+$", "", answers.get("choice", ""))
     if not choice:
         raise SampleError("missing_answer", f"no choice in task {task.name}")
     positions = {str(position): run for position, run in enumerate(task.candidates, start=1)}
