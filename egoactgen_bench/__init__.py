@@ -14,7 +14,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from egoactgen_bench.analysis.slices import slice_scores as slice_scores
     from egoactgen_bench.api import ActionClip as ActionClip
     from egoactgen_bench.api import Batch as Batch
     from egoactgen_bench.api import Converter as Converter
@@ -32,21 +31,22 @@ if TYPE_CHECKING:
     from egoactgen_bench.api import Request as Request
     from egoactgen_bench.api import Trainer as Trainer
     from egoactgen_bench.artifacts.runs import Run as Run
-    from egoactgen_bench.artifacts.runs import load_run as load_run
     from egoactgen_bench.artifacts.scores import Scores as Scores
-    from egoactgen_bench.artifacts.scores import load_scores as load_scores
     from egoactgen_bench.artifacts.splits import Split as Split
-    from egoactgen_bench.artifacts.splits import load_split as load_split
     from egoactgen_bench.artifacts.studies import Study as Study
-    from egoactgen_bench.artifacts.studies import load_study as load_study
     from egoactgen_bench.artifacts.trainings import Training as Training
     from egoactgen_bench.errors import BenchError as BenchError
     from egoactgen_bench.errors import SampleError as SampleError
+    from egoactgen_bench.stages.doctor.diagnosis import Diagnosis as Diagnosis
     from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions as DiagnoseOptions
+    from egoactgen_bench.stages.imagine import Imagined as Imagined
     from egoactgen_bench.stages.imagine_options import ImagineOptions as ImagineOptions
+    from egoactgen_bench.stages.pack import Packed as Packed
     from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions as PrepareOptions
+    from egoactgen_bench.stages.report.write_report import Report as Report
     from egoactgen_bench.stages.run.run_options import RunOptions as RunOptions
     from egoactgen_bench.stages.score.score_options import ScoreOptions as ScoreOptions
+    from egoactgen_bench.stages.study.imported_answers import Imported as Imported
     from egoactgen_bench.stages.study.study_options import StudyOptions as StudyOptions
     from egoactgen_bench.stages.train.train_options import TrainOptions as TrainOptions
     from egoactgen_bench.workflow.evaluating import diagnose as diagnose
@@ -59,6 +59,12 @@ if TYPE_CHECKING:
     from egoactgen_bench.workflow.generating import prepare as prepare
     from egoactgen_bench.workflow.generating import run as run
     from egoactgen_bench.workflow.generating import train as train
+    from egoactgen_bench.workflow.loading import load_run as load_run
+    from egoactgen_bench.workflow.loading import load_scores as load_scores
+    from egoactgen_bench.workflow.loading import load_split as load_split
+    from egoactgen_bench.workflow.loading import load_study as load_study
+    from egoactgen_bench.workflow.loading import load_training as load_training
+    from egoactgen_bench.workflow.loading import slice_scores as slice_scores
     from egoactgen_bench.workflow.user_studies import export_study as export_study
     from egoactgen_bench.workflow.user_studies import import_answers as import_answers
 
@@ -66,7 +72,6 @@ __version__ = "0.2.0.dev0"
 
 # Public names by the module that defines them.
 _MODULES = {
-    "analysis.slices": ("slice_scores",),
     "api": (
         "ActionClip",
         "Batch",
@@ -85,21 +90,34 @@ _MODULES = {
         "Request",
         "Trainer",
     ),
-    "artifacts.runs": ("Run", "load_run"),
-    "artifacts.scores": ("Scores", "load_scores"),
-    "artifacts.splits": ("Split", "load_split"),
-    "artifacts.studies": ("Study", "load_study"),
+    "artifacts.runs": ("Run",),
+    "artifacts.scores": ("Scores",),
+    "artifacts.splits": ("Split",),
+    "artifacts.studies": ("Study",),
     "artifacts.trainings": ("Training",),
     "errors": ("BenchError", "SampleError"),
+    "stages.doctor.diagnosis": ("Diagnosis",),
     "stages.doctor.doctor_options": ("DiagnoseOptions",),
+    "stages.imagine": ("Imagined",),
     "stages.imagine_options": ("ImagineOptions",),
+    "stages.pack": ("Packed",),
     "stages.prepare.prepare_options": ("PrepareOptions",),
+    "stages.report.write_report": ("Report",),
     "stages.run.run_options": ("RunOptions",),
     "stages.score.score_options": ("ScoreOptions",),
+    "stages.study.imported_answers": ("Imported",),
     "stages.study.study_options": ("StudyOptions",),
     "stages.train.train_options": ("TrainOptions",),
     "workflow.evaluating": ("diagnose", "pack", "report", "report_archives", "score", "verify"),
     "workflow.generating": ("imagine", "prepare", "run", "train"),
+    "workflow.loading": (
+        "load_run",
+        "load_scores",
+        "load_split",
+        "load_study",
+        "load_training",
+        "slice_scores",
+    ),
     "workflow.user_studies": ("export_study", "import_answers"),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
@@ -113,4 +131,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_PUBLIC]
+    return __all__

@@ -60,7 +60,16 @@ def _as_pairs(value: Any) -> Any:
     """Accept `["steps=100"]` for a dictionary, and None for an empty one."""
     if value is None:
         return {}
-    return parse_pairs(value) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple) and all(isinstance(pair, str) for pair in value):
+        value = parse_pairs(value)
+    if not isinstance(value, Mapping):
+        raise ValueError("give a dictionary of options, or a list of 'key=value'")
+    # NumPy's scalars, which are natural in a notebook, cannot be written as JSON.
+    return {key: _without_numpy(each) for key, each in value.items()}
+
+
+def _without_numpy(value: Any) -> Any:
+    return value.item() if type(value).__module__ == "numpy" and not value.shape else value
 
 
 def _as_words(value: Any) -> Any:
@@ -81,6 +90,11 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
 
 def chosen(options: type[T], given: T | None, choices: Mapping[str, Any], owner: str) -> T:
     """The options `given`, with `choices` replacing some of them, validated."""
+    if given is not None and not isinstance(given, options):
+        raise BenchError(
+            f"settings must be {options.__name__}(…), not {type(given).__name__}; options can "
+            "also be passed as keywords."
+        )
     known = {name: getattr(given, name) for name in options.model_fields} if given else {}
     if given is not None and not choices and isinstance(given, options):
         return given

@@ -12,17 +12,21 @@ from numpy.typing import NDArray
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import SCORE, MetricRecord, ScoreManifest
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv
+from egoactgen_bench.support.regular_files import is_relative_name, owned_path
 
 VALUE_COLUMNS = ("split", "run", "sample_id", "metric", "value", "signature")
 COMPARISON_COLUMNS = ("metric", "run_a", "run_b", "difference", "p_value")
 ERROR_COLUMNS = ("run", "sample_id", "metric", "code", "detail")
 CAPTION_COLUMNS = ("run", "sample_id", "captioner", "caption")
 
+TEXTS = frozenset({"metric", "run", "run_a", "run_b", "by", "part"})
+
 _VALUE_TYPES: dict[str, Any] = dict.fromkeys(VALUE_COLUMNS, "category") | {"value": float}
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Scores:
     """The results of `bench score`.
 
@@ -106,17 +110,39 @@ def load_scores(
         return place.scores(place.find_split(split).name, protocol)
 
     folder = folder_or_name(scores, SCORE, find)
-    return Scores(
-        folder,
-        read_manifest(folder / SCORE, ScoreManifest),
-        read_csv(folder / "scores.csv", dtype=_VALUE_TYPES),
-        numeric(read_csv(folder / "summary.csv", dtype=str), ("run",)),
-        numeric(read_csv(folder / "comparisons.csv", dtype=str), COMPARISON_COLUMNS[:3]),
-        read_csv(folder / "errors.csv", dtype=str),
-    )
+    manifest = read_manifest(folder / SCORE, ScoreManifest)
+    values = read_csv(owned_path(folder, "scores.csv"), VALUE_COLUMNS, dtype=_VALUE_TYPES)
+    summary = read_numbers(folder, "summary.csv", ("run",))
+    comparisons = read_numbers(folder, "comparisons.csv", COMPARISON_COLUMNS)
+    errors = read_csv(owned_path(folder, "errors.csv"), ERROR_COLUMNS, dtype=str)
+    _check(folder, manifest, summary)
+    return Scores(folder, manifest, values, summary, comparisons, errors)
 
 
-def numeric(table: pd.DataFrame, text: Sequence[str]) -> pd.DataFrame:
-    """Convert all columns of a table of texts but `text` to numbers, empty cells to NaN."""
-    columns = {name: pd.to_numeric(table[name]) for name in map(str, table) if name not in text}
-    return table.assign(**columns)
+def _check(folder: Path, manifest: ScoreManifest, summary: pd.DataFrame) -> None:
+    """Raise `BenchError` if the manifest and the summary are not of the same runs and metrics."""
+    runs = [run.run for run in manifest.runs]
+    for name in runs:
+        # Folders of runs may have any name, but a name must not lead to another folder.
+        if not is_relative_name(name) or "/" in name:
+            raise BenchError(f"{folder / SCORE} contains the run {name[:80]!r}, which is no name.")
+    columns = {f"{metric}{end}" for metric in manifest.metrics for end in ("", "_lo", "_hi")}
+    if summary["run"].tolist() != runs or not columns <= set(summary):
+        raise BenchError(
+            f"{folder / 'summary.csv'} and {SCORE} are not of the same runs and metrics: score "
+            f"again with `{ScoreManifest.made_by}`."
+        )
+
+
+def read_numbers(folder: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a table of a folder, with numbers in all columns but `TEXTS`; empty cells become NaN.
+
+    Raises `BenchError` if it is missing or malformed, or lacks one of `columns`.
+    """
+    path = owned_path(folder, name)
+    table = read_csv(path, columns, dtype=str)
+    try:
+        numbers = {name: pd.to_numeric(table[name]) for name in set(table) - TEXTS}
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BenchError(f"{path} contains a cell that is not a number ({error}).") from None
+    return table.assign(**numbers)

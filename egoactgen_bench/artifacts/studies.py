@@ -16,7 +16,7 @@ from egoactgen_bench.support.files import read_csv
 StudyKind = Literal["best-of", "description"]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Study:
     """A user study that is ready to be run.
 

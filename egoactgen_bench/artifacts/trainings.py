@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from egoactgen_bench.artifacts.manifests import TrainManifest
+from egoactgen_bench.artifacts.manifest_base import read_manifest
+from egoactgen_bench.artifacts.manifests import TRAIN, TrainManifest
+from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.support.files import read_csv
 
 LOSSES = "loss.csv"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Training:
     """A finished training: a weights folder, which `run(weights=…)` takes by name or path."""
 
@@ -29,7 +31,20 @@ class Training:
         return read_csv(path) if path.is_file() else pd.DataFrame(columns=["step", "loss"])
 
     def __repr__(self) -> str:
+        summary = f", {self.manifest.summary}" if self.manifest.summary else ""
         return (
-            f"<Training '{self.name}': {self.manifest.trainer} on split '{self.manifest.split}', "
-            f"{self.manifest.summary}>"
+            f"<Training '{self.name}': {self.manifest.trainer} on split '{self.manifest.split}'"
+            f"{summary}>"
         )
+
+
+def load_training(
+    training: Path | str, *, workspace: Workspace | Path | str | None = None
+) -> Training:
+    """Load trained weights, by their folder or by their name in the workspace.
+
+    Raises `BenchError` if the weights are missing, unfinished, or were not trained by `bench train`.
+    """
+    models = Workspace.of(workspace).models
+    folder = folder_or_name(training, TRAIN, lambda name: models / (name or ""))
+    return Training(folder, read_manifest(folder / TRAIN, TrainManifest))

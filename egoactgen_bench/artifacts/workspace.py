@@ -18,14 +18,24 @@ class Workspace:
     @classmethod
     def default(cls) -> "Workspace":
         """`$BENCH_WORKSPACE`, else `./workspace`."""
-        return cls(Path(os.environ.get("BENCH_WORKSPACE") or "workspace"))
+        return cls(Path(os.environ.get("BENCH_WORKSPACE") or "workspace").expanduser())
 
     @classmethod
     def of(cls, root: "Workspace | Path | str | None") -> "Workspace":
-        """The workspace in the folder `root`; None is the default one."""
+        """The workspace in the folder `root`, absolute; None is the default one.
+
+        Raises `BenchError` if `root` is not the path of a folder.
+        """
         if isinstance(root, Workspace):
             return root
-        return cls.default() if root is None else cls(Path(root))
+        if root is not None and not (isinstance(root, str | Path) and str(root).strip()):
+            raise BenchError(f"workspace must be the path of a folder, not {root!r}.")
+        folder = cls.default().root if root is None else Path(root)
+        # Absolute, so that objects stay valid when the process changes its folder.
+        folder = folder.expanduser().absolute()
+        if folder.exists() and not folder.is_dir():
+            raise BenchError(f"The workspace {folder} is a file: choose a folder.")
+        return cls(folder)
 
     @property
     def models(self) -> Path:

@@ -11,7 +11,7 @@ from egoactgen_bench.api.trainer import Trainer
 from egoactgen_bench.artifacts.runs import Run, default_name
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.trainings import Training
-from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.generation.method_factory import build
 from egoactgen_bench.stages import imagine as imagining
 from egoactgen_bench.stages.imagine import Imagined
@@ -24,7 +24,18 @@ from egoactgen_bench.stages.run.run_options import RunOptions
 from egoactgen_bench.stages.train import train_weights
 from egoactgen_bench.stages.train.train_options import TrainOptions
 from egoactgen_bench.support.devices import default_workers
-from egoactgen_bench.workflow.named_inputs import Folder, SplitInput, plugin_name, split_of, words
+from egoactgen_bench.workflow.named_inputs import (
+    Folder,
+    SplitInput,
+    path_or_none,
+    plugin_name,
+    safe_name,
+    split_of,
+    weights_name,
+    words,
+    workspace_of,
+)
+from egoactgen_bench.workflow.notices import warn
 from egoactgen_bench.workflow.option_signature import accepts
 
 
@@ -44,7 +55,7 @@ def prepare(
 
     Args:
         dataset: a name of `bench datasets`, `module:Class`, or the class.
-        settings: all options as one object; `choices` are its fields and override it.
+        settings: options as one object; keywords override its fields.
         name: the split's name (default: the data set's).
         out: the split's folder (default: `splits/NAME` in the workspace).
         workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
@@ -57,11 +68,13 @@ def prepare(
     Raises:
         BenchError: an option, an annotation file or a folder is invalid.
     """
-    place = Workspace.of(workspace)
+    place = workspace_of(workspace)
     options = chosen(PrepareOptions, settings, choices, "prepare")
+    dataset = plugin_name("datasets", dataset)
     report = print if progress else None
-    plan = plan_dataset(plugin_name("datasets", dataset), options, place, name, report=report)
-    folder = Path(out) if out else place.split(plan.name)
+    plan = plan_dataset(dataset, options, place, safe_name(name), report=report)
+    warn(plan.dataset.notices())
+    folder = path_or_none(out) or place.split(plan.name)
     workers = options.workers or default_workers()
     return prepare_split.prepare(plan, folder, workers=workers, overwrite=overwrite).split
 
@@ -84,21 +97,22 @@ def train(
     Args:
         trainer: a name of `bench trainers`, `module:Class`, or the class.
         split: the split, its name or its folder (default: the latest finished training split).
-        settings: all options as one object; `choices` are its fields and override it. The
+        settings: options as one object; keywords override its fields. The
             trainer's own options are `options={"iterations": 100}`.
         name: name of the weights (default: TRAINER-SPLIT).
         out: their folder (default: `models/NAME` in the workspace).
-        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        workspace: default that of `split`, else `$BENCH_WORKSPACE`, else `./workspace`.
         overwrite: start over instead of resuming.
         progress: show progress bars.
 
     Raises:
         BenchError: an option is invalid, or weights to start from are missing.
     """
-    place = Workspace.of(workspace)
+    place = workspace_of(workspace, split)
     on = split_of(split, place, train=True)
     trainer = plugin_name("trainers", trainer)
-    folder = Path(out) if out else place.models / (name or f"{default_name(trainer)}-{on.name}")
+    name = safe_name(name) or f"{default_name(trainer)}-{on.name}"
+    folder = path_or_none(out) or place.models / name
     places = {"models": place.models, "cache": place.cache}
     manifest = train_weights.train(
         trainer,
@@ -109,6 +123,13 @@ def train(
         progress=progress,
         **(places | choices),
     )
+    if manifest.subset != "train":
+        warn(
+            [
+                f"'{on.name}' is not a training split: scores on its samples will not show what "
+                "these weights can do."
+            ]
+        )
     return Training(folder, manifest)
 
 
@@ -132,25 +153,28 @@ def run(
             class.
         split: the split, its name or its folder (default: the latest finished test split).
         folder: the run's folder (default: `runs/SPLIT/NAME` in the workspace).
-        settings: all options as one object; `choices` are its fields and override it. The
+        settings: options as one object; keywords override its fields. The
             method's own options are `options={"steps": 20}`.
         name: the run's name (default: the method's).
-        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        workspace: default that of `split`, else `$BENCH_WORKSPACE`, else `./workspace`.
         overwrite: start over instead of resuming.
         progress: show progress bars.
 
     Returns:
-        The run. Samples that failed are in `run.failed` with their reason. Of several shards the
-        last completes the run; the others return their own samples.
+        The run. Samples that failed are in `run.failed` with their reason; they are not tried again
+        unless you `overwrite` the run. Of several shards the last completes the run; the others
+        return their own samples.
 
     Raises:
         BenchError: an option is invalid, or weights are missing.
     """
-    place = Workspace.of(workspace)
+    place = workspace_of(workspace, split)
     on = split_of(split, place)
     method = plugin_name("methods", method)
-    out = Path(folder) if folder else place.run(on.name, name or default_name(method))
+    out = path_or_none(folder) or place.run(on.name, safe_name(name) or default_name(method))
     places = {"models": place.models, "cache": place.cache}
+    if "weights" in choices:
+        choices["weights"] = weights_name(choices["weights"])
     return run_method.run(
         method, on, out, settings, overwrite=overwrite, progress=progress, **(places | choices)
     )
@@ -174,20 +198,31 @@ def imagine(
     Args:
         context: an image file, or a sample id of `split`.
         actions: one action or several, such as "open drawer".
-        settings: all options as one object; `choices` are its fields and override it.
+        settings: options as one object; keywords override its fields.
         split: the split of a sample id (default: the latest finished test split).
         name: name of the folder (default: the method's).
         out: the folder (default: `imagined/CONTEXT/NAME` in the workspace).
-        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        workspace: default that of `split`, else `$BENCH_WORKSPACE`, else `./workspace`.
         overwrite: replace frames of other settings.
 
     Raises:
         BenchError: an option is invalid, or weights are missing.
     """
-    place = Workspace.of(workspace)
+    place = workspace_of(workspace, split)
+    if "method" in choices:
+        choices["method"] = plugin_name("methods", choices["method"])
+    if "weights" in choices:
+        choices["weights"] = weights_name(choices["weights"])
     options = chosen(ImagineOptions, settings, choices, "imagine")
-    if split is None and Path(context).is_file():
-        found = imagining.context_of_image(Path(context))
+    texts = words(actions, "actions")
+    if not texts:
+        raise BenchError("actions is empty.")
+    if not isinstance(context, str | Path):
+        raise BenchError(
+            f"context must be an image file or a sample id, not {type(context).__name__}."
+        )
+    if split is None and Path(context).expanduser().is_file():
+        found = imagining.context_of_image(Path(context).expanduser())
     else:
         on = split_of(split, place)
         found = imagining.context_of_sample(on, str(context), options.descriptions)
@@ -205,8 +240,7 @@ def imagine(
         ),
     )
     called = default_name(options.method)
-    folder = Path(out) if out else place.imagined(found.name, name or called)
-    texts = words(actions)
+    folder = path_or_none(out) or place.imagined(found.name, safe_name(name) or called)
     return imagining.imagine(
         called, method, found, texts, folder, options.description, options.seed, overwrite
     )

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from egoactgen_bench.api.options import chosen
-from egoactgen_bench.artifacts.studies import Study, load_study
-from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.artifacts.studies import Study
 from egoactgen_bench.stages.study.export_study import export
 from egoactgen_bench.stages.study.import_answers import import_results
 from egoactgen_bench.stages.study.imported_answers import Imported
 from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.workflow.loading import load_study
 from egoactgen_bench.workflow.named_inputs import (
     Folder,
     RunsInput,
@@ -17,9 +17,12 @@ from egoactgen_bench.workflow.named_inputs import (
     path_or_none,
     paths,
     run_names,
+    safe_name,
     split_of,
     words,
+    workspace_of,
 )
+from egoactgen_bench.workflow.notices import warn
 from egoactgen_bench.workflow.option_signature import accepts
 
 
@@ -41,17 +44,17 @@ def export_study(
     Args:
         split: the split, its name or its folder (default: the latest finished test split).
         runs: the runs of the workspace to compare (default: all finished ones).
-        settings: all options as one object; `choices` are its fields and override it.
+        settings: options as one object; keywords override its fields.
         descriptions: with `study="description"`: the sets of descriptions to compare.
         name: the study's name (default: SPLIT-STUDY).
         out: its folder (default: `studies/NAME` in the workspace).
-        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+        workspace: default that of `split`, else `$BENCH_WORKSPACE`, else `./workspace`.
         overwrite: replace another study of that name.
 
     Raises:
         BenchError: an option is invalid, or a study with other tasks is there already.
     """
-    place = Workspace.of(workspace)
+    place = workspace_of(workspace, split)
     on = split_of(split, place)
     names = [] if runs is None else run_names(runs, on, place)
     folder, plan = export(
@@ -59,12 +62,15 @@ def export_study(
         on,
         chosen(StudyOptions, settings, choices, "export_study"),
         names,
-        words(descriptions),
-        name,
+        words(descriptions, "descriptions"),
+        safe_name(name),
         path_or_none(out),
         overwrite,
     )
-    return Study(folder, load_study(folder).manifest, tuple(plan.notices()))
+    study = load_study(folder)
+    notices = tuple(plan.notices())
+    warn(notices)
+    return Study(study.folder, study.manifest, notices)
 
 
 def import_answers(
@@ -86,5 +92,5 @@ def import_answers(
     Raises:
         BenchError: no answer of these files counts for this study.
     """
-    found = study if isinstance(study, Study) else load_study(study, workspace=workspace)
-    return import_results(paths(results), found.folder)
+    found = load_study(study, workspace=workspace)
+    return import_results(paths(results, "results"), found.folder)

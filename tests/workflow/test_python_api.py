@@ -107,7 +107,7 @@ def test_a_signature_shows_every_option_with_its_default(name, options):
 
 
 def test_an_unknown_option_is_named(place, drawn_split):
-    with pytest.raises(bench.BenchError, match=r"no option 'sede'.*'seed'"):
+    with pytest.raises(bench.BenchError, match=r"no keyword 'sede'.*'seed'"):
         bench.run("copy-input", drawn_split, sede=1)
 
 
