@@ -10,7 +10,7 @@ import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.stages.prepare.source_frames import FrameReader, ReadResult
 from egoactgen_bench.support import images
 from egoactgen_bench.support.files import sha256_bytes, write_bytes
+from egoactgen_bench.support.worker_processes import worker_pool
 
 JOURNAL = ".partial"  # the folder of the journals, in the split's folder
 ROLES = ("input", "target")
@@ -97,12 +98,7 @@ def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[Extract
             yield from extract(job)
         return
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(
-        min(workers, len(jobs)),
-        # Not "fork": it copies locks that FFmpeg's threads may hold at that moment, and hangs.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_end_with_parent,
-    )
+    pool = worker_pool(min(workers, len(jobs)), initializer=_end_with_parent)
     try:
         for future in as_completed([pool.submit(_extract_whole, job) for job in jobs]):
             yield from future.result()

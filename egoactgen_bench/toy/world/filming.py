@@ -4,9 +4,8 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from egoactgen_bench.support.files import read_json, write_bytes, write_csv, write_json
 from egoactgen_bench.support.images import png_bytes
 from egoactgen_bench.support.replacing import replacing
+from egoactgen_bench.support.worker_processes import worker_pool
 from egoactgen_bench.toy.world.annotations import epic_rows, fho_video, truth
 from egoactgen_bench.toy.world.motion import FPS, LENGTH, PNR, TWOS, Clip, Cue, sample_clip
 from egoactgen_bench.toy.world.rendering import render
@@ -104,9 +104,7 @@ def _each(
                 do(folder, subset, number)
                 bar.update()
             return
-        # Not "fork", which copies locks that the encoder's threads may hold at that moment, and
-        # hangs.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with worker_pool(workers) as pool:
             jobs = [pool.submit(do, folder, subset, number) for number in numbers]
             for job in as_completed(jobs):
                 job.result()
