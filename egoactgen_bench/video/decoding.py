@@ -9,14 +9,39 @@ import av
 from PIL import Image
 
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.video.decoder_errors import as_sample_errors
 from egoactgen_bench.video.frame_conversion import to_image
-from egoactgen_bench.video.video_stream import Packet, Shown, VideoStream
+from egoactgen_bench.video.packet_contents import without_information
+from egoactgen_bench.video.video_stream import Coded, Packet, Shown, VideoStream
 
+MOST_ERRORS = 64  # while flushing a decoder, which holds no more frames than that
 Found = Image.Image | SampleError
 
 
 def frames_from(video: VideoStream, times: Sequence[float]) -> Iterator[tuple[float, Found]]:
-    """The frames at ascending times, decoded in one pass from the keyframe before the first."""
+    """The frames at ascending times, decoded in one pass from the keyframe before the first.
+
+    Whatever the decoder raises becomes the error of the times that are left.
+    """
+    trusted = [time for time in times if video.is_trusted(time)]
+    done = 0
+    try:
+        with as_sample_errors(video.name):
+            for time, found in _frames_from(video, trusted):
+                yield time, found
+                done += 1
+    except SampleError as error:
+        yield from ((time, error) for time in trusted[done:])
+    for time in times[len(trusted) :]:
+        detail = (
+            f"{video.name}: its edit list gives no consistent time to the frame at {time:.3f} s"
+        )
+        yield time, SampleError("undecodable", detail)
+
+
+def _frames_from(video: VideoStream, times: Sequence[float]) -> Iterator[tuple[float, Found]]:
+    if not times:
+        return
     run = DecodingRun(video)
     for done, (time, found) in enumerate(decode(run, times, video.limit(times[0]))):
         if is_undecodable(found) and run.began > video.origin and not run.torn:
@@ -84,51 +109,70 @@ class DecodingRun:
         self._rank = 0
         self._keyframes: deque[FrameOrder] = deque(maxlen=2)
         self._damage: dict[int, int] = {}  # rank of a keyframe → rank of its first damaged frame
-        self._inside: dict[int, FrameOrder] = {}  # by pts: sent to the decoder, not yet output
+        self._inside: dict[int, FrameOrder] = {}  # by rank: sent to the decoder, not yet output
         self._targets: dict[float, FrameOrder] = {}
         self._frames: dict[int, av.VideoFrame] = {}
 
     def take(self, shown: Shown, times: Sequence[float]) -> None:
         """Decode the next packet, whose frame is on screen at `times` (may be empty)."""
-        packet, pts, _, duration = shown.coded
+        coded = shown.coded
         self._rank += 1
-        self.end = max(self.end, pts + duration)
+        if coded.displayed:
+            self.end = max(self.end, coded.pts + coded.duration)
         if self._rank == 1:
-            self.began = pts
-        if packet.is_keyframe:
-            self._keyframes.append(FrameOrder(pts, self._rank, self._rank))
-        needed = [key.rank for key in self._keyframes if key.pts <= pts]
+            self.began = coded.pts
+        if coded.is_keyframe:
+            self._keyframes.append(FrameOrder(coded.pts, self._rank, self._rank))
+        needed = [key.rank for key in self._keyframes if key.pts <= coded.pts]
         if not needed:
             return  # displayed before the run's first keyframe, but decoded after it
-        fed = FrameOrder(pts, self._rank, needed[-1])
+        fed = FrameOrder(coded.pts, self._rank, needed[-1])
         self._targets.update(dict.fromkeys(times, fed))
         if shown.damaged:
             self.torn = True
             self._mark(fed)
         if fed.keyframe in self._damage:
             return
-        if times or not self.video.is_unreferenced(packet):
-            self._feed(packet, fed)
+        if times or shown.until <= coded.pts or not coded.contents.unreferenced:
+            self._feed(coded, fed)
 
-    def _feed(self, packet: Packet, fed: FrameOrder) -> None:
-        if not packet.is_discard:
-            self._inside[fed.pts] = fed
+    def _feed(self, coded: Coded, fed: FrameOrder) -> None:
+        packet = coded.packet
+        if coded.displayed:
+            self._inside[fed.rank] = fed
+        # Each packet gets an object of its own: PyAV finds it by its address.
+        packet.opaque = fed
         try:
-            self._receive(self.decoder.decode(packet))
+            self._receive(self._decoded(packet, fed))
         except av.FFmpegError:
-            self._inside.pop(fed.pts, None)
+            self._inside.pop(fed.rank, None)
             self.torn = True
             self._mark(fed)
 
+    def _decoded(self, packet: Packet, fed: FrameOrder) -> list[av.VideoFrame]:
+        try:
+            return self.decoder.decode(packet)
+        except av.FFmpegError:
+            data = bytes(packet)
+            plain = without_information(self.decoder.codec.name, data, self.video.extradata)
+            if len(plain) == len(data):
+                raise
+        # FFmpeg's hevc decoder rejects pictures whose supplemental information (SEI) is damaged.
+        again = av.Packet(plain)
+        again.pts, again.dts, again.time_base = packet.pts, packet.dts, packet.time_base
+        again.is_keyframe, again.opaque = packet.is_keyframe, FrameOrder(*fed)
+        return self.decoder.decode(again)
+
     def drain(self) -> None:
         """Flush the decoder; frames that it does not output are lost."""
-        while self._inside:
+        # The error belongs to one packet; frames behind it can still come out.
+        for _ in range(MOST_ERRORS):
             try:
                 self._receive(self.decoder.decode(None))
+                break
             except av.EOFError:
                 break
             except av.FFmpegError:
-                # The error belongs to one packet; frames behind it can still come out.
                 continue
         for fed in self._inside.values():
             self._mark(fed)
@@ -136,16 +180,17 @@ class DecodingRun:
 
     def _receive(self, frames: Sequence[av.VideoFrame]) -> None:
         for frame in frames:
-            fed = None if frame.pts is None else self._inside.pop(frame.pts, None)
-            if fed is None:
+            fed = frame.opaque
+            if not isinstance(fed, FrameOrder) or self._inside.pop(fed.rank, None) is None:
                 continue
-            for pts in [pts for pts in self._inside if pts < fed.pts]:
+            for earlier in [one for one in self._inside.values() if one.pts < fed.pts]:
                 # Frames are output in display order, so this one was dropped.
-                self._mark(self._inside.pop(pts))
+                self._mark(self._inside.pop(earlier.rank))
             if frame.is_corrupt:
                 self.torn = True
                 self._mark(fed)
-            elif fed in self._targets.values():
+            elif any(target.pts == fed.pts for target in self._targets.values()):
+                # Of several frames with this time, the last one stays on screen.
                 self._frames[fed.pts] = frame
 
     def _mark(self, fed: FrameOrder) -> None:
@@ -167,9 +212,14 @@ class DecodingRun:
         if self._is_lost(target):
             return lost(self.video, time)
         frame = self._frames[target.pts]
-        if target not in self._targets.values():
+        if all(other.pts != target.pts for other in self._targets.values()):
             del self._frames[target.pts]
-        return to_image(frame, self.video.stream.sample_aspect_ratio)
+        try:
+            with as_sample_errors(self.video.name):
+                ratio = self.video.stream.sample_aspect_ratio
+                return to_image(frame, ratio, self.video.margins)
+        except SampleError as error:
+            return error
 
     def _is_lost(self, target: FrameOrder) -> bool:
         return self._damage.get(target.keyframe, target.rank + 1) <= target.rank

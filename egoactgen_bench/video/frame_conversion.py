@@ -8,14 +8,29 @@ import numpy as np
 from av.buffer import Buffer
 from PIL import Image
 
+from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.images import resize
+from egoactgen_bench.video.clean_aperture import Margins
+from egoactgen_bench.video.video_file import MAX_PIXELS
 
 
-def to_image(frame: av.VideoFrame, sample_aspect_ratio: Fraction | None) -> Image.Image:
-    """8-bit RGB at display size: square pixels, upright."""
+def to_image(
+    frame: av.VideoFrame, sample_aspect_ratio: Fraction | None, margins: Margins | None
+) -> Image.Image:
+    """8-bit RGB at display size: without the margins, square pixels, upright.
+
+    Raises `SampleError` or what FFmpeg raises, for example for a colour matrix that it cannot
+    convert.
+    """
     image = Image.fromarray(to_rgb(frame).to_ndarray())
+    if margins is not None:
+        box = (*margins[:2], image.width - margins.right, image.height - margins.bottom)
+        image = image.crop(box)
     if sample_aspect_ratio not in (None, 0, 1):
-        image = resize(image, (round(image.width * sample_aspect_ratio), image.height))
+        width = round(image.width * sample_aspect_ratio)
+        if not 0 < width * image.height <= MAX_PIXELS:
+            raise SampleError("undecodable", f"its pixels have the shape {sample_aspect_ratio}")
+        image = resize(image, (width, image.height))
     matrix = frame.side_data.get("DISPLAYMATRIX")
     return image if matrix is None else upright(image, bytes(cast(Buffer, matrix)))
 

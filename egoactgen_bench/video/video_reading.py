@@ -90,6 +90,8 @@ class VideoReader:
 
     def _is_worth_seeking(self, now: float, then: float) -> bool:
         video = self._streams[0]
+        if video.several_parts:
+            return False
         # Without an index it is unknown where the next keyframe is: seeking may read what decoding
         # would.
         if video.last_dts is None or video.last_dts < video.limit(now):

@@ -1,7 +1,6 @@
-"""The packets of a video file: opening, seeking, display order, and detectable damage."""
+"""The packets of a video file: seeking, display order, and detectable damage."""
 
 import bisect
-import io
 import itertools
 from collections import deque
 from collections.abc import Iterator
@@ -10,36 +9,48 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import av
-from av.stream import Discard
 from av.video.stream import VideoStream as CodedStream
 
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.video.clean_aperture import clean_aperture
+from egoactgen_bench.video.decoded_times import DecodedTimes, decoded_times
+from egoactgen_bench.video.decoder_errors import as_sample_errors
+from egoactgen_bench.video.edit_lists import contiguous_until, has_several_parts
+from egoactgen_bench.video.packet_contents import Contents, inspector
+from egoactgen_bench.video.video_file import (
+    configure_decoder,
+    displayed_stream,
+    open_container,
+    open_file,
+)
 
 Packet: TypeAlias = "av.Packet[CodedStream]"
 
 
-class CountedFile(io.FileIO):
-    """A file that counts the bytes read from it."""
-
-    bytes_read = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(-1 if size is None else size) or b""
-        self.bytes_read += len(data)
-        return data
-
-
 class Coded(NamedTuple):
-    """A packet and its times in ticks; no later packet has a pts below this one's dts."""
+    """A packet, its times in ticks and its contents; no later packet has a pts below this dts.
+
+    `displayed`: its picture is displayed. `timed`: `pts` is known; if not, it is a lower bound.
+    """
 
     packet: Packet
     pts: int
     dts: int
     duration: int
+    contents: Contents
+    displayed: bool
+    timed: bool
+
+    @property
+    def is_keyframe(self) -> bool:
+        return self.packet.is_keyframe and self.contents.picture
 
 
 class Shown(NamedTuple):
-    """A coded frame and the interval of ticks in which it is on screen: [coded.pts, until)."""
+    """A coded frame and the interval of ticks in which it is on screen: [coded.pts, until).
+
+    The interval is empty for a packet whose picture is not displayed.
+    """
 
     coded: Coded
     until: int
@@ -47,63 +58,48 @@ class Shown(NamedTuple):
 
 
 class VideoStream:
-    """The first video stream of a file.
+    """The video stream of a file that players show.
 
     Raises `SampleError`: `missing_video`, or `undecodable` if the file cannot be opened.
     """
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
+        self.file = open_file(path)
         try:
-            self.file = CountedFile(path)
-        except FileNotFoundError:
-            raise SampleError("missing_video", path.name) from None
-        except OSError as error:
-            raise SampleError("undecodable", f"{path.name}: {error.strerror}") from None
-        try:
-            self._open(path)
-        except av.FFmpegError as error:
-            self.file.close()
-            raise SampleError(
-                "undecodable", f"{path.name} cannot be opened ({error.strerror})"
-            ) from None
-        except SampleError:
+            with as_sample_errors(path.name):
+                self.container = open_container(self.file)
+                self._open(path)
+        except BaseException:
             self.close()
             raise
 
     def _open(self, path: Path) -> None:
-        self.container = av.open(self.file, "r", metadata_errors="replace")
-        videos = [
-            stream
-            for stream in self.container.streams.video
-            # A cover picture counts as a video stream of one frame.
-            if not stream.disposition & av.stream.Disposition.attached_pic
-        ]
-        if not videos:
-            raise SampleError("undecodable", f"{path.name} contains no video stream")
-        self.stream = videos[0]
-        for other in self.container.streams:
-            # Audio and IMU streams of Ego4D's files need not be read at all.
-            other.discard = Discard.default if other is self.stream else Discard.all
+        self.stream = displayed_stream(self.container, path.name)
+        configure_decoder(self.stream)
+        decoder = self.stream.codec_context
         self.ticks = 1 / (self.stream.time_base or Fraction(1, 1000))
         self.tolerance = int(self.ticks / 1000)
-        decoder = self.stream.codec_context
-        decoder.thread_count = 1  # with more, a frame may be output before its damage is detected
-        # FFmpeg's h264 decoder marks damaged frames by itself, and `explode` would make it fail on
-        # harmless irregularities.
-        if decoder.name != "h264":
-            decoder.options = {"err_detect": "explode"}
-        extradata = self.stream.codec_context.extradata or b""
-        self.nal_length_size = nal_length_size(self.stream.codec_context.name, extradata)
+        self.is_mp4 = "mp4" in self.container.format.name
+        self.margins = clean_aperture(path, self.stream.id) if self.is_mp4 else None
+        self.extradata = decoder.extradata or b""
+        self._inspect = inspector(decoder.codec.name, self.extradata, decoder.has_b_frames)
         self.delay = 0
+        self.several_parts = False
+        self.trusted_until: int | None = None
+        self._times: DecodedTimes | None = None
         self.origin = self._first_pts(path)
         self._seek(self.origin)  # FFmpeg reads the index of a Matroska file at the first seek
         entries = self.stream.index_entries
         self.keyframes = sorted(entry.timestamp for entry in entries if entry.is_keyframe)
         self.last_dts = max((entry.timestamp for entry in entries), default=None)
+        if has_several_parts([entry.is_discard for entry in entries]):
+            self._check_parts()
 
     def close(self) -> None:
-        self.container.close()
+        container = getattr(self, "container", None)
+        if container is not None:
+            container.close()
         self.file.close()
 
     def _first_pts(self, path: Path) -> int:
@@ -112,20 +108,48 @@ class VideoStream:
         for coded in self._demux():
             if shown and coded.dts >= min(shown):
                 break
-            if first is None and coded.packet.is_keyframe:
+            if not coded.timed and self._times is None:
+                self._decode_times(coded.dts if first is None else first)
+                return self._first_pts(path)
+            if first is None and coded.is_keyframe:
                 first = coded.pts
-                self.delay = coded.pts - coded.dts
-            if first is not None and coded.pts >= first and not coded.packet.is_discard:
+                # Without a dts, its index has presentation times.
+                self.delay = 0 if coded.packet.dts is None else max(coded.pts - coded.dts, 0)
+            if first is not None and coded.pts >= first and coded.displayed:
                 shown.append(coded.pts)
         if not shown:
             raise SampleError("undecodable", f"{path.name} contains no frame")
         return min(shown)
+
+    def _decode_times(self, start: int) -> None:
+        """Find the presentation times that the container lacks by decoding the whole video."""
+        complete = self.stream.codec_context.codec.name in ("h264", "hevc")
+        self._seek(start)
+        self._times = decoded_times(
+            self.name,
+            self.container.demux(self.stream),
+            (lambda packet: self._inspect(bytes(packet)).picture) if complete else None,
+        )
+        self._seek(start)
+
+    def _check_parts(self) -> None:
+        """Read the file in one pass from now on: FFmpeg seeks by ascending times only."""
+        self.several_parts = True
+        self.trusted_until = contiguous_until(
+            (coded.pts, coded.duration)
+            for coded in self._from_keyframe(self.origin)
+            if coded.displayed
+        )
 
     def limit(self, time: float) -> int:
         """The latest start, in ticks, of the frame on screen at `time` (+ 1 ms)."""
         # 1 ms, since annotations round their times; 1e-9 s, since the product of floats may fall
         # short of the tick that it means.
         return self.origin + int((time + 0.001 + 1e-9) * self.ticks)
+
+    def is_trusted(self, time: float) -> bool:
+        """Whether the container's times of the frames up to `time` are consistent."""
+        return self.trusted_until is None or self.limit(time) < self.trusted_until
 
     def declared_end(self) -> int | None:
         """The end of the video according to the container's index, in ticks."""
@@ -139,27 +163,42 @@ class VideoStream:
         dts = -(2**63)
         try:
             for packet in self.container.demux(self.stream):
-                dts = dts if packet.dts is None else packet.dts
-                pts = packet.dts if packet.pts is None else packet.pts
-                if pts is not None:
-                    yield Coded(packet, pts, min(dts, pts), packet.duration or 0)
+                if packet.size == 0 and packet.dts is None and packet.pts is None:
+                    continue  # the request to flush the decoder at the end
+                # Discarded packets before the next part of an edit list run ahead of it.
+                if packet.dts is not None and not (self.several_parts and packet.is_discard):
+                    dts = packet.dts
+                yield self._coded(packet, dts)
         except (av.FFmpegError, OSError):
             return
 
+    def _coded(self, packet: Packet, dts: int) -> Coded:
+        contents = self._inspect(bytes(packet))
+        pts, timed, displayed = packet.pts, True, contents.picture and not packet.is_discard
+        if self._times is not None:
+            pts, unknown = self._times.begins.get(dts), self._times.unknown_from
+            displayed = displayed and pts is not None
+            timed = pts is None or unknown is None or pts < unknown
+        elif pts is None and not self.stream.codec_context.has_b_frames:
+            pts = packet.dts
+        timed = timed and (pts is not None or not displayed)
+        pts = dts if pts is None else pts
+        return Coded(packet, pts, min(dts, pts), packet.duration or 0, contents, displayed, timed)
+
     def _seek(self, ticks: int) -> None:
-        try:
-            self.container.seek(ticks, stream=self.stream)
-        except av.FFmpegError as error:
-            raise SampleError("undecodable", f"{self.name}: {error.strerror}") from None
+        self.container.seek(ticks, stream=self.stream)
 
     def _from_keyframe(self, limit: int) -> Iterator[Coded]:
         """Packets in decode order from the last keyframe that is displayed at or before `limit`."""
+        if self.several_parts:
+            self._seek(-(2**62))
+            return itertools.dropwhile(lambda coded: not coded.is_keyframe, self._demux())
         start = self.origin - self.delay
         request, step = limit, 0
         while True:
             self._seek(request)
             coded = self._demux()
-            first = next((one for one in coded if one.packet.is_keyframe), None)
+            first = next((one for one in coded if one.is_keyframe), None)
             if request <= start or (first is not None and first.pts <= limit):
                 break
             before = request if first is None else first.dts
@@ -179,22 +218,34 @@ class VideoStream:
         begins: list[int] = []
         shortest, last_dts = int(self.ticks), limit
         for coded, damaged in self._with_damage(self._from_keyframe(limit)):
-            held.append((coded, damaged))
+            if not coded.timed:
+                # It may interrupt the interval of any frame that is not yielded yet.
+                held = deque((earlier, True) for earlier, _ in held)
+            held.append((coded, damaged or not coded.timed))
             last_dts = coded.dts
             shortest = min(shortest, coded.duration or shortest)
-            if not coded.packet.is_discard:
+            if coded.displayed:
                 bisect.insort(begins, coded.pts)
             while held:
                 until = successor(begins, held[0][0].pts)
                 if until is None or until > last_dts:
                     break
-                yield Shown(held[0][0], until, held.popleft()[1])
+                yield self._shown(held, until)
         cut = self.last_dts is not None and last_dts < self.last_dts
-        for coded, damaged in held:
+        while held:
+            coded = held[0][0]
             end = coded.pts + (coded.duration or shortest) + (0 if cut else self.tolerance)
             until = successor(begins, coded.pts)
             until = end if until is None else until
-            yield Shown(coded, min(until, coded.pts + shortest) if cut else until, damaged)
+            yield self._shown(held, min(until, coded.pts + shortest) if cut else until)
+
+    def _shown(self, held: deque[tuple[Coded, bool]], until: int) -> Shown:
+        coded, damaged = held.popleft()
+        # Of two frames with equal times, the later one is on screen.
+        hidden = not coded.displayed or any(
+            later.displayed and later.pts == coded.pts for later, _ in held
+        )
+        return Shown(coded, coded.pts if hidden else until, damaged)
 
     def _with_damage(self, stream: Iterator[Coded]) -> Iterator[tuple[Coded, bool]]:
         """Each packet, and whether its bytes are corrupt or may be, next to a corrupt header.
@@ -204,52 +255,15 @@ class VideoStream:
         """
         previous, broken = None, False
         for coded in stream:
-            units, cut = self._nal_units(coded.packet), coded.packet.is_corrupt
+            contents, cut = coded.contents, coded.packet.is_corrupt
             if previous is not None:
-                yield previous, broken or (not units and not cut)
-            previous, broken = coded, cut or not units or not all(units)
+                yield previous, broken or (not contents.starts_intact and not cut)
+            previous, broken = coded, cut or not contents.intact
         if previous is not None:
             yield previous, broken
-
-    def _nal_units(self, packet: Packet) -> list[bytes]:
-        """The packet's NAL units, see `split_nal_units`; the whole packet for other codecs."""
-        data = bytes(packet)
-        return split_nal_units(data, self.nal_length_size) if self.nal_length_size else [data]
-
-    def is_unreferenced(self, packet: Packet) -> bool:
-        """Whether no other frame is predicted from this one (known for H.264 in MP4 and MKV)."""
-        if not self.nal_length_size or self.stream.codec_context.name != "h264":
-            return False
-        return all(unit and unit[0] & 0x60 == 0 for unit in self._nal_units(packet))
 
 
 def successor(ordered: list[int], value: int) -> int | None:
     """The smallest element above `value`."""
     position = bisect.bisect_right(ordered, value)
     return ordered[position] if position < len(ordered) else None
-
-
-def nal_length_size(codec: str, extradata: bytes) -> int:
-    """Size in bytes of the length prefix of NAL units (ISO/IEC 14496-15); 0 without prefixes."""
-    if codec == "h264" and len(extradata) > 6 and extradata[0] == 1:
-        return (extradata[4] & 3) + 1
-    if codec == "hevc" and len(extradata) > 22 and extradata[0] == 1:
-        return (extradata[21] & 3) + 1
-    return 0
-
-
-def split_nal_units(data: bytes, length_size: int) -> list[bytes]:
-    """The NAL units of a packet; an empty unit at the end marks bytes that no encoder writes.
-
-    The list is empty if even the first unit's header is invalid. Three consecutive zero bytes never
-    occur inside a unit (H.264 and H.265, 7.4.1); zeros at its end may be padding.
-    """
-    units, position = list[bytes](), 0
-    while position < len(data):
-        begin = position + length_size
-        position = begin + int.from_bytes(data[position:begin], "big")
-        unit = data[begin:position].rstrip(b"\0")
-        if position > len(data) or not unit or unit[0] & 0x80:
-            return [*units, b""] if units else []
-        units.append(b"" if b"\0\0\0" in unit else unit)
-    return units
