@@ -4,30 +4,34 @@ That is, any pipeline that takes an image and a prompt: InstructPix2Pix, image-t
 family, FLUX Kontext, Qwen-Image-Edit … Options that are not given keep the pipeline's defaults.
 """
 
-import importlib
 import inspect
-import warnings
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from PIL import Image
 from pydantic import Field
 
+from egoactgen_baselines.pipeline_folder import (
+    check_folder,
+    load_components,
+    pipeline_class,
+    pipeline_files,
+)
 from egoactgen_bench.api import options
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.images import resize
-from egoactgen_bench.support.provenance import files_in
 from egoactgen_bench.support.seeds import torch_generator
+from egoactgen_bench.weights.pretrained import first_sentence, refusing
 
-LIBRARIES = ("diffusers", "transformers")  # a folder may name classes of these only
-UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".msgpack", ".h5")
+TRIAL_STEPS = 4  # some schedulers fail with fewer
 # Pipelines whose list of images is a batch; newer families may read it as the images of one call.
 BATCHING = "StableDiffusion"
 SIDE = 256  # of the output, and of the input if the pipeline's UNet has no sample size
@@ -73,15 +77,21 @@ class DiffusersPipeline(Method[PipelineOptions]):
         super().__init__(options, context)
         self.folder = Path(context.argument or "")
         check_folder(self.folder)
-        self.kind = _pipeline_class(self.folder)
-        accepted = inspect.signature(self.kind.__call__).parameters
+        self.kind = pipeline_class(self.folder)
+        self._accepted = inspect.signature(self.kind.__call__).parameters
+        self._known = [name for name, passed in ARGUMENTS.items() if passed in self._accepted]
         for name, argument in ARGUMENTS.items():
-            if getattr(options, name) is not None and argument not in accepted:
-                known = [option for option, passed in ARGUMENTS.items() if passed in accepted]
+            if getattr(options, name) is not None and name not in self._known:
                 raise BenchError(
                     f"{self.kind.__name__} has no argument {argument} (-o {name}); available "
-                    f"options: {', '.join(known)}."
+                    f"options: {', '.join(self._known)}."
                 )
+        if "Inpaint" in self.kind.__name__:
+            raise BenchError(
+                f"diffusers:{self.folder} is an inpainting pipeline ({self.kind.__name__}), which "
+                "needs a mask: use a pipeline that edits whole images."
+            )
+        self._check_strength()
         if options.prompt == "description" and not context.described:
             raise BenchError("-o prompt=description needs descriptions: give --descriptions NAME.")
 
@@ -92,24 +102,44 @@ class DiffusersPipeline(Method[PipelineOptions]):
 
         logging.disable_progress_bar()
         quiet()
-        try:
+        components = load_components(self.folder, getattr(torch, self.context.dtype))
+        taken = inspect.signature(self.kind.__init__).parameters
+        with refusing(self.folder):
             loaded = self.kind.from_pretrained(
                 self.folder,
                 dtype=getattr(torch, self.context.dtype),
                 use_safetensors=True,
                 local_files_only=True,
+                trust_remote_code=False,
+                **{name: each for name, each in components.items() if name in taken},
             )
-        except (OSError, ValueError, RuntimeError, TypeError) as error:
-            sentence = str(error).strip().splitlines()[0][:200]
-            raise BenchError(f"diffusers:{self.folder} cannot be loaded ({sentence}).") from error
         loaded.set_progress_bar_config(disable=True)
         return loaded.to(self.context.device)
 
+    @torch.inference_mode()
     def load(self) -> None:
+        """Load the pipeline, and try it with few steps on a blank frame.
+
+        A size that does not fit, or weights of another task, would fail for every sample.
+        """
         _ = self.pipeline
+        blank = Request("trial", Image.new("RGB", (SIDE, SIDE)), "trial", "trial", 0)
+        steps = self._chosen("steps")
+        if steps is not None:
+            # As few as the strength leaves a step of.
+            steps = min(steps, max(TRIAL_STEPS, math.ceil(1 / (self._chosen("strength") or 1))))
+        try:
+            self._call([blank], {} if steps is None else {"num_inference_steps": steps})
+        except (MemoryError, torch.OutOfMemoryError):
+            return  # a sample's own error
+        except Exception as error:
+            raise BenchError(
+                f"diffusers:{self.folder} cannot generate an image with these options "
+                f"({first_sentence(error)})."
+            ) from error
 
     def weight_files(self) -> list[Path]:
-        return files_in(self.folder)
+        return pipeline_files(self.folder)
 
     def prompt(self, request: Request) -> str:
         chosen = request.action if self.options.prompt == "action" else request.description
@@ -123,8 +153,10 @@ class DiffusersPipeline(Method[PipelineOptions]):
             return self._call(requests)
         return [self._call([request])[0] for request in requests]
 
-    def _call(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
-        """One call of the pipeline, with one generator per sample."""
+    def _call(
+        self, requests: Sequence[Request], changed: Mapping[str, Any] | None = None
+    ) -> list[Image.Image | SampleError]:
+        """One call of the pipeline, with one generator per sample; `changed` are arguments."""
         arguments: dict[str, Any] = {
             "prompt": [self.prompt(request) for request in requests],
             "image": [resize(request.input, (self._side, self._side)) for request in requests],
@@ -140,9 +172,30 @@ class DiffusersPipeline(Method[PipelineOptions]):
         chosen = self.options.model_dump(include=set(ARGUMENTS) - {"negative_prompt"})
         chosen = {name: value for name, value in chosen.items() if value is not None}
         arguments |= {ARGUMENTS[name]: value for name, value in chosen.items()}
+        if "output_type" in self._accepted:
+            # Numbers, as diffusers turns NaN into black pixels.
+            arguments["output_type"] = "np"
+        arguments |= changed or {}
         result = self.pipeline(**arguments)
         flags = getattr(result, "nsfw_content_detected", None) or [False] * len(requests)
         return [_finish(*pair) for pair in zip(result.images, flags, strict=True)]
+
+    def _check_strength(self) -> None:
+        """Raise `BenchError` unless an image-to-image pipeline denoises for at least one step."""
+        strength, steps = self._chosen("strength"), self._chosen("steps")
+        if strength is not None and steps is not None and int(strength * steps) < 1:
+            raise BenchError(
+                f"strength × steps is {strength} × {steps} < 1, so that no denoising step is left: "
+                "increase -o strength or -o steps."
+            )
+
+    def _chosen(self, name: str) -> Any:
+        """An option, or its default in the pipeline's call; None if it has none."""
+        chosen = getattr(self.options, name)
+        argument = self._accepted.get(ARGUMENTS[name])
+        if chosen is not None or argument is None:
+            return chosen
+        return None if argument.default is argument.empty else argument.default
 
     @property
     def _side(self) -> int:
@@ -153,65 +206,13 @@ class DiffusersPipeline(Method[PipelineOptions]):
         return cells * self.pipeline.vae_scale_factor if isinstance(cells, int) else SIDE
 
 
-def check_folder(folder: Path) -> None:
-    """Raise `BenchError` for a folder that is not a saved pipeline, or could execute code."""
-    if not (folder / "model_index.json").is_file():
-        raise BenchError(
-            f"diffusers:{folder} contains no model_index.json; give a folder written by diffusers' "
-            "save_pretrained."
-        )
-    for name, value in read_json(folder / "model_index.json").items():
-        library = value[0] if isinstance(value, list) and len(value) == 2 else None
-        known = library is None or library in LIBRARIES or _is_pipeline_module(library)
-        if not known or (name == "_class_name" and not isinstance(value, str)):
-            raise BenchError(
-                f"diffusers:{folder} requires custom code ('{name}': {value}), which is not "
-                "executed: only classes of diffusers and transformers are allowed."
-            )
-    found = [path for path in sorted(folder.rglob("*")) if path.suffix in UNSAFE]
-    for path in found:
-        if not any(path.parent.glob("*.safetensors")):
-            raise BenchError(
-                f"diffusers:{folder}: {path.relative_to(folder)} may contain code, and the folder "
-                "has no .safetensors instead: save the pipeline with safe_serialization=True."
-            )
-
-
-def _is_pipeline_module(library: str) -> bool:
-    """Whether it is a module of diffusers.pipelines, which may contain a safety checker."""
-    import diffusers.pipelines
-
-    return library.isidentifier() and library in dir(diffusers.pipelines)
-
-
-def _pipeline_class(folder: Path) -> Any:
-    """The saved class if it takes an image, else the image-to-image class of its family."""
-    diffusers = importlib.import_module("diffusers")
-    name = read_json(folder / "model_index.json").get("_class_name")
-    kind = getattr(diffusers, str(name), None)
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.DiffusionPipeline)):
-        raise BenchError(f"diffusers:{folder}: the installed diffusers has no pipeline '{name}'.")
-    if {"image", "prompt"} <= inspect.signature(kind.__call__).parameters.keys():
-        return kind
-    with warnings.catch_warnings():
-        # This imports every family, and Kolors' text encoder still calls torch.jit.script.
-        warnings.filterwarnings("ignore", message="`torch.jit.script`", category=FutureWarning)
-        from diffusers.pipelines import auto_pipeline
-
-    try:
-        # Private, but the public AutoPipelineForImage2Image loads the weights before the class is
-        # known.
-        return auto_pipeline._get_task_class(
-            auto_pipeline.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, str(name)
-        )
-    except ValueError:
-        raise BenchError(
-            f"diffusers:{folder}: {name} does not take an image and a prompt, and its family has "
-            "no image-to-image pipeline."
-        ) from None
-
-
-def _finish(image: Image.Image, flagged: bool) -> Image.Image | SampleError:
+def _finish(image: Any, flagged: bool) -> Image.Image | SampleError:
+    """A pipeline's image, or (height, width, 3) floats in [0, 1], as the method's output."""
     if flagged:
         return SampleError("flagged", "the pipeline's safety checker rejected the image")
+    if isinstance(image, np.ndarray):
+        if not np.isfinite(image).all():
+            return SampleError("not_finite", "the pipeline returns NaN or infinite pixels")
+        # As diffusers rounds.
+        image = Image.fromarray((image * 255).round().astype("uint8"))
     return resize(image.convert("RGB"), (SIDE, SIDE))

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from egoactgen_bench.captioning.beam_search import search
 from egoactgen_bench.captioning.captioner import Captioner, Decoding
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.provenance import content_digest, versions
 from egoactgen_bench.support.transformers_cache import cache_argument
+from egoactgen_bench.weights.pretrained import load_model, load_processor
 
 AT_ONCE = 8  # frames; the beams' attention to the image takes 130 MB for each of them
 
@@ -102,32 +102,16 @@ def load_blip(folder: Path, device: str = "cpu") -> Blip:
     from transformers import BertTokenizer
     from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
-    try:
-        processor = BlipImageProcessorPil.from_pretrained(folder, local_files_only=True)
-        tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise _misfit(folder, error) from None
-    return Blip(read_blip(folder).to(device), processor, tokenizer)
+    model = read_blip(folder)
+    processor = load_processor(BlipImageProcessorPil, folder)
+    return Blip(model.to(device), processor, load_processor(BertTokenizer, folder))
 
 
 def read_blip(folder: Path) -> Any:
     """Only the network of `load_blip`, on the CPU."""
-    from safetensors import SafetensorError
     from transformers import BlipForConditionalGeneration
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    try:
-        model, loading = BlipForConditionalGeneration.from_pretrained(
-            folder, local_files_only=True, dtype=torch.float32, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise _misfit(folder, error) from None
-    if lacking := sorted(loading["missing_keys"]):
-        raise BenchError(f"{folder} lacks parameters of BLIP, among them '{lacking[0]}'.")
-    return model.eval()
-
-
-def _misfit(folder: Path, error: Exception) -> BenchError:
-    detail = " ".join(str(error).split())[:300]
-    return BenchError(f"{folder} is not a BLIP captioner's folder: {detail}")
+    # The base model was published as a pickle only.
+    return load_model(BlipForConditionalGeneration, folder, pickles=True, dtype=torch.float32)

@@ -1,8 +1,6 @@
 """OpenAI's CLIP through open_clip: loads a local file, embeds frames and texts."""
 
 import functools
-import warnings
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +18,13 @@ from torch import Tensor, nn
 from egoactgen_bench.api.metric_batch import Extractor, Size
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.tensors import evaluating, normalise, unit_tensor
+from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
-from egoactgen_bench.weights.stored_tensors import must_fit
+from egoactgen_bench.weights.model_folders import check_folder_files
+from egoactgen_bench.weights.pretrained import refusing
+from egoactgen_bench.weights.stored_tensors import check_safetensors, must_fit, read_stored
+from egoactgen_bench.weights.torchscript import is_torchscript, load_torchscript
 
 HEAD_WIDTH = 64
 NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")
@@ -101,7 +103,12 @@ def _eval_transform(size: int) -> Any:
 @functools.cache
 def _tokenizer(weights: Path) -> Any:
     """OpenAI's tokenizer, or that of a folder."""
-    return open_clip.get_tokenizer(_named(weights)) if weights.is_dir() else SimpleTokenizer()
+    if not weights.is_dir():
+        return SimpleTokenizer()
+    text = _checked_config(weights).get("text_cfg", {})
+    untrusted = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
+    with refusing(weights):
+        return open_clip.get_tokenizer(_named(weights), **untrusted)
 
 
 def _named(folder: Path) -> str:
@@ -124,12 +131,34 @@ def load_clip(weights: Path, device: str = "cpu", activation: Activation = "quic
 
 
 def _load_folder(folder: Path) -> CLIP:
-    try:
-        model: CLIP = open_clip.create_model(_named(folder))
-    except (OSError, RuntimeError, ValueError) as error:
-        detail = " ".join(str(error).split())[:300]
-        raise BenchError(f"{folder} is not a folder in open_clip's format: {detail}.") from None
+    config = _checked_config(folder)
+    files = [path for path in folder.glob("*.safetensors") if not path.name.startswith(".")]
+    if len(files) != 1:
+        names = ", ".join(sorted(path.name for path in files)) or "none"
+        raise BenchError(
+            f"{folder} must contain the weights of one CLIP as a .safetensors file ({names} found)."
+        )
+    check_safetensors(files[0])
+    for part, key in (("text_cfg", "hf_model_name"), ("vision_cfg", "timm_model_name")):
+        # open_clip would fetch these towers' configurations from the hub.
+        if key in config.get(part, {}):
+            raise BenchError(f"{folder}: towers of other libraries ({key}) are not supported.")
+    with refusing(folder):
+        # Without weights, open_clip would draw a random network.
+        model: CLIP = open_clip.create_model(_named(folder), require_pretrained=True)
     return model.requires_grad_(False).eval()
+
+
+def _checked_config(folder: Path) -> dict[str, Any]:
+    """The sizes in a folder of open_clip; `BenchError` if it is not one, or contains code."""
+    path = folder / "open_clip_config.json"
+    if not path.is_file():
+        raise BenchError(f"{folder} is not a folder in open_clip's format: it has no {path.name}.")
+    check_folder_files(folder)
+    config = read_json(path).get("model_cfg")
+    if not isinstance(config, dict):
+        raise BenchError(f"{path} has no model_cfg: download it again.")
+    return config
 
 
 def build_clip(state: dict[str, Tensor], activation: Activation = "quick_gelu") -> CLIP:
@@ -180,28 +209,8 @@ def _depth(state: dict[str, Tensor], prefix: str) -> int:
 
 def _read(weights: Path) -> dict[str, Tensor]:
     if weights.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(weights)
-        except SafetensorError as error:
-            raise BenchError(f"{weights} is not a readable safetensors file ({error}).") from None
-    state = _read_torchscript(weights) if _is_torchscript(weights) else read_checkpoint(weights)
+        return read_stored(weights)
+    state = load_torchscript(weights).state_dict() if is_torchscript(weights) else None
+    if state is None:
+        state = read_checkpoint(weights)
     return {name: tensor for name, tensor in state.items() if name not in NOT_PARAMETERS}
-
-
-def _is_torchscript(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
-
-
-def _read_torchscript(path: Path) -> dict[str, Tensor]:
-    """The parameters of a TorchScript archive, which is read without Python's pickle."""
-    load: Any = torch.jit.load  # has no types
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
-        state: dict[str, Tensor] = load(path, map_location="cpu").state_dict()
-    return state

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from egoactgen_bench.api.metric_batch import Extractor
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.tensors import evaluating
 from egoactgen_bench.support.provenance import content_digest
+from egoactgen_bench.weights.pretrained import load_model, load_processor
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,5 @@ def _load(folder: Path, device: str) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    try:
-        model = Dinov2Model.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        first_line = str(error).splitlines()[0]
-        raise BenchError(
-            f"{folder} is not a DINOv2 folder in transformers' format: {first_line}"
-        ) from None
-    return model.requires_grad_(False).eval().to(device), processor
+    model = load_model(Dinov2Model, folder, dtype=torch.float32)
+    return model.to(device), load_processor(AutoImageProcessor, folder)

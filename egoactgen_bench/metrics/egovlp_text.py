@@ -10,6 +10,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.egovlp_network import TextTower
 from egoactgen_bench.metrics.egovlp_weights import load_text_tower
 from egoactgen_bench.metrics.tensors import evaluating
+from egoactgen_bench.weights.pretrained import load_processor
 
 
 class SentenceEncoder:
@@ -34,7 +35,7 @@ class SentenceEncoder:
                 f"{distilbert / 'vocab.txt'} does not exist: fetch it with "
                 f"`bench models fetch {distilbert.name}`."
             )
-        return BertTokenizer.from_pretrained(distilbert)
+        return load_processor(BertTokenizer, distilbert)
 
     @evaluating()
     def encode(self, sentences: Sequence[str]) -> Tensor:

@@ -20,7 +20,9 @@ from egoactgen_bench.api.metric_batch import Extractor, Size
 from egoactgen_bench.metrics.tensors import evaluating, placed
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_bench.weights.pretrained import refusing
 from egoactgen_bench.weights.stored_tensors import must_fit
+from egoactgen_bench.weights.torchscript import check_torchscript
 
 if TYPE_CHECKING:
     Inception3 = nn.Module  # torchvision has no types
@@ -90,7 +92,8 @@ def build_fid_inception(state: dict[str, Tensor]) -> FidInception:
 def _load(weights: Path, mode: Mode, device: str) -> Any:
     with must_fit(weights, "FID's Inception"):
         if mode == "clean":
-            with warnings.catch_warnings():
+            check_torchscript(weights)
+            with refusing(weights), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
                 # clean-fid appends the file's name itself.
                 return InceptionV3W(str(weights.parent), download=False).eval().to(device)

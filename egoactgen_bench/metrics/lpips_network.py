@@ -85,7 +85,12 @@ def build_lpips(trunk: Trunk, state: dict[str, torch.Tensor]) -> nn.Module:
         warnings.simplefilter("ignore")  # lpips calls torchvision in a deprecated way
         network = lpips.LPIPS(net=trunk, pnet_rand=True, verbose=False)
     # lpips cuts torchvision's `features` into slices: slice2.3.weight is features.3.weight.
-    named = {name: state[f"features.{name.split('.', 1)[1]}"] for name in network.net.state_dict()}
+    sources = {name: f"features.{name.split('.', 1)[1]}" for name in network.net.state_dict()}
+    named = {name: state[source] for name, source in sources.items()}
+    # The trunk ends before the classifier, and AlexNet's and VGG's before their last pooling.
+    unknown = [name for name in state if not name.startswith(("features.", "classifier."))]
+    if unknown:
+        raise ValueError(f"unknown tensors, among them {min(unknown)}")
     network.net.load_state_dict(named, strict=True)
     network.requires_grad_(False)
     evaluated: nn.Module = network.eval()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.weights.stored_tensors import read_tensors
+from egoactgen_bench.weights.model_folders import indexed_files
+from egoactgen_bench.weights.stored_tensors import read_stored, read_tensors
 
 # Nothing of these would run, but a file that refers to them is malicious: the user should know.
 ATTACK_MODULES = frozenset(
@@ -27,6 +28,7 @@ ATTACK_MODULES = frozenset(
         "code",
     ]
 )
+COMPRESSED_CODE = 16 << 20  # bytes of a TorchScript archive's code, which is compressed
 ATTACK_BUILTINS = frozenset(
     f"builtins.{name}" for name in ("eval", "exec", "compile", "open", "__import__", "input")
 )
@@ -63,9 +65,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
     if path.suffix == ".safetensors":
         return dict(read_tensors(path))
-    if not path.is_file():
-        raise BenchError(f"{path} does not exist.")
-    zipped = zipfile.is_zipfile(path)
+    zipped = check_archive(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -77,15 +77,55 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except BenchError:
         raise
     except Exception as error:  # a broken pickle can fail anywhere in the reader
-        raise BenchError(
-            f"{path} is truncated, or not a PyTorch checkpoint that can be read safely "
-            f"({_first_sentence(error)}): compare its size and hash with the published ones."
-        ) from error
+        raise _unreadable(path, error) from error
     if not isinstance(found, dict):
         raise BenchError(
             f"{path} contains a {type(found).__name__}, expected a dictionary of tensors."
         )
     return found
+
+
+def read_source(source: Path) -> dict[str, Any]:
+    """The tensors of a safetensors file or a checkpoint, or of all those that an index names.
+
+    As they are stored; errors as of `read_checkpoint`, and for an index as of `indexed_files`.
+    """
+    files = indexed_files(source) if source.suffix == ".json" else [source]
+    found: dict[str, Any] = {}
+    for file in files:
+        found |= read_stored(file) if file.suffix == ".safetensors" else read_checkpoint(file)
+    return found
+
+
+def check_archive(path: Path) -> bool:
+    """Whether a checkpoint is a zip archive, as PyTorch writes since 1.6.
+
+    Raises `BenchError` if it does not exist, or if its members would unpack to much more than the
+    file: PyTorch stores tensors uncompressed, so that only a bomb does.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path} does not exist.")
+    if not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except Exception as error:  # a damaged directory can fail anywhere in zipfile
+        raise _unreadable(path, error) from error
+    size = path.stat().st_size
+    if unpacked > 2 * size + COMPRESSED_CODE:
+        raise BenchError(
+            f"{path} has {size:,} bytes, but unpacks to {unpacked:,}: it is not a checkpoint of "
+            "PyTorch, which stores tensors uncompressed. Get it from a source you trust."
+        )
+    return True
+
+
+def _unreadable(path: Path, error: Exception) -> BenchError:
+    return BenchError(
+        f"{path} is truncated, or not a PyTorch checkpoint that can be read safely "
+        f"({_first_sentence(error)}): compare its size and hash with the published ones."
+    )
 
 
 def _refuse_attacks(path: Path, names: list[str]) -> None:

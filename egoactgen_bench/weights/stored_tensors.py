@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 Network = TypeVar("Network", bound="nn.Module")
 
+# What a network raises that is built from the shapes of a file's tensors, if these are others: not
+# only PyTorch's RuntimeError, but also a missing name, or a shape with other dimensions.
+MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
 
 def write_tensors(path: Path, tensors: Mapping[str, "Tensor"]) -> None:
     """Write tensors atomically, floating-point ones as float16."""
@@ -32,20 +36,43 @@ def write_folder(folder: Path, model: Any) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, "Tensor"]:
-    """The tensors of a safetensors file, floating-point ones as float32."""
-    from safetensors import SafetensorError
+    """The tensors of a safetensors file, floating-point ones as float32.
+
+    Raises `BenchError` as `read_stored` does.
+    """
+    return {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in read_stored(path).items()
+    }
+
+
+def read_stored(path: Path) -> dict[str, "Tensor"]:
+    """The tensors of a safetensors file as they are stored, mapped from disk.
+
+    Raises `BenchError` for a missing or damaged file.
+    """
     from safetensors.torch import load_file
+
+    check_safetensors(path)
+    return load_file(path)
+
+
+def check_safetensors(path: Path) -> None:
+    """Raise `BenchError` unless the file is a safetensors file; reads its header only."""
+    from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise BenchError(f"{path} does not exist.")
     try:
-        tensors = load_file(path)
-    except SafetensorError as error:
-        raise BenchError(f"{path} is not a readable safetensors file ({error}).") from None
-    return {
-        name: tensor.float() if tensor.is_floating_point() else tensor
-        for name, tensor in tensors.items()
-    }
+        # The library checks the header's size, and that shapes and offsets fit the file.
+        with safe_open(path, "pt"):
+            pass
+    except (SafetensorError, OSError, ValueError) as error:
+        detail = " ".join(str(error).split())[:200].rstrip(".")
+        raise BenchError(
+            f"{path} is not a readable safetensors file ({detail}): it may be incomplete, or a "
+            "placeholder of Git LFS; download it again."
+        ) from None
 
 
 def load_network(network: Network, weights: Path, name: str, device: str) -> Network:
@@ -57,9 +84,11 @@ def load_network(network: Network, weights: Path, name: str, device: str) -> Net
 
 @contextmanager
 def must_fit(weights: Path, name: str) -> Iterator[None]:
-    """Turn PyTorch's error for tensors that do not fit a network into a `BenchError`."""
+    """Turn the error of a network that is built from other tensors into a `BenchError`."""
     try:
         yield
-    except (KeyError, RuntimeError) as error:
-        detail = " ".join(str(error).split())[:300]
+    except MISFITS as error:
+        detail = " ".join(str(error).split())[:300].rstrip(".")
+        if isinstance(error, KeyError):
+            detail = f"it lacks {detail}"
         raise BenchError(f"{weights} does not fit {name}: {detail}.") from None

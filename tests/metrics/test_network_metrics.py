@@ -202,9 +202,9 @@ def test_wrong_weights_are_refused_in_one_sentence(tmp_path: Path, samples: Any)
     for name, protocol, sentence in (
         ("lpips", "standard", "does not fit LPIPS' trunk 'squeeze'"),
         ("fid", "lego-release", "does not fit FID's Inception"),
-        ("fid", "standard", "does not fit FID's Inception"),
+        ("fid", "standard", "is not a complete TorchScript archive"),
         ("clip", "standard", "does not fit OpenAI's CLIP"),
-        ("dino", "standard", "is not a DINOv2 folder"),
+        ("dino", "standard", "contains no weights"),
     ):
         with pytest.raises(BenchError, match=sentence):
             measured(made(name, protocol, tmp_path), samples)

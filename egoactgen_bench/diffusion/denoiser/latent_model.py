@@ -13,6 +13,8 @@ from torch import Tensor
 from egoactgen_bench.diffusion.denoiser.prediction import Prediction, read_prediction
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.images import resize
+from egoactgen_bench.weights.model_folders import check_folder_files, read_files
+from egoactgen_bench.weights.pretrained import load_model, load_processor
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer")
 MANIFESTS = ("conversion.json", "train.json", "untrained.json", "model_index.json")
@@ -80,12 +82,13 @@ def check_folder(folder: Path) -> None:
             f"{folder} is not a weights folder: it lacks {what}. "
             "Create one with `bench models convert CKPT --out DIR`."
         )
+    check_folder_files(folder)
 
 
 def weight_files(folder: Path) -> list[Path]:
     """The files of a weights folder that determine the images, sorted."""
     parts = (*PARTS, "conditioner", "scheduler")
-    return sorted(file for part in parts for file in (folder / part).glob("*") if file.is_file())
+    return sorted(file for part in parts for file in read_files(folder / part))
 
 
 def quiet() -> None:
@@ -102,27 +105,11 @@ def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = Fa
 
     check_folder(folder)
     quiet()
-    unet = load_network(UNet2DConditionModel, folder / "unet", dtype=dtype)
+    unet = load_model(UNet2DConditionModel, folder / "unet", dtype=dtype)
     if channels_last:
         unet = unet.to(memory_format=torch.channels_last)
-    vae = load_network(AutoencoderKL, folder / "vae", dtype=torch.float32)
-    text_encoder = load_network(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    vae = load_model(AutoencoderKL, folder / "vae", dtype=torch.float32)
+    text_encoder = load_model(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
+    tokenizer = load_processor(CLIPTokenizer, folder / "tokenizer")
     unet, vae, text_encoder = (network.to(device) for network in (unet, vae, text_encoder))
     return LatentModel(unet, vae, text_encoder, tokenizer, device, read_prediction(folder))
-
-
-def load_network(kind: Any, folder: Path, **options: Any) -> Any:
-    """Load one network; missing, unexpected or mismatched tensors are a `BenchError`."""
-    try:
-        network, info = kind.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
-        )
-    except (OSError, RuntimeError, ValueError) as error:
-        sentence = str(error).strip().splitlines()[0][:200]
-        raise BenchError(f"{folder} cannot be loaded ({sentence}).") from error
-    for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if info.get(what):
-            first = sorted(map(str, info[what]))[0]
-            raise BenchError(f"{folder}: {what.replace('_', ' ')}: {first} ({len(info[what])}).")
-    return network.eval().requires_grad_(False)

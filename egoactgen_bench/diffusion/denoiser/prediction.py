@@ -11,16 +11,22 @@ import torch
 from torch import Tensor
 
 from egoactgen_bench.diffusion.denoiser.noise_schedule import sigma_of
+from egoactgen_bench.diffusion.denoiser.scheduler_config import check_schedule, read_config
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.files import read_json
 
 Prediction = Literal["epsilon", "sample", "v_prediction"]
 
 
 def read_prediction(folder: Path) -> Prediction:
-    """The prediction type in a weights folder's scheduler configuration; default "epsilon"."""
+    """The prediction type in a weights folder's scheduler configuration; default "epsilon".
+
+    Raises `BenchError` for an unknown type, and for weights trained with another noise schedule
+    than Stable Diffusion's: their images would be wrong, without an error.
+    """
     path = folder / "scheduler" / "scheduler_config.json"
-    name = read_json(path).get("prediction_type", "epsilon") if path.is_file() else "epsilon"
+    config = read_config(path) if path.is_file() else {}
+    check_schedule(path, config)
+    name = config.get("prediction_type", "epsilon")
     known: tuple[Prediction, ...] = get_args(Prediction)
     for prediction in known:
         if name == prediction:

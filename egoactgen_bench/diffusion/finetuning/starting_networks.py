@@ -13,6 +13,7 @@ from egoactgen_bench.diffusion.denoiser.latent_editor import LatentEditor
 from egoactgen_bench.diffusion.denoiser.prediction import Prediction
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.seeds import derive_seed, seeded
+from egoactgen_bench.weights.pretrained import load_model
 
 SCRATCH = "scratch"
 
@@ -110,7 +111,7 @@ def load_vae(folder: Path) -> Any:
     """The frozen autoencoder in a folder."""
     from diffusers import AutoencoderKL
 
-    return latent_model.load_network(AutoencoderKL, folder, dtype=torch.float32)
+    return load_model(AutoencoderKL, folder, dtype=torch.float32)
 
 
 def find(name: str, models: Path, trainer: type[Any]) -> Path:

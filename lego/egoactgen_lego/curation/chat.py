@@ -9,6 +9,7 @@ from typing import Any
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
+from egoactgen_bench.weights.pretrained import load_model, load_processor
 from egoactgen_lego.curation.asking import Message
 
 
@@ -128,16 +129,11 @@ class Local(Chat):
 
         if not (self.folder / "config.json").is_file():
             raise BenchError(f"{self.folder} is not a transformers folder: config.json is missing.")
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
-            model = AutoModelForCausalLM.from_pretrained(
-                self.folder, local_files_only=True, use_safetensors=True, dtype="auto"
-            )
-        except (OSError, ValueError) as error:
-            raise BenchError(f"{self.folder} cannot be loaded ({_first_line(error)}).") from None
+        tokenizer = load_processor(AutoTokenizer, self.folder)
+        model = load_model(AutoModelForCausalLM, self.folder, dtype="auto")
         if not tokenizer.chat_template:
             raise BenchError(f"{self.folder} has no chat template: use an instruction-tuned model.")
-        return model.to(resolve_device(self.device)).eval(), tokenizer
+        return model.to(resolve_device(self.device)), tokenizer
 
     def ask(self, messages: Sequence[Message]) -> Reply:
         model, tokenizer = self._loaded

@@ -12,6 +12,7 @@ from egoactgen_bench.diffusion.denoiser.strict_loading import fill
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
+from egoactgen_bench.weights.stored_tensors import read_tensors
 from egoactgen_lego.features.conditioning_names import (
     DESCRIPTIONS,
     LABELS,
@@ -146,12 +147,9 @@ def read_conditioning(folder: Path) -> tuple[str, dict[str, int]]:
 
 def load_conditioner(folder: Path, dropout: float = 0.1) -> Conditioner:
     """Read what `save_conditioner` wrote, strictly, as float32; `dropout` applies in training."""
-    from safetensors.torch import load_file
-
     conditioning, sizes = read_conditioning(folder)
     with torch.device("meta"):
         conditioner = Conditioner(conditioning, **sizes, dropout=dropout)
     if not list(conditioner.parameters()):
         return conditioner.eval()
-    stored = load_file(folder / "model.safetensors")
-    return fill(conditioner, {name: value.float() for name, value in stored.items()}, str(folder))
+    return fill(conditioner, read_tensors(folder / "model.safetensors"), str(folder))

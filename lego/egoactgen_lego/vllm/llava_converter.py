@@ -1,6 +1,5 @@
 """The authors' VLLM, a folder in LLaVA's old format → a folder that transformers loads."""
 
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,9 @@ from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.diffusion.denoiser.strict_loading import fill, refuse
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
-from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_bench.weights.foreign_checkpoints import read_source
+from egoactgen_bench.weights.model_folders import check_folder_files, tensor_source
+from egoactgen_bench.weights.pretrained import load_processor
 from egoactgen_lego.published_lego_weights import CLIP_TOWER, LEGO_EGO4D, LEGO_EPIC_KITCHENS
 from egoactgen_lego.vllm.prompting import IMAGE, LLAMA_2
 from egoactgen_lego.vllm.vision_tower import TOWER, Tower, find_tower
@@ -43,6 +44,7 @@ class OldLlava(Converter):
         cls, path: Path, out: Path, *, raw: bool, config: dict[str, Any], models: Path
     ) -> dict[str, Any]:
         quiet()
+        check_folder_files(path)
         old = _checked(read_json(path / "config.json"))
         tensors = read_shards(path)
         tower = find_tower(old["mm_vision_tower"], tensors, config, (path.parent, models))
@@ -59,16 +61,13 @@ class OldLlava(Converter):
 
 
 def read_shards(folder: Path) -> dict[str, Tensor]:
-    """The tensors of all `pytorch_model*.bin` of a folder by name, mapped from disk."""
-    index = folder / "pytorch_model.bin.index.json"
-    names = {"pytorch_model.bin"}
-    if index.is_file():
-        names = set(read_json(index)["weight_map"].values())
-    shards = [read_checkpoint(folder / name) for name in sorted(names)]
-    pairs = chain.from_iterable(shard.items() for shard in shards)
+    """The tensors of an old folder by name, mapped from disk: all shards, of either format."""
+    source = tensor_source(folder)
+    if source is None:
+        raise BenchError(f"{folder} contains no weights: pytorch_model.bin is missing.")
     return {
         name: value
-        for name, value in pairs
+        for name, value in read_source(source).items()
         if isinstance(value, Tensor) and not name.endswith(UNUSED)
     }
 
@@ -189,7 +188,7 @@ def read_tokenizer(folder: Path, words: int) -> Any:
 
     if not (folder / "tokenizer.model").is_file():
         raise BenchError(f"{folder} lacks tokenizer.model.")
-    tokenizer = LlamaTokenizer.from_pretrained(folder, legacy=True, local_files_only=True)
+    tokenizer = load_processor(LlamaTokenizer, folder, legacy=True)
     if len(tokenizer) > words:
         raise BenchError(
             f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {words} rows."

@@ -10,7 +10,9 @@ from torch import Tensor
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, sha256_file
-from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_bench.weights.foreign_checkpoints import read_source
+from egoactgen_bench.weights.model_folders import check_folder_files, tensor_source
+from egoactgen_bench.weights.pretrained import load_processor, refusing
 
 TOWER = "model.vision_tower.vision_tower."  # its prefix in the shards
 INNER = "vision_model."
@@ -61,7 +63,7 @@ class Tower:
         from transformers import CLIPImageProcessorPil
 
         if self.folder and (self.folder / "preprocessor_config.json").is_file():
-            return CLIPImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
+            return load_processor(CLIPImageProcessorPil, self.folder)
         side = self.config.image_size
         return CLIPImageProcessorPil(
             size={"shortest_edge": side}, crop_size={"height": side, "width": side}
@@ -96,19 +98,19 @@ def find_tower(
 
 
 def _read_folder(folder: Path) -> Tower:
-    from safetensors.torch import load_file
     from transformers import CLIPVisionConfig
 
+    check_folder_files(folder)
     stated = read_json(folder / "config.json")
-    file = folder / "model.safetensors"
-    if file.is_file():
-        tensors = dict(load_file(file))
-    else:
-        file = folder / "pytorch_model.bin"
-        tensors = read_checkpoint(file)
+    source = tensor_source(folder)
+    if source is None:
+        raise BenchError(f"{folder} contains no weights: model.safetensors is missing.")
+    tensors = read_source(source)
+    with refusing(folder / "config.json"):
+        config = CLIPVisionConfig(**stated.get("vision_config", stated))
     return Tower(
-        CLIPVisionConfig(**stated.get("vision_config", stated)),
+        config,
         {n: t for n, t in tensors.items() if n.startswith(INNER) and not n.endswith(POSITIONS)},
-        {"of": folder.name, file.name: sha256_file(file)},
+        {"of": folder.name, source.name: sha256_file(source)},
         folder,
     )

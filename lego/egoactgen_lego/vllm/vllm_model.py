@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from egoactgen_bench.diffusion.denoiser.latent_model import load_network, quiet
+from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
+from egoactgen_bench.weights.pretrained import load_model, load_processor
 from egoactgen_lego.vllm.llava_converter import ARCHITECTURE
 from egoactgen_lego.vllm.prompting import PLACEHOLDER, conversation, token_ids, word_ids
 from egoactgen_lego.vllm.sampling import Sampling
@@ -121,13 +122,13 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
 
     check_folder(folder)
     quiet()
-    model = load_network(LlavaForConditionalGeneration, folder, dtype=dtype)
+    model = load_model(LlavaForConditionalGeneration, folder, dtype=dtype)
     return VLLM(
         model.to(device),
-        AutoTokenizer.from_pretrained(folder, local_files_only=True),
+        load_processor(AutoTokenizer, folder),
         # By Pillow, as in the authors' code: the default of transformers 5 resizes with
         # torchvision, to other pixels.
-        CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True),
+        load_processor(CLIPImageProcessorPil, folder),
     )
 
 
@@ -136,7 +137,7 @@ def sizes_of(folder: Path) -> dict[str, int]:
     from transformers import LlavaConfig
 
     check_folder(folder)
-    config = LlavaConfig.from_pretrained(folder, local_files_only=True)
+    config = load_processor(LlavaConfig, folder)
     return {"vllm_width": int(config.text_config.hidden_size), "image_tokens": _patches(config)}
 
 

@@ -1,0 +1,134 @@
+"""The folder of a saved pipeline of diffusers: its class, and its components, loaded strictly."""
+
+import importlib
+import inspect
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import read_json
+from egoactgen_bench.support.safe_names import is_safe_id
+from egoactgen_bench.weights.model_folders import check_folder_files, read_files, tensor_source
+from egoactgen_bench.weights.pretrained import load_model, load_processor
+
+LIBRARIES = ("diffusers", "transformers")  # a folder may name classes of these only
+
+
+def check_folder(folder: Path) -> None:
+    """Raise `BenchError` for a folder that is not a saved pipeline, or could execute code."""
+    if not (folder / "model_index.json").is_file():
+        raise BenchError(
+            f"diffusers:{folder} contains no model_index.json; give a folder written by diffusers' "
+            "save_pretrained."
+        )
+    for name, value in _index(folder).items():
+        library = value[0] if isinstance(value, list) and len(value) == 2 else None
+        known = library is None or library in LIBRARIES or _is_pipeline_module(library)
+        if isinstance(value, list) and not is_safe_id(name):
+            raise BenchError(f"diffusers:{folder}: the component '{name}' is not a folder's name.")
+        if not known or (name == "_class_name" and not isinstance(value, str)):
+            raise BenchError(
+                f"diffusers:{folder} requires custom code ('{name}': {value}), which is not "
+                "executed: only classes of diffusers and transformers are allowed."
+            )
+    check_folder_files(folder)
+    for name in components(folder):
+        check_folder_files(folder / name)
+        source = tensor_source(folder / name)
+        if source is not None and ".safetensors" not in source.name:
+            raise BenchError(
+                f"diffusers:{folder}: {source.relative_to(folder)} may contain code, and there is "
+                "no .safetensors instead: save the pipeline with safe_serialization=True."
+            )
+
+
+def _is_pipeline_module(library: str) -> bool:
+    """Whether it is a module of diffusers.pipelines, which may contain a safety checker."""
+    import diffusers.pipelines
+
+    return library.isidentifier() and library in dir(diffusers.pipelines)
+
+
+def pipeline_class(folder: Path) -> Any:
+    """The saved class if it takes an image, else the image-to-image class of its family."""
+    diffusers = importlib.import_module("diffusers")
+    name = _index(folder).get("_class_name")
+    kind = getattr(diffusers, str(name), None)
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.DiffusionPipeline)):
+        raise BenchError(f"diffusers:{folder}: the installed diffusers has no pipeline '{name}'.")
+    if {"image", "prompt"} <= inspect.signature(kind.__call__).parameters.keys():
+        return kind
+    with warnings.catch_warnings():
+        # This imports every family, and Kolors' text encoder still calls torch.jit.script.
+        warnings.filterwarnings("ignore", message="`torch.jit.script`", category=FutureWarning)
+        from diffusers.pipelines import auto_pipeline
+
+    try:
+        # Private, but the public AutoPipelineForImage2Image loads the weights before the class is
+        # known.
+        return auto_pipeline._get_task_class(
+            auto_pipeline.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, str(name)
+        )
+    except ValueError:
+        raise BenchError(
+            f"diffusers:{folder}: {name} does not take an image and a prompt, and its family has "
+            "no image-to-image pipeline."
+        ) from None
+
+
+def components(folder: Path) -> dict[str, tuple[str, str]]:
+    """The library and class of each component that the pipeline has, by its folder's name."""
+    return {
+        name: (value[0], value[1])
+        for name, value in _index(folder).items()
+        if isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(part, str) for part in value)
+    }
+
+
+def pipeline_files(folder: Path) -> list[Path]:
+    """The files that are read: the index, and those of each component."""
+    parts = [file for name in components(folder) for file in read_files(folder / name)]
+    return sorted([folder / "model_index.json", *parts])
+
+
+def load_components(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """The networks of a pipeline by name, strictly, in `dtype`.
+
+    diffusers loads the others: tokenizers, schedulers and image processors. It would also load
+    networks, but draws tensors that are missing.
+    """
+    from diffusers import DiffusionPipeline
+
+    found: dict[str, Any] = {}
+    for name, (library, kind_name) in components(folder).items():
+        kind = _component_class(library, kind_name)
+        if isinstance(kind, type) and issubclass(kind, DiffusionPipeline):
+            raise BenchError(
+                f"diffusers:{folder}: the component '{name}' is a pipeline itself ({kind_name}), "
+                "which is not supported."
+            )
+        network = isinstance(kind, type) and issubclass(kind, torch.nn.Module)
+        if network or kind_name.startswith("AutoModel"):
+            found[name] = load_model(kind, folder / name, dtype=dtype)
+        elif kind_name.startswith("Auto") and library == "transformers":
+            # diffusers would let it ask on the terminal whether to run the folder's code.
+            found[name] = load_processor(kind, folder / name)
+    return found
+
+
+def _component_class(library: str, name: str) -> Any:
+    """The class; None if the installed version has none of this name, which diffusers may know."""
+    place = library if library in LIBRARIES else f"diffusers.pipelines.{library}"
+    return getattr(importlib.import_module(place), name, None)
+
+
+def _index(folder: Path) -> dict[str, Any]:
+    content = read_json(folder / "model_index.json")
+    if not isinstance(content, dict):
+        raise BenchError(f"{folder / 'model_index.json'} does not contain a JSON object.")
+    return content

@@ -1,0 +1,166 @@
+"""Strict loading of models, tokenizers and processors by transformers and diffusers.
+
+All of them are loaded here: from a folder on this machine, without any code of it, and with an
+error for a tensor that is missing, unknown or of another shape, where both libraries would draw new
+values or ignore it.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.foreign_checkpoints import check_archive
+from egoactgen_bench.weights.model_folders import (
+    SAFE,
+    check_folder_files,
+    indexed_files,
+    tensor_source,
+    variant,
+)
+from egoactgen_bench.weights.stored_tensors import check_safetensors
+
+# Unknown tensors that change nothing, by the class that is loaded ("": all classes).
+UNUSED_TENSORS = {
+    # Constants that every model computes itself; older releases of transformers stored them.
+    "": (r"(.*\.)?position_ids", r"(.*\.)?rotary_emb\.inv_freq"),
+    # One tower of a folder with a whole CLIP.
+    "CLIPText": (
+        r"vision_model\..*",
+        r"visual_projection\..*",
+        r"text_projection\..*",
+        "logit_scale",
+    ),
+    "CLIPVision": (
+        r"text_model\..*",
+        r"text_projection\..*",
+        r"visual_projection\..*",
+        "logit_scale",
+    ),
+}
+
+
+def load_model(kind: Any, folder: Path, *, pickles: bool = False, **options: Any) -> Any:
+    """A network of the class `kind` (of transformers or diffusers), frozen and in eval mode.
+
+    `options` are passed to its `from_pretrained`. Pickled tensors are read with `pickles` only, and
+    never execute code. Raises `BenchError`, which names the folder, for anything but a complete
+    folder of exactly this network.
+    """
+    check_folder_files(folder)
+    source = _checked_source(folder, pickles)
+    if options.get("variant") is None and (chosen := variant(folder)):
+        options["variant"] = chosen
+    if not _is_of_diffusers(kind):
+        options["trust_remote_code"] = False
+    with refusing(folder):
+        network, info = kind.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=SAFE in source.name,
+            output_loading_info=True,
+            **options,
+        )
+    _check_loading(folder, type(network).__name__, info)
+    _forget_path(network)
+    return network.eval().requires_grad_(False)
+
+
+def load_processor(kind: Any, folder: Path, **options: Any) -> Any:
+    """A tokenizer, image processor, configuration or scheduler of the class `kind`."""
+    check_folder_files(folder)
+    if kind.__module__.startswith("transformers.") and kind.__name__.startswith("Auto"):
+        options["trust_remote_code"] = False
+    with refusing(folder):
+        return kind.from_pretrained(folder, local_files_only=True, **options)
+
+
+@contextmanager
+def refusing(source: Path) -> Iterator[None]:
+    """Turn whatever a library raises while it reads `source` into a `BenchError` that names it.
+
+    A damaged file can fail anywhere in a library, with any exception: tokenizers, which are written
+    in Rust, even raise one that is no `Exception`.
+    """
+    try:
+        yield
+    except (BenchError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise BenchError(f"{source} cannot be loaded ({first_sentence(error)}).") from error
+
+
+def first_sentence(error: BaseException) -> str:
+    """The first sentence of an exception's text, without a full stop, or the exception's name."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[0].split()).partition(". ")[0][:200].rstrip(".:") if lines else ""
+    # A KeyError's text is the key alone.
+    return text if len(text.split()) > 1 else f"{type(error).__name__} {text}".strip()
+
+
+def _is_of_diffusers(kind: Any) -> bool:
+    return hasattr(kind, "register_to_config")
+
+
+def _checked_source(folder: Path, pickles: bool) -> Path:
+    """The file or index of the tensors to load; `BenchError` unless it can be read safely."""
+    if not folder.is_dir():
+        raise BenchError(f"{folder} does not exist, or is not a folder.")
+    if (folder / "adapter_config.json").is_file():
+        # transformers would load the network that it names, from anywhere.
+        raise BenchError(f"{folder} contains an adapter, not a whole network: merge them first.")
+    source = tensor_source(folder)
+    if source is None:
+        raise BenchError(f"{folder} contains no weights: model.safetensors is missing.")
+    if SAFE not in source.name and not pickles:
+        raise BenchError(
+            f"{folder} contains {source.name}, but no .safetensors: save the model again with "
+            "safe_serialization=True."
+        )
+    for file in indexed_files(source) if source.suffix == ".json" else [source]:
+        if file.suffix == SAFE:
+            check_safetensors(file)
+        else:
+            check_archive(file)
+    return source
+
+
+def _check_loading(folder: Path, name: str, info: Any) -> None:
+    """Raise `BenchError` unless each tensor of the network, and no other, was read."""
+    patterns = [
+        pattern
+        for prefix, unused in UNUSED_TENSORS.items()
+        if name.startswith(prefix)
+        for pattern in unused
+    ]
+    unknown = [
+        key
+        for key in map(str, info.get("unexpected_keys") or ())
+        if not any(re.fullmatch(pattern, key) for pattern in patterns)
+    ]
+    mismatched = [
+        str(key[0] if isinstance(key, tuple) else key) for key in info.get("mismatched_keys") or ()
+    ]
+    for what, keys in (
+        ("lacks tensors", [str(key) for key in info.get("missing_keys") or ()]),
+        ("has unknown tensors", unknown),
+        ("has tensors of another shape", mismatched),
+    ):
+        if keys:
+            more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+            raise BenchError(f"{folder} {what} for {name}: {', '.join(sorted(keys)[:3])}{more}.")
+    if info.get("error_msgs"):
+        raise BenchError(
+            f"{folder} does not fit {name}: {' '.join(info['error_msgs'][0].split())[:200]}."
+        )
+
+
+def _forget_path(network: Any) -> None:
+    """Remove the folder's path from the configuration, which is saved with trained weights."""
+    if _is_of_diffusers(type(network)):
+        network.register_to_config(_name_or_path="")
+    elif hasattr(network, "config"):
+        network.config._name_or_path = ""
+        network.name_or_path = ""
