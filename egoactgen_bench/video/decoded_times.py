@@ -34,7 +34,7 @@ def decoded_times(
     AVI, and Matroska in its compatibility mode, store one time per packet, in decode order. A frame
     is displayed at the time of the packet with which the decoder outputs it, as in FFmpeg and in
     the interface that AVI was made for. `packets` are those of the whole video. `has_picture` tells
-    which of them must give a frame; None if that is unknown.
+    which of them give a frame, the others are skipped; None if that is unknown.
 
     Raises `SampleError` `undecodable` if a frame is damaged, as the times of all later ones are
     unknown then.
@@ -48,7 +48,9 @@ def decoded_times(
             if packet.dts is None or packet.dts in seen:
                 raise _unknown(name)
             seen.add(packet.dts)
-            if has_picture is not None and has_picture(packet):
+            if has_picture is not None:
+                if not has_picture(packet):
+                    continue
                 expected.add(packet.dts)
             packet.opaque = _Order(packet.dts)
         shown += [_time(name, frame) for frame in packet.decode()]

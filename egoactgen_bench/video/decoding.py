@@ -110,6 +110,7 @@ class DecodingRun:
         self._keyframes: deque[FrameOrder] = deque(maxlen=2)
         self._damage: dict[int, int] = {}  # rank of a keyframe → rank of its first damaged frame
         self._inside: dict[int, FrameOrder] = {}  # by rank: sent to the decoder, not yet output
+        self._latest = self.began  # the latest time of a frame that was output
         self._targets: dict[float, FrameOrder] = {}
         self._frames: dict[int, av.VideoFrame] = {}
 
@@ -132,6 +133,8 @@ class DecodingRun:
             self.torn = True
             self._mark(fed)
         if fed.keyframe in self._damage:
+            return
+        if coded.contents.empty:
             return
         if times or shown.until <= coded.pts or not coded.contents.unreferenced:
             self._feed(coded, fed)
@@ -184,8 +187,13 @@ class DecodingRun:
             if not isinstance(fed, FrameOrder) or self._inside.pop(fed.rank, None) is None:
                 continue
             for earlier in [one for one in self._inside.values() if one.pts < fed.pts]:
-                # Frames are output in display order, so this one was dropped.
+                # Frames are output in display order: this one was dropped, or its time is wrong,
+                # and then that of the frame that was output may be wrong, too.
                 self._mark(self._inside.pop(earlier.rank))
+                self._mark(fed)
+            if fed.pts < self._latest:
+                self._mark(fed._replace(rank=fed.keyframe))
+            self._latest = max(self._latest, fed.pts)
             if frame.is_corrupt:
                 self.torn = True
                 self._mark(fed)

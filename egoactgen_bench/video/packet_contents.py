@@ -9,13 +9,15 @@ class Contents(NamedTuple):
 
     `picture`: it contains a picture that is displayed. `starts_intact`: its first header is valid;
     if not, the end of the previous packet is suspect, too. `intact`: no header is known to be
-    damaged. `unreferenced`: no other picture is predicted from it.
+    damaged. `unreferenced`: no other picture is predicted from it. `empty`: it contains no picture
+    at all, which decoders report as an error.
     """
 
     picture: bool = True
     starts_intact: bool = True
     intact: bool = True
     unreferenced: bool = False
+    empty: bool = False
 
 
 Inspector = Callable[[bytes], Contents]
@@ -101,7 +103,7 @@ def _prefixed_units(codec: str, data: bytes, size: int, extradata: bytes) -> Con
         return Contents(unreferenced=unreferenced)
     # A slice whose type is damaged is not taken for a packet without a picture.
     accessory = all(_is_accessory(codec, unit) or unit in extradata for unit in units)
-    return Contents(picture=False) if accessory else Contents(intact=False)
+    return Contents(picture=False, empty=True) if accessory else Contents(intact=False)
 
 
 def _start_code_units(codec: str, data: bytes) -> Contents:
@@ -111,7 +113,7 @@ def _start_code_units(codec: str, data: bytes) -> Contents:
     if not units or any(unit and _type(codec, unit) in _SLICES[codec] for unit in units):
         return Contents()
     accessory = all(not unit or _is_accessory(codec, unit) for unit in units)
-    return Contents(picture=not accessory, intact=accessory)
+    return Contents(picture=False, empty=True) if accessory else Contents(intact=False)
 
 
 def _type(codec: str, unit: bytes) -> int:
