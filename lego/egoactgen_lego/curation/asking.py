@@ -86,7 +86,7 @@ def description_in(reply: str) -> str:
     fenced = re.fullmatch(r"\s*```(?:json)?\s*(.*?)\s*```\s*", reply, re.DOTALL)
     try:
         found: Any = json.loads(fenced[1] if fenced else reply)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         raise ValueError("not a JSON object") from None
     if not isinstance(found, dict) or found.keys() != {"description"}:
         raise ValueError('not {"description": "..."}')

@@ -11,6 +11,9 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.weights.pretrained import load_model, load_processor
 from egoactgen_lego.curation.asking import Message
+from egoactgen_lego.curation.bounded_requests import bounded_client, within
+
+LONGEST_DELAY = 60.0  # seconds between attempts that the client accepts of a Retry-After
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,15 @@ class Endpoint(Chat):
     """An OpenAI-compatible endpoint, called through the official client.
 
     The client retries after time-outs, broken connections, 408, 409, 429 and 5xx, with growing
-    delays or after the server's Retry-After.
+    delays or after the server's Retry-After. A reply is read within bounds, and redirects are not
+    followed: see `bounded_requests`.
     """
 
     name: str
     base_url: str | None
     key: str
     retries: int = 6
-    timeout: float = 60.0  # of one request, in seconds
+    timeout: float = 60.0  # of one attempt's reads, and of its whole reply, in seconds
     temperature: float | None = None  # None: the endpoint's default
     max_tokens: int | None = None
 
@@ -61,7 +65,10 @@ class Endpoint(Chat):
             raise BenchError(
                 "Chat endpoints need the package openai: run pip install 'egoactgen-bench[curate]'."
             ) from None
+        if self.base_url and not self.base_url.startswith(("http://", "https://")):
+            raise BenchError(f"--base-url is '{self.base_url}', expected http://… or https://….")
         return OpenAI(
+            http_client=bounded_client(self.timeout),
             base_url=self.base_url,
             api_key=self.key,
             max_retries=self.retries,
@@ -75,10 +82,14 @@ class Endpoint(Chat):
         chosen = {"temperature": self.temperature, "max_tokens": self.max_tokens}
         given = {key: value for key, value in chosen.items() if value is not None}
         try:
-            answer = client.chat.completions.create(
-                model=self.name, messages=list(messages), **given
+            return within(
+                self._longest,
+                lambda: _reply(
+                    client.chat.completions.create(
+                        model=self.name, messages=list(messages), **given
+                    )
+                ),
             )
-            return _reply(answer)
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise BenchError(
                 f"{self._place} rejects the key ({error.status_code}): "
@@ -89,8 +100,20 @@ class Endpoint(Chat):
                 f"{self._place} has no model '{self.name}', or no chat API at this URL (404): "
                 "correct --model or --base-url."
             ) from None
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError, IndexError) as error:
+        except openai.APIStatusError as error:
+            if 300 <= error.status_code < 400:
+                raise BenchError(
+                    f"{self._place} redirects to another address ({error.status_code}), which is "
+                    "not followed: pass the final address as --base-url."
+                ) from None
             raise NoReply(f"{type(error).__name__}: {_first_line(error)}") from None
+        except Exception as error:  # noqa: BLE001  a reply can be malformed in any way
+            raise NoReply(_cause(error)) from None
+
+    @property
+    def _longest(self) -> float:
+        """Seconds of a request with all its attempts, and the delays between them."""
+        return (2 * self.timeout + LONGEST_DELAY) * (self.retries + 1)
 
     @property
     def _place(self) -> str:
@@ -99,15 +122,24 @@ class Endpoint(Chat):
 
 def _reply(answer: Any) -> Reply:
     choice, usage = answer.choices[0], answer.usage
+    # JSON can contain halves of surrogate pairs, which no file can store.
+    text = (choice.message.content or "").encode("utf-8", "replace").decode("utf-8")
     return Reply(
-        choice.message.content or "",
+        text,
         choice.finish_reason == "stop",
         usage.prompt_tokens if usage else 0,
         usage.completion_tokens if usage else 0,
     )
 
 
-def _first_line(error: Exception) -> str:
+def _cause(error: Exception) -> str:
+    """What failed: the client's errors of a connection state it in their cause only."""
+    if isinstance(error.__cause__, OSError):
+        error = error.__cause__
+    return f"{type(error).__name__}: {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0][:200]
 
 

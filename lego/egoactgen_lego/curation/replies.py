@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from egoactgen_bench.errors import BenchError
+
 OK = "ok"
+COLUMNS = {"sample_id", "status", "detail", "reply", "tokens_in", "tokens_out"}
 Row = dict[str, Any]
 
 
@@ -28,7 +31,17 @@ class Replies:
         whole = data[: data.rfind(b"\n") + 1]
         if whole != data:
             self.path.write_bytes(whole)
-        yield from map(json.loads, whole.splitlines())
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            if not (isinstance(row, dict) and row.keys() >= COLUMNS):
+                raise BenchError(
+                    f"Line {number} of {self.path} is damaged: remove the line, and its description "
+                    "is requested again."
+                )
+            yield row
 
     def add(self, row: Row) -> None:
         """Append a reply; called from one thread only."""
