@@ -1,6 +1,6 @@
 """The gallery's data for each sample: texts, images and the value of every metric."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,33 +14,31 @@ from egoactgen_bench.stages.report.thumbnails import name_of
 ROLES = ("input", "target")
 
 
-def frames(contents: Contents) -> list[ImageFile]:
+def frames(contents: Contents, positions: Sequence[int]) -> list[ImageFile]:
     """Every image that the gallery shows: frames of the split and outputs of the runs."""
-    split = contents.split
+    split, samples = contents.split, contents.split.samples.iloc[list(positions)]
     own = [
         ImageFile(split.frame_path(path), sha256)
         for role in ROLES
-        if f"{role}_frame" in split.samples
-        for path, sha256 in zip(
-            split.samples[f"{role}_frame"], split.samples[f"{role}_sha256"], strict=True
-        )
+        if f"{role}_frame" in samples
+        for path, sha256 in zip(samples[f"{role}_frame"], samples[f"{role}_sha256"], strict=True)
     ]
     outputs = (
-        candidate.output(position)
-        for candidate in contents.candidates
-        for position in range(len(split.samples))
+        candidate.output(position) for candidate in contents.candidates for position in positions
     )
     return own + [found for found in outputs if isinstance(found, ImageFile)]
 
 
-def gallery(contents: Contents, failed: Mapping[str, str]) -> dict[str, Any]:
-    """The gallery's data by column, for the page's script.
+def gallery(
+    contents: Contents, positions: Sequence[int], failed: Mapping[str, str]
+) -> dict[str, Any]:
+    """The gallery's data by column, for the page's script, of the samples at `positions`.
 
     An image is the name of its thumbnail, or `!` and the reason code if it is missing; `failed` has
     the codes of thumbnails that could not be created. A value is a number in the paper's unit,
     null, or the string `inf` or `-inf`.
     """
-    samples = contents.split.samples
+    samples = contents.split.samples.iloc[list(positions)]
     texts = {
         column: samples[column].tolist() if column in samples else [""] * len(samples)
         for column in ("sample_id", "action", "verb", "video_id")
@@ -63,9 +61,7 @@ def gallery(contents: Contents, failed: Mapping[str, str]) -> dict[str, Any]:
         "runs": [
             {
                 "name": candidate.name,
-                "pictures": [
-                    _image(candidate.output(position), failed) for position in range(len(ids))
-                ],
+                "pictures": [_image(candidate.output(position), failed) for position in positions],
             }
             for candidate in contents.candidates
         ],

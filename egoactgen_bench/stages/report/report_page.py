@@ -36,9 +36,13 @@ class PlacedFigure:
 
 
 def render(
-    contents: Contents, figures: Sequence[PlacedFigure], gallery: dict[str, Any], height: int
+    contents: Contents,
+    figures: Sequence[PlacedFigure],
+    gallery: dict[str, Any],
+    height: int,
+    selected: str = "",
 ) -> str:
-    """The page as HTML, a function of `contents` alone."""
+    """The page as HTML; `selected` says which samples the gallery shows, if not all."""
     data = {"gallery": gallery, "slices": [_slices(*each) for each in _protocols(contents)]}
     return (
         environment("egoactgen_bench.stages.report")
@@ -52,6 +56,7 @@ def render(
             notices=contents.notices,
             videos=contents.split.samples["video_id"].nunique(),
             height=height,
+            selected=selected,
             data=_json(data),
         )
     )

@@ -11,6 +11,7 @@ from egoactgen_bench.stages.report import report_figures
 from egoactgen_bench.stages.report import report_page as page
 from egoactgen_bench.stages.report.example_figure import example_figure
 from egoactgen_bench.stages.report.gallery import frames, gallery
+from egoactgen_bench.stages.report.gallery_selection import select
 from egoactgen_bench.stages.report.report_contents import Contents, gather, gather_submissions
 from egoactgen_bench.stages.report.thumbnails import Thumbnails, height_for, name_of
 from egoactgen_bench.support.files import write_text
@@ -71,7 +72,8 @@ def build(
         drawn.insert(0, ("examples", 0, example_figure(contents, ids)))
     for _, _, figure in drawn:
         charts.save(figure.drawing, folder / "figures" / figure.name)
-    wanted = frames(contents)
+    selection = select(contents)
+    wanted = frames(contents, selection.positions)
     height = height_for(len({name_of(frame) for frame in wanted}))
     thumbnails = Thumbnails(folder / "thumbnails" / str(height), height)
     failed = thumbnails.make(wanted, progress)
@@ -79,7 +81,8 @@ def build(
         page.PlacedFigure(kind, number, each.name, each.alt, *each.pixels)
         for kind, number, each in drawn
     ]
-    text = page.render(contents, shown, gallery(contents, failed), height)
+    data = gallery(contents, selection.positions, failed)
+    text = page.render(contents, shown, data, height, str(selection))
     write_text(folder / "index.html", text)
     thumbnails.remove_others(wanted)
     return Report(folder / "index.html", contents.notices)
