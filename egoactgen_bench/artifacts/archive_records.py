@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from egoactgen_bench.artifacts.manifest_base import first_problem
 from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunManifest, RunTiming
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.safe_names import SAFE_ID
+from egoactgen_bench.support.safe_names import SAFE_ID, SafeName
 
 FORMAT = 1
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$")]
+Name = SafeName
 
 
 class Record(BaseModel):

@@ -1,16 +1,20 @@
 """The base of all manifests, which are typed and have a format number, and how they are read."""
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
 
+DEEPEST = 64  # levels of a manifest: the functions that compare and write it are recursive
 FORMAT = 1  # of the manifests that this version writes; those of 0.1.0 have none, which means 0
+
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 
 class Record(BaseModel):
@@ -86,7 +90,23 @@ def _read_object(path: Path, noun: str) -> dict[str, Any]:
             f"{path} is not the manifest of a {noun}: it contains a {type(content).__name__}, "
             "not a JSON object."
         )
+    if problem := _problem_of_values(content):
+        raise BenchError(f"{path} is not the manifest of a {noun}: it contains {problem}.")
     return content
+
+
+def _problem_of_values(content: Any) -> str | None:
+    """What of parsed JSON cannot be written again: NaN, infinity, and very deep nesting."""
+    level = [content]
+    for _ in range(DEEPEST):
+        if any(isinstance(value, float) and not isfinite(value) for value in level):
+            return "a number that is NaN or infinite"
+        inner = [each.values() if isinstance(each, dict) else each for each in level
+                 if isinstance(each, dict | list)]  # fmt: skip
+        level = [value for values in inner for value in values]
+        if not level:
+            return None
+    return f"more than {DEEPEST} nested levels"
 
 
 def _check_format(path: Path, content: Mapping[str, Any], noun: str) -> None:

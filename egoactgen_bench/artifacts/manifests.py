@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from egoactgen_bench.artifacts.manifest_base import Manifest, Record
+from egoactgen_bench.artifacts.manifest_base import Count, Manifest, Record
+from egoactgen_bench.support.safe_names import SafeName
 
 SPLIT, RUN, SCORE, STUDY = "split.json", "run.json", "score.json", "study.json"
 AGREEMENT = "agreement.json"  # the manifest of a study's imported answers
@@ -20,9 +21,9 @@ MetricDefaults = Mapping[str, Mapping[str, Any]]  # metric → option → value
 class SplitCounts(Record):
     """How many annotated actions became samples, and how many were rejected for which reason."""
 
-    kept: int
-    rejected: int
-    by_reason: dict[str, int]
+    kept: Count
+    rejected: Count
+    by_reason: dict[str, Count]
 
 
 class SplitManifest(Manifest):
@@ -30,7 +31,7 @@ class SplitManifest(Manifest):
 
     noun: ClassVar[str] = "split"
     made_by: ClassVar[str] = "bench prepare-splits"
-    name: str
+    name: SafeName  # a part of the paths of runs, scores and reports
     dataset: str
     subset: Subset
     recipe: dict[str, Any]
@@ -72,16 +73,16 @@ class PassedAndResolved(Record):
 class RunCounts(Record):
     """How many of a run's samples have an image."""
 
-    samples: int | None = None
-    failed: int = 0
-    by_status: dict[str, int] = Field(default_factory=dict)
+    samples: Count | None = None
+    failed: Count = 0
+    by_status: dict[str, Count] = Field(default_factory=dict)
 
 
 class RunTiming(Record):
     """The duration of a run."""
 
-    seconds: float
-    images_per_second: float | None = None
+    seconds: float = Field(ge=0)
+    images_per_second: float | None = Field(default=None, ge=0)
 
 
 class RunManifest(Manifest):
@@ -92,7 +93,7 @@ class RunManifest(Manifest):
     method: str
     options: PassedAndResolved = Field(default_factory=PassedAndResolved)
     seed: int | None = None
-    split: str
+    split: SafeName
     fingerprint: str
     frames_fingerprint: str
     descriptions: str | None = None
@@ -115,8 +116,8 @@ class ScoredRun(Record):
     method: str = ""
     reference: bool
     images: str = ""  # sha256 over the hashes of the images
-    samples: int | None = None
-    n: int = 0
+    samples: Count | None = None
+    n: Count = 0
 
 
 class MetricRecord(Record):
@@ -135,7 +136,7 @@ class MetricRecord(Record):
 class Bootstrap(Record):
     """The parameters of the confidence intervals."""
 
-    draws: int
+    draws: Count
     clustered_by: str = "video_id"
     level: float = 0.95
 
@@ -143,8 +144,8 @@ class Bootstrap(Record):
 class ScoreTiming(Record):
     """The duration of scoring, and the number of values measured."""
 
-    seconds: float
-    measured_values: int
+    seconds: float = Field(ge=0)
+    measured_values: Count
 
 
 class ScoreManifest(Manifest):
@@ -152,10 +153,10 @@ class ScoreManifest(Manifest):
 
     noun: ClassVar[str] = "scoring"
     made_by: ClassVar[str] = "bench score"
-    split: str
+    split: SafeName
     fingerprint: str
     frames_fingerprint: str | None = None
-    protocol: str
+    protocol: SafeName
     descriptions: dict[str, str] | None = None
     captioner: str = ""
     options: OptionValues = Field(default_factory=dict)

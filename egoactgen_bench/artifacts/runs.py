@@ -9,16 +9,19 @@ import pandas as pd
 from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import RUN, RunManifest
+from egoactgen_bench.artifacts.sample_tables import check_files, check_ids, image_stem
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv
+from egoactgen_bench.support.regular_files import owned_path
 from egoactgen_bench.support.safe_names import is_safe_id
 
 TEXT_COLUMNS = ("sample_id", "image", "sha256", "prompt", "status", "detail")
+NEEDED = ("sample_id", "image", "sha256", "status")
 COLUMNS = (*TEXT_COLUMNS[:3], "seed", *TEXT_COLUMNS[3:5], "seconds", "detail")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Run:
     """A finished run; `samples` has one row per sample, in split order, with `COLUMNS`.
 
@@ -81,8 +84,11 @@ class Run:
         )
 
     def image_path(self, relative: str) -> Path:
-        """The path of the image that a row's `image` cell names."""
-        return self.folder / relative
+        """The path of the image that a row's `image` cell names.
+
+        Raises `BenchError` if it is outside of the run.
+        """
+        return owned_path(self.folder, relative)
 
 
 def default_name(method: str) -> str:
@@ -110,5 +116,15 @@ def load_run(
 
     folder = folder_or_name(run, RUN, find)
     manifest = read_manifest(folder / RUN, RunManifest)
-    samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
-    return Run(folder, manifest, samples)
+    return Run(folder, manifest, read_samples(owned_path(folder, "samples.csv")))
+
+
+def read_samples(path: Path) -> pd.DataFrame:
+    """Read the samples.csv of a run. Raises `BenchError` if it names other files than its own."""
+    samples = read_csv(path, NEEDED, dtype=dict.fromkeys(TEXT_COLUMNS, str))
+    check_ids(path, samples["sample_id"])
+    check_files(path, samples, "image", "sha256", image_stem)
+    without = samples["sample_id"][(samples["status"] == OK) & (samples["image"] == "")]
+    if len(without):
+        raise BenchError(f"{path}: sample '{without.iloc[0]}' has status ok but no image.")
+    return samples

@@ -11,9 +11,11 @@ import pandas as pd
 
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import SPLIT, SplitManifest
+from egoactgen_bench.artifacts.sample_tables import check_files, check_ids, frame_stem, numbers
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv, read_json
+from egoactgen_bench.support.regular_files import owned_path
 
 TEXT_COLUMNS = (
     "sample_id",
@@ -40,7 +42,7 @@ COLUMNS = (
 TRUTH = "truth.json"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Split:
     """A finished split; `samples` has one row per sample, in split order, with `COLUMNS`."""
 
@@ -62,26 +64,39 @@ class Split:
         return self.manifest.frames_fingerprint
 
     def require_frames(self) -> None:
-        """Raise `BenchError` for a split prepared with --times-only."""
+        """Raise `BenchError` for a split prepared with --times-only, and for a published one."""
         if self.frames_fingerprint is None:
             raise BenchError(
                 f"Split '{self.name}' contains times but no frames (--times-only): "
                 "prepare it again with --videos DIR."
             )
+        if "input_frame" not in self.samples:
+            raise BenchError(
+                f"{self.folder} is a published split, without frames: prepare it with "
+                "`bench prepare-splits`."
+            )
 
     def truth(self) -> dict[str, dict[str, Any]]:
         """Sample id → its data set's ground truth beyond the annotations; empty for most sets."""
-        path = self.folder / TRUTH
-        return dict(read_json(path)) if path.is_file() else {}
+        path = owned_path(self.folder, TRUTH)
+        found = read_json(path) if path.is_file() else {}
+        facts = found.values() if isinstance(found, dict) else [found]
+        if not (isinstance(found, dict) and all(isinstance(each, dict) for each in facts)):
+            raise BenchError(f"{path} is not an object with one object per sample.")
+        return found
 
     def frame_path(self, relative: str) -> Path:
-        """The path of the frame that a cell of `samples` names."""
-        return self.folder / relative
+        """The path of the frame that a cell of `samples` names.
+
+        Raises `BenchError` if it is outside of the split.
+        """
+        return owned_path(self.folder, relative)
 
     @cached_property
     def rejected(self) -> pd.DataFrame:
         """The annotation rows without a sample: row, reason (a stable code), detail."""
-        return read_csv(self.folder / "rejected.csv", dtype=str)
+        path = owned_path(self.folder, "rejected.csv")
+        return read_csv(path, ("row", "reason", "detail"), dtype=str)
 
     def __repr__(self) -> str:
         counts, frames = self.manifest.counts, self.frames_fingerprint
@@ -103,10 +118,20 @@ def load_split(split: Path | str | None = None, *, workspace: Path | str | None 
     """
     folder = folder_or_name(split, SPLIT, Workspace.of(workspace).find_split)
     manifest = read_manifest(folder / SPLIT, SplitManifest)
-    samples = read_csv(folder / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
-    times = [column for column in TIME_COLUMNS if column in samples]
-    samples[times] = samples[times].apply(pd.to_numeric).astype(float)
-    return Split(folder, manifest, samples)
+    return Split(folder, manifest, _samples(owned_path(folder, "samples.csv")))
+
+
+def _samples(path: Path) -> pd.DataFrame:
+    """Read and check the samples of a split; a published one lacks labels and frames."""
+    dtype = dict.fromkeys(TEXT_COLUMNS, str)
+    samples = read_csv(path, ("sample_id", "video_id", *TIME_COLUMNS), dtype=dtype)
+    check_ids(path, samples["sample_id"])
+    if "action" in samples:
+        if missing := [column for column in COLUMNS if column not in samples]:
+            raise BenchError(f"{path} lacks the column {', '.join(missing)}.")
+        for role in ("input", "target"):
+            check_files(path, samples, f"{role}_frame", f"{role}_sha256", frame_stem(role))
+    return numbers(path, samples, TIME_COLUMNS)
 
 
 def fingerprint(samples: pd.DataFrame) -> str:

@@ -5,8 +5,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from egoactgen_bench.artifacts.manifest_base import Manifest, Record
+from egoactgen_bench.artifacts.manifest_base import Count, Manifest, Record
 from egoactgen_bench.support.files import sha256_bytes
+from egoactgen_bench.support.safe_names import SafeName
 
 
 class StudyTask(Record):
@@ -25,9 +26,9 @@ class StudyTask(Record):
 class StudyCounts(Record):
     """The size of a study."""
 
-    examples: int
-    votes: int
-    checks: int
+    examples: Count
+    votes: Count
+    checks: Count
 
 
 class StudyChoices(Record):
@@ -41,9 +42,9 @@ class AgreementManifest(Manifest):
 
     noun: ClassVar[str] = "set of imported answers"
     made_by: ClassVar[str] = "bench import-amt"
-    votes: int
-    examples: int
-    workers: int
+    votes: Count
+    examples: Count
+    workers: Count
     krippendorff_alpha: dict[str, float | None]
     invents: dict[str, dict[str, int]] = Field(default_factory=dict)
     checks: dict[str, dict[str, int]]
@@ -55,9 +56,9 @@ class StudyManifest(Manifest):
 
     noun: ClassVar[str] = "study"
     made_by: ClassVar[str] = "bench export-amt"
-    name: str
+    name: SafeName
     study: Literal["best-of", "description"]
-    split: str
+    split: SafeName
     fingerprint: str
     frames_fingerprint: str | None = None
     candidates: list[str]

@@ -150,7 +150,8 @@ class WorkFolder(Generic[ManifestT]):
         options = found.get("options")
         if not self.not_compared or not isinstance(options, dict):
             return found
-        resolved = options.get("resolved") or {}
+        resolved = options.get("resolved")
+        resolved = resolved if isinstance(resolved, dict) else {}
         kept = {key: value for key, value in resolved.items() if key not in self.not_compared}
         return found | {"options": {"resolved": kept}}
 

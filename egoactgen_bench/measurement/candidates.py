@@ -21,7 +21,7 @@ def candidates_of(
     """
     split.require_frames()
     notices: list[str] = []
-    candidates = [_run(split, run, notices) for run in runs]
+    candidates = [candidate_of(split, run, notices) for run in runs]
     names = [candidate.name for candidate in candidates]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise BenchError(f"Two runs are named '{repeated[0]}': rename the folder of one of them.")
@@ -40,7 +40,11 @@ def candidates_of(
     return candidates, notices
 
 
-def _run(split: Split, run: Run, notices: list[str]) -> Candidate:
+def candidate_of(split: Split, run: Run, notices: list[str]) -> Candidate:
+    """A run as a candidate; appends to `notices`.
+
+    Raises `BenchError` for a run of another test set.
+    """
     if run.fingerprint != split.fingerprint:
         raise BenchError(
             f"Run '{run.name}' was made on a different test set than split '{split.name}' "
@@ -51,10 +55,6 @@ def _run(split: Split, run: Run, notices: list[str]) -> Candidate:
         notices.append(
             f"warning: run '{run.name}' was made from different frames than those of split "
             f"'{split.name}' (frames_fingerprint differs)."
-        )
-    if run.samples["sample_id"].duplicated().any():
-        raise BenchError(
-            f"The samples.csv of run '{run.name}' contains a sample twice: run the method again."
         )
     ids = split.samples["sample_id"]
     table = run.samples.set_index("sample_id").reindex(columns=list(OUTPUT_COLUMNS), fill_value="")

@@ -14,7 +14,8 @@ from egoactgen_bench.api.metric_batch import Item, Role
 from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.support.images import decode_rgb
+from egoactgen_bench.support.images import decode_rgb, read_image_file
+from egoactgen_bench.support.regular_files import owned_path
 
 SAMPLE_COLUMNS = ("target_frame", "target_sha256", "input_frame", "input_sha256", "action")
 OUTPUT_COLUMNS = ("image", "sha256", "status", "detail")
@@ -65,12 +66,15 @@ class Samples(Sequence[Sample]):
         row = {name: column[position] for name, column in self._columns.items()}
         return Sample(
             sample_id=self.ids[position],
-            target=ImageFile(self._folder / row["target_frame"], row["target_sha256"]),
-            input=ImageFile(self._folder / row["input_frame"], row["input_sha256"]),
+            target=self._file(row["target_frame"], row["target_sha256"]),
+            input=self._file(row["input_frame"], row["input_sha256"]),
             action=row["action"],
             description=self._descriptions.get(self.ids[position]),
             truth=self._truth.get(self.ids[position]),
         )
+
+    def _file(self, name: str, sha256: str) -> ImageFile:
+        return ImageFile(owned_path(self._folder, name), sha256)
 
 
 class Candidate:
@@ -94,7 +98,7 @@ class Candidate:
         """A sample's image, or the error recorded instead, or None if the run lacks the sample."""
         image, sha256, status, detail = (column[position] for column in self._columns.values())
         if status == OK:
-            return ImageFile(self._folder / image, sha256)
+            return ImageFile(owned_path(self._folder, image), sha256)
         return SampleError(status, detail) if status else None
 
     def digest(self) -> str:
@@ -111,11 +115,8 @@ class Source:
     def __init__(self, file: ImageFile) -> None:
         self._file = file
         self._image: Image.Image | None = None
-        try:
-            # Read once: what is hashed is what is decoded, even if the file is replaced in between.
-            self._data = file.path.read_bytes()
-        except OSError:
-            raise SampleError("missing_image", str(file.path)) from None
+        # Read once: what is hashed is what is decoded, even if the file is replaced in between.
+        self._data = read_image_file(file.path)
         self.digest = hashlib.sha256(self._data).digest()
 
     @property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from egoactgen_bench.api.method import Method
 from egoactgen_bench.api.records import Request
@@ -20,7 +20,15 @@ from egoactgen_bench.generation import answers
 from egoactgen_bench.presentation.grid import Card, draw_grid
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_bytes
-from egoactgen_bench.support.images import frame_size, png_bytes, read_rgb, resize, write_png
+from egoactgen_bench.support.images import (
+    decode,
+    frame_size,
+    png_bytes,
+    read_image_file,
+    read_rgb,
+    resize,
+    write_png,
+)
 from egoactgen_bench.support.seeds import derive_seed
 
 GRID, INPUT = "grid.png", "input.png"
@@ -68,15 +76,12 @@ class Imagined:
 def context_of_image(path: Path) -> Context:
     """An image file, rotated upright and resized to a split's height of 256 pixels.
 
-    Raises `BenchError` if the file is not a readable image.
+    Raises `BenchError` if the file is not a readable PNG, JPEG or WebP image.
     """
     try:
-        with Image.open(path) as opened:
-            # Phones store the sensor's orientation and a tag for the rotation, which Pillow does
-            # not apply by itself.
-            image = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise BenchError(f"{path} is not a readable image ({error}).") from None
+        image = decode(read_image_file(path), path.name).convert("RGB")
+    except SampleError as error:
+        raise BenchError(f"{path} is not a readable image ({error.detail}).") from None
     return Context(_slug(path.stem, "picture"), resize(image, frame_size(*image.size)))
 
 

@@ -1,7 +1,7 @@
 """The stage `verify`: recomputes recorded hashes and counts, and reports what differs."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,19 @@ from typing import Any
 import pandas as pd
 
 from egoactgen_bench.artifacts import archive
-from egoactgen_bench.artifacts.manifest_base import read_versioned
+from egoactgen_bench.artifacts.manifest_base import Manifest, read_manifest
+from egoactgen_bench.artifacts.manifests import (
+    RUN,
+    SCORE,
+    SPLIT,
+    STUDY,
+    DescriptionsManifest,
+    RunManifest,
+    ScoreManifest,
+    SplitManifest,
+)
+from egoactgen_bench.artifacts.runs import load_run
+from egoactgen_bench.artifacts.scores import load_scores
 from egoactgen_bench.artifacts.splits import (
     TIME_COLUMNS,
     Split,
@@ -17,10 +29,19 @@ from egoactgen_bench.artifacts.splits import (
     frames_fingerprint,
     load_split,
 )
+from egoactgen_bench.artifacts.studies import load_study
+from egoactgen_bench.artifacts.study_manifests import StudyManifest
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv, sha256_file
+from egoactgen_bench.support.regular_files import owned_path, reason
 
-MANIFESTS = ("split.json", "run.json", "score.json", "study.json", "pack.json")
+# The manifests of the folders that can be verified, and the functions that load and check them.
+MANIFESTS: dict[str, tuple[type[Manifest], Callable[[Path], object]]] = {
+    SPLIT: (SplitManifest, load_split),
+    RUN: (RunManifest, load_run),
+    SCORE: (ScoreManifest, load_scores),
+    STUDY: (StudyManifest, load_study),
+}
 # Columns of a samples.csv with file names → the columns with their sha256.
 HASHED = {"input_frame": "input_sha256", "target_frame": "target_sha256", "image": "sha256"}
 TABLES = ("samples.csv", "rejected.csv")
@@ -41,15 +62,29 @@ def verify(folder: Path) -> list[str]:
     if manifest is None:
         raise BenchError(
             f"{folder} contains no finished split, run, score or study: "
-            f"it has none of {', '.join(MANIFESTS)}."
+            f"it has none of {', '.join((*MANIFESTS, archive.MANIFEST))}."
         )
-    tables = dict(_listed_in_manifests(folder, manifest))
-    pictures = dict(_listed_in_samples(folder))
-    differences = _hash_differences(folder, tables | pictures)
+    kind, load = MANIFESTS[manifest]
+    differences: list[str] = []
+    listed = [("", read_manifest(folder / manifest, kind)), *_descriptions(folder, differences)]
+    tables = {
+        f"{below}{name}": sha256
+        for below, found in listed
+        for name, sha256 in getattr(found, "files", {}).items()
+    }
+    try:
+        pictures = dict(_listed_in_samples(folder))
+    except BenchError as error:
+        return [*_hash_differences(folder, tables), *differences, str(error)]
+    differences += _hash_differences(folder, tables | pictures)
     differences += [f"{name}: in no table" for name in _unlisted(folder, pictures)]
-    if manifest == "split.json" and not any(line.startswith(TABLES) for line in differences):
-        differences += _split_differences(load_split(folder))
-    return differences
+    if any(line.startswith(TABLES) for line in differences):
+        return differences
+    try:
+        loaded = load(folder)
+        return differences + (_split_differences(loaded) if isinstance(loaded, Split) else [])
+    except BenchError as error:
+        return [*differences, str(error)]
 
 
 def against(folder: Path, standard: Path) -> list[str]:
@@ -94,19 +129,18 @@ def _frame_differences(have: Split, wanted: Split) -> list[str]:
     return [f"the frames differ from the standard split's ({why})"]
 
 
-def _listed_in_manifests(folder: Path, manifest: str) -> Iterator[tuple[str, str]]:
-    """(file, sha256) pairs in the `files` of the manifest and of the descriptions' manifests."""
-    for path in (folder / manifest, *sorted(folder.glob("descriptions/*.json"))):
-        files = read_versioned(path, "result").get("files") or {}
-        if not isinstance(files, dict):
-            raise BenchError(f"{path}: 'files' is not an object of file names and their sha256.")
-        for name, sha256 in files.items():
-            yield str((path.parent / name).relative_to(folder)), sha256
+def _descriptions(folder: Path, differences: list[str]) -> Iterator[tuple[str, Manifest]]:
+    """The manifests of a split's descriptions; appends a line for each that cannot be read."""
+    for path in sorted(folder.glob("descriptions/*.json")):
+        try:
+            yield "descriptions/", read_manifest(path, DescriptionsManifest)
+        except BenchError as error:
+            differences.append(str(error))
 
 
 def _listed_in_samples(folder: Path) -> Iterator[tuple[str, str]]:
     path = folder / "samples.csv"
-    if not path.is_file():
+    if not path.exists():
         return
     samples = read_csv(path, dtype=str)
     for column, hashed in HASHED.items():
@@ -117,21 +151,27 @@ def _listed_in_samples(folder: Path) -> Iterator[tuple[str, str]]:
 
 def _hash_differences(folder: Path, hashes: dict[str, str]) -> list[str]:
     with ThreadPoolExecutor() as pool:
-        found = pool.map(_sha256, [folder / name for name in hashes])
-        return [
-            f"{name}: {'is missing' if is_now is None else 'differs from its recorded sha256'}"
-            for (name, recorded), is_now in zip(hashes.items(), found, strict=True)
-            if is_now != recorded
-        ]
+        lines = pool.map(lambda name: _difference(folder, name, hashes[name]), hashes)
+        return [line for line in lines if line]
 
 
-def _sha256(path: Path) -> str | None:
-    return sha256_file(path) if path.is_file() else None
+def _difference(folder: Path, name: str, recorded: str) -> str | None:
+    try:
+        if sha256_file(owned_path(folder, name)) != recorded:
+            return f"{name}: differs from its recorded sha256"
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{name}: is missing"
+    except OSError as error:
+        return f"{name}: cannot be read ({reason(error)})"
+    except BenchError as error:
+        return str(error)
+    return None
 
 
 def _unlisted(folder: Path, listed: dict[str, str]) -> list[str]:
     present = (path for name in PICTURE_FOLDERS for path in (folder / name).rglob("*"))
-    names = (path.relative_to(folder).as_posix() for path in present if path.is_file())
+    files = (path for path in present if path.is_symlink() or not path.is_dir())
+    names = (path.relative_to(folder).as_posix() for path in files)
     return sorted(name for name in names if listed and name not in listed)
 
 

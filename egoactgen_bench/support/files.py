@@ -1,11 +1,15 @@
 """Writes files atomically, reads JSON and CSV, and hashes files."""
 
+import csv
 import hashlib
+import io
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.regular_files import open_regular, reason
 from egoactgen_bench.support.replacing import replacing
 
 if TYPE_CHECKING:
@@ -67,6 +71,8 @@ def parse_json(text: str | bytes) -> Any:
 def _parsed(path: Path, data: bytes) -> Any:
     try:
         return parse_json(data)
+    except UnicodeDecodeError:
+        raise BenchError(f"{path} is not encoded in UTF-8: save it as UTF-8.") from None
     except ValueError as error:
         raise BenchError(f"{path} is not readable JSON ({error}).") from None
 
@@ -107,21 +113,20 @@ def read_csv(path: Path, columns: Iterable[str] = (), **options: Any) -> "pd.Dat
         raise BenchError(f"{path} does not exist.") from None
     except OSError as error:
         raise BenchError(f"{path} cannot be read ({reason(error)}).") from None
+    except UnicodeDecodeError:
+        raise BenchError(f"{path} is not encoded in UTF-8: save it as UTF-8.") from None
     except (ValueError, OverflowError, csv.Error) as error:  # of pandas, too
         why = str(error).strip().partition("\n")[0]
         raise BenchError(f"{path} is not a readable table ({why}).") from None
-    for name, cells in table.items():
-        # Empty cells are empty texts, so that these are cells that a line lacks.
-        if not pd.api.types.is_numeric_dtype(cells) and cells.isna().any():
-            raise BenchError(f"{path} is not a readable table (a line lacks the cell {name!r}).")
     return table
 
 
 def _check_header(path: Path, stream: BinaryIO, columns: Iterable[str]) -> None:
     """Refuse a table that lacks a column or has one twice, which pandas would rename."""
-    lines = csv.reader(io.TextIOWrapper(_Unclosed(stream), encoding="utf-8-sig", newline=""))
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    lines = csv.reader(text)
     header, first = next(lines, []), next(lines, [])
-    stream.seek(0)
+    text.detach().seek(0)
     if missing := sorted(set(columns) - set(header)):
         raise BenchError(f"{path} lacks the column {', '.join(missing)}.")
     if len(set(header)) < len(header):
@@ -135,5 +140,5 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def sha256_file(path: Path) -> str:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

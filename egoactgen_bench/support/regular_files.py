@@ -1,4 +1,4 @@
-"""Opens only regular files, and only those that a folder owns: data from others may name any path."""
+"""Opens only regular files, and only those below a folder: data from others may name any path."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ class NotRegularError(OSError):
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file for reading. Raises `NotRegularError` for a FIFO, a device or a folder."""
+    """Open a regular file for reading; `NotRegularError` for a FIFO, a device or a folder."""
     # Without O_NONBLOCK, opening a FIFO waits for somebody to write to it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

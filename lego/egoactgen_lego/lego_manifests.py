@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from egoactgen_bench.artifacts.batch_journal import Row
-from egoactgen_bench.artifacts.manifest_base import Manifest, Record
+from egoactgen_bench.artifacts.manifest_base import Count, Manifest, Record
 from egoactgen_bench.artifacts.manifests import DescriptionsManifest, PassedAndResolved
+from egoactgen_bench.support.safe_names import SafeName
 
 CURATION, ABLATION = "curation.json", "ablation.json"
 
@@ -21,12 +22,12 @@ class EnrichManifest(DescriptionsManifest):
     """descriptions/<name>.json of `enrich`; enrich.json in the folder of saved features."""
 
     name: str
-    split: str
+    split: SafeName
     fingerprint: str
     frames_fingerprint: str | None = None
     vllm: str
     weights: dict[str, str]
-    counts: dict[str, int]
+    counts: dict[str, Count]
     failed: list[Row]
     timing: VllmTiming | None = None
     versions: dict[str, str] = Field(default_factory=dict)
@@ -37,11 +38,11 @@ class EmbedManifest(Manifest):
 
     noun: ClassVar[str] = "set of features"
     made_by: ClassVar[str] = "bench lego embed"
-    split: str
+    split: SafeName
     fingerprint: str
     vllm: str
     weights: dict[str, str]
-    counts: dict[str, int]
+    counts: dict[str, Count]
     failed: list[Row]
     timing: VllmTiming | None = None
     versions: dict[str, str] = Field(default_factory=dict)
@@ -82,9 +83,9 @@ class TuneManifest(Manifest):
 class CurationCounts(Record):
     """How many samples have a description."""
 
-    samples: int
-    described: int
-    lacking: int
+    samples: Count
+    described: Count
+    lacking: Count
 
 
 class CurationManifest(Manifest):
@@ -92,7 +93,7 @@ class CurationManifest(Manifest):
 
     noun: ClassVar[str] = "curation"
     made_by: ClassVar[str] = "bench lego curate"
-    split: str
+    split: SafeName
     fingerprint: str
     model: str
     conversations_sha256: str
@@ -100,8 +101,8 @@ class CurationManifest(Manifest):
     seed: int
     limit: int | None = None
     counts: CurationCounts
-    replies: dict[str, int]
-    tokens: dict[str, int]
+    replies: dict[str, Count]
+    tokens: dict[str, Count]
     images: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -111,9 +112,9 @@ class AblationManifest(Manifest):
 
     noun: ClassVar[str] = "ablation"
     made_by: ClassVar[str] = "bench lego ablate"
-    name: str
-    train: str
-    split: str
+    name: SafeName
+    train: SafeName
+    split: SafeName
     fingerprint: str
     preset: str
     seeds: list[int]

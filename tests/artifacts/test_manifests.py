@@ -83,7 +83,12 @@ def test_a_run_of_0_1_0_is_read_completely(path):
         ({"counts": {"samples": "6"}}, "counts.samples: "),
         ({"counts": {"samples": 6, "failed": 0.5}}, "counts.failed: "),
         ({"counts": []}, "counts: "),
-        ({"timing": {"seconds": float("nan")}}, "timing.seconds: "),
+        ({"timing": {"seconds": float("nan")}}, "a number that is NaN or infinite"),
+        ({"notes": float("inf")}, "a number that is NaN or infinite"),
+        ({"timing": {"seconds": -1.0}}, "timing.seconds: "),
+        ({"counts": {"samples": -1}}, "counts.samples: "),
+        ({"counts": {"samples": 10**30}}, "counts.samples: "),
+        ({"split": "../x"}, "split: "),
         ({"timing": {}}, "timing.seconds is missing"),
         ({"seed": True}, "seed: "),
         ({"sources": {"frame": 3}}, "sources.frame: "),
@@ -95,6 +100,13 @@ def test_a_run_of_0_1_0_is_read_completely(path):
 )
 def test_a_field_of_another_type_is_named(path, change, named):
     assert named in refused(path, RUN_OF_0_1_0 | change)
+
+
+def test_deep_nesting_is_refused(path):
+    deep: Any = []
+    for _ in range(100):
+        deep = [deep]
+    assert "more than 64 nested levels" in refused(path, RUN_OF_0_1_0 | {"notes": deep})
 
 
 def test_a_missing_field_is_named(path):

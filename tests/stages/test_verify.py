@@ -1,5 +1,6 @@
 """`bench verify`: reports changes since a manifest was written."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import pytest
 from drawn_runs import write_drawn_run
 from egoactgen_bench.artifacts.splits import fingerprint
 from egoactgen_bench.support.files import read_csv, read_json, sha256_bytes, write_csv, write_json
+
+STUDY = {
+    **{"name": "s", "study": "best-of", "split": "v", "fingerprint": "f", "candidates": []},
+    **{"options": {"seed": 0}, "counts": {"examples": 0, "votes": 0, "checks": 0}},
+    **{"secret": "00ff", "tasks": []},
+}
 
 
 def test_unchanged_split_passes(bench, drawn_split):
@@ -50,24 +57,63 @@ def test_images_of_a_run_are_hashed(bench, drawn_split):
 
 
 def test_files_of_any_manifest_are_hashed(bench, tmp_path):
-    for manifest in ("score.json", "study.json"):
-        folder = tmp_path / manifest
-        folder.mkdir()
-        (folder / "table.csv").write_bytes(b"a,b\n")
-        write_json(folder / manifest, {"files": {"table.csv": sha256_bytes(b"a,b\n")}})
-        assert bench("verify", folder).status == 0
-        (folder / "table.csv").write_bytes(b"a,c\n")
-        result = bench("verify", folder)
-        assert result.status == 1
-        assert result.out == "table.csv: differs from its recorded sha256\n"
+    (tmp_path / "table.csv").write_bytes(b"a,b\n")
+    write_json(tmp_path / "study.json", STUDY | {"files": {"table.csv": sha256_bytes(b"a,b\n")}})
+    assert bench("verify", tmp_path).status == 0
+    (tmp_path / "table.csv").write_bytes(b"a,c\n")
+    result = bench("verify", tmp_path)
+    assert result.status == 1
+    assert result.out == "table.csv: differs from its recorded sha256\n"
 
 
 @pytest.mark.parametrize("files", [7, "table.csv", [1]])
 def test_files_of_a_wrong_type_are_refused_in_one_sentence(bench, tmp_path, files):
-    write_json(tmp_path / "score.json", {"files": files})
+    write_json(tmp_path / "study.json", STUDY | {"files": files})
     result = bench("verify", tmp_path)
     assert result.status == 2
-    assert "score.json: 'files' is not an object" in result.err
+    assert "study.json is not the manifest of a study: files: " in result.err
+
+
+@pytest.mark.parametrize("name", ["../secret.csv", "/etc/passwd", "a/../../b", "", "a\x00b", "."])
+def test_files_outside_of_the_folder_are_reported_and_not_read(bench, tmp_path, name):
+    write_json(tmp_path / "study.json", STUDY | {"files": {name: "0" * 64}})
+    result = bench("verify", tmp_path)
+    assert result.status == 1
+    assert "which is not a file in it" in result.out
+    assert "sha256" not in result.out
+
+
+def test_verify_goes_on_after_a_file_that_cannot_be_read(bench, drawn_split):
+    frames = drawn_split / "frames"
+    (frames / "V00_0/input.png").unlink()
+    (frames / "V00_0/input.png").mkdir()
+    (frames / "V01_1/input.png").unlink()
+    os.mkfifo(frames / "V01_1/input.png")
+    (frames / "V02_2/target.png").write_bytes(b"x")
+    result = bench("verify", drawn_split)
+    assert result.status == 1
+    assert result.out.splitlines() == [
+        "frames/V00_0/input.png: cannot be read (not a regular file)",
+        "frames/V01_1/input.png: cannot be read (not a regular file)",
+        "frames/V02_2/target.png: differs from its recorded sha256",
+    ]
+
+
+def test_a_run_that_names_the_target_frames_is_reported(bench, drawn_split):
+    run = write_drawn_run(drawn_split, "grey")
+    split = read_csv(drawn_split / "samples.csv", dtype=str)
+    samples = read_csv(run / "samples.csv", dtype=str)
+    for index, row in split.iterrows():
+        samples.loc[index, "image"] = f"../../../splits/drawn-val/{row['target_frame']}"
+        samples.loc[index, "sha256"] = row["target_sha256"]
+    write_csv(run / "samples.csv", samples)
+    result = bench("verify", run)
+    assert result.status == 1
+    assert "which is not its own file images/V00_0.png" in result.out
+    for call in (("score", "--metrics", "psnr"), ("export-amt",)):
+        result = bench(*call)
+        assert result.status == 2
+        assert "which is not its own file images/V00_0.png" in result.err
 
 
 def test_folder_without_a_manifest_is_refused(bench, tmp_path):
@@ -84,6 +130,8 @@ def test_against_reports_missing_added_and_moved_samples(bench, drawn_split, tmp
     samples = read_csv(drawn_split / "samples.csv", dtype={"sample_id": str})
     samples.loc[1, "t_input"] += 0.5
     samples.loc[2, "sample_id"] = "new"
+    samples[["input_frame", "target_frame", "input_sha256", "target_sha256"]] = ""
+    shutil.rmtree(drawn_split / "frames")
     write_csv(drawn_split / "samples.csv", samples)
     manifest = read_json(drawn_split / "split.json")
     write_json(

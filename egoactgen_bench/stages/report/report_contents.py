@@ -12,7 +12,7 @@ from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import AGREEMENT, STUDY, RunManifest
 from egoactgen_bench.artifacts.runs import Run, load_run
-from egoactgen_bench.artifacts.scores import Scores, load_scores, numeric
+from egoactgen_bench.artifacts.scores import Scores, load_scores, read_numbers
 from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.artifacts.study_manifests import AgreementManifest, StudyManifest
 from egoactgen_bench.artifacts.workspace import Workspace
@@ -21,7 +21,6 @@ from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.protocols import PROTOCOLS
 from egoactgen_bench.measurement.sources import Candidate
 from egoactgen_bench.stages.report.submissions import join
-from egoactgen_bench.support.files import read_csv
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,7 @@ def gather(workspace: Workspace, split: Split, descriptions: str | None = None) 
         scores,
         candidates,
         {name: run.manifest for name, run in runs.items()},
-        [
-            numeric(read_csv(each.folder / "slices.csv", dtype=str), ("by", "part", "run"))
-            for each in scores
-        ],
+        [read_numbers(each.folder, "slices.csv", ("by", "part", "run", "n")) for each in scores],
         texts.texts if texts else {},
         _studies(workspace, split, notices),
         notices,
@@ -148,7 +144,8 @@ def _studies(workspace: Workspace, split: Split, notices: list[str]) -> list[Stu
 
 
 def _study_in(folder: Path, manifest: StudyManifest) -> StudyResults:
-    rates = numeric(read_csv(folder / "win_rates.csv", dtype=str), ("run",))
-    tests = numeric(read_csv(folder / "comparisons.csv", dtype=str), ("run_a", "run_b"))
+    rates = read_numbers(folder, "win_rates.csv", ("run", "wins", "votes", "rate", "lo", "hi"))
+    columns = ("run_a", "run_b", "difference", "p_value")
+    tests = read_numbers(folder, "comparisons.csv", columns)
     agreement = read_manifest(folder / AGREEMENT, AgreementManifest)
     return StudyResults(manifest.name, manifest, rates, tests, agreement.model_dump())

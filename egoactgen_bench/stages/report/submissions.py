@@ -32,7 +32,7 @@ from egoactgen_bench.artifacts.runs import COLUMNS, TEXT_COLUMNS, Run
 from egoactgen_bench.artifacts.scores import ERROR_COLUMNS, VALUE_COLUMNS, Scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.measurement.candidates import candidates_of
+from egoactgen_bench.measurement.candidates import candidate_of
 from egoactgen_bench.measurement.sources import Candidate
 from egoactgen_bench.support.files import read_csv, sha256_file
 
@@ -193,9 +193,9 @@ def _candidates(
         for name, (record, table) in submission.runs.items():
             manifests[name] = record.manifest(split.name)
             folder = submission.folder / "runs" / name.partition("/")[2]
-            known, _ = candidates_of(split, [Run(folder, manifests[name], table)], ())
-            known[0].name = name
-            candidates.append(known[0])
+            candidate = candidate_of(split, Run(folder, manifests[name], table), [])
+            candidate.name = name
+            candidates.append(candidate)
     return candidates, manifests
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.measurement.sources import ImageFile
 from egoactgen_bench.support.files import sha256_bytes, write_bytes
-from egoactgen_bench.support.images import decode_rgb, resize
+from egoactgen_bench.support.images import decode_rgb, read_image_file, resize
 
 FULL_HEIGHT, SMALL_HEIGHT = 256, 144
 MOST_FULL = 4_000  # images; a larger number is shown at SMALL_HEIGHT to limit the folder's size
@@ -53,12 +53,10 @@ class Thumbnails:
 
     def _make(self, frame: ImageFile) -> str | None:
         try:
-            data = frame.path.read_bytes()
+            data = read_image_file(frame.path)
             if sha256_bytes(data) != frame.sha256:
                 return "changed_image"
             image = decode_rgb(data, frame.path.name)
-        except OSError:
-            return "missing_image"
         except SampleError as error:
             return error.code
         width = max(1, round(image.width * self.height / image.height))
