@@ -65,7 +65,8 @@ def _plugin_file(traceback: TracebackType | None) -> str | None:
     while traceback is not None:
         frame = traceback.tb_frame
         file = frame.f_code.co_filename
-        if _is_ours(frame.f_globals):
+        # A template is run by Jinja, in a frame whose file is the template.
+        if _is_ours(frame.f_globals) or "egoactgen_" in Path(file).parent.as_posix():
             found = None
         elif not file.startswith((*libraries, "<")):
             found = file

@@ -1,0 +1,1 @@
+"""Damage, kills and hostile input: what the toolkit must survive, measured."""
