@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 import pandas as pd
 from PIL import Image
@@ -12,15 +12,13 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.study.example_sampling import balanced_orders, choose_examples, shuffled
+from egoactgen_bench.stages.study.study_frames import Frames, SampleRows, unchanged_image
 from egoactgen_bench.stages.study.study_options import StudyOptions
 from egoactgen_bench.stages.study.study_plan import (
     PlannedTask,
     StudyPlan,
-    frame,
     numbered,
-    row_of,
     secret_key,
-    unchanged_image,
 )
 from egoactgen_bench.support.images import resize
 
@@ -37,6 +35,14 @@ class Candidates:
     runs: dict[str, Run]
     names: tuple[str, ...]
 
+    @cached_property
+    def frames(self) -> Frames:
+        return Frames(self.split)
+
+    @cached_property
+    def _finished(self) -> dict[str, SampleRows]:
+        return {name: SampleRows(run.finished) for name, run in self.runs.items()}
+
     @property
     def copies_input(self) -> bool:
         """Whether the input frame was added as a second candidate."""
@@ -51,13 +57,12 @@ class Candidates:
 
     def image(self, name: str, sample_id: str) -> Image.Image:
         """A candidate's image, resized to the target: the size must not reveal the method."""
-        target = frame(self.split, sample_id, "target")
+        target = self.frames.read(sample_id, "target")
         if name == TARGET:
             return target
         if name not in self.runs:
-            return resize(frame(self.split, sample_id, "input"), target.size)
-        run = self.runs[name]
-        row = row_of(run.finished, sample_id)
+            return resize(self.frames.read(sample_id, "input"), target.size)
+        run, row = self.runs[name], self._finished[name][sample_id]
         image = unchanged_image(run.image_path(row["image"]), row["sha256"], f"run '{name}'")
         return resize(image, target.size)
 
@@ -77,7 +82,7 @@ def plan_best_of(
             f"{', '.join(candidates.names)}: finish the runs, or name fewer."
         )
     examples = choose_examples(samples, options.examples, options.seed)
-    spare = [sample_id for sample_id in samples["sample_id"] if sample_id not in set(examples)]
+    spare = samples["sample_id"][~samples["sample_id"].isin(examples)].tolist()
     made = [
         run.samples[["sample_id", "sha256"]].assign(run=name)
         for name, run in candidates.runs.items()
@@ -86,7 +91,9 @@ def plan_best_of(
     tasks = best_of_tasks(examples, spare, candidates.names, options.checks, key)
     show = partial(_show, candidates)
     remarks = ("the only run is compared with copy-input.",) * candidates.copies_input
-    return StudyPlan(split, options, candidates.names, examples, spare, key, tasks, show, remarks)
+    return StudyPlan(
+        candidates.frames, options, candidates.names, examples, spare, key, tasks, show, remarks
+    )
 
 
 def find_candidates(workspace: Workspace, split: Split, names: Sequence[str]) -> Candidates:
@@ -135,7 +142,8 @@ def best_of_tasks(
         PlannedTask(f"vote {sample_id}", sample_id, "vote", tuple(order))
         for sample_id, order in zip(shuffled(examples, key, "examples"), orders, strict=True)
     ]
-    pool = shuffled(spare, key, "spare") + shuffled(examples, key, "checks")
+    # Only for checks: it takes a hash of every sample.
+    pool = shuffled(spare, key, "spare") + shuffled(examples, key, "checks") if checks else []
     planned = []
     for index in range(checks):
         order = shuffled(runs, key, f"check {index}")
@@ -154,8 +162,8 @@ def best_of_tasks(
 
 def _show(candidates: Candidates, task: PlannedTask) -> dict[str, str | Image.Image]:
     columns: dict[str, str | Image.Image] = {
-        "action": row_of(candidates.split.samples, task.sample_id)["action"],
-        "input": frame(candidates.split, task.sample_id, "input"),
+        "action": candidates.frames.rows[task.sample_id]["action"],
+        "input": candidates.frames.read(task.sample_id, "input"),
     }
     for position, name in enumerate(task.candidates, start=1):
         columns[f"image_{position}"] = candidates.image(name, task.sample_id)

@@ -10,13 +10,12 @@ from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.study.example_sampling import choose_examples, shuffled
+from egoactgen_bench.stages.study.study_frames import Frames
 from egoactgen_bench.stages.study.study_options import StudyOptions
 from egoactgen_bench.stages.study.study_plan import (
     PlannedTask,
     StudyPlan,
-    frame,
     numbered,
-    row_of,
     secret_key,
 )
 
@@ -35,21 +34,22 @@ def plan_description(split: Split, names: Sequence[str], options: StudyOptions) 
             f"{', '.join(descriptions)}: name fewer with --descriptions."
         )
     examples = choose_examples(samples, options.examples, options.seed)
-    spare = [sample_id for sample_id in samples["sample_id"] if sample_id not in set(examples)]
+    spare = samples["sample_id"][~samples["sample_id"].isin(examples)].tolist()
     made = [pd.DataFrame(sorted(texts.items())).assign(run=n) for n, texts in descriptions.items()]
     key = secret_key(split, made, options.seed)
     chosen = samples[samples["sample_id"].isin(examples)]
     tasks = description_tasks(chosen, list(descriptions), options.checks, key)
+    frames = Frames(split)
 
     def show(task: PlannedTask) -> dict[str, str | Image.Image]:
         return {
-            "action": row_of(samples, task.sample_id)["action"],
+            "action": frames.rows[task.sample_id]["action"],
             "description": descriptions[task.candidates[0]][task.text_from],
-            "input": frame(split, task.sample_id, "input"),
-            "target": frame(split, task.sample_id, "target"),
+            "input": frames.read(task.sample_id, "input"),
+            "target": frames.read(task.sample_id, "target"),
         }
 
-    return StudyPlan(split, options, tuple(descriptions), examples, spare, key, tasks, show)
+    return StudyPlan(frames, options, tuple(descriptions), examples, spare, key, tasks, show)
 
 
 def find_descriptions(split: Split, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -20,7 +20,7 @@ from egoactgen_bench.stages.study.description_study import plan_description
 from egoactgen_bench.stages.study.example_sampling import shuffled
 from egoactgen_bench.stages.study.safe_text import html_cell
 from egoactgen_bench.stages.study.study_options import StudyOptions
-from egoactgen_bench.stages.study.study_plan import StudyPlan, frame, image_name
+from egoactgen_bench.stages.study.study_plan import StudyPlan, image_name
 from egoactgen_bench.support.files import sha256_file, write_csv, write_text
 from egoactgen_bench.support.images import write_png
 from egoactgen_bench.support.provenance import versions
@@ -182,20 +182,22 @@ def _texts(columns: dict[str, str | study_pages.PageImage]) -> dict[str, str]:
 
 def _instruction_example(plan: StudyPlan, images: _ImageFolder) -> study_pages.Example | None:
     """Frames of two samples outside of the study with different verbs and nouns, or None."""
-    spare = plan.split.samples[plan.split.samples["sample_id"].isin(plan.spare)]
     checked = {task.sample_id for task in plan.tasks}
-    rows = spare[~spare["sample_id"].isin(checked)].set_index("sample_id")
-    for good in shuffled(rows.index.tolist(), plan.key, "instructions"):
-        this = rows.loc[good]
-        others = rows[(rows["verb"] != this["verb"]) & (rows["noun"] != this["noun"])]
-        if not others.empty:
-            bad = shuffled(others.index.tolist(), plan.key, "instructions")[0]
-            before, after = frame(plan.split, good, "input"), frame(plan.split, good, "target")
+    spare = plan.split.samples[plan.split.samples["sample_id"].isin(set(plan.spare) - checked)]
+    cells = zip(spare["sample_id"], spare["verb"], spare["noun"], strict=True)
+    labels = {sample_id: (verb, noun) for sample_id, verb, noun in cells}
+    order = shuffled(list(labels), plan.key, "instructions")
+    for verb, noun in dict.fromkeys(labels[sample_id] for sample_id in order):
+        good = next(sample_id for sample_id in order if labels[sample_id] == (verb, noun))
+        others = (o for o in order if labels[o][0] != verb and labels[o][1] != noun)
+        if bad := next(others, None):
+            rows, read = plan.frames.rows, plan.frames.read
+            before, after = read(good, "input"), read(good, "target")
             return study_pages.Example(
-                action=str(this["action"]),
-                other_action=str(others.loc[bad, "action"]),
+                action=str(rows[good]["action"]),
+                other_action=str(rows[bad]["action"]),
                 input=images.add(before, "instructions", "input"),
                 good=images.add(after, "instructions", "good"),
-                bad=images.add(frame(plan.split, bad, "target"), "instructions", "bad"),
+                bad=images.add(read(bad, "target"), "instructions", "bad"),
             )
     return None

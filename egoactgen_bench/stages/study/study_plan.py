@@ -3,19 +3,16 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 from PIL import Image
 
 from egoactgen_bench.artifacts.splits import Split
-from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.stages.study.example_sampling import shuffled
 from egoactgen_bench.stages.study.safe_text import keyed_hash
+from egoactgen_bench.stages.study.study_frames import Frames
 from egoactgen_bench.stages.study.study_options import StudyOptions
-from egoactgen_bench.support.files import sha256_file
-from egoactgen_bench.support.images import read_rgb
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class StudyPlan:
     images.
     """
 
-    split: Split
+    frames: Frames
     options: StudyOptions
     candidates: tuple[str, ...]
     examples: list[str]
@@ -67,6 +64,11 @@ class StudyPlan:
     tasks: list[PlannedTask]
     show: Callable[[PlannedTask], dict[str, str | Image.Image]]
     remarks: tuple[str, ...] = ()
+
+    @property
+    def split(self) -> Split:
+        """The split whose samples are shown."""
+        return self.frames.split
 
     def notices(self) -> list[str]:
         """Sentences that the user should read."""
@@ -117,27 +119,3 @@ def secret_key(split: Split, tables: Sequence[pd.DataFrame], seed: int) -> bytes
 def image_name(key: bytes, task: str, column: str) -> str:
     """An image's file name, which depends on its place in this study, not on its method."""
     return f"{keyed_hash(key, 'image', task, column)}.png"
-
-
-def row_of(table: pd.DataFrame, sample_id: str) -> dict[str, Any]:
-    """The row of a sample in a table with one row per sample."""
-    row = table[table["sample_id"] == sample_id].iloc[0]
-    return {str(column): value for column, value in row.items()}
-
-
-def frame(split: Split, sample_id: str, role: Literal["input", "target"]) -> Image.Image:
-    """The input or target frame of a sample."""
-    sample = row_of(split.samples, sample_id)
-    path = split.frame_path(sample[f"{role}_frame"])
-    return unchanged_image(path, sample[f"{role}_sha256"], f"split '{split.name}'")
-
-
-def unchanged_image(path: Path, sha256: str, owner: str) -> Image.Image:
-    """Read an image; raises `BenchError` if it differs from what its owner recorded."""
-    try:
-        image = read_rgb(path)
-    except SampleError as error:
-        raise BenchError(f"An image of {owner} cannot be shown ({error}).") from None
-    if sha256_file(path) != sha256:
-        raise BenchError(f"{path} differs from the image that {owner} recorded: make it again.")
-    return image
