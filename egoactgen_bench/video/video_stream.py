@@ -30,7 +30,8 @@ Packet: TypeAlias = "av.Packet[CodedStream]"
 class Coded(NamedTuple):
     """A packet, its times in ticks and its contents; no later packet has a pts below this dts.
 
-    `displayed`: its picture is displayed. `timed`: `pts` is known; if not, it is a lower bound.
+    `displayed`: its picture is displayed. `timed`: its times are known; if not, `pts` is a bound or
+    contradicts those of earlier packets.
     """
 
     packet: Packet
@@ -108,7 +109,7 @@ class VideoStream:
         for coded in self._demux():
             if shown and coded.dts >= min(shown):
                 break
-            if not coded.timed and self._times is None:
+            if coded.packet.pts is None and not coded.timed and self._times is None:
                 self._decode_times(coded.dts if first is None else first)
                 return self._first_pts(path)
             if first is None and coded.is_keyframe:
@@ -165,10 +166,13 @@ class VideoStream:
             for packet in self.container.demux(self.stream):
                 if packet.size == 0 and packet.dts is None and packet.pts is None:
                     continue  # the request to flush the decoder at the end
+                before = dts
                 # Discarded packets before the next part of an edit list run ahead of it.
                 if packet.dts is not None and not (self.several_parts and packet.is_discard):
                     dts = packet.dts
-                yield self._coded(packet, dts)
+                coded = self._coded(packet, dts)
+                backwards = dts < before and not self.several_parts
+                yield coded._replace(timed=False) if backwards else coded
         except (av.FFmpegError, OSError):
             return
 
@@ -216,19 +220,21 @@ class VideoStream:
         """
         held: deque[tuple[Coded, bool]] = deque()
         begins: list[int] = []
-        shortest, last_dts = int(self.ticks), limit
+        shortest, last_dts, before = int(self.ticks), limit, limit
         for coded, damaged in self._with_damage(self._from_keyframe(limit)):
             if not coded.timed:
-                # It may interrupt the interval of any frame that is not yielded yet.
+                # It may interrupt the interval of any frame that is not yielded yet. Times that go
+                # backwards leave open which of them are right.
                 held = deque((earlier, True) for earlier, _ in held)
             held.append((coded, damaged or not coded.timed))
-            last_dts = coded.dts
+            # One packet late: a time that is too high is recognized by the lower ones behind it.
+            before, last_dts = min(last_dts, coded.dts), coded.dts
             shortest = min(shortest, coded.duration or shortest)
             if coded.displayed:
                 bisect.insort(begins, coded.pts)
             while held:
                 until = successor(begins, held[0][0].pts)
-                if until is None or until > last_dts:
+                if until is None or until > before:
                     break
                 yield self._shown(held, until)
         cut = self.last_dts is not None and last_dts < self.last_dts

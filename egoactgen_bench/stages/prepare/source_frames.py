@@ -1,6 +1,5 @@
 """Reads the frames of frame sources, each file in one pass."""
 
-import tarfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from PIL import Image
 from egoactgen_bench.api.records import FrameSource
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support import images
+from egoactgen_bench.support.tar_archives import read_members
 
 ReadResult = Image.Image | SampleError
 
@@ -57,31 +57,19 @@ class FrameReader:
     def _archive(
         self, path: Path, wanted: list[FrameSource]
     ) -> Iterator[tuple[FrameSource, ReadResult]]:
-        missing = {source.member: source for source in wanted}
-        error = SampleError("missing_image", f"not in {path.name}")
-        try:
-            with tarfile.open(path) as archive:
-                for entry in archive:
-                    source = missing.pop(entry.name, None)
-                    if source is None:
-                        continue
-                    stream = archive.extractfile(entry)
-                    data = stream.read() if stream else b""
-                    yield source, self._decoded(data, f"{path.name}: {entry.name}")
-                    if not missing:
-                        return
-        except FileNotFoundError:
-            error = SampleError("missing_video", path.name)
-        except (tarfile.TarError, EOFError) as broken:
-            error = SampleError("undecodable", f"{path.name}: {broken}")
-        yield from ((source, error) for source in missing.values())
+        by_member = {source.member: source for source in wanted if source.member is not None}
+        for name, data in read_members(path, by_member):
+            if isinstance(data, bytes):
+                yield by_member[name], self._decoded(data, f"{path.name}: {name}")
+            else:
+                yield by_member[name], data
 
     def _image_file(self, path: Path) -> ReadResult:
         try:
-            return self._decoded(path.read_bytes(), path.name)
-        except OSError as error:
-            code = "missing_image" if isinstance(error, FileNotFoundError) else "undecodable_image"
-            return SampleError(code, f"{path.name}: {error.strerror}")
+            return self._decoded(images.read_image_file(path), path.name)
+        except SampleError as error:
+            # Without the folders of this machine.
+            return SampleError(error.code, error.detail.replace(str(path), path.name))
 
     def _decoded(self, data: bytes, name: str) -> ReadResult:
         self.bytes += len(data)
