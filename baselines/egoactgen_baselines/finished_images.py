@@ -31,7 +31,7 @@ class Images(Method[Options]):
         self.folder = Path(context.argument or "")
         if not self.folder.is_dir():
             raise BenchError(f"images:{self.folder}: folder not found.")
-        self.files = find_images(self.folder)
+        self.files = find_images(self.folder, context.sample_ids or ())
         if not self.files:
             raise BenchError(
                 f"images:{self.folder} contains no {', '.join(SUFFIXES)} files, neither as "
@@ -59,13 +59,28 @@ class Images(Method[Options]):
             return SampleError(error.code, found[0].name)
 
 
-def find_images(folder: Path) -> dict[str, list[Path]]:
-    """Sample id → its image files; the caller rejects more than one."""
-    for place in (folder, folder / "images"):
-        if found := _images(place.glob("*")):
-            return _grouped((path.stem, path) for path in found)
-    nested = _images(folder.rglob("*/*/*"))
-    return _grouped((f"{path.parents[1].name}_{path.parent.name}", path) for path in nested)
+def find_images(folder: Path, sample_ids: Iterable[str] = ()) -> dict[str, list[Path]]:
+    """Id → the image files of that name, in the layouts with an image of any of the samples.
+
+    If there is none, in the first layout with images. The caller rejects more than one file.
+    """
+    wanted = set(sample_ids)
+    layouts = [_flat(folder), _flat(folder / "images")]
+    if not wanted or not wanted <= {name for layout in layouts for name, _ in layout}:
+        layouts.append(_nested(folder))
+    layouts = [layout for layout in layouts if layout]
+    # A contact sheet in the folder must not hide the images in its subfolder.
+    used = [layout for layout in layouts if wanted & {name for name, _ in layout}] or layouts[:1]
+    return _grouped(pair for layout in used for pair in layout)
+
+
+def _flat(folder: Path) -> list[tuple[str, Path]]:
+    return [(path.stem, path) for path in _images(folder.glob("*"))]
+
+
+def _nested(folder: Path) -> list[tuple[str, Path]]:
+    paths = _images(folder.rglob("*/*/*"))
+    return [(f"{path.parents[1].name}_{path.parent.name}", path) for path in paths]
 
 
 def _images(paths: Iterable[Path]) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import read_csv, sha256_file
+from egoactgen_bench.support.regular_files import owned_path
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,8 @@ def load_descriptions(split_folder: Path, name: str) -> Descriptions:
             f"Split '{split_folder.name}' has no descriptions '{name}'."
             + (did_you_mean(name, known) if known else f" They belong in {path}.")
         )
-    table = read_csv(path, dtype=str)
-    missing = {"sample_id", "description"} - set(table.columns)
-    if missing:
-        raise BenchError(f"{path} lacks the column {', '.join(sorted(missing))}.")
+    path = owned_path(split_folder, f"descriptions/{name}.csv")
+    table = read_csv(path, ("sample_id", "description"), dtype=str)
     repeated = table["sample_id"][table["sample_id"].duplicated()]
     if len(repeated):
         raise BenchError(f"{path} lists sample '{repeated.iloc[0]}' twice.")

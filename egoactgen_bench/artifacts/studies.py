@@ -12,7 +12,9 @@ from egoactgen_bench.artifacts.study_manifests import StudyManifest
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv
+from egoactgen_bench.support.regular_files import owned_path
 
+KEY_COLUMNS = ("task", "position", "run", "sample_id", "kind")
 StudyKind = Literal["best-of", "description"]
 
 
@@ -34,12 +36,12 @@ class Study:
     @property
     def batch(self) -> pd.DataFrame:
         """batch.csv, which is uploaded to Mechanical Turk: one row per task."""
-        return read_csv(self.folder / "batch.csv", dtype=str)
+        return read_csv(owned_path(self.folder, "batch.csv"), ("task",), dtype=str)
 
     @property
     def key(self) -> pd.DataFrame:
         """key.csv, which must stay private: the run behind each position of each task."""
-        return read_csv(self.folder / "key.csv", dtype=str)
+        return read_csv(owned_path(self.folder, "key.csv"), KEY_COLUMNS, dtype=str)
 
     def __repr__(self) -> str:
         counts = self.manifest.counts

@@ -1,5 +1,6 @@
 """Tables of scores in Markdown and LaTeX, in the paper's layout, with intervals and marks."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,14 @@ from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.artifacts.scores import Scores
 
 SIGNIFICANT = 0.05
+# Texts come from files. A line break would end a LaTeX comment; terminals obey control characters.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
+_HTML = re.compile(r"<(?=[A-Za-z/!?])")
+_LATEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+}
 WORSE = (
     "significantly worse than the best (paired permutation test, clustered by video, "
     f"Holm-corrected, p < {SIGNIFICANT})."
@@ -41,19 +50,26 @@ class Table:
 def layout(scores: Scores) -> Table:
     """The content of the table of `scores`."""
     metrics = scores.metrics
-    headings = [(about.label, about.higher_is_better, about.primary) for about in metrics.values()]
+    headings = [
+        (_one_line(about.label), about.higher_is_better, about.primary)
+        for about in metrics.values()
+    ]
     columns = [_cells(scores, name) for name in metrics]
     rows = [
-        (run.run, str(run.n), [column[number] for column in columns])
+        (_one_line(run.run), str(run.n), [column[number] for column in columns])
         for number, run in enumerate(scores.manifest.runs)
     ]
     published = [
-        (f"{row['method']} (published)", "", _published_cells(row, metrics))
+        (f"{_one_line(str(row.get('method')))} (published)", "", _published_cells(row, metrics))
         for row in scores.manifest.published
         if metrics.keys() & row.keys()
     ]
-    signatures = [about.signature for about in metrics.values()]
-    return Table(headings, rows, published, _notes(scores), signatures)
+    signatures = [_one_line(about.signature) for about in metrics.values()]
+    return Table(headings, rows, published, list(map(_one_line, _notes(scores))), signatures)
+
+
+def _one_line(text: str) -> str:
+    return _CONTROL.sub(" ", text)
 
 
 def markdown(scores: Scores, title: str = "") -> str:
@@ -61,7 +77,8 @@ def markdown(scores: Scores, title: str = "") -> str:
     table = layout(scores)
     place = f"{scores.manifest.split}, protocol {scores.protocol}"
     head = [
-        f"{label}{' ★' * primary} {'↑' if up else '↓'}" for label, up, primary in table.headings
+        f"{_plain(label)}{' ★' * primary} {'↑' if up else '↓'}"
+        for label, up, primary in table.headings
     ]
     lines = [
         f"# {title}: {place}" if title else f"# {place}",
@@ -71,7 +88,9 @@ def markdown(scores: Scores, title: str = "") -> str:
     ]
     for name, n, cells in table.rows + table.published:
         lines.append(_line([_plain(name), n, *map(_markdown_cell, cells)]))
-    below = [*table.notes, *(f"`{signature}`" for signature in table.signatures)]
+    notes = [_HTML.sub(r"\<", note) for note in table.notes]
+    signatures = [f"`{signature.replace('`', ' ')}`" for signature in table.signatures]
+    below = [*notes, *signatures]
     return "\n".join([*lines, "", *(f"- {note}" for note in below)]) + "\n"
 
 
@@ -174,7 +193,8 @@ def _line(cells: list[str]) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("|", "\\|")
+    """Text in Markdown: neither markup nor HTML. `_` has no effect inside of a word."""
+    return "".join(f"\\{letter}" if letter in "\\`*[]<>|" else letter for letter in text)
 
 
 def _markdown_cell(cell: Cell) -> str:
@@ -195,4 +215,5 @@ def _latex_cell(cell: Cell) -> str:
 
 
 def _escape(text: str) -> str:
-    return "".join(f"\\{letter}" if letter in "&%$#_{}" else letter for letter in text)
+    """Text in LaTeX: no character has a special meaning."""
+    return "".join(_LATEX.get(letter, letter) for letter in text)

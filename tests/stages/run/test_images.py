@@ -1,6 +1,7 @@
 """The stage run: its images and their record, and the samples that fail."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,11 @@ def test_failing_samples_do_not_affect_others_and_are_listed_with_codes(bench, w
     bench("run", "--method", f"{module}:Noise", "--run", "clean")
     result = bench("run", "--method", f"{module}:Faulty", "--run", "faulty", "--batch-size", 6)
     assert result.status == 1
-    assert result.out.splitlines()[:-1] == [
-        "failed: V00_0: method_error (ValueError: no)",
+    first, *lines, _ = result.out.splitlines()
+    place = rf"\({module}\.py, line \d+\)"
+    assert re.fullmatch(rf"failed: V00_0: method_error \(ValueError: no {place}\)", first)
+    lines[1] = re.sub(f" {place}", "", lines[1])
+    assert lines == [
         "failed: V01_1: no_features (V01_1.npy)",
         "failed: V02_2: out_of_memory (OutOfMemoryError: CUDA out of memory)",
         "failed: V00_3: invalid_output (an array (8, 8, 3) of float32 instead of an 8-bit RGB PIL "
@@ -158,3 +162,26 @@ def test_methods_name_shows_typed_options(bench, workspace, module):
     assert result.status == 0
     assert "size   int, ≥ 1, ≤ 64  8    width and height" in result.out
     assert "Did you mean 'images'?" in bench("methods", "image").err
+
+
+def test_a_contact_sheet_does_not_hide_the_images_in_the_subfolder(bench, workspace):
+    folder = workspace / "theirs"
+    (folder / "images").mkdir(parents=True)
+    for sample_id in ("V00_0", "V01_1"):
+        Image.new("RGB", (4, 4)).save(folder / f"images/{sample_id}.png")
+    Image.new("RGB", (9, 9)).save(folder / "grid.png")
+    result = bench("run", "--method", "images:theirs", "--limit", 2)
+    assert (result.status, result.err) == (0, "")
+    Image.new("RGB", (4, 4)).save(folder / "V00_0.png")
+    result = bench("run", "--method", "images:theirs", "--limit", 2, "--name", "two")
+    assert "failed: V00_0: ambiguous_image" in result.out
+
+
+def test_one_unreadable_input_frame_costs_one_sample(bench, workspace):
+    frame = workspace / "splits/drawn-val/frames/V01_1/input.png"
+    frame.unlink()
+    frame.mkdir()
+    result = bench("run", "--method", "copy-input")
+    assert result.status == 1
+    assert "failed: V01_1: undecodable_image (input frame frames/V01_1/input.png)" in result.out
+    assert len(load_run(workspace / "runs/drawn-val/copy-input").finished) == 5
