@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.plugin_declarations import defaults_of
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.artifacts.manifests import MetricDefaults, Subset
 from egoactgen_bench.errors import BenchError, SampleError
@@ -38,7 +39,7 @@ class Dataset(ABC):
         self.annotations = annotations
         self.videos = videos
         self.subset = subset
-        self.options = self.Options()
+        self.options = defaults_of(type(self), self.Options)
 
     @property
     def metric_defaults(self) -> MetricDefaults:
@@ -89,6 +90,10 @@ class Dataset(ABC):
 
         Raises `SampleError` (`missing_video`, …) if they are unavailable.
         """
+
+    def searched(self) -> list[str]:
+        """The places below `videos` where `locate` looks, for the message if nothing is there."""
+        return []
 
     def recipe(self) -> dict[str, Any]:
         """The settings that affect the split, for split.json; without paths of this machine."""

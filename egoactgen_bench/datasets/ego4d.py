@@ -122,6 +122,9 @@ class Ego4D(Dataset):
             FrameSource(path, frames.clip_target / FPS),
         )
 
+    def searched(self) -> list[str]:
+        return [f"{pattern}.mp4" for patterns in _SOURCES.values() for pattern in patterns]
+
     def recipe(self) -> dict[str, Any]:
         files = [self._main, *([self._metadata] if self._metadata else [])]
         sources = None

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
-from egoactgen_bench.artifacts.manifests import MetricDefaults
-from egoactgen_bench.datasets.epic_frames import ExtractedFrames
+from egoactgen_bench.artifacts.manifests import MetricDefaults, Subset
+from egoactgen_bench.datasets.epic_frames import FRAME_PLACES, ExtractedFrames
+from egoactgen_bench.datasets.epic_videos import VALIDATION_VIDEOS, VIDEO_PATTERNS
 from egoactgen_bench.datasets.video_locating import index_videos
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import sha256_file
@@ -29,7 +30,13 @@ _COLUMNS = (
     "verb",
     "noun",
 )
-_VIDEO_PATTERNS = ("*/videos/*", "EPIC-KITCHENS/*/videos/*", "videos/*", "*")
+# Words in the names of annotation files, such as EPIC_100_retrieval_train.csv
+_SUBSET_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "validation": "val",
+}
 _TIMESTAMP = re.compile(r"(\d{1,3}):([0-5]\d):([0-5]\d(?:\.\d+)?)", re.ASCII)
 
 
@@ -49,8 +56,14 @@ class EpicKitchens(Dataset):
         unseen = participant in UNSEEN if train is None else participant not in train
         return "unseen" if unseen else "seen"
 
+    def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
+        super().__init__(annotations, videos, subset)
+        self._video_ids: set[str] = set()
+        self._used: set[str] = set()  # the kinds of sources that `locate` returned
+
     def clips(self) -> Iterator[ActionClip | Rejection]:
         seen: set[str] = set()
+        self._video_ids = set()
         for line, row in _rows(self._csv):
             result = row if isinstance(row, Rejection) else _clip(line, row)
             if isinstance(result, ActionClip):
@@ -58,27 +71,48 @@ class EpicKitchens(Dataset):
                     result = Rejection(result.row, "bad_row", f"{line}: duplicate narration_id")
                 else:
                     seen.add(result.sample_id)
+                    self._video_ids.add(result.video_id)
             yield result
 
     def locate(self, clip: ActionClip) -> tuple[FrameSource, FrameSource]:
-        if not self._videos:
-            frames = self._frames
-            return frames.at(clip.video_id, clip.t_input), frames.at(clip.video_id, clip.t_target)
+        """The video if it is there, else its extracted frames; each video may differ."""
         path = self._videos.get(clip.video_id)
-        if path is None:
+        if path is not None:
+            self._used.add("videos")
+            return FrameSource(path, clip.t_input), FrameSource(path, clip.t_target)
+        if not self._frames.contain(clip.video_id):
             raise self.missing_video(clip.video_id)
-        return FrameSource(path, clip.t_input), FrameSource(path, clip.t_target)
+        self._used.add("rgb_frames")
+        frames = self._frames
+        return frames.at(clip.video_id, clip.t_input), frames.at(clip.video_id, clip.t_target)
+
+    def searched(self) -> list[str]:
+        frames = [f"{place}/P01_01[.tar]" for place in FRAME_PLACES]
+        return [*(f"{pattern}.mp4" for pattern in VIDEO_PATTERNS), *frames]
 
     def recipe(self) -> dict[str, Any]:
         source = None
         if self.videos is not None:
-            source = "videos" if self._videos else "rgb_frames"
+            unused = "videos" if self._videos else "rgb_frames"
+            source = ", ".join(sorted(self._used, reverse=True)) or unused
         return {
             "annotations": {self._csv.name: sha256_file(self._csv)},
             "t_input": f"t_start - {INPUT_LEAD}",
             "t_target": f"t_start + {TARGET_SHARE} * (t_end - t_start)",
             "source": source,
         }
+
+    def notices(self) -> list[str]:
+        if self.subset != "val" or self._csv.name == _FILES["val"]:
+            return []
+        other = self._video_ids - VALIDATION_VIDEOS
+        if not other:
+            return []
+        return [
+            f"{len(other):,} of the {len(self._video_ids):,} videos of {self._csv.name} are not in "
+            "the validation set of EPIC-KITCHENS-100: if these are training annotations, pass "
+            "--subset train."
+        ]
 
     def video_durations(self) -> dict[str, float]:
         if self._video_info is None:
@@ -87,7 +121,7 @@ class EpicKitchens(Dataset):
 
     @cached_property
     def _csv(self) -> Path:
-        """The annotation file of the subset; the official file of the other subset is refused.
+        """The annotation file of the subset; a file named after the other subset is refused.
 
         A split under the wrong subset's name would let a model be tested on its training data.
         """
@@ -100,17 +134,19 @@ class EpicKitchens(Dataset):
                     f"{path} does not exist: subset '{self.subset}' needs this file of the "
                     "annotations."
                 )
-        for subset, name in _FILES.items():
-            if path.name == name != wanted:
-                raise BenchError(
-                    f"{path.name} contains the subset '{subset}', not '{self.subset}': "
-                    f"pass --subset {subset}, or the file {wanted}."
-                )
+        words = re.split(r"[^a-z]+", path.stem.lower())
+        named = {_SUBSET_WORDS[word] for word in words if word in _SUBSET_WORDS}
+        if named and self.subset not in named:
+            (subset,) = named
+            raise BenchError(
+                f"{path.name} contains the subset '{subset}', not '{self.subset}': "
+                f"pass --subset {subset}, or the file {wanted}."
+            )
         return path
 
     @cached_property
     def _videos(self) -> dict[str, Path]:
-        return index_videos(self.videos, _VIDEO_PATTERNS)
+        return index_videos(self.videos, VIDEO_PATTERNS)
 
     @cached_property
     def _frames(self) -> ExtractedFrames:

@@ -22,6 +22,6 @@ def index_videos(folder: Path | None, patterns: Sequence[str]) -> dict[str, Path
     for pattern in patterns:
         # Sorted: the choice between two files of equal name must not depend on the file system.
         for path in sorted(folder.glob(pattern)):
-            if path.suffix.lower() in VIDEO_SUFFIXES:
+            if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file():
                 found.setdefault(path.stem, path)
     return found

@@ -122,13 +122,17 @@ class Measurer:
         """How many batches the split is cut into."""
         return -(-len(self.samples) // self.batch_size)
 
+    def samples_of(self, batch: int) -> range:
+        """The positions of the samples of a batch."""
+        start = batch * self.batch_size
+        return range(start, min(start + self.batch_size, len(self.samples)))
+
     def measure(self, batches: Iterable[int]) -> Measurements:
         """Measure the samples of some batches."""
         shape = len(self.samples), len(self.candidates), len(self._groups)
         outcome = Measurements(np.zeros(shape, np.uint64))
         for number in batches:
-            start = number * self.batch_size
-            part = range(start, min(start + self.batch_size, len(self.samples)))
+            part = self.samples_of(number)
             frames = {position: self._frames(self.samples[position]) for position in part}
             outcome.count_changed("", frames.values())
             across: dict[tuple[int, ...], dict[str, Any]] = {}

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.regular_files import open_regular, reason
@@ -97,7 +97,7 @@ def _entries(path: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
         head = file.read(6)
         file.seek(0)
         opener = next((o for magic, o in _DECOMPRESSORS.items() if head.startswith(magic)), None)
-        stream = _Bounded(opener(file) if opener else file)
+        stream = cast(BinaryIO, _Bounded(opener(file) if opener else file))
         with tarfile.open(fileobj=stream, mode="r:") as archive:
             place = -1
             for number, entry in enumerate(archive):

@@ -130,10 +130,15 @@ def _unlocated(plan: SplitPlan) -> dict[str, Rejection]:
 
 
 def _nothing_kept(plan: SplitPlan, failures: dict[str, Rejection]) -> BenchError:
+    searched = plan.dataset.searched()
+    if searched and all(failure.reason.startswith("missing_") for failure in failures.values()):
+        remedy = f"Looked below --videos {plan.dataset.videos} for {', '.join(searched)}."
+    else:
+        remedy = f"Is --videos {plan.dataset.videos} the right folder?"
     return BenchError(
         f"None of the {len(failures):,} samples of {plan.name} could be kept: "
         f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
-        f"Is --videos {plan.dataset.videos} the right folder?"
+        f"{remedy}"
     )
 
 
