@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
@@ -12,7 +12,7 @@ from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.artifacts.manifests import MetricDefaults, Subset
 from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.support.files import read_json, sha256_file
+from egoactgen_bench.support.files import RepeatedKeys, read_json, sha256_file
 from egoactgen_bench.support.safe_names import is_safe_id
 
 _PARTS = {"ego4d": "ego4d.fho", "epickitchen": "epickitchen"}  # name in files → name of its folder
@@ -47,12 +47,12 @@ class LegoRelease(Dataset):
         lack them. `t_start` and `t_end` are NaN: the release does not state them.
         """
         self._images, self._descriptions = {}, {}
-        for clip_id, actions in self._entries.items():
-            if not isinstance(actions, dict):
+        for clip_id, actions in _items(self._entries):
+            if not isinstance(actions, dict | RepeatedKeys):
                 kind = type(actions).__name__
                 yield Rejection(clip_id, "bad_row", f"{kind} in the place of an object of actions")
                 continue
-            for action_id, entry in actions.items():
+            for action_id, entry in _items(actions):
                 try:
                     yield self._clip(clip_id, action_id, entry)
                 except SampleError as error:
@@ -68,6 +68,7 @@ class LegoRelease(Dataset):
             raise SampleError("bad_row", f"{type(entry).__name__} in the place of an action")
         label = _label(entry)
         first, second = (_relative_path(entry, key) for key in _IMAGES)
+        _check_order(first, second)
         self._images[sample_id] = first, second
         for key, text in entry.items():
             if key.startswith("llava") and is_safe_id(key) and isinstance(text, str):
@@ -147,9 +148,9 @@ class LegoRelease(Dataset):
         return self._json.name.partition("_")[0]
 
     @cached_property
-    def _entries(self) -> dict[str, Any]:
-        entries = read_json(self._json)
-        if not isinstance(entries, dict):
+    def _entries(self) -> dict[str, Any] | RepeatedKeys:
+        entries = read_json(self._json, keep_repeated=True)
+        if not isinstance(entries, dict | RepeatedKeys):
             raise BenchError(
                 f"{self._json} contains a {type(entries).__name__}, expected an object of clips: "
                 "download the file again."
@@ -201,6 +202,17 @@ def _relative_path(entry: dict[str, Any], key: str) -> str:
     if path.is_absolute() or not path.parts or ".." in path.parts or "\\" in text or ":" in text:
         raise SampleError("bad_row", f"{key} {text[:120]!r} is not below the split's folder")
     return str(path)
+
+
+def _items(entries: dict[str, Any] | RepeatedKeys) -> Iterable[tuple[str, Any]]:
+    return entries.items() if isinstance(entries, dict) else entries
+
+
+def _check_order(first: str, second: str) -> None:
+    """Raise `SampleError` if the frame numbers show that the target is not after the input."""
+    before, after = (_FRAME_NUMBER.search(PurePosixPath(image).stem) for image in (first, second))
+    if before is not None and after is not None and int(after[1]) <= int(before[1]):
+        raise SampleError("target_not_after_input", f"image_1 {second} after image_0 {first}")
 
 
 def _time(image: str, fps: float) -> float:

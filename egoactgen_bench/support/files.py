@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -39,21 +39,37 @@ def json_bytes(value: Any) -> bytes:
     return (text + "\n").encode("utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file. Raises `BenchError` if it is missing or malformed."""
-    return _parsed(path, _content(path))
+class RepeatedKeys(list[tuple[str, Any]]):
+    """The keys and values of a JSON object in which a key occurs more than once."""
 
 
-def parse_json(text: str | bytes) -> Any:
+def read_json(path: Path, *, keep_repeated: bool = False) -> Any:
+    """Read a JSON file. Raises `BenchError` if it is missing or malformed.
+
+    With `keep_repeated`, an object with repeated keys is a `RepeatedKeys`, not a dictionary without
+    the earlier values.
+    """
+    return _parsed(path, _content(path), _pairs if keep_repeated else None)
+
+
+def _pairs(items: list[tuple[str, Any]]) -> dict[str, Any] | RepeatedKeys:
+    found = dict(items)
+    return found if len(found) == len(items) else RepeatedKeys(items)
+
+
+def parse_json(
+    text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> Any:
     """Parse JSON from anywhere, with or without a byte order mark.
 
-    Raises `ValueError` for everything that is not JSON that can be written again: deep nesting,
-    numbers with thousands of digits, and halves of characters, too.
+    `pairs` makes the value of an object from its keys and values, instead of a dictionary. Raises
+    `ValueError` for everything that is not JSON that can be written again: deep nesting, numbers
+    with thousands of digits, and halves of characters, too.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=pairs)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except json.JSONDecodeError:
@@ -68,9 +84,11 @@ def parse_json(text: str | bytes) -> Any:
     return value
 
 
-def _parsed(path: Path, data: bytes) -> Any:
+def _parsed(
+    path: Path, data: bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> Any:
     try:
-        return parse_json(data)
+        return parse_json(data, pairs)
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not encoded in UTF-8: save it as UTF-8.") from None
     except ValueError as error:
