@@ -22,7 +22,7 @@ PREPARED = (
     "score --split few --metrics psnr,ssim,fid",
 )
 # Of a manifest or table: what two uninterrupted calls do not have in common either.
-NOT_COMPARED = frozenset({"timing", "device", "versions", "seconds"})
+NOT_COMPARED = frozenset({"timing", "device", "versions", "seconds", "checksum"})
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.files import read_json, write_json
+from egoactgen_bench.support.files import json_bytes, read_json, sha256_bytes, write_json
 
 DEEPEST = 64  # levels of a manifest: the functions that compare and write it are recursive
 FORMAT = 1  # of the manifests that this version writes; those of 0.1.0 have none, which means 0
@@ -29,6 +29,7 @@ class Manifest(Record):
     noun: ClassVar[str]  # what messages call the folder
     made_by: ClassVar[str]  # the command that creates it
     format: int = FORMAT
+    checksum: str = ""  # sha256 of the rest; manifests of 0.1.0 and of the standard splits have none
 
     @classmethod
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
@@ -36,11 +37,26 @@ class Manifest(Record):
         return content
 
     def save(self, path: Path) -> None:
-        """Write the manifest atomically."""
-        write_json(path, self.model_dump(mode="json", exclude_unset=False))
+        """Write the manifest atomically, with its checksum."""
+        content = self.model_dump(mode="json", exclude_unset=False)
+        write_json(path, content | {"checksum": _checksum(content)})
 
 
 ManifestT = TypeVar("ManifestT", bound=Manifest)
+
+
+def is_unchanged(path: Path) -> bool:
+    """Whether a manifest fits its checksum, if it has one.
+
+    Only `bench verify` asks: a manifest that was edited by hand can be used like any other.
+    """
+    content = _read_object(path, "result")
+    return not content.get("checksum") or content["checksum"] == _checksum(content)
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    rest = {key: value for key, value in content.items() if key != "checksum"}
+    return sha256_bytes(json_bytes(rest))
 
 
 def build(kind: type[ManifestT], content: Mapping[str, Any], *, partly: bool = False) -> ManifestT:

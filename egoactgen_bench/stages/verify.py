@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from egoactgen_bench.artifacts import archive
-from egoactgen_bench.artifacts.manifest_base import Manifest, read_manifest
+from egoactgen_bench.artifacts.manifest_base import Manifest, is_unchanged, read_manifest
 from egoactgen_bench.artifacts.manifests import (
     RUN,
     SCORE,
@@ -32,6 +33,7 @@ from egoactgen_bench.artifacts.splits import (
 from egoactgen_bench.artifacts.studies import load_study
 from egoactgen_bench.artifacts.study_manifests import StudyManifest
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.measurement.submissions import implausible
 from egoactgen_bench.support.files import read_csv, sha256_file
 from egoactgen_bench.support.regular_files import owned_path, reason
 
@@ -57,7 +59,7 @@ def verify(folder: Path) -> list[str]:
     `folder` is none of these, or its manifest cannot be read.
     """
     if folder.is_file():
-        return archive.differences(folder)
+        return archive.differences(folder) or implausible(folder)
     manifest = next((name for name in MANIFESTS if (folder / name).is_file()), None)
     if manifest is None:
         raise BenchError(
@@ -72,6 +74,10 @@ def verify(folder: Path) -> list[str]:
         for below, found in listed
         for name, sha256 in getattr(found, "files", {}).items()
     }
+    for path in [folder / manifest, *sorted(folder.glob("descriptions/*.json"))]:
+        with suppress(BenchError):  # reported above
+            if not is_unchanged(path):
+                differences.append(f"{path.relative_to(folder)}: differs from its checksum")
     try:
         pictures = dict(_listed_in_samples(folder))
     except BenchError as error:

@@ -18,7 +18,8 @@ def contents(folder):
         if path.name == "run.json":
             manifest = json.loads(data)
             data = {
-                key: manifest[key] for key in manifest.keys() - {"timing", "device", "versions"}
+                key: manifest[key]
+                for key in manifest.keys() - {"timing", "device", "versions", "checksum"}
             }
         if path.name == "samples.csv":
             data = pd.read_csv(BytesIO(data)).drop(columns="seconds").to_csv()

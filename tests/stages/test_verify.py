@@ -165,3 +165,17 @@ def test_against_reports_other_frames_of_the_same_samples(bench, drawn_split, tm
     assert result.out == (
         "the frames differ from the standard split's (pillow 1 there and 2 here)\n"
     )
+
+
+def test_a_changed_manifest_is_named(bench, drawn_split):
+    assert bench("run", "--method", "copy-input").status == 0
+    run = drawn_split.parents[1] / "runs/drawn-val/copy-input"
+    assert bench("verify", run).status == 0
+    manifest = run / "run.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace('"batch_size": 1', '"batch_size": 2'))
+    result = bench("verify", run)
+    assert result.status == 1
+    assert "run.json: differs from its checksum" in result.out + result.err
+    manifest.write_text(text)
+    assert bench("verify", run).status == 0
