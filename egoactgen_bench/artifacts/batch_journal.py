@@ -8,15 +8,14 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from egoactgen_bench.support.files import sha256_bytes, write_json
+from egoactgen_bench.support.progress import Progress, report_progress
 from egoactgen_bench.support.sharding import ProcessShard
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
 
 POLL_SECONDS = 0.2
 OK = "ok"  # the status of a row whose result exists
@@ -152,11 +151,8 @@ class BatchWork:
                 missing = [batch for batch in missing if batch not in done]
                 bar.update(self.count(done))
 
-    def _bar(self, batches: Iterable[int], missing: Iterable[int], shown: bool) -> "tqdm[Any]":
-        """A progress bar on stderr, where that is a terminal."""
-        from tqdm import tqdm
-
+    def _bar(
+        self, batches: Iterable[int], missing: Iterable[int], shown: bool
+    ) -> AbstractContextManager[Progress]:
         total, left = self.count(batches), self.count(missing)
-        return tqdm(
-            total=total, initial=total - left, unit=self.unit, disable=None if shown else True
-        )
+        return report_progress("", total, self.unit, initial=total - left, shown=shown)

@@ -113,11 +113,10 @@ def _dry_run(plan: "SplitPlan", folder: Path, workers: int) -> int:
 
 
 def _prepare(plan: "SplitPlan", folder: Path, workers: int, overwrite: bool) -> int:
-    from tqdm import tqdm
-
     from egoactgen_bench.stages.prepare.prepare_split import prepare
+    from egoactgen_bench.support.progress import report_progress
 
-    with tqdm(total=len(plan.clips), unit="sample", disable=None, leave=False) as bar:
+    with report_progress("frames", len(plan.clips), "sample") as bar:
         done = prepare(plan, folder, workers=workers, overwrite=overwrite, on_sample=bar.update)
     _summarise(done)
     return EXIT_PARTIAL if done.failures else EXIT_DONE

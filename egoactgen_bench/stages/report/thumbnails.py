@@ -10,6 +10,7 @@ from egoactgen_bench.errors import SampleError
 from egoactgen_bench.measurement.sources import ImageFile
 from egoactgen_bench.support.files import sha256_bytes, write_bytes
 from egoactgen_bench.support.images import decode_rgb, read_image_file, resize
+from egoactgen_bench.support.progress import report_progress
 
 FULL_HEIGHT, SMALL_HEIGHT = 256, 144
 MOST_FULL = 4_000  # images; a larger number is shown at SMALL_HEIGHT to limit the folder's size
@@ -38,15 +39,15 @@ class Thumbnails:
 
     def make(self, frames: Iterable[ImageFile], progress: bool = False) -> dict[str, str]:
         """Create the missing thumbnails; name and reason code of each that cannot be created."""
-        from tqdm import tqdm
-
         wanted = {name_of(frame): frame for frame in frames}
         missing = [frame for name, frame in wanted.items() if not self.path(name).is_file()]
         failed = {}
-        with ThreadPoolExecutor() as pool:
-            done = pool.map(self._make, missing)
-            bar = tqdm(done, "thumbnails", len(missing), disable=not progress or None, unit="image")
-            for frame, why in zip(missing, bar, strict=True):
+        with (
+            ThreadPoolExecutor() as pool,
+            report_progress("thumbnails", len(missing), "image", shown=progress) as bar,
+        ):
+            for frame, why in zip(missing, pool.map(self._make, missing), strict=True):
+                bar.update()
                 if why is not None:
                     failed[name_of(frame)] = why
         return failed

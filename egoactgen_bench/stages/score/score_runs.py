@@ -1,7 +1,7 @@
 """Scores runs: computes the metrics of a protocol, with intervals and tests, and writes tables."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from egoactgen_bench.stages.score.summarising import Tables, tabulate
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.files import sha256_file, write_csv, write_text
+from egoactgen_bench.support.progress import Progress, report_progress
 from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_bench.toy import stand_ins
 
@@ -156,14 +157,14 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
 
     Raises `BenchError` if no metric can be computed; older tables are then kept.
     """
-    from tqdm import tqdm
-
     if nothing := nothing_to_measure(job):
         raise BenchError(" ".join([nothing, *job.selection.failed.values()]))
     start = time.monotonic()
     own = job.shard.of_rank(job.measurer.batches)
-    quiet = not progress or job.shard.rank != 0
-    outcome = job.measurer.measure(tqdm(own, "score", disable=quiet or None, unit="batch"))
+    sizes = {batch: len(job.measurer.samples_of(batch)) for batch in own}
+    shown = progress and job.shard.rank == 0
+    with report_progress("score", sum(sizes.values()), "sample", shown=shown) as bar:
+        outcome = job.measurer.measure(_counted(sizes, bar))
     outcome = gather(outcome, job.shard)
     if job.shard.rank != 0:
         return None
@@ -193,6 +194,13 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
         },
     )
     return _write(job, manifest, tables)
+
+
+def _counted(sizes: dict[int, int], bar: Progress) -> Iterator[int]:
+    """The batches, each counted when the next one is requested."""
+    for batch, size in sizes.items():
+        yield batch
+        bar.update(size)
 
 
 def nothing_to_measure(job: ScoringJob) -> str:

@@ -1,0 +1,50 @@
+"""Progress without a terminal: lines at growing intervals, none for a short command."""
+
+import time
+
+import pytest
+
+from egoactgen_bench.support import progress
+from egoactgen_bench.support.progress import ProgressLines, report_progress
+
+
+def test_lines_without_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "FIRST", 0.01)
+    with report_progress("score", 10_000, "sample", initial=100) as bar:
+        time.sleep(0.1)
+        bar.update(900)
+        time.sleep(0.2)
+    err = capsys.readouterr().err
+    assert err.startswith("score: 100 of 10,000 samples\n")
+    assert "score: 1,000 of 10,000 samples, about " in err
+    assert 3 <= err.count("\n") <= 6  # after 0.01, 0.03, 0.07, 0.15 … seconds
+    assert "\r" not in err
+
+
+def test_a_short_command_and_a_hidden_bar_print_nothing(capsys, monkeypatch):
+    with report_progress("score", 3, "sample") as bar:
+        bar.update(3)
+    monkeypatch.setattr(progress, "FIRST", 0.01)
+    with report_progress("score", 3, "sample", shown=False) as bar:
+        time.sleep(0.05)
+        bar.set_description("hidden")
+        bar.update()
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_ends_the_lines(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "FIRST", 0.01)
+    with pytest.raises(ValueError, match="stop"), report_progress("score", 3, "sample"):
+        raise ValueError("stop")
+    time.sleep(0.05)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left"), [(1, "about 9 s left"), (20, "about 3 min left"), (2000, "5.0 h left")]
+)
+def test_the_time_left(seconds, left):
+    lines = ProgressLines("", 100, "image")
+    assert lines.line(seconds) == "0 of 100 images"
+    lines.update(10)
+    assert lines.line(seconds).endswith(left)
