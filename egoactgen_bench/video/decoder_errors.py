@@ -9,14 +9,13 @@ import av
 from egoactgen_bench.errors import SampleError
 
 # What FFmpeg, PyAV and NumPy raise on damaged or unsupported files. Exceptions that only a mistake
-# in our own code can cause (AttributeError, TypeError, …) are not among them.
+# in our own code can cause (KeyError, TypeError, …) are not among them.
 DECODER_ERRORS = (
     av.FFmpegError,
     OSError,
     EOFError,
     ValueError,
     ArithmeticError,
-    LookupError,
     MemoryError,
     RuntimeError,
 )
@@ -34,5 +33,7 @@ def as_sample_errors(name: str) -> Iterator[None]:
 
 def explanation(error: BaseException) -> str:
     """The error in words that are the same in every call: without the addresses of objects."""
+    if isinstance(error, av.PermissionError):
+        return "its index is damaged"  # what FFmpeg's error −1 means when seeking
     text = getattr(error, "strerror", None) or str(error)
     return _ADDRESS.sub("…", str(text)).strip() or type(error).__name__

@@ -81,6 +81,8 @@ def split_nal_units(data: bytes, length_size: int) -> list[bytes]:
 
 def without_information(codec: str, data: bytes, extradata: bytes) -> bytes:
     """A packet without its SEI units; the same bytes if it has none or they are not separable."""
+    if codec not in _SLICES:
+        return data
     size = nal_length_size(codec, extradata)
     if size:
         units = split_nal_units(data, size)

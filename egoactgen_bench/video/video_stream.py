@@ -104,7 +104,12 @@ class VideoStream:
         self.file.close()
 
     def _first_pts(self, path: Path) -> int:
-        """The time of the first displayed frame, at or after the first keyframe, not discarded."""
+        """The time of the first displayed frame, not discarded.
+
+        FFmpeg's h264 decoder withholds what comes before the first keyframe. Others display it,
+        though it cannot be intact.
+        """
+        withholds = self.stream.codec_context.codec.name == "h264"
         first, shown = None, list[int]()
         for coded in self._demux():
             if shown and coded.dts >= min(shown):
@@ -112,7 +117,7 @@ class VideoStream:
             if coded.packet.pts is None and not coded.timed and self._times is None:
                 self._decode_times(coded.dts if first is None else first)
                 return self._first_pts(path)
-            if first is None and coded.is_keyframe:
+            if first is None and (coded.is_keyframe or (coded.displayed and not withholds)):
                 first = coded.pts
                 # Without a dts, its index has presentation times.
                 self.delay = 0 if coded.packet.dts is None else max(coded.pts - coded.dts, 0)
@@ -190,7 +195,11 @@ class VideoStream:
         return Coded(packet, pts, min(dts, pts), packet.duration or 0, contents, displayed, timed)
 
     def _seek(self, ticks: int) -> None:
-        self.container.seek(ticks, stream=self.stream)
+        try:
+            self.container.seek(ticks, stream=self.stream)
+        except av.FFmpegError:
+            # A damaged index lists no keyframe before that time.
+            self.container.seek(ticks, stream=self.stream, any_frame=True)
 
     def _from_keyframe(self, limit: int) -> Iterator[Coded]:
         """Packets in decode order from the last keyframe that is displayed at or before `limit`."""
