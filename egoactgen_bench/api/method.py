@@ -15,9 +15,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 from PIL import Image
+from pydantic import Field
 
 from egoactgen_bench.api import options
 from egoactgen_bench.api.published_weights import PublishedWeights
@@ -60,7 +61,7 @@ class Method(ABC, Generic[OptionsT]):
     uses_weights: ClassVar[bool] = False
     uses_device: ClassVar[bool] = True  # False: `--device` and `--dtype` have no effect
     default_weights: ClassVar[str | None] = None
-    default_batch_size: ClassVar[int] = 1
+    default_batch_size: ClassVar[Annotated[int, Field(ge=1)]] = 1
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions run.json records
     published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may need
 

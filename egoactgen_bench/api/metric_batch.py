@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from egoactgen_bench.api.plugin_calls import checked_array, reporting
+from egoactgen_bench.errors import did_you_mean
 from egoactgen_bench.support import images
 from egoactgen_bench.support.row_store import FeatureCache, Revised
 
@@ -78,7 +80,7 @@ class Batch:
 
         With `fit` None, outputs keep the size that the run stored.
         """
-        frames: list[Any] = list(self._items[role])
+        frames: list[Any] = list(self._of(role))
         if role == "output" and fit is not None and "target" in self._items:
             targets: Sequence[Any] = self._items["target"]
             return [fit(frame, target.size) for frame, target in zip(frames, targets, strict=True)]
@@ -86,7 +88,7 @@ class Batch:
 
     def texts(self, role: TextRole) -> list[str]:
         """The texts of a role."""
-        return [str(text) for text in self._items[role]]
+        return [str(text) for text in self._of(role)]
 
     def features(self, extractor: Extractor, *roles: Role) -> NDArray[np.float32]:
         """(n, d) features of one item per sample, which consists of the named roles.
@@ -103,7 +105,15 @@ class Batch:
         return self.once(key, compute) if "output" in roles else self.across_runs(key, compute)
 
     def _column(self, role: Role, fit: Fit) -> Sequence[Item]:
-        return self.images(role, fit) if role == "output" else self._items[role]
+        return self.images(role, fit) if role == "output" else self._of(role)
+
+    def _of(self, role: Role) -> Sequence[Item]:
+        """The items of a role. Raises `ValueError` for one that the metric does not need."""
+        if role not in self._items:
+            raise ValueError(
+                f"no role '{role}' among the metric's `needs`.{did_you_mean(role, self._items)}"
+            )
+        return self._items[role]
 
     def encode(
         self, extractor: Extractor, items: Sequence[tuple[Item, ...]], keep: bool = False
@@ -112,7 +122,7 @@ class Batch:
         return self._cache.get(
             extractor.kept_as(),
             [content_key(item) for item in items],
-            lambda wanted: extractor.extract([items[index] for index in wanted]),
+            lambda wanted: _extracted(extractor, [items[index] for index in wanted]),
             keep,
         )
 
@@ -129,6 +139,15 @@ class Batch:
             self._across_runs[key] = compute()
         value: T = self._across_runs[key]
         return value
+
+
+def _extracted(extractor: Extractor, items: list[tuple[Item, ...]]) -> NDArray[np.float32]:
+    with reporting(extractor, "extract", samples=True):
+        features = extractor.extract(items)
+    checked: NDArray[np.float32] = checked_array(
+        extractor, "extract", features, (len(items), "width")
+    )
+    return checked
 
 
 def content_key(item: tuple[Item, ...]) -> bytes:

@@ -1,6 +1,7 @@
 """Finds plug-ins, built-in and third-party: data sets, methods, metrics, trainers and others."""
 
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -26,8 +27,14 @@ def registered(kind: str) -> dict[str, EntryPoint]:
 
 def is_registered(plugin: type[Any]) -> bool:
     """Whether a class has an entry point; imports nothing."""
+    return ":" not in registered_name(plugin)
+
+
+def registered_name(plugin: type[Any]) -> str:
+    """The registered name of a class, or `module:Class`; imports nothing."""
     place = f"{plugin.__module__}:{plugin.__qualname__}"
-    return any(point.value == place for kind in KINDS for point in registered(kind).values())
+    points = (point for kind in KINDS for point in registered(kind).values())
+    return next((point.name for point in points if point.value == place), place)
 
 
 def load(kind: str, name: str) -> tuple[Any, str | None]:
@@ -51,30 +58,87 @@ def find(kind: str, name: str) -> Any:
     """The plug-in class of a registered name, with or without argument, or of `module:Class`."""
     points = registered(kind)
     head, colon, attribute = name.partition(":")
+    if head not in points:
+        _check_form(kind, name)
     if head not in points and not colon:
         raise BenchError(f"Unknown {_noun(kind)} '{name}'.{did_you_mean(name, points)}")
     try:
         if head in points:
             return points[head].load()
         _look_here_for(head)
-        return getattr(importlib.import_module(head), attribute)
-    except Exception as error:
+        module = importlib.import_module(head)
+    # SystemExit as well: a script that calls sys.exit() would end this program.
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and head.startswith(error.name or head):
             raise BenchError(
                 f"Unknown {_noun(kind)} '{name}': no registered name and no importable module "
                 f"'{head}'.{did_you_mean(head, points)}"
             ) from None
         raise BenchError(
-            f"The {_noun(kind)} '{name}' cannot be loaded ({type(error).__name__}: {error})."
+            f"The {_noun(kind)} '{name}' cannot be loaded ({_reason(error, head)})."
         ) from error
+    if not hasattr(module, attribute):
+        raise BenchError(
+            f"The {_noun(kind)} '{name}' cannot be loaded: {_missing(module, head, attribute)}"
+        )
+    return getattr(module, attribute)
+
+
+def _check_form(kind: str, name: str) -> None:
+    """Refuse a name that is almost `module:Class`, with the right form."""
+    head, colon, attribute = name.partition(":")
+    module = re.sub(r"[/\\]+", ".", re.sub(r"^(\./)+", "", head.strip())).removesuffix(".py")
+    attribute = attribute.strip()
+    if not colon and _here(module):
+        attribute = "Class"
+    elif not colon and "." in module and _here(module.rpartition(".")[0]):
+        module, _, attribute = module.rpartition(".")
+    elif not colon:
+        module = head.strip()
+    right = f"{module}:{attribute}" if attribute else module
+    if colon and not (module.strip(".") and attribute):
+        right = "module:Class"
+    if Path(head).is_absolute():
+        right = f"{Path(head).stem}:{attribute or 'Class'}, in the folder {Path(head).parent}"
+    if right != name:
+        raise BenchError(f"'{name}' does not name a {_noun(kind)}: write {right}.")
+
+
+def _here(module: str) -> Path | None:
+    """The file of a module in the current folder, if there is one."""
+    path = Path.cwd().joinpath(*module.split("."))
+    files = (path.with_name(f"{path.name}.py"), path / "__init__.py")
+    return next((file for file in files if file.is_file()), None) if module else None
+
+
+def _reason(error: BaseException, head: str) -> str:
+    if isinstance(error, SystemExit):
+        return f"importing {head} calls sys.exit()"
+    return f"{type(error).__name__}: {error}"
+
+
+def _missing(module: ModuleType, head: str, attribute: str) -> str:
+    """Why a module does not have a class."""
+    here, file = _here(head), getattr(module, "__file__", None)
+    if here and (file is None or not Path(file).exists() or not here.samefile(file)):
+        return f"Python has a module '{head}' of its own; rename {here.name}."
+    classes = [
+        name
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    ]
+    return f"{head} has no class '{attribute}'.{did_you_mean(attribute, classes)}"
 
 
 def require_subclass(plugin: Any, base: type[Any], name: str) -> Any:
     """Return the plug-in `name`, checked before anything is built or written.
 
-    Raises `BenchError` if it is not a class derived from `base`, or lacks an attribute that `base`
-    declares without a default or a method that it declares abstract.
+    Raises `BenchError` if it is not a class derived from `base`, lacks an attribute that `base`
+    declares without a default or a method that it declares abstract, or has an attribute of another
+    type than `base` declares.
     """
+    from egoactgen_bench.api.plugin_declarations import check_declarations
+
     if not (isinstance(plugin, type) and issubclass(plugin, base)):
         wanted = f"egoactgen_bench.api.{base.__name__}"
         raise BenchError(f"'{name}' is not a class derived from {wanted}.")
@@ -82,6 +146,7 @@ def require_subclass(plugin: Any, base: type[Any], name: str) -> Any:
     missing += sorted(getattr(plugin, "__abstractmethods__", ()))
     if missing:
         raise BenchError(f"The class '{name}' does not define {', '.join(missing)}.")
+    check_declarations(plugin, base)
     return plugin
 
 
@@ -116,9 +181,8 @@ class _CurrentFolder:
 def _look_here_for(module: str) -> None:
     """Let `module` be imported from the current folder and, with lowest priority, its imports."""
     here = Path.cwd()
-    package, *_ = parts = module.split(".")
-    path = here.joinpath(*parts)
-    if path.with_suffix(".py").is_file() or (path / "__init__.py").is_file():
+    package = module.partition(".")[0]
+    if _here(module):
         known = [(f.package, f.folder) for f in sys.meta_path if isinstance(f, _CurrentFolder)]
         if (package, str(here)) not in known:
             sys.meta_path.insert(0, _CurrentFolder(package, str(here)))

@@ -1,9 +1,26 @@
 """The record types that stages and plug-ins exchange."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, ClassVar
 
 from PIL import Image
+from pydantic import AfterValidator, ConfigDict, Field
+
+from egoactgen_bench.errors import REASON_CODE
+
+# Records from plug-ins are validated by the types of their fields.
+VALIDATED = ConfigDict(revalidate_instances="always")
+
+
+def _not_infinite(seconds: float) -> float:
+    if math.isinf(seconds):
+        raise ValueError("give a finite number of seconds, or NaN if it is not annotated")
+    return seconds
+
+
+Seconds = Annotated[float, AfterValidator(_not_infinite)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +31,9 @@ class FrameSource:
     the image `member` of a tar archive.
     """
 
+    __pydantic_config__: ClassVar = VALIDATED
     path: Path
-    time: float | None = None
+    time: Seconds | None = None
     member: str | None = None
 
 
@@ -26,25 +44,27 @@ class ActionClip:
     A time missing from the annotations is NaN, and an empty cell in samples.csv.
     """
 
+    __pydantic_config__: ClassVar = VALIDATED
     row: str  # the annotation's own id, for rejected.csv
     sample_id: str
     dataset: str
     video_id: str
-    action: str
+    action: Annotated[str, Field(min_length=1)]
     verb: str
     noun: str
-    t_start: float
-    t_end: float
-    t_input: float
-    t_target: float
+    t_start: Seconds
+    t_end: Seconds
+    t_input: Seconds
+    t_target: Seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """An annotation row that gives no sample, with a stable reason code."""
 
+    __pydantic_config__: ClassVar = VALIDATED
     row: str
-    reason: str
+    reason: Annotated[str, Field(pattern=REASON_CODE)]
     detail: str = ""
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from PIL import Image
 
 from egoactgen_bench.api.method import Method
+from egoactgen_bench.api.plugin_calls import cause, described, returned
 from egoactgen_bench.api.records import Request
-from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.errors import NOT_A_CODE, BenchError, SampleError
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,14 @@ def _ask(method: Method[Any], requests: list[Request]) -> list[Answer]:
     start = time.perf_counter()
     prompts = [""] * len(requests)
     try:
-        prompts = [method.prompt(request) for request in requests]
+        prompts = [returned(method, "prompt", method.prompt(each)) for each in requests]
         # Copies, so that a method that modifies its input and then fails gets it unchanged again.
         fresh = [replace(request, input=request.input.copy()) for request in requests]
         outputs = _outputs(method.generate(fresh), len(requests))
     except BenchError:
         raise
     except Exception as error:  # noqa: BLE001  third-party code may raise anything
-        outputs = [_failure(error)]
+        outputs = [_failure(error, method)]
     # Outside the handler, whose traceback references the failed call's tensors.
     if len(outputs) < len(requests):
         _release_memory()
@@ -60,17 +61,17 @@ def _outputs(answers: Any, count: int) -> list[Image.Image | SampleError]:
     if not isinstance(answers, Sequence) or len(answers) != count:
         raise SampleError(
             "invalid_output",
-            f"generate returned {_described(answers)} instead of a list of {count} images",
+            f"generate returned {described(answers)} instead of a list of {count} images",
         )
     return [_checked(answer) for answer in answers]
 
 
 def _checked(answer: Any) -> Image.Image | SampleError:
     if isinstance(answer, SampleError):
-        return answer
+        return _valid(answer)
     if not isinstance(answer, Image.Image) or answer.mode != "RGB" or 0 in answer.size:
         return SampleError(
-            "invalid_output", f"{_described(answer)} instead of an 8-bit RGB PIL image"
+            "invalid_output", f"{described(answer)} instead of an 8-bit RGB PIL image"
         )
     try:
         answer.load()
@@ -79,20 +80,17 @@ def _checked(answer: Any) -> Image.Image | SampleError:
     return answer
 
 
-def _described(answer: Any) -> str:
-    if isinstance(answer, Image.Image):
-        return f"a {answer.mode} image of {answer.width} × {answer.height}"
-    if hasattr(answer, "shape") and hasattr(answer, "dtype"):
-        return f"an array {tuple(answer.shape)} of {answer.dtype}"
-    if isinstance(answer, Sequence) and not isinstance(answer, str | bytes):
-        return f"a sequence of {len(answer)}"
-    return f"a value of type {type(answer).__name__}"
-
-
-def _failure(error: Exception) -> SampleError:
-    if isinstance(error, SampleError):
+def _valid(error: SampleError) -> SampleError:
+    """The error, or one that says why it cannot be recorded."""
+    if error.is_valid:
         return error
-    text = f"{type(error).__name__}: {error}".partition("\n")[0][:300]
+    return SampleError("invalid_output", f"{error!r}, {NOT_A_CODE}")
+
+
+def _failure(error: Exception, method: Method[Any]) -> SampleError:
+    if isinstance(error, SampleError):
+        return _valid(error)
+    text = cause(error, method)
     # torch.OutOfMemoryError by name, to avoid importing torch for a method that does not use it.
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return SampleError("out_of_memory", text)

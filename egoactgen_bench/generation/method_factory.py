@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import resolve
+from egoactgen_bench.api.plugin_calls import call, called
+from egoactgen_bench.api.plugin_declarations import build_plugin
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import check_dtype, resolve_device
 
 
@@ -26,12 +30,20 @@ def build(
     context = context or MethodContext(device="auto")
     check_dtype(context.dtype)
     found, argument = plugins.load("methods", name)
-    plugins.require_subclass(found, Method, name)
-    path = found.find_weights(weights, context.models)
+    found = plugins.require_subclass(found, Method, name)
+    path = call(found, "find_weights", weights, context.models)
     given = dict(options or {})
-    resolved = resolve(found.Options, found.suggested(path, given) | given, name)
+    resolved = resolve(found.Options, call(found, "suggested", path, given) | given, name)
     device = resolve_device(context.device, local_rank) if found.uses_device else "cpu"
-    built: Method[Any] = found(
-        resolved, replace(context, weights=path, argument=argument, device=device)
+    return build_plugin(
+        found, resolved, replace(context, weights=path, argument=argument, device=device)
     )
-    return built
+
+
+def weight_files(method: Method[Any]) -> list[Path]:
+    """The files of `method.weight_files`. Raises `BenchError` for one that does not exist."""
+    files: list[Path] = call(method, "weight_files")
+    for path in files:
+        if not path.is_file():
+            raise BenchError(f"{called(method)}.weight_files names {path}, which is not a file.")
+    return files

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.metric_batch import Batch, Role
-from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.api.plugin_calls import called, checked_array, reporting
+from egoactgen_bench.errors import NOT_A_CODE, BenchError, SampleError
 from egoactgen_bench.measurement.sources import (
     Candidate,
     Content,
@@ -257,19 +258,18 @@ class Measurer:
 def _checked_rows(metric: Metric[Any], batch: Batch) -> list[Rows | SampleError]:
     """One row per sample, or the reason why it has none."""
     try:
-        rows = metric.measure(batch)
+        with reporting(metric, "measure", samples=True):
+            rows = metric.measure(batch)
     except SampleError as error:
+        if not error.is_valid:
+            raise BenchError(f"{called(metric)}.measure raised {error!r}, {NOT_A_CODE}.") from None
         if len(batch) == 1:
             return [error]
         # It is not known which sample the error is of: measured alone, the others keep their
         # values.
         singles = (_checked_rows(metric, batch.single(index)) for index in range(len(batch)))
         return [row for single in singles for row in single]
-    if rows.ndim != 2 or len(rows) != len(batch):
-        raise BenchError(
-            f"Metric {metric.name} returned rows of shape {rows.shape} for {len(batch)} samples, "
-            f"expected ({len(batch)}, width)."
-        )
+    checked_array(metric, "measure", rows, (len(batch), "width"))
     bad = np.isnan(rows) if metric.may_be_infinite else ~np.isfinite(rows)
     failure = SampleError("not_finite", f"{metric.name} returned NaN or infinity")
     return [failure if wrong else row for row, wrong in zip(rows, bad.any(axis=1), strict=True)]

@@ -4,7 +4,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 
@@ -20,7 +20,7 @@ class _Worker(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    Process: Any = _Worker
+    Process: ClassVar[Any] = _Worker
 
 
 def worker_pool(workers: int, **settings: Any) -> ProcessPoolExecutor:

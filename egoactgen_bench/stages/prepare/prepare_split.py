@@ -3,7 +3,6 @@
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from egoactgen_bench.stages.prepare.split_files import write_split
 from egoactgen_bench.stages.prepare.split_plan import SplitPlan, by_reason
 from egoactgen_bench.support.files import sha256_file
 from egoactgen_bench.support.provenance import versions
+from egoactgen_bench.support.threads import map_in_threads
 
 
 @dataclass(frozen=True)
@@ -189,10 +189,8 @@ def _stored_before(folder: Path, before: Split | None) -> dict[str, Stored]:
         columns = ["sample_id", "input_sha256", "target_sha256", "width", "height"]
         records = before.samples[columns].itertuples(index=False, name=None)
         earlier.extend(Stored(*record) for record in records)
-    # Threads are enough, as hashing releases the GIL.
-    with ThreadPoolExecutor() as pool:
-        whole = pool.map(lambda item: _is_whole(folder, item), earlier)
-        return {item.sample_id: item for item, good in zip(earlier, whole, strict=True) if good}
+    whole = map_in_threads(lambda item: _is_whole(folder, item), earlier)
+    return {item.sample_id: item for item, good in zip(earlier, whole, strict=True) if good}
 
 
 def _is_whole(folder: Path, item: Stored) -> bool:

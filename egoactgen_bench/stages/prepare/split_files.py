@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from egoactgen_bench.api.dataset import Dataset
+from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.records import ActionClip, Rejection
 from egoactgen_bench.artifacts.manifests import SPLIT, DescriptionsManifest, SplitManifest
 from egoactgen_bench.artifacts.splits import (
@@ -92,7 +93,7 @@ def _sample_row(clip: ActionClip, stored: Stored | None) -> tuple[object, ...]:
 
 def _write_descriptions(dataset: Dataset, folder: Path, kept: list[ActionClip]) -> None:
     """Write the descriptions that come with the data set, if any."""
-    for name, texts in dataset.descriptions().items():
+    for name, texts in call(dataset, "descriptions").items():
         rows = [(clip.sample_id, texts[clip.sample_id]) for clip in kept if clip.sample_id in texts]
         path = folder / "descriptions" / f"{name}.csv"
         write_csv(path, pd.DataFrame(rows, columns=["sample_id", "description"]))
@@ -108,7 +109,7 @@ def _write_descriptions(dataset: Dataset, folder: Path, kept: list[ActionClip]) 
 
 def _write_truth(dataset: Dataset, folder: Path, kept: list[ActionClip]) -> list[str]:
     """Write the data set's ground truth about its samples, if any; returns the file names."""
-    known = dataset.truth()
+    known = call(dataset, "truth")
     if not known:
         return []
     write_json(folder / TRUTH, {clip.sample_id: known[clip.sample_id] for clip in kept})

@@ -1,7 +1,8 @@
 """The plan of a split, before any frame is read: its clips, rejections and cost."""
 
+import difflib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,20 @@ import pandas as pd
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.options import resolve
+from egoactgen_bench.api.plugin_calls import (
+    call,
+    called,
+    checked_record,
+    plain_json,
+    read,
+    reporting,
+    wrong_result,
+)
+from egoactgen_bench.api.plugin_declarations import build_plugin
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.artifacts.manifests import Subset
 from egoactgen_bench.artifacts.splits import TIME_COLUMNS, fingerprint
-from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.errors import NOT_A_CODE, BenchError, SampleError, did_you_mean
 from egoactgen_bench.support.images import frame_size
 from egoactgen_bench.support.safe_names import is_safe_id
 
@@ -90,7 +101,7 @@ def open_dataset(
     plugin, _ = plugins.load("datasets", name)
     plugins.require_subclass(plugin, Dataset, name)
     chosen = resolve(plugin.Options, dict(options or {}), f"Data set {name}")
-    dataset: Dataset = plugin(annotations, videos, subset)
+    dataset: Dataset = build_plugin(plugin, annotations, videos, subset)
     dataset.options = chosen
     return dataset
 
@@ -109,7 +120,8 @@ def plan_split(
     `limit` keeps the first clips with valid times. With `locate` False videos are not located,
     which is enough to count samples but not to extract frames.
     """
-    name = name or dataset.split_name
+    name = name or read(dataset, "split_name")
+    _check_metric_defaults(dataset)
     if not is_safe_id(name):
         raise BenchError(
             f"'{name}' is not a valid name for a split: use letters, digits, '.', '_' and '-'."
@@ -117,7 +129,7 @@ def plan_split(
     rows: list[ActionClip | Rejection] = []
     places: dict[str, tuple[FrameSource, FrameSource] | SampleError] = {}
     seen: set[str] = set()
-    for row in dataset.clips():
+    for row in _rows(dataset):
         rows.append(row)
         if isinstance(row, Rejection):
             continue
@@ -135,7 +147,7 @@ def plan_split(
         "times_only": times_only,
         "size": None if times_only or dataset.keeps_frames else size,
         "limit": limit,
-        **dataset.recipe(),
+        **plain_json(dataset, "recipe", call(dataset, "recipe")),
     }
     return SplitPlan(dataset, name, recipe, rows, places)
 
@@ -146,11 +158,44 @@ def by_reason(rejections: Iterable[Rejection]) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())
 
 
+def _rows(dataset: Dataset) -> Iterator[ActionClip | Rejection]:
+    """The data set's rows, checked."""
+    with reporting(dataset, "clips"):
+        rows = dataset.clips()
+    if not isinstance(rows, Iterable):
+        raise wrong_result(dataset, "clips", rows, "an iterator of ActionClip and Rejection")
+    rows, end = iter(rows), object()
+    while True:
+        with reporting(dataset, "clips"):
+            row = next(rows, end)
+        if row is end:
+            return
+        yield checked_record(dataset, "clips", row, (ActionClip, Rejection))
+
+
 def _place(dataset: Dataset, clip: ActionClip) -> tuple[FrameSource, FrameSource] | SampleError:
     try:
-        return dataset.locate(clip)
+        sources = call(dataset, "locate", clip, samples=True)
     except SampleError as error:
-        return error
+        if error.is_valid:
+            return error
+        raise BenchError(f"{called(dataset)}.locate raised {error!r}, {NOT_A_CODE}.") from None
+    first, last = (checked_record(dataset, "locate", each, (FrameSource,)) for each in sources)
+    return first, last
+
+
+def _check_metric_defaults(dataset: Dataset) -> None:
+    """Raise `BenchError` for unknown options of metrics, and for misspelt metrics.
+
+    Other unknown metrics may be plug-ins that are not registered.
+    """
+    known = plugins.registered("metrics")
+    for metric, values in read(dataset, "metric_defaults").items():
+        who = f"{called(dataset)}.metric_defaults"
+        if metric in known:
+            resolve(plugins.find("metrics", metric).Options, dict(values), f"{who}: {metric}")
+        elif difflib.get_close_matches(metric, known):
+            raise BenchError(f"{who}: unknown metric '{metric}'.{did_you_mean(metric, known)}")
 
 
 def _check_id(dataset: Dataset, sample_id: str, seen: set[str]) -> None:

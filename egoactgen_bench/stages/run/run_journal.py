@@ -5,7 +5,7 @@
 <run>/samples.csv, run.json    written last, after all batches; plan and journal are then removed
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,16 +66,31 @@ class RunJournal:
         return run
 
     def _write(self, passed: dict[str, Any], versions: dict[str, str]) -> None:
-        entries = self.batches.entries(range(self.batches.batches))
-        table = self._table([row for entry in entries for row in entry["rows"]])
+        seconds, devices = 0.0, set()
+
+        def rows() -> Iterator[Row]:
+            nonlocal seconds
+            for entry in self.batches.entries(range(self.batches.batches)):
+                seconds += entry["seconds"]
+                devices.add(entry["device"])
+                yield from entry["rows"]
+
+        table = self._table(rows())
         write_csv(self.folder / "samples.csv", table)
         options = {"options": {"passed": passed} | self.plan["options"]}
-        self.work.finish(options | _summary(entries, table) | {"versions": versions})
+        device = ", ".join(sorted(devices))
+        summary = _summary(table, seconds) | {"device": device, "versions": versions}
+        self.work.finish(options | summary)
 
-    def _table(self, rows: list[Row]) -> "pd.DataFrame":
+    def _table(self, rows: Iterable[Row]) -> "pd.DataFrame":
         import pandas as pd
 
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+        # By column: a dictionary per row takes several times the memory of the table.
+        columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        for row in rows:
+            for name, cells in columns.items():
+                cells.append(row.get(name))
+        return pd.DataFrame(columns)
 
     def _is_whole(self, rows: Sequence[Row]) -> bool:
         """Whether the images of these rows are unchanged."""
@@ -102,17 +117,15 @@ class RunJournal:
             remove_abandoned(folder, again=True)
 
 
-def _summary(entries: list[dict[str, Any]], table: "pd.DataFrame") -> dict[str, Any]:
+def _summary(table: "pd.DataFrame", seconds: float) -> dict[str, Any]:
     by_status = {str(status): int(n) for status, n in table["status"].value_counts().items()}
     made = by_status.get(OK, 0)
-    seconds = sum(entry["seconds"] for entry in entries)
     return {
         "counts": {
             "samples": len(table),
             "failed": len(table) - made,
             "by_status": dict(sorted(by_status.items())),
         },
-        "device": ", ".join(sorted({entry["device"] for entry in entries})),
         "timing": {
             "seconds": round(seconds, 3),
             "images_per_second": round(made / seconds, 4) if seconds else None,

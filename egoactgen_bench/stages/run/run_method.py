@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import chosen
+from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.batch_journal import OK, BatchWork
 from egoactgen_bench.artifacts.descriptions import load_descriptions
@@ -27,6 +28,7 @@ from egoactgen_bench.support.seeds import derive_seed
 from egoactgen_bench.support.sharding import ProcessShard
 
 Sample = dict[str, Any]  # a row of a samples.csv
+SAMPLE_COLUMNS = ("sample_id", "input_frame", "action")  # of the split
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def prepare(
     texts = (
         load_descriptions(split.folder, resolved.descriptions) if resolved.descriptions else None
     )
-    samples = cast("list[Sample]", split.samples[: resolved.limit].to_dict("records"))
+    needed = split.samples[list(SAMPLE_COLUMNS)][: resolved.limit]
+    samples = cast("list[Sample]", needed.to_dict("records"))
     built = method_factory.build(
         method,
         resolved.options,
@@ -122,8 +125,8 @@ def prepare(
         "frames_fingerprint": split.frames_fingerprint,
         "descriptions": texts and texts.name,
         "descriptions_sha256": texts and texts.sha256,
-        "weights": provenance.hashes(built.weight_files()),
-        "sources": built.sources(),
+        "weights": provenance.hashes(method_factory.weight_files(built)),
+        "sources": call(built, "sources"),
         "dtype": resolved.dtype,
         # Part of the plan, as other kernels round differently and may change pixels by one level.
         "batch_size": size,
@@ -154,7 +157,7 @@ def execute(job: RunJob, overwrite: bool = False, progress: bool = False) -> Run
 
 def _generate(job: RunJob, progress: bool) -> None:
     if job.work.missing:
-        job.method.load()
+        call(job.method, "load")
     device = provenance.device_name(job.method.context.device)
 
     def generate(batch: int) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.options import chosen, resolve
+from egoactgen_bench.api.plugin_calls import call, plain_json, reporting, returned
+from egoactgen_bench.api.plugin_declarations import build_plugin
 from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Trainer, TrainingContext
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.manifest_base import build
@@ -66,8 +68,10 @@ def prepare(
     resolved = chosen(TrainOptions, settings, choices, "train")
     found = plugins.require_subclass(plugins.find("trainers", name), Trainer, name)
     if resolved.preset not in found.presets:
+        default = TrainOptions.model_fields["preset"].default
+        hint = " (the default; choose one with --preset)" * (resolved.preset == default)
         raise BenchError(
-            f"{name} has no preset '{resolved.preset}'."
+            f"{name} has no preset '{resolved.preset}'{hint}."
             + did_you_mean(resolved.preset, found.presets)
         )
     shard = ProcessShard.of_process()
@@ -80,7 +84,7 @@ def prepare(
     context = TrainingContext(
         split, folder, resolved.models, resolved.cache, texts, resolved.seed, device, shown
     )
-    trainer = found(own, context)
+    trainer = build_plugin(found, own, context)
     plan = {
         "trainer": name,
         "preset": resolved.preset,
@@ -94,7 +98,7 @@ def prepare(
         "frames_fingerprint": split.frames_fingerprint,
         "descriptions": texts and texts.name,
         "descriptions_sha256": texts and texts.sha256,
-        "sources": trainer.sources(),
+        "sources": call(trainer, "sources"),
     }
     work = WorkFolder(
         folder / TRAIN,
@@ -123,15 +127,18 @@ def execute(
         return job.work.read()
     if job.rank == 0:
         job.work.begin(overwrite, job.work.clear)
-    for required in job.trainer.prerequisites():
+    for required in call(job.trainer, "prerequisites"):
         if not (required.folder / TRAIN).is_file():
             report(f"Training {required.trainer} first, as {required.folder} is not finished.")
             execute(_prepare_required(job, required))
-    outcome = job.trainer.train()
+    with reporting(job.trainer, "train"):
+        outcome = job.trainer.train()
+    # A training may have taken days: a forgotten `return` must not lose it.
+    entries = {} if outcome is None else returned(job.trainer, "train", outcome)
     resolved = job.trainer.options.model_dump(mode="json")
     content = {
         "options": {"passed": job.passed, "resolved": resolved},
-        **outcome,
+        **plain_json(job.trainer, "train", entries),
         "device": provenance.device_name(job.trainer.context.device),
         "versions": provenance.versions(job.trainer.packages),
     }

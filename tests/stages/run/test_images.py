@@ -103,7 +103,7 @@ def test_the_other_samples_in_the_batch_of_a_failing_one_keep_their_bytes(bench,
     assert list(faulty.finished["sample_id"]) == ["V02_5"]
     assert faulty.finished["sha256"].item() == clean.loc["V02_5", "sha256"]
     result = bench("run", "--method", f"{module}:TooFew", "--run", "few")
-    assert "V00_0: invalid_output (generate returned a sequence of 0 instead of a list of 1" in (
+    assert "V00_0: invalid_output (generate returned a list of 0 instead of a list of 1" in (
         result.out
     )
 

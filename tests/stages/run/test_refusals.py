@@ -52,7 +52,7 @@ def test_bad_calls_are_one_sentence(bench, workspace, module):
         "Unknown device 'gpu'": ["--method", f"{module}:Refusing", "--device", "gpu"],
         "have the form i/n": ["--method", noise, "--shard", "5/4"],
         "is not a safe file name": ["--method", noise, "--run", "../up"],
-        "has no attribute 'Nois'": ["--method", f"{module}:Nois"],
+        "has no class 'Nois'. Did you mean 'Noise'?": ["--method", f"{module}:Nois"],
         "not a class derived": ["--method", f"{module}:NotAMethod"],
         "no importable module": ["--method", "absent_module:Noise"],
         "Did you mean 'drawn-val'?": ["--method", noise, "--split", "drwn-val"],
