@@ -1,12 +1,15 @@
 """Opens archives from untrusted sources: allows only known names, sizes and hashes."""
 
+import errno
 import hashlib
 import re
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from egoactgen_bench.artifacts.archive_records import FORMAT, PackRecord, parse
@@ -22,15 +25,29 @@ _NAME = re.compile(
 )
 MOST_FILES = 2_000_000
 LARGEST_FILE = 2 << 30
-GROWTH, SLACK = 60, 64 << 20  # limit of the unpacked bytes: GROWTH × the archive's size + SLACK
+# Limit of the unpacked bytes: GROWTH × the archive's size + SLACK. Tables are packed to about a
+# tenth, images not at all, and they are most of an archive.
+GROWTH, SLACK = 8, 16 << 20
+LARGEST_MANIFEST = 4 << 20  # of all but pack.json, which lists the files
 CHUNK = 1 << 20
+# What zipfile raises for a damaged archive, in addition to OSError.
+DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
 
 def differences(path: Path) -> list[str]:
     """A sentence for each file of an archive that differs from its pack.json."""
-    with _opened(path) as archive:
-        record = _manifest(archive, path)
+    with opened(path) as (archive, record):
         return [why for why in _read(archive, record) if why]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, PackRecord]]:
+    """Open an archive after checking its directory and its manifest.
+
+    Raises `BenchError` for an archive that `bench pack` did not write.
+    """
+    with _opened(path) as archive:
+        yield archive, _manifest(archive, path)
 
 
 def unpack(path: Path, parent: Path) -> tuple[PackRecord, Path]:
@@ -39,8 +56,7 @@ def unpack(path: Path, parent: Path) -> tuple[PackRecord, Path]:
     Raises `BenchError` if any file differs from pack.json; nothing is left on disk then.
     """
     folder = parent / sha256_file(_existing(path))[:16]
-    with _opened(path) as archive:
-        record = _manifest(archive, path)
+    with opened(path) as (archive, record):
         if (folder / MANIFEST).is_file():  # written last
             return record, folder
         shutil.rmtree(folder, ignore_errors=True)
@@ -68,7 +84,7 @@ def _existing(path: Path) -> Path:
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(_existing(path))
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (*DAMAGED, OSError) as error:
         raise BenchError(f"{path} is not a zip archive made by `bench pack` ({error}).") from None
     try:
         _check(archive, path)
@@ -101,15 +117,19 @@ def _objection(entry: zipfile.ZipInfo) -> str | None:
         return "is a link or not a regular file"
     if not _NAME.fullmatch(entry.filename):
         return "is not a file that `bench pack` writes"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is compressed by another method than `bench pack` uses"
     if entry.flag_bits & 1:
         return "is encrypted"
-    return "is too large" if entry.file_size > LARGEST_FILE else None
+    small = entry.filename.endswith(".json") and entry.filename != MANIFEST
+    largest = LARGEST_MANIFEST if small else LARGEST_FILE
+    return "is too large" if entry.file_size > largest else None
 
 
 def _manifest(archive: zipfile.ZipFile, path: Path) -> PackRecord:
     try:
         text = archive.read(MANIFEST).decode("utf-8")
-    except (zipfile.BadZipFile, UnicodeDecodeError, OSError, RuntimeError) as error:
+    except (*DAMAGED, OSError) as error:  # UnicodeDecodeError is a ValueError
         raise BenchError(f"{path}: {MANIFEST} cannot be read ({error}).") from None
     record = parse(PackRecord, text, f"{path}: {MANIFEST}")
     if record.format != FORMAT:
@@ -149,7 +169,10 @@ def _copy(archive: zipfile.ZipFile, name: str, folder: Path | None) -> str | Non
                 while block := stream.read(CHUNK):
                     digest.update(block)
                     copy.write(block)
-    # RuntimeError: an unknown compression method.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError):
+    except DAMAGED:
+        return None
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # of the disk, not of the archive
+            raise
         return None
     return digest.hexdigest()

@@ -55,6 +55,11 @@ class Scores:
         return self.manifest.metrics
 
     @property
+    def failed_metrics(self) -> dict[str, str]:
+        """The reason for each metric that was named and could not be computed, as a sentence."""
+        return self.manifest.failed_metrics
+
+    @property
     def runs(self) -> list[str]:
         """The rows of the tables: runs and references."""
         return [run.run for run in self.manifest.runs]
@@ -81,7 +86,10 @@ class Scores:
 
     def __repr__(self) -> str:
         metrics = ", ".join(self.metrics)
-        state = "" if self.complete else ", some values are missing (see errors)"
+        missing = [] if self.errors.empty else ["some values are missing (see errors)"]
+        if self.failed_metrics:
+            missing.append(f"{', '.join(self.failed_metrics)} failed (see failed_metrics)")
+        state = "".join(f", {each}" for each in missing)
         return (
             f"<Scores of {', '.join(self.runs)} on split '{self.manifest.split}', protocol "
             f"{self.protocol}: {metrics}{state}>"
@@ -90,7 +98,7 @@ class Scores:
     @property
     def complete(self) -> bool:
         """Whether all values were computed."""
-        return self.errors.empty and not self.manifest.failed_metrics
+        return self.errors.empty and not self.failed_metrics
 
 
 def load_scores(
@@ -142,7 +150,7 @@ def read_numbers(folder: Path, name: str, columns: Sequence[str]) -> pd.DataFram
     path = owned_path(folder, name)
     table = read_csv(path, columns, dtype=str)
     try:
-        numbers = {name: pd.to_numeric(table[name]) for name in set(table) - TEXTS}
+        numbers = {str(name): pd.to_numeric(table[name]) for name in set(table) - TEXTS}
     except (ValueError, TypeError, OverflowError) as error:
         raise BenchError(f"{path} contains a cell that is not a number ({error}).") from None
     return table.assign(**numbers)

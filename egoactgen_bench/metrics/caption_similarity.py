@@ -60,6 +60,7 @@ class CaptionSimilarity(Metric[CaptionOptions]):
 
     factor = 100
     higher_is_better = True
+    bounds = (-1.0, 1.0)
     packages = ("open_clip_torch", "pillow", "torch", "transformers")
     Options = CaptionOptions
     shares_defaults_of = "egovlp"

@@ -23,6 +23,7 @@ class Change(Metric[Options]):
     name, label, position = "change", "Change", 150
     factor = 100
     higher_is_better = True
+    bounds = (-1.0, 1.0)
     needs = frozenset({"input", "output", "target"})
 
     def facts(self) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ class ClipText(Metric[Options]):
     name, label, position = "clip_text", "CLIP text", 140
     factor = 100
     higher_is_better = True
+    bounds = (-1.0, 1.0)
     needs = frozenset({"output", "action"})
     packages = ("open_clip_torch", "pillow", "torch")
     published_weights = (PUBLISHED["ViT-L-14"],)

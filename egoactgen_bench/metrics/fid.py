@@ -71,6 +71,7 @@ class Fid(InceptionDistance):
     """Fréchet distance between the outputs' and the targets' Inception features."""
 
     name, label, position = "fid", "FID", 40
+    bounds = (0.0, float("inf"))
 
     @classmethod
     def variants(cls) -> Mapping[str, InceptionOptions]:

@@ -66,6 +66,7 @@ class Lpips(Metric[LpipsOptions]):
     name, label, position = "lpips", "LPIPS", 60
     factor = 100
     higher_is_better = False
+    bounds = (0.0, float("inf"))
     Options = LpipsOptions
     packages = ("lpips", "torch", "torchvision")
     published_weights = PUBLISHED

@@ -30,6 +30,7 @@ class Psnr(Metric[PsnrOptions]):
     name, label, unit = "psnr", "PSNR", "dB"
     position = 50
     higher_is_better = True
+    bounds = (0.0, float("inf"))
     may_be_infinite = True
     Options = PsnrOptions
 

@@ -23,6 +23,7 @@ class Ssim(Metric[Options]):
     name, label, position = "ssim", "SSIM", 110
     decimals = 4
     higher_is_better = True
+    bounds = (-1.0, 1.0)
 
     @classmethod
     def known_deviations(cls) -> deviations.Axes:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.submissions import implausible
 from egoactgen_bench.support.files import read_csv, sha256_file
 from egoactgen_bench.support.regular_files import owned_path, reason
+from egoactgen_bench.support.threads import map_in_threads
 
 # The manifests of the folders that can be verified, and the functions that load and check them.
 MANIFESTS: dict[str, tuple[type[Manifest], Callable[[Path], object]]] = {
@@ -156,9 +156,8 @@ def _listed_in_samples(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _hash_differences(folder: Path, hashes: dict[str, str]) -> list[str]:
-    with ThreadPoolExecutor() as pool:
-        lines = pool.map(lambda name: _difference(folder, name, hashes[name]), hashes)
-        return [line for line in lines if line]
+    lines = map_in_threads(lambda name: _difference(folder, name, hashes[name]), hashes)
+    return [line for line in lines if line]
 
 
 def _difference(folder: Path, name: str, recorded: str) -> str | None:

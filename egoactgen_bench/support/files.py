@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.regular_files import open_regular, reason
@@ -117,29 +117,35 @@ def read_csv(path: Path, columns: Iterable[str] = (), **options: Any) -> "pd.Dat
     `columns` must be in the table. `options` are passed to `pandas.read_csv`; give the `dtype` of
     columns such as ids. Raises `BenchError` if the file is missing or malformed.
     """
-    import pandas as pd
-
     try:
         with open_regular(path) as stream:
-            _check_header(path, stream, columns)
-            # pandas' defaults would read words such as "null", "None" and "NA", which may be ids
-            # or verbs, as NaN.
-            table: pd.DataFrame = pd.read_csv(
-                stream, keep_default_na=False, na_values=[], **options
-            )
+            return read_table(stream, path, columns, **options)
     except FileNotFoundError:
         raise BenchError(f"{path} does not exist.") from None
     except OSError as error:
         raise BenchError(f"{path} cannot be read ({reason(error)}).") from None
+
+
+def read_table(
+    stream: BinaryIO | IO[bytes], path: Path, columns: Iterable[str] = (), **options: Any
+) -> "pd.DataFrame":
+    """`read_csv` from an open file, such as one in an archive; `path` is its name in messages."""
+    import pandas as pd
+
+    try:
+        _check_header(path, stream, columns)
+        # pandas' defaults would read words such as "null", "None" and "NA", which may be ids or
+        # verbs, as NaN.
+        table: pd.DataFrame = pd.read_csv(stream, keep_default_na=False, na_values=[], **options)
+        return table
     except UnicodeDecodeError:
         raise BenchError(f"{path} is not encoded in UTF-8: save it as UTF-8.") from None
     except (ValueError, OverflowError, csv.Error) as error:  # of pandas, too
         why = str(error).strip().partition("\n")[0]
         raise BenchError(f"{path} is not a readable table ({why}).") from None
-    return table
 
 
-def _check_header(path: Path, stream: BinaryIO, columns: Iterable[str]) -> None:
+def _check_header(path: Path, stream: BinaryIO | IO[bytes], columns: Iterable[str]) -> None:
     """Refuse a table that lacks a column or has one twice, which pandas would rename."""
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     lines = csv.reader(text)

@@ -2,8 +2,8 @@
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 from egoactgen_bench.errors import BenchError
 
@@ -12,7 +12,7 @@ class NotRegularError(OSError):
     """A FIFO, a socket, a device or a folder in the place of a file."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file for reading; `NotRegularError` for a FIFO, a device or a folder."""
     # Without O_NONBLOCK, opening a FIFO waits for somebody to write to it.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))

@@ -31,6 +31,7 @@ class Judge(Metric[Options]):
     name, label, position = "judge", "Judge: action", 5
     unit, factor, decimals = "%", 100, 1
     higher_is_better = True
+    bounds = (0.0, 1.0)
     needs = frozenset({"input", "output", "truth"})
     packages = ("pillow", "torch")
     asks: ClassVar[Question] = "action"

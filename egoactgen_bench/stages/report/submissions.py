@@ -11,15 +11,8 @@ from numpy.typing import NDArray
 
 from egoactgen_bench.analysis import statistics
 from egoactgen_bench.analysis.intervals import Measured, clusters_of, compare
-from egoactgen_bench.artifacts.archive import unpack
-from egoactgen_bench.artifacts.archive_records import (
-    PackRecord,
-    RunRecord,
-    ScoreRecord,
-    is_image_name,
-    parse,
-)
-from egoactgen_bench.artifacts.batch_journal import OK
+from egoactgen_bench.artifacts.archive import opened, unpack
+from egoactgen_bench.artifacts.archive_records import PackRecord, ScoreRecord
 from egoactgen_bench.artifacts.manifests import (
     Bootstrap,
     MetricRecord,
@@ -28,29 +21,46 @@ from egoactgen_bench.artifacts.manifests import (
     ScoreManifest,
     SplitManifest,
 )
-from egoactgen_bench.artifacts.runs import COLUMNS, TEXT_COLUMNS, Run
-from egoactgen_bench.artifacts.scores import ERROR_COLUMNS, VALUE_COLUMNS, Scores
+from egoactgen_bench.artifacts.runs import Run
+from egoactgen_bench.artifacts.scores import VALUE_COLUMNS, Scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.candidates import candidate_of
 from egoactgen_bench.measurement.sources import Candidate
-from egoactgen_bench.support.files import read_csv, sha256_file
+from egoactgen_bench.measurement.submissions import Submission, SubmissionReader, SubmittedRun
+from egoactgen_bench.support.files import sha256_file
 
 DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Submission:
-    """One group's archive, checked and unpacked in `folder`."""
+class Unpacked:
+    """One group's submission, checked, and the folder to which it was unpacked."""
 
-    path: Path
+    submission: Submission
     folder: Path
-    record: PackRecord
-    samples: pd.DataFrame  # sample_id and video_id of the split
-    # `<group>/<run>` → manifest, samples.csv
-    runs: dict[str, tuple[RunRecord, pd.DataFrame]]
-    # protocol → manifest, values, errors
-    scores: dict[str, tuple[ScoreRecord, pd.DataFrame, pd.DataFrame]]
+
+    @property
+    def path(self) -> Path:
+        return self.submission.path
+
+    @property
+    def record(self) -> PackRecord:
+        return self.submission.record
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """sample_id and video_id of the split."""
+        return self.submission.samples
+
+    def name(self, run: str) -> str:
+        """The name of a run in the joined table, `<group>/<run>`."""
+        return f"{self.record.group}/{run}"
+
+    @property
+    def runs(self) -> dict[str, SubmittedRun]:
+        """The runs by their names in the joined table."""
+        return {self.name(run): found for run, found in self.submission.runs.items()}
 
 
 @dataclass(frozen=True)
@@ -64,59 +74,14 @@ class Joined:
     notices: list[str]
 
 
-def read_submission(path: Path, parent: Path) -> Submission:
+def read(path: Path, parent: Path) -> Unpacked:
     """Check an archive, unpack it under `parent` and read it.
 
-    Raises `BenchError` if it is incomplete or its parts do not belong together.
+    Raises `BenchError` if it is changed, incomplete or not plausible.
     """
     record, folder = unpack(path, parent)
-    try:
-        samples = read_csv(folder / "split/samples.csv", dtype=str)[["sample_id", "video_id"]]
-        runs = {f"{record.group}/{name}": _run(folder, name, record) for name in record.runs}
-        scores = {protocol: _scores(folder, protocol, record) for protocol in record.protocols}
-    except (KeyError, ValueError, TypeError) as error:
-        raise BenchError(f"{path} contains a table that cannot be read ({error}).") from None
-    return Submission(path, folder, record, samples, runs, scores)
-
-
-def _run(folder: Path, name: str, record: PackRecord) -> tuple[RunRecord, pd.DataFrame]:
-    place = f"runs/{name}"
-    text = (folder / place / "run.json").read_text(encoding="utf-8")
-    run = parse(RunRecord, text, f"{place}/run.json")
-    table = read_csv(folder / place / "samples.csv", dtype=dict.fromkeys(TEXT_COLUMNS, str))
-    table = table[[column for column in COLUMNS if column in table]]
-    made = table[table["status"] == OK]
-    for image, sha256 in zip(made["image"], made["sha256"], strict=True):
-        if not is_image_name(image) or record.files.get(f"{place}/{image}") != sha256:
-            raise BenchError(
-                f"{place}/samples.csv names {image[:80]!r}, which is missing from the archive."
-            )
-    _same(run.fingerprint, record.split.fingerprint, place)
-    return run, table
-
-
-def _scores(
-    folder: Path, protocol: str, record: PackRecord
-) -> tuple[ScoreRecord, pd.DataFrame, pd.DataFrame]:
-    place = f"scores/{protocol}"
-    text = (folder / place / "score.json").read_text(encoding="utf-8")
-    score = parse(ScoreRecord, text, f"{place}/score.json")
-    _same(score.fingerprint, record.split.fingerprint, place)
-    _same(score.protocol, protocol, place)
-    values = read_csv(folder / place / "scores.csv", dtype=dict.fromkeys(VALUE_COLUMNS, str))
-    values = values.assign(value=values["value"].astype(float))
-    errors = read_csv(folder / place / "errors.csv", dtype=str)
-    for table in (values, errors):
-        table["run"] = record.group + "/" + table["run"]
-    return score, values, errors[list(ERROR_COLUMNS)]
-
-
-def _same(found: str, expected: str, place: str) -> None:
-    if found != expected:
-        raise BenchError(
-            f"{place} belongs to another test set or protocol than its archive declares "
-            f"({found[:12]} instead of {expected[:12]}): it must be packed again."
-        )
+    with opened(path) as (archive, _):
+        return Unpacked(SubmissionReader(path, archive, record).read(), folder)
 
 
 def join(paths: Sequence[Path], parent: Path, splits: Mapping[str, Split]) -> Joined:
@@ -124,7 +89,7 @@ def join(paths: Sequence[Path], parent: Path, splits: Mapping[str, Split]) -> Jo
 
     Raises `BenchError` for submissions on different test sets or without a common protocol.
     """
-    found = [read_submission(path, parent) for path in paths]
+    found = [read(path, parent) for path in paths]
     first = found[0]
     for other in found[1:]:
         if other.record.split.fingerprint != first.record.split.fingerprint or (
@@ -139,21 +104,29 @@ def join(paths: Sequence[Path], parent: Path, splits: Mapping[str, Split]) -> Jo
         raise BenchError(
             f"Two archives contain '{repeated[0]}': pack one of them again with another --group."
         )
-    protocols = [p for p in first.record.protocols if all(p in each.scores for each in found)]
+    protocols = [
+        p for p in first.record.protocols if all(p in each.record.protocols for each in found)
+    ]
     if not protocols:
-        theirs = ", ".join(f"{each.path}: {' and '.join(each.scores)}" for each in found)
+        theirs = ", ".join(f"{each.path}: {' and '.join(each.record.protocols)}" for each in found)
         raise BenchError(f"The archives have no protocol in common ({theirs}).")
     split = splits.get(first.record.split.fingerprint) or _bare_split(first)
+    columns = ["sample_id", "video_id"]
+    if not split.samples[columns].reset_index(drop=True).equals(first.samples):
+        raise BenchError(
+            f"{first.path} does not contain the samples of split '{split.name}', although the "
+            "fingerprints are equal: obtain it again from its authors."
+        )
     notices = _notices(found, split)
     scores = [_joined_scores(found, protocol, split) for protocol in protocols]
     return Joined(split, scores, *_candidates(found, split), notices)
 
 
-def _named(submission: Submission) -> str:
+def _named(submission: Unpacked) -> str:
     return f"{submission.record.split.name}, {submission.record.split.fingerprint[:12]}"
 
 
-def _bare_split(submission: Submission) -> Split:
+def _bare_split(submission: Unpacked) -> Split:
     """A split that is not in the workspace, with only its sample ids and video ids."""
     known = submission.record.split.model_dump()
     kept = len(submission.samples)
@@ -168,7 +141,7 @@ def _bare_split(submission: Submission) -> Split:
     return Split(submission.folder, manifest, submission.samples)
 
 
-def _notices(found: Sequence[Submission], split: Split) -> list[str]:
+def _notices(found: Sequence[Unpacked], split: Split) -> list[str]:
     notices = []
     frames = {each.record.split.frames_fingerprint for each in found}
     if len(frames) > 1:
@@ -184,32 +157,35 @@ def _notices(found: Sequence[Submission], split: Split) -> list[str]:
 
 
 def _candidates(
-    found: Sequence[Submission], split: Split
+    found: Sequence[Unpacked], split: Split
 ) -> tuple[list[Candidate], dict[str, RunManifest]]:
     """The runs as candidates, and their manifests; named `<group>/<run>`."""
     candidates: list[Candidate] = []
     manifests: dict[str, RunManifest] = {}
     for submission in found:
-        for name, (record, table) in submission.runs.items():
-            manifests[name] = record.manifest(split.name)
-            folder = submission.folder / "runs" / name.partition("/")[2]
-            candidate = candidate_of(split, Run(folder, manifests[name], table), [])
+        for run, submitted in submission.submission.runs.items():
+            name = submission.name(run)
+            manifests[name] = submitted.manifest.manifest(split.name)
+            folder = submission.folder / "runs" / run
+            candidate = candidate_of(split, Run(folder, manifests[name], submitted.samples), [])
             candidate.name = name
             candidates.append(candidate)
     return candidates, manifests
 
 
-def _joined_scores(found: Sequence[Submission], protocol: str, split: Split) -> Scores:
-    parts = [(submission, *submission.scores[protocol]) for submission in found]
-    metrics, notices = _metrics({each.path.name: score for each, score, _, _ in parts})
-    values = pd.concat([values for _, _, values, _ in parts], ignore_index=True)
+def _joined_scores(found: Sequence[Unpacked], protocol: str, split: Split) -> Scores:
+    parts = [submission.submission.scores[protocol] for submission in found]
+    metrics, notices = _metrics(
+        {each.path.name: part.manifest for each, part in zip(found, parts, strict=True)}
+    )
+    values = _of_groups(found, [part.values for part in parts])
     values = values[values["metric"].isin(metrics)]
     text = [column for column in VALUE_COLUMNS if column != "value"]
     values[text] = values[text].astype("category")
     rows = [
-        ScoredRun(run=name, method=run.method, reference=False)
+        ScoredRun(run=name, method=run.manifest.method, reference=False)
         for submission in found
-        for name, (run, _) in submission.runs.items()
+        for name, run in submission.runs.items()
     ]
     sources = [
         f"{each.record.group}: {each.path.name}, sha256 {sha256_file(each.path)}" for each in found
@@ -224,9 +200,18 @@ def _joined_scores(found: Sequence[Submission], protocol: str, split: Split) -> 
         metrics=dict(metrics),
         notices=[*sources, *notices],
     )
-    errors = pd.concat([errors for *_, errors in parts], ignore_index=True)
+    errors = _of_groups(found, [part.errors for part in parts])
     scores = Scores(Path(), manifest, values, pd.DataFrame(), pd.DataFrame(), errors)
     return _summarised(scores, split)
+
+
+def _of_groups(found: Sequence[Unpacked], tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The tables of the submissions as one, with the runs' names in the joined table."""
+    renamed = [
+        table.assign(run=f"{submission.record.group}/" + table["run"].astype(str))
+        for submission, table in zip(found, tables, strict=True)
+    ]
+    return pd.concat(renamed, ignore_index=True)
 
 
 def _metrics(scores: Mapping[str, ScoreRecord]) -> tuple[dict[str, MetricRecord], list[str]]:

@@ -6,6 +6,7 @@ import re
 import stat
 import zipfile
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -260,10 +261,13 @@ def hide(files: Files) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (hide, "which is missing from the archive"),
+        (hide, "which is not its own file images/V00_0.png"),
         (edit("scores/standard/score.json", '"decimals": 2', '"decimals": "2"'), "decimals"),
-        (edit("scores/standard/scores.csv", ",psnr,", ",psnr,x"), "cannot be read"),
-        (edit("scores/standard/scores.csv", "run,", "ran,"), "cannot be read"),
+        (
+            edit("scores/standard/scores.csv", ",psnr,", ",psnr,x"),
+            "could not convert string to float",
+        ),
+        (edit("scores/standard/scores.csv", "run,", "ran,"), "lacks the column run"),
         (edit("runs/lego/run.json", '"method": "lego"', '"method": 7'), "method"),
         (edit("pack.json", '"format": 1', '"format": 2'), "has format 2"),
         (edit("pack.json", '"group": "alpha"', '"group": "../alpha"'), "group"),
@@ -274,6 +278,77 @@ def test_malicious_tables_and_manifests_are_one_sentence(bench, archive, change,
     assert result.status == 2
     assert sentence in result.err
     assert result.err.count("\n") == 1
+
+
+def rows(*changes: tuple[int, str, object], repeat: int = 0) -> Callable[[Files], object]:
+    """Change cells of scores.csv, and repeat its first rows."""
+
+    def change(files: Files) -> None:
+        name = "scores/standard/scores.csv"
+        table = pd.read_csv(BytesIO(files[name]), dtype=str, keep_default_na=False)
+        for row, column, value in changes:
+            table.loc[row, column] = value
+        table = pd.concat([table, table[:repeat]])
+        files[name] = table.to_csv(index=False).encode()
+
+    return change
+
+
+def manifest(name: str, **values: object) -> Callable[[Files], object]:
+    def change(files: Files) -> None:
+        files[name] = json.dumps(json.loads(files[name]) | values).encode()
+
+    return change
+
+
+def about_psnr(**values: object) -> Callable[[Files], object]:
+    def change(files: Files) -> None:
+        name = "scores/standard/score.json"
+        content = json.loads(files[name])
+        content["metrics"]["psnr"] |= values
+        files[name] = json.dumps(content).encode()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (rows((0, "value", "-99")), "a value of psnr of -99, and its range is 0 to inf"),
+        (rows((0, "value", "nan")), "scores.csv is not a readable table"),
+        (rows(repeat=1), "contains a value twice"),
+        (rows((0, "run", "imaginary")), "names the run 'imaginary', which is not in the archive"),
+        (rows((0, "sample_id", "V99_9")), "values of sample 'V99_9', of which run 'lego' has no"),
+        (rows((0, "sample_id", "")), "values of psnr that are not of each sample"),
+        (rows((0, "metric", "ssim")), "has values of 'ssim', unlike score.json"),
+        (about_psnr(factor=1000.0), "with factor 1000.0 for psnr, and this toolkit has 1.0"),
+        (about_psnr(higher_is_better=False), "with higher_is_better False for psnr"),
+        (manifest("runs/lego/run.json", counts={"samples": 7}), "the counts of runs/lego/run.json"),
+        (manifest("runs/lego/run.json", counts={"samples": -6}), "counts.samples: "),
+        (manifest("runs/lego/run.json", timing={"seconds": -1.0}), "timing.seconds: "),
+        (manifest("pack.json", runs=["lego", "lego"]), "lists a run or protocol twice"),
+        (manifest("pack.json", runs=["lego"]), "belongs to no run or protocol of pack.json"),
+        (manifest("pack.json", runs=["lego", "ip2p", "x"]), "runs/x/run.json is missing"),
+        (lambda files: files.pop("scores/standard/errors.csv"), "errors.csv is missing"),
+        (lambda files: files.pop("runs/ip2p/images/V00_0.png"), "names 'images/V00_0.png', which"),
+        (edit("split/samples.csv", "V00_0", "V01_1"), "contains the sample 'V01_1' twice"),
+        (edit("split/samples.csv", "V00_0", "V77_7"), "contains the sample 'V00_0', which the"),
+    ],
+)
+def test_archives_whose_content_is_not_plausible_are_rejected(bench, archive, change, sentence):
+    changed = rewritten(archive, change)
+    result = bench("report", changed)
+    assert result.status == 2
+    assert sentence in result.err
+    assert result.err.count("\n") == 1
+    assert bench("verify", changed).status != 0
+
+
+def test_an_archive_has_the_samples_of_the_split_of_its_fingerprint(bench, archive, tmp_path):
+    write_drawn_split(tmp_path / "workspace" / "splits" / "mine", count=6)
+    result = bench("report", rewritten(archive, edit("split/samples.csv", ",V00", ",V01")))
+    assert result.status == 2
+    assert "does not contain the samples of split 'mine'" in result.err
 
 
 def test_unpacking_again_reuses_the_unpacked_files(archive, tmp_path):
