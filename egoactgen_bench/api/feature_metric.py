@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from egoactgen_bench.api.metric import Metric, OptionsT
 from egoactgen_bench.api.metric_batch import Batch, Extractor, Role
+from egoactgen_bench.api.plugin_calls import call, checked_array
 from egoactgen_bench.support.row_store import with_revision
 
 
@@ -47,9 +48,11 @@ class FeatureMetric(Metric[OptionsT]):
 
     def measure(self, batch: Batch) -> NDArray[np.float64]:
         """(n, 1) float64 values of `compare`."""
-        extractor = self.extractor()
+        extractor = call(self, "extractor")
         ours, theirs = (batch.features(extractor, *roles) for roles in self.compared)
-        return self.compare(ours, theirs)[:, None]
+        values = self.compare(ours, theirs)
+        rows: NDArray[np.float64] = checked_array(self, "compare", values, (len(batch),))[:, None]
+        return rows
 
 
 class CosineMetric(FeatureMetric[OptionsT]):
@@ -108,17 +111,19 @@ class FeatureSetMetric(Metric[OptionsT]):
 
     def measurement(self) -> str:
         """The extractor's signature: its rows do not depend on the distance."""
-        return with_revision(self.extractor().kept_as(), self.revision)
+        return with_revision(call(self, "extractor").kept_as(), self.revision)
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 2·d): the output's features, then the target's."""
-        extractor = self.extractor()
+        extractor = call(self, "extractor")
         sides = [batch.features(extractor, role) for role in ("output", "target")]
         return np.concatenate(sides, axis=1)
 
     def summarise(self, rows: NDArray[np.floating]) -> float:
         width = rows.shape[1] // 2
-        return self.distance(Side(rows, slice(0, width)), Side(rows, slice(width, 2 * width)))
+        sides = Side(rows, slice(0, width)), Side(rows, slice(width, 2 * width))
+        distance: float = call(self, "distance", *sides)
+        return distance
 
 
 class Side:

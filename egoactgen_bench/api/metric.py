@@ -23,14 +23,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from egoactgen_bench.api import metric_deviations as deviations
 from egoactgen_bench.api import options
 from egoactgen_bench.api.metric_batch import Batch, Role
+from egoactgen_bench.api.plugin_calls import call
+from egoactgen_bench.api.plugin_declarations import defaults_of
 from egoactgen_bench.api.published_weights import PublishedWeights, how_to_get
 from egoactgen_bench.api.weights_folder import WeightsFolder, open_weights_folder
 from egoactgen_bench.errors import BenchError
@@ -67,10 +70,10 @@ class Metric(ABC, Generic[OptionsT]):
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
     name: str  # an instance may have its own
-    label: ClassVar[str]  # its name in tables
-    unit: ClassVar[str] = ""
-    factor: ClassVar[float] = 1.0
-    decimals: ClassVar[int] = 2
+    label: ClassVar[Annotated[str, Field(min_length=1, max_length=128)]]  # its name in tables
+    unit: ClassVar[Annotated[str, Field(max_length=32)]] = ""
+    factor: ClassVar[Annotated[float, Field(allow_inf_nan=False)]] = 1.0
+    decimals: ClassVar[Annotated[int, Field(ge=0, le=8)]] = 2
     higher_is_better: ClassVar[bool]
     primary: ClassVar[bool] = False
     position: ClassVar[int] = 100  # in tables, from the left
@@ -96,7 +99,7 @@ class Metric(ABC, Generic[OptionsT]):
     @classmethod
     def variants(cls) -> Mapping[str, OptionsT]:
         """The protocols that this metric belongs to, and its options in each."""
-        return {"standard": cls.Options()}
+        return {"standard": defaults_of(cls, cls.Options)}
 
     @classmethod
     def known_deviations(cls) -> deviations.Axes:
@@ -135,8 +138,8 @@ class Metric(ABC, Generic[OptionsT]):
         """How a value is computed, as text: `psnr|resize:lanczos|range:255|r:1`."""
         chosen = self.options.model_dump(exclude=set(self.unsigned))
         parts = {key: str(value) for key, value in chosen.items()}
-        parts |= self.facts()
-        for names in self.weights():
+        parts |= call(self, "facts")
+        for names in call(self, "weights"):
             path = self.weight_path(*names)
             parts[self.context.weights_folder.signed(path)] = content_digest(path)[:12]
         parts |= {name: versions([name])[name] for name in self.packages}
@@ -154,7 +157,7 @@ class Metric(ABC, Generic[OptionsT]):
     def missing_weights(self) -> list[str]:
         """The first name of each needed file of which no alternative is in the weights folder."""
         folder = self.context.weights_folder
-        return [names[0] for names in self.weights() if folder.find(names) is None]
+        return [names[0] for names in call(self, "weights") if folder.find(names) is None]
 
     def weight_path(self, *names: str) -> Path:
         """The first of the alternatives that is in the weights folder."""
