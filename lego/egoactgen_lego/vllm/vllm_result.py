@@ -58,7 +58,7 @@ class VllmResult(Generic[ResultT]):
             if not self.work.finished:
                 if not self.journal.complete:
                     return VllmOutcome(_failed(self.journal.rows(own)), None)
-                entries = self.journal.entries(range(self.journal.batches))
+                entries = list(self.journal.entries(range(self.journal.batches)))
                 rows = [row for entry in entries for row in entry["rows"]]
                 seconds = round(sum(entry["seconds"] for entry in entries), 3)
                 self.work.finish(
