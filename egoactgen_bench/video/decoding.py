@@ -65,7 +65,12 @@ def decode(run: "DecodingRun", times: Sequence[float], start: int) -> Iterator[t
             yield waiting[0], run.pop(waiting.popleft())
     run.drain()
     for time in waiting:
-        yield time, run.pop(time) if run.is_decided(time) else past_the_last(video, time, run.end)
+        if run.is_decided(time):
+            yield time, run.pop(time)
+        elif run.is_empty:
+            yield time, lost(video, time)  # the end is unknown, too
+        else:
+            yield time, past_the_last(video, time, run.end)
 
 
 def past_the_last(video: VideoStream, time: float, end: int) -> SampleError:
@@ -113,6 +118,10 @@ class DecodingRun:
         self._latest = self.began  # the latest time of a frame that was output
         self._targets: dict[float, FrameOrder] = {}
         self._frames: dict[int, av.VideoFrame] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return self._rank == 0
 
     def take(self, shown: Shown, times: Sequence[float]) -> None:
         """Decode the next packet, whose frame is on screen at `times` (may be empty)."""

@@ -43,6 +43,10 @@ class Coded(NamedTuple):
     timed: bool
 
     @property
+    def lacks_pts(self) -> bool:
+        return self.packet.pts is None and self.packet.dts is not None
+
+    @property
     def is_keyframe(self) -> bool:
         return self.packet.is_keyframe and self.contents.picture
 
@@ -81,8 +85,9 @@ class VideoStream:
         decoder = self.stream.codec_context
         self.ticks = 1 / (self.stream.time_base or Fraction(1, 1000))
         self.tolerance = int(self.ticks / 1000)
-        self.is_mp4 = "mp4" in self.container.format.name
-        self.margins = clean_aperture(path, self.stream.id) if self.is_mp4 else None
+        is_mp4 = "mp4" in self.container.format.name
+        self.is_matroska = "matroska" in self.container.format.name
+        self.margins = clean_aperture(path, self.stream.id) if is_mp4 else None
         self.extradata = decoder.extradata or b""
         self._inspect = inspector(decoder.codec.name, self.extradata, decoder.has_b_frames)
         self.delay = 0
@@ -114,7 +119,7 @@ class VideoStream:
         for coded in self._demux():
             if shown and coded.dts >= min(shown):
                 break
-            if coded.packet.pts is None and not coded.timed and self._times is None:
+            if coded.lacks_pts and not coded.timed and self._times is None:
                 self._decode_times(coded.dts if first is None else first)
                 return self._first_pts(path)
             if first is None and (coded.is_keyframe or (coded.displayed and not withholds)):
@@ -184,6 +189,8 @@ class VideoStream:
     def _coded(self, packet: Packet, dts: int) -> Coded:
         contents = self._inspect(bytes(packet))
         pts, timed, displayed = packet.pts, True, contents.picture and not packet.is_discard
+        if pts is None and packet.dts is None and self.is_matroska:
+            displayed = False  # its time is below zero: it precedes the place where a file was cut
         if self._times is not None:
             pts, unknown = self._times.begins.get(dts), self._times.unknown_from
             displayed = displayed and pts is not None
