@@ -15,8 +15,10 @@ from egoactgen_bench.artifacts.manifest_base import Manifest, read_manifest
 from egoactgen_bench.diffusion.denoiser.ancestral_sampler import (
     ancestral_sample,
     noise_source,
+    steps_of,
     text_guided,
 )
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.seeds import torch_generator
 
 CHOICE = "strength.json"  # written by `bench train sdedit`: the strength and its weights
@@ -60,6 +62,11 @@ class SDEdit(TextToImageMethod[SDEditOptions]):
     def __init__(self, options: SDEditOptions, context: MethodContext) -> None:
         chosen, weights = _chosen(context.weights)
         self.strength: float = chosen if options.strength is None else options.strength
+        if self.strength > 0 and steps_of(self.strength, options.steps) < 1:
+            raise BenchError(
+                f"strength × steps is {self.strength} × {options.steps} < 1, so that no step is "
+                "left: increase -o strength or -o steps."
+            )
         options = options.model_copy(update={"strength": self.strength})
         super().__init__(options, replace(context, weights=weights))
 

@@ -87,8 +87,9 @@ def build_lpips(trunk: Trunk, state: dict[str, torch.Tensor]) -> nn.Module:
     # lpips cuts torchvision's `features` into slices: slice2.3.weight is features.3.weight.
     sources = {name: f"features.{name.split('.', 1)[1]}" for name in network.net.state_dict()}
     named = {name: state[source] for name, source in sources.items()}
-    # The trunk ends before the classifier, and AlexNet's and VGG's before their last pooling.
-    unknown = [name for name in state if not name.startswith(("features.", "classifier."))]
+    # The rest of the networks that trunks are taken from: torchvision's, and the toy SqueezeNet.
+    heads = ("features.", "classifier.", "embed.")
+    unknown = [name for name in state if not name.startswith(heads)]
     if unknown:
         raise ValueError(f"unknown tensors, among them {min(unknown)}")
     network.net.load_state_dict(named, strict=True)

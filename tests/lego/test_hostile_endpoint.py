@@ -5,8 +5,8 @@ import json
 import time
 
 import pytest
-from chat_server import completion, good, serving
 
+from chat_server import completion, good, serving
 from egoactgen_bench.errors import BenchError
 from egoactgen_lego.curation import bounded_requests
 from egoactgen_lego.curation.chat import Endpoint, NoReply

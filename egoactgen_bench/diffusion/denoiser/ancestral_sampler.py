@@ -88,8 +88,7 @@ def ancestral_sample(
     after each step but the last. With a `strength` below 1 only the last ⌊`strength` · `steps`⌋
     steps of the schedule are taken, starting from the latent `origin` (default: zeros) plus noise.
     """
-    # 0.29 · 100 is 28.999999999999996 in floats.
-    levels = sigmas(steps)[steps - int(strength * steps + 1e-6) :]
+    levels = sigmas(steps)[steps - steps_of(strength, steps) :]
     x = draw() * levels[0]
     if origin is not None:
         x = origin + x
@@ -98,6 +97,12 @@ def ancestral_sample(
         fresh = draw() if following > 0 else None
         x = ancestral_step(x, denoised, sigma, following, fresh)
     return x
+
+
+def steps_of(strength: float, steps: int) -> int:
+    """⌊`strength` · `steps`⌋, the number of steps that are taken."""
+    # 0.29 · 100 is 28.999999999999996 in floats.
+    return int(strength * steps + 1e-6)
 
 
 def noise_source(

@@ -91,6 +91,7 @@ class LatentMethod(Method[OptionsT]):
                 f"The UNet of {self.folder} has {channels} input channels, but this method needs "
                 f"{expected}. Choose other --weights."
             )
+        weights.check_parts(model, self.folder)
         predict_noise(model.unet, model.prediction)
         if self.options.compile:
             model.unet.compile()

@@ -14,7 +14,7 @@ from egoactgen_bench.diffusion.denoiser.prediction import Prediction, read_predi
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.images import resize
 from egoactgen_bench.weights.model_folders import check_folder_files, read_files
-from egoactgen_bench.weights.pretrained import load_model, load_processor
+from egoactgen_bench.weights.pretrained import first_sentence, load_model, load_processor
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer")
 MANIFESTS = ("conversion.json", "train.json", "untrained.json", "model_index.json")
@@ -73,6 +73,30 @@ class LatentModel:
         return images
 
 
+@torch.inference_mode()
+def check_parts(model: LatentModel, folder: Path) -> None:
+    """Raise `BenchError` unless the networks fit each other: one step from zeros, decoded.
+
+    Otherwise every sample would fail alike: parts of different models, or a UNet that needs more
+    inputs than a latent, a time and a text.
+    """
+    unet = model.unet
+    try:
+        side = model.size // model.factor
+        latent = torch.zeros(1, unet.config.in_channels, side, side, device=model.device)
+        text = model.embed([""]).to(unet.dtype)
+        step = unet(latent.to(unet.dtype), torch.tensor(0), encoder_hidden_states=text).sample
+        model.decode(step.float())
+        model.encode(torch.zeros(1, 3, model.size, model.size))
+    except torch.OutOfMemoryError:
+        return  # a sample's own error
+    except Exception as error:
+        raise BenchError(
+            f"The networks of {folder} do not fit each other, or this method "
+            f"({first_sentence(error)})."
+        ) from error
+
+
 def check_folder(folder: Path) -> None:
     """Raise `BenchError` unless the folder is a complete weights folder."""
     missing = [part for part in PARTS if not (folder / part).is_dir()]
@@ -111,5 +135,10 @@ def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = Fa
     vae = load_model(AutoencoderKL, folder / "vae", dtype=torch.float32)
     text_encoder = load_model(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
     tokenizer = load_processor(CLIPTokenizer, folder / "tokenizer")
+    if len(tokenizer) > text_encoder.config.vocab_size:
+        raise BenchError(
+            f"{folder / 'tokenizer'} has {len(tokenizer)} tokens, but the text encoder embeds only "
+            f"{text_encoder.config.vocab_size}: they are from different models."
+        )
     unet, vae, text_encoder = (network.to(device) for network in (unet, vae, text_encoder))
     return LatentModel(unet, vae, text_encoder, tokenizer, device, read_prediction(folder))

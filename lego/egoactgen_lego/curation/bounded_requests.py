@@ -27,7 +27,7 @@ def bounded_client(timeout: float) -> Any:
     client = next(base for base in openai.DefaultHttpxClient.__mro__ if base.__name__ == "Client")
     library: Any = import_module(client.__module__.partition(".")[0])
 
-    class Bounded(library.SyncByteStream):  # type: ignore[name-defined,misc]
+    class Bounded(library.SyncByteStream):  # type: ignore[misc]
         """A reply's bytes; raises `OSError` for too many of them, and after `timeout` seconds."""
 
         def __init__(self, stream: Any) -> None:

@@ -13,8 +13,6 @@ Both number extracted frames, at 50 or 60 per second. VISOR's numbers differ sli
 the detections (its frame_mapping.json relates them), which is negligible for boxes.
 """
 
-import io
-import pickle
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -25,6 +23,7 @@ from egoactgen_bench.datasets.epic_frames import EXTRACTED_AT_60
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_lego.curation.named_boxes import Box, Boxes, Sample, normalised
+from egoactgen_lego.curation.pickled_bytes import read_bytes_list
 
 SCORE = 0.5  # the threshold that the detections' authors recommend for hands and objects
 NEAR = 0.5  # the maximum distance in seconds of a frame with boxes from the requested time
@@ -96,20 +95,12 @@ def _around(entry: dict[str, Any], size: tuple[int, int]) -> Box | None:
     return normalised(str(entry["name"]), edges, *size)
 
 
-class _Bytes(pickle.Unpickler):
-    """Reads lists of bytes; pickles that contain a class or a function are refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it contains {module}.{name}")
-
-
 def _detections(path: Path) -> Frames:
     from google.protobuf.message import DecodeError
 
     try:
-        packed = _Bytes(io.BytesIO(path.read_bytes())).load()
-        messages = [_message().FromString(entry) for entry in packed]
-    except (pickle.UnpicklingError, DecodeError, EOFError, TypeError, ValueError) as error:
+        messages = [_message().FromString(entry) for entry in read_bytes_list(path)]
+    except (OSError, DecodeError, ValueError, OverflowError) as error:
         raise BenchError(f"{path} contains no readable hand-object detections ({error}).") from None
     return {message.frame_number: _detected(message) for message in messages}
 

@@ -38,8 +38,8 @@ class Replies:
                 row = None
             if not (isinstance(row, dict) and row.keys() >= COLUMNS):
                 raise BenchError(
-                    f"Line {number} of {self.path} is damaged: remove the line, and its description "
-                    "is requested again."
+                    f"Line {number} of {self.path} is damaged: remove the line, and its "
+                    "description is requested again."
                 )
             yield row
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.replacing import replacing
+from egoactgen_bench.weights.pretrained import refusing
+from egoactgen_bench.weights.stored_tensors import read_stored
 from egoactgen_lego.features.conditioning_names import PAPER_KINDS, paper_kinds
 from egoactgen_lego.features.feature_kind import FeatureKind, Stored
 
@@ -108,11 +110,20 @@ def write_states(path: Path, states: Tensor, content: str | None = None) -> None
 
 
 def read_states(path: Path) -> Stored:
-    """The array in such a file; bfloat16, which NumPy does not support, as float32."""
+    """The array in such a file; bfloat16, which NumPy does not support, as float32.
+
+    Raises `BenchError` for a file of anything else.
+    """
     if path.suffix == ".npy":
-        stored: Stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        with refusing(path):
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(stored, np.ndarray):
+            raise BenchError(f"{path} contains several arrays, expected one.")
         return stored
-    return load_file(path)[TENSOR].float().numpy()
+    tensors = read_stored(path)
+    if TENSOR not in tensors:
+        raise BenchError(f"{path} contains no tensor named '{TENSOR}'.")
+    return tensors[TENSOR].float().numpy()
 
 
 def _link(source: Path, target: Path) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, SampleError
@@ -117,8 +116,8 @@ class FeatureFolder:
         (path,) = paths
         try:
             found = read_states(path)
-        except (OSError, ValueError, EOFError, KeyError, SafetensorError) as error:
-            raise _wrong(f"{path.name}: {str(error).partition(chr(10))[0]}") from None
+        except BenchError as error:
+            raise _wrong(str(error).rstrip(".")) from None
         if not np.issubdtype(found.dtype, np.floating):
             raise _wrong(f"{path.name} contains {found.dtype}, expected floating-point numbers")
         return found

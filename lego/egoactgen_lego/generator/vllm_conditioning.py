@@ -57,6 +57,10 @@ class Conditioner(TextConditioner):
 
         For `joint` at full size, H_i is (B, 256, 5120), H_t (B, 77, 5120), and L 77 + 256 + 77.
         """
+        if unknown := features.keys() - set(self.takes):
+            raise TypeError(
+                f"the conditioning '{self.conditioning}' has no '{min(unknown)}' features"
+            )
         parts = [
             kind.embed(
                 {name: getattr(self, name) for name in kind.modules}, features[kind.name], seeds
