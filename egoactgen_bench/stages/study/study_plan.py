@@ -1,6 +1,8 @@
 """The plan of a study: its options, tasks, images and secret key."""
 
 import hashlib
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -112,8 +114,20 @@ def secret_key(split: Split, tables: Sequence[pd.DataFrame], seed: int) -> bytes
     """
     digest = hashlib.sha256(f"{seed}\x1f{split.fingerprint}\n".encode())
     for table in (split.samples[["sample_id", "target_sha256"]], *tables):
-        digest.update(table.to_csv(index=False).encode())
+        digest.update(csv_text(table).encode())
     return digest.digest()
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """The text of `table.to_csv(index=False)`, much faster for ids and hashes, without quotes."""
+    columns = [[str(name), *table[name].tolist()] for name in table]
+    if len(columns) > 1 and all(isinstance(cell, str) for cells in columns for cell in cells):
+        lines = [",".join(cells) for cells in zip(*columns, strict=True)]
+        text = os.linesep.join([*lines, ""])
+        commas = (len(columns) - 1) * len(lines)
+        if text.count(",") == commas and not re.search(r'["\r\n]', "".join(lines)):
+            return text
+    return table.to_csv(index=False)
 
 
 def image_name(key: bytes, task: str, column: str) -> str:
