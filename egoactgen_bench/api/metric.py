@@ -33,6 +33,7 @@ from egoactgen_bench.api import metric_deviations as deviations
 from egoactgen_bench.api import options
 from egoactgen_bench.api.metric_batch import Batch, Role
 from egoactgen_bench.api.plugin_calls import call
+from egoactgen_bench.api.plugin_code import signed_code
 from egoactgen_bench.api.plugin_declarations import defaults_of
 from egoactgen_bench.api.published_weights import PublishedWeights, how_to_get
 from egoactgen_bench.api.weights_folder import WeightsFolder, open_weights_folder
@@ -143,9 +144,8 @@ class Metric(ABC, Generic[OptionsT]):
             path = self.weight_path(*names)
             parts[self.context.weights_folder.signed(path)] = content_digest(path)[:12]
         parts |= {name: versions([name])[name] for name in self.packages}
-        return "|".join([self.name, *(f"{key}:{value}" for key, value in parts.items())]) + (
-            f"|r:{self.revision}"
-        )
+        signature = "|".join([self.name, *(f"{key}:{value}" for key, value in parts.items())])
+        return f"{signed_code(signature, type(self))}|r:{self.revision}"
 
     def measurement(self) -> str:
         """The key of the rows that `measure` computes; metrics with equal keys share rows."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from egoactgen_bench.api.plugin_calls import checked_array, reporting
+from egoactgen_bench.api.plugin_code import signed_code
 from egoactgen_bench.errors import did_you_mean
 from egoactgen_bench.support import images
 from egoactgen_bench.support.row_store import FeatureCache, Revised
@@ -36,6 +37,10 @@ class Extractor(Revised):
 
         A feature depends only on its own item. Items of one call may differ in size.
         """
+
+    def kept_as(self) -> str:
+        """The key of cached features; it includes the code of an extractor outside of packages."""
+        return signed_code(super().kept_as(), type(self))
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
         """Resize an output to its target's `size`; by default with `support.images.resize`."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -168,7 +168,7 @@ def plain_json(plugin: Any, method: str, value: Any) -> Any:
     """A result as JSON's types; NumPy's scalars and arrays become numbers and lists."""
     try:
         return to_jsonable_python(value, fallback=_without_numpy)
-    except (PydanticSerializationError, ValueError) as error:
+    except (PydanticSerializationError, TypeError, ValueError) as error:
         raise BenchError(
             f"{called(plugin)}.{method} returned values that cannot be written as JSON ({error})."
         ) from None
@@ -193,7 +193,7 @@ def adapter(annotation: Any) -> TypeAdapter[Any]:
 
 def type_text(annotation: Any) -> str:
     """`list[Path]`, without the names of modules and further constraints."""
-    if get_origin(annotation) is None and hasattr(annotation, "__metadata__"):
+    if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     text = inspect.formatannotation(annotation)
     return re.sub(r"\b(?:[A-Za-z_]\w*\.)+", "", text)

@@ -7,12 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
+from egoactgen_bench import api
 from egoactgen_bench.api import plugins
+
+BASES = {
+    "methods": "Method",
+    "metrics": "Metric",
+    "datasets": "Dataset",
+    "trainers": "Trainer",
+    "converters": "Converter",
+}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for kind in ("methods", "metrics", "datasets", "trainers", "converters"):
+    for kind in BASES:
         text = f"List the registered {kind}, or describe one of them."
         app.command(kind, help=text)(_lister(kind))
 
@@ -20,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def _lister(kind: str) -> Callable[..., None]:
     def show(name: Annotated[str | None, typer.Argument(metavar="NAME")] = None) -> None:
         if name is not None:
-            _show_one(plugins.find(kind, name))
+            _show_one(_checked(kind, name))
             return
         for known, point in plugins.registered(kind).items():
             typer.echo(f"{known:<16} {_summary(point)}")
@@ -30,15 +39,22 @@ def _lister(kind: str) -> Callable[..., None]:
 
 def _summary(point: EntryPoint) -> str:
     try:
-        return (inspect.getdoc(point.load()) or "").partition("\n")[0]
-    except Exception as error:  # noqa: BLE001  one broken plug-in must not hide the others
+        return inspect.cleandoc(point.load().__doc__ or "(no description)").partition("\n")[0]
+    except (Exception, SystemExit) as error:  # noqa: BLE001  one broken plug-in must not hide the others
         return f"(cannot be loaded: {type(error).__name__}: {error})"
+
+
+def _checked(kind: str, name: str) -> Any:
+    """The plug-in, a class of its kind without mistakes in its declarations."""
+    base = getattr(api, BASES[kind])
+    return plugins.require_subclass(plugins.find(kind, name), base, name)
 
 
 def _show_one(plugin: Any) -> None:
     from egoactgen_bench.api.options import describe
 
-    typer.echo(inspect.getdoc(plugin) or "")
+    # Its own docstring: that of a base class describes something else.
+    typer.echo(inspect.cleandoc(plugin.__doc__ or "(no description)"))
     for weights in getattr(plugin, "published_weights", ()):
         about = f"{weights.about}; {weights.size_text}; {weights.licence}"
         typer.echo(f"\nWeights {weights.name}: {about}")

@@ -9,6 +9,7 @@ from egoactgen_bench.api import plugins
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import resolve
 from egoactgen_bench.api.plugin_calls import call, called
+from egoactgen_bench.api.plugin_code import code_sources
 from egoactgen_bench.api.plugin_declarations import build_plugin
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import check_dtype, resolve_device
@@ -47,3 +48,9 @@ def weight_files(method: Method[Any]) -> list[Path]:
         if not path.is_file():
             raise BenchError(f"{called(method)}.weight_files names {path}, which is not a file.")
     return files
+
+
+def sources(method: Method[Any]) -> dict[str, str]:
+    """The inputs of `method.sources`, and its code if it is not a registered method."""
+    found: dict[str, str] = call(method, "sources")
+    return found | code_sources(type(method))

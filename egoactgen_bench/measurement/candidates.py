@@ -29,6 +29,12 @@ def candidates_of(
         if name not in REFERENCES:
             raise BenchError(f"Unknown reference '{name}'.{did_you_mean(name, REFERENCES)}")
         if name in names:
+            method = candidates[names.index(name)].method
+            if method != name:
+                raise BenchError(
+                    f"A run of '{method}' is named '{name}' like the reference: rename its folder, "
+                    "or omit the reference."
+                )
             notices.append(f"The run '{name}' takes the place of the reference of that name.")
         else:
             candidates.append(_reference(split, name))

@@ -1,5 +1,6 @@
 """Which metrics a call computes: their variants in a protocol, and what some of them lack."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,12 +8,17 @@ from typing import Any
 from egoactgen_bench.api import options, plugins
 from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Role
+from egoactgen_bench.api.plugin_calls import call
+from egoactgen_bench.api.plugin_declarations import build_plugin
 from egoactgen_bench.api.published_weights import how_to_get
 from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.errors import BenchError, did_you_mean
 
 PROTOCOLS = ("standard", "lego-release")
 NO_TOY = "no toy weights exist: pass `--weights-dir DIR` with the published weights"
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+RESERVED = ("run", "n")  # columns of summary.csv, next to those of the metrics
+ENDINGS = ("_lo", "_hi", "_n")
 PUBLISHED_PROTOCOL = "lego-release"  # the one that reproduces the paper's numbers
 
 
@@ -66,19 +72,23 @@ def select(
         plugins.require_subclass(plugins.load("metrics", name)[0], Metric, name)
         for name in names or plugins.registered("metrics")
     ]
+    classes = list(dict.fromkeys(classes))
+    _check_names(classes)
     given = _by_metric(values, [metric.name for metric in classes])
     selection = Selection()
-    for metric in sorted(dict.fromkeys(classes), key=lambda metric: metric.position):
-        if protocol not in metric.variants():
+    for metric in sorted(classes, key=lambda metric: metric.position):
+        variants = call(metric, "variants")
+        if protocol not in variants:
             if names is not None:
                 raise BenchError(
                     f"Metric {metric.name} has no {protocol} variant, only "
-                    f"{', '.join(metric.variants())}: choose it with --protocol."
+                    f"{', '.join(variants)}: choose it with --protocol."
                 )
             continue
         own = protocol_options(metric, protocol, defaults)
         values_of = own.model_dump() | given.get(metric.name, {})
-        built = metric(options.resolve(metric.Options, values_of, f"Metric {metric.name}"), context)
+        resolved = options.resolve(metric.Options, values_of, f"Metric {metric.name}")
+        built = build_plugin(metric, resolved, context)
         why_not = obstacle(built, roles)
         if why_not is None:
             selection.metrics.append(built)
@@ -88,6 +98,30 @@ def select(
         else:
             selection.failed[metric.name] = why_not
     return selection
+
+
+def _check_names(metrics: Sequence[type[Metric[Any]]]) -> None:
+    """Refuse names that do not fit the columns of summary.csv, and two metrics of one name."""
+    known: dict[str, type[Metric[Any]]] = {}
+    for metric in metrics:
+        place = f"{metric.__module__}:{metric.__qualname__}"
+        if not NAME.fullmatch(metric.name):
+            raise BenchError(
+                f"The metric {place} is named {metric.name!r}; use at most 64 letters, digits, '_' "
+                "and '-'."
+            )
+        if metric.name in RESERVED or metric.name.endswith(ENDINGS):
+            raise BenchError(
+                f"The metric {place} is named '{metric.name}', which is a column of summary.csv: "
+                f"choose a name other than {', '.join(RESERVED)} that does not end in "
+                f"{', '.join(ENDINGS)}."
+            )
+        other = known.setdefault(metric.name, metric)
+        if other is not metric:
+            raise BenchError(
+                f"Two metrics are named '{metric.name}': {other.__module__}:{other.__qualname__} "
+                f"and {place}; rename one of them."
+            )
 
 
 def left_out(skipped: Mapping[str, Sequence[str]]) -> str:
@@ -114,7 +148,7 @@ def protocol_options(
     metric: type[Metric[Any]], protocol: str, defaults: Defaults
 ) -> options.Options:
     """A metric's options in a protocol, with `defaults` applied."""
-    values: dict[str, Any] = metric.variants()[protocol].model_dump()
+    values: dict[str, Any] = call(metric, "variants")[protocol].model_dump()
     shared = defaults.of_split.get(metric.shares_defaults_of or "", {})
     for found in (shared, defaults.of_call):
         values |= {key: value for key, value in found.items() if key in values}
@@ -134,11 +168,16 @@ def obstacle(metric: Metric[Any], roles: frozenset[Role]) -> str | None:
             else f"{metric.name} needs the samples' {lacking[0]}, which this split does not have."
         )
     if missing := metric.missing_weights():
+        needs = f"{metric.name} needs {', '.join(missing)}"
         if metric.context.weights_folder.label:
-            return f"{metric.name} needs {', '.join(missing)}, for which {NO_TOY}."
-        how = how_to_get(missing, type(metric), metric.context.weights)
-        return f"{metric.name} needs {', '.join(missing)}: {how}."
-    return metric.obstacle()
+            models = metric.context.workspace / "models"
+            how = how_to_get(missing, type(metric), models)
+            return (
+                f"{needs}, for which no toy weights exist: {how}, and pass --weights-dir {models}."
+            )
+        return f"{needs}: {how_to_get(missing, type(metric), metric.context.weights)}."
+    sentence: str | None = call(metric, "obstacle")
+    return sentence
 
 
 def _lacking(metric: Metric[Any], roles: frozenset[Role]) -> str:
@@ -150,4 +189,4 @@ def _lacking(metric: Metric[Any], roles: frozenset[Role]) -> str:
         return NO_TOY
     if metric.missing_weights():
         return "no weights: `bench models list` lists them, `bench models fetch NAME…` fetches them"
-    return metric.obstacle() or ""
+    return call(metric, "obstacle") or ""

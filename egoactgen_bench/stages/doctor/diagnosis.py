@@ -93,7 +93,9 @@ def diagnose(
 
 def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Trials:
     root = asked.workspace or run.folder
-    plugin: type[Metric[Any]] = plugins.load("metrics", metric)[0]
+    plugin: type[Metric[Any]] = plugins.require_subclass(
+        plugins.load("metrics", metric)[0], Metric, metric
+    )
     if asked.protocol not in plugin.variants():
         raise BenchError(
             f"Metric {metric} has no {asked.protocol} variant."

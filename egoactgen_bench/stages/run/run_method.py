@@ -126,7 +126,7 @@ def prepare(
         "descriptions": texts and texts.name,
         "descriptions_sha256": texts and texts.sha256,
         "weights": provenance.hashes(method_factory.weight_files(built)),
-        "sources": call(built, "sources"),
+        "sources": method_factory.sources(built),
         "dtype": resolved.dtype,
         # Part of the plan, as other kernels round differently and may change pixels by one level.
         "batch_size": size,

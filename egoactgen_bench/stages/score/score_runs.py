@@ -175,6 +175,11 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
         job.settled["bootstrap"]["draws"],
         job.settled["fid_permutations"],
     )
+    if not tables.metrics:
+        nothing = f"No metric could be computed; {job.folder} is left unchanged."
+        raise BenchError(
+            " ".join([nothing, *job.selection.failed.values(), *outcome.broken.values()])
+        )
     seconds = time.monotonic() - start
     notices = [*job.notices, *_changes(outcome), *tables.notices]
     failed = job.selection.failed | outcome.broken

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,8 +13,10 @@ from egoactgen_bench.analysis import statistics
 from egoactgen_bench.analysis.intervals import PERMUTATION_SEED, Measured, clusters_of, compare
 from egoactgen_bench.analysis.statistics import Clusters
 from egoactgen_bench.api.metric import CaptionSource, Metric
+from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.artifacts.scores import CAPTION_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.measuring import Failure, Measurements, Measurer
 from egoactgen_bench.support.row_store import StoredRows
 
@@ -49,8 +51,14 @@ def tabulate(
 ) -> Tables:
     """Compute all tables from the measurements."""
     notices: list[str] = []
-    metrics = [metric for metric in measurer.metrics if metric.name not in outcome.broken]
-    columns = [_column(measurer, outcome, metric, notices) for metric in metrics]
+    columns: list[Column] = []
+    for metric in measurer.metrics:
+        if metric.name in outcome.broken:
+            continue
+        try:
+            columns.append(_column(measurer, outcome, metric, notices))
+        except BenchError as error:
+            outcome.broken[metric.name] = str(error)
     videos = measurer.samples.video_ids
     clusters = clusters_of(videos)
     if len(videos) and clusters.max() == 0:
@@ -88,9 +96,7 @@ def _column(
             small.append(f"{len(rows)} of '{candidate.name}'")
         if metric.per_sample:
             values[positions, number] = rows[:, 0]
-        totals[number] = metric.summarise(
-            np.asarray(rows) if metric.per_sample else cast(Any, rows)
-        )
+        totals[number] = call(metric, "summarise", np.asarray(rows) if metric.per_sample else rows)
     if small:
         notices.append(
             f"warning: {metric.name} is biased and noisy below {metric.advised_samples} samples, "
@@ -137,7 +143,7 @@ def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
                 continue
             if not isinstance(column.metric, CaptionSource):
                 continue
-            for captioner, captions in column.metric.captions(np.asarray(rows)).items():
+            for captioner, captions in call(column.metric, "captions", np.asarray(rows)).items():
                 named = {"sample_id": ids[positions], "captioner": captioner, "caption": captions}
                 parts.append(pd.DataFrame({"run": candidate.name, **named}))
     table = pd.concat(parts) if parts else pd.DataFrame(columns=list(CAPTION_COLUMNS))

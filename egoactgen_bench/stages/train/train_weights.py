@@ -12,6 +12,7 @@ from typing import Any
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.options import chosen, resolve
 from egoactgen_bench.api.plugin_calls import call, plain_json, reporting, returned
+from egoactgen_bench.api.plugin_code import code_sources
 from egoactgen_bench.api.plugin_declarations import build_plugin
 from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Trainer, TrainingContext
 from egoactgen_bench.artifacts.descriptions import load_descriptions
@@ -98,7 +99,7 @@ def prepare(
         "frames_fingerprint": split.frames_fingerprint,
         "descriptions": texts and texts.name,
         "descriptions_sha256": texts and texts.sha256,
-        "sources": call(trainer, "sources"),
+        "sources": call(trainer, "sources") | code_sources(found),
     }
     work = WorkFolder(
         folder / TRAIN,
