@@ -28,6 +28,24 @@ from egoactgen_bench.errors import BenchError
 T = TypeVar("T")
 
 
+def require_subclass(plugin: Any, base: type[Any], name: str) -> Any:
+    """Return the plug-in `name`, checked before anything is built or written.
+
+    Raises `BenchError` if it is not a class derived from `base`, lacks an attribute that `base`
+    declares without a default or a method that it declares abstract, or has an attribute of another
+    type than `base` declares.
+    """
+    if not (isinstance(plugin, type) and issubclass(plugin, base)):
+        wanted = f"egoactgen_bench.api.{base.__name__}"
+        raise BenchError(f"'{name}' is not a class derived from {wanted}.")
+    missing = [attribute for attribute in base.__annotations__ if not hasattr(plugin, attribute)]
+    missing += sorted(getattr(plugin, "__abstractmethods__", ()))
+    if missing:
+        raise BenchError(f"The class '{name}' does not define {', '.join(missing)}.")
+    check_declarations(plugin, base)
+    return plugin
+
+
 def build_plugin(plugin: type[T], *arguments: Any) -> T:
     """Build a plug-in. Raises `BenchError` if that fails or leaves its base class not set up."""
     with reporting(plugin, "__init__"):

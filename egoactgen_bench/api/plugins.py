@@ -130,26 +130,6 @@ def _missing(module: ModuleType, head: str, attribute: str) -> str:
     return f"{head} has no class '{attribute}'.{did_you_mean(attribute, classes)}"
 
 
-def require_subclass(plugin: Any, base: type[Any], name: str) -> Any:
-    """Return the plug-in `name`, checked before anything is built or written.
-
-    Raises `BenchError` if it is not a class derived from `base`, lacks an attribute that `base`
-    declares without a default or a method that it declares abstract, or has an attribute of another
-    type than `base` declares.
-    """
-    from egoactgen_bench.api.plugin_declarations import check_declarations
-
-    if not (isinstance(plugin, type) and issubclass(plugin, base)):
-        wanted = f"egoactgen_bench.api.{base.__name__}"
-        raise BenchError(f"'{name}' is not a class derived from {wanted}.")
-    missing = [attribute for attribute in base.__annotations__ if not hasattr(plugin, attribute)]
-    missing += sorted(getattr(plugin, "__abstractmethods__", ()))
-    if missing:
-        raise BenchError(f"The class '{name}' does not define {', '.join(missing)}.")
-    check_declarations(plugin, base)
-    return plugin
-
-
 def find_any(name: str) -> Any:
     """The plug-in class named as `module:Class`, of any kind."""
     return find("plug-ins", name)

@@ -46,8 +46,10 @@ def _summary(point: EntryPoint) -> str:
 
 def _checked(kind: str, name: str) -> Any:
     """The plug-in, a class of its kind without mistakes in its declarations."""
+    from egoactgen_bench.api.plugin_declarations import require_subclass
+
     base = getattr(api, BASES[kind])
-    return plugins.require_subclass(plugins.find(kind, name), base, name)
+    return require_subclass(plugins.find(kind, name), base, name)
 
 
 def _show_one(plugin: Any) -> None:

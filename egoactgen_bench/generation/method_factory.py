@@ -10,7 +10,7 @@ from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import resolve
 from egoactgen_bench.api.plugin_calls import call, called
 from egoactgen_bench.api.plugin_code import code_sources
-from egoactgen_bench.api.plugin_declarations import build_plugin
+from egoactgen_bench.api.plugin_declarations import build_plugin, require_subclass
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import check_dtype, resolve_device
 
@@ -31,7 +31,7 @@ def build(
     context = context or MethodContext(device="auto")
     check_dtype(context.dtype)
     found, argument = plugins.load("methods", name)
-    found = plugins.require_subclass(found, Method, name)
+    found = require_subclass(found, Method, name)
     path = call(found, "find_weights", weights, context.models)
     given = dict(options or {})
     resolved = resolve(found.Options, call(found, "suggested", path, given) | given, name)

@@ -9,7 +9,7 @@ from egoactgen_bench.api import options, plugins
 from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Role
 from egoactgen_bench.api.plugin_calls import call
-from egoactgen_bench.api.plugin_declarations import build_plugin
+from egoactgen_bench.api.plugin_declarations import build_plugin, require_subclass
 from egoactgen_bench.api.published_weights import how_to_get
 from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.errors import BenchError, did_you_mean
@@ -69,7 +69,7 @@ def select(
     if protocol not in PROTOCOLS:
         raise BenchError(f"Unknown protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}")
     classes = [
-        plugins.require_subclass(plugins.load("metrics", name)[0], Metric, name)
+        require_subclass(plugins.load("metrics", name)[0], Metric, name)
         for name in names or plugins.registered("metrics")
     ]
     classes = list(dict.fromkeys(classes))

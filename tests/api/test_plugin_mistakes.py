@@ -23,6 +23,7 @@ from egoactgen_bench.api import (
     SampleError,
     plugins,
 )
+from egoactgen_bench.api.plugin_declarations import require_subclass
 from egoactgen_bench.artifacts.manifests import TRAIN
 from egoactgen_bench.artifacts.runs import load_run
 from egoactgen_bench.artifacts.splits import load_split
@@ -92,7 +93,7 @@ def test_declarations(define, attributes, sentence):
     for base, kind in ((SoundMethod, "methods"), (SoundMetric, "metrics")):
         name = define(base, attributes)
         with pytest.raises(BenchError, match=re.escape(sentence)):
-            plugins.require_subclass(plugins.find(kind, name), base.__mro__[1], name)
+            require_subclass(plugins.find(kind, name), base.__mro__[1], name)
 
 
 METHODS = [

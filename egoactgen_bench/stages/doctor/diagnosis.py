@@ -21,6 +21,7 @@ from egoactgen_bench.api import plugins
 from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_deviations import Axes, Deviation
 from egoactgen_bench.api.options import chosen
+from egoactgen_bench.api.plugin_declarations import require_subclass
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.splits import Split
@@ -93,9 +94,7 @@ def diagnose(
 
 def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Trials:
     root = asked.workspace or run.folder
-    plugin: type[Metric[Any]] = plugins.require_subclass(
-        plugins.load("metrics", metric)[0], Metric, metric
-    )
+    plugin: type[Metric[Any]] = require_subclass(plugins.load("metrics", metric)[0], Metric, metric)
     if asked.protocol not in plugin.variants():
         raise BenchError(
             f"Metric {metric} has no {asked.protocol} variant."

@@ -22,7 +22,7 @@ from egoactgen_bench.api.plugin_calls import (
     reporting,
     wrong_result,
 )
-from egoactgen_bench.api.plugin_declarations import build_plugin
+from egoactgen_bench.api.plugin_declarations import build_plugin, require_subclass
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.artifacts.manifests import Subset
 from egoactgen_bench.artifacts.splits import TIME_COLUMNS, fingerprint
@@ -99,7 +99,7 @@ def open_dataset(
 ) -> Dataset:
     """Build a data set, given as a registered name or `module:Class`, with its own options."""
     plugin, _ = plugins.load("datasets", name)
-    plugins.require_subclass(plugin, Dataset, name)
+    require_subclass(plugin, Dataset, name)
     chosen = resolve(plugin.Options, dict(options or {}), f"Data set {name}")
     dataset: Dataset = build_plugin(plugin, annotations, videos, subset)
     dataset.options = chosen

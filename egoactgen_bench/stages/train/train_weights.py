@@ -13,7 +13,7 @@ from egoactgen_bench.api import plugins
 from egoactgen_bench.api.options import chosen, resolve
 from egoactgen_bench.api.plugin_calls import call, plain_json, reporting, returned
 from egoactgen_bench.api.plugin_code import code_sources
-from egoactgen_bench.api.plugin_declarations import build_plugin
+from egoactgen_bench.api.plugin_declarations import build_plugin, require_subclass
 from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Trainer, TrainingContext
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.manifest_base import build
@@ -67,7 +67,7 @@ def prepare(
     """
     split.require_frames()
     resolved = chosen(TrainOptions, settings, choices, "train")
-    found = plugins.require_subclass(plugins.find("trainers", name), Trainer, name)
+    found = require_subclass(plugins.find("trainers", name), Trainer, name)
     if resolved.preset not in found.presets:
         default = TrainOptions.model_fields["preset"].default
         hint = " (the default; choose one with --preset)" * (resolved.preset == default)
