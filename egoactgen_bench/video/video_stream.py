@@ -27,6 +27,9 @@ from egoactgen_bench.video.video_file import (
 Packet: TypeAlias = "av.Packet[CodedStream]"
 
 
+LOOKAHEAD = 4  # packets
+
+
 class Coded(NamedTuple):
     """A packet, its times in ticks and its contents; no later packet has a pts below this dts.
 
@@ -192,9 +195,12 @@ class VideoStream:
         if pts is None and packet.dts is None and self.is_matroska:
             displayed = False  # its time is below zero: it precedes the place where a file was cut
         if self._times is not None:
-            pts, unknown = self._times.begins.get(dts), self._times.unknown_from
-            displayed = displayed and pts is not None
-            timed = pts is None or unknown is None or pts < unknown
+            pts, (_, unknown, undecoded) = self._times.begins.get(dts), self._times
+            if pts is None:
+                timed = undecoded is None or dts < undecoded
+                displayed = displayed and not timed
+            else:
+                timed = unknown is None or pts < unknown
         elif pts is None and not self.stream.codec_context.has_b_frames:
             pts = packet.dts
         timed = timed and (pts is not None or not displayed)
@@ -236,21 +242,23 @@ class VideoStream:
         """
         held: deque[tuple[Coded, bool]] = deque()
         begins: list[int] = []
-        shortest, last_dts, before = int(self.ticks), limit, limit
+        shortest, last_dts = int(self.ticks), limit
+        # A few packets late: times that are too high are recognized by the lower ones behind them.
+        latest = deque([limit] * LOOKAHEAD, maxlen=LOOKAHEAD)
         for coded, damaged in self._with_damage(self._from_keyframe(limit)):
             if not coded.timed:
                 # It may interrupt the interval of any frame that is not yielded yet. Times that go
                 # backwards leave open which of them are right.
                 held = deque((earlier, True) for earlier, _ in held)
             held.append((coded, damaged or not coded.timed))
-            # One packet late: a time that is too high is recognized by the lower ones behind it.
-            before, last_dts = min(last_dts, coded.dts), coded.dts
+            last_dts = coded.dts
+            latest.append(last_dts)
             shortest = min(shortest, coded.duration or shortest)
             if coded.displayed:
                 bisect.insort(begins, coded.pts)
             while held:
                 until = successor(begins, held[0][0].pts)
-                if until is None or until > before:
+                if until is None or until > min(latest):
                     break
                 yield self._shown(held, until)
         cut = self.last_dts is not None and last_dts < self.last_dts
