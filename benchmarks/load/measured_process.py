@@ -18,9 +18,9 @@ def main() -> None:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stderr is not None
-    said = process.stderr.read(1)
-    first_line = time.perf_counter() - start if said else None
-    said += process.stderr.read()
+    messages = process.stderr.read(1)
+    first_line = time.perf_counter() - start if messages else None
+    messages += process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     unit = 1 if sys.platform == "darwin" else 1024
@@ -30,7 +30,7 @@ def main() -> None:
         "peak_mb": usage.ru_maxrss * unit / 1e6,
         "first_line": first_line,
     }
-    about = {"status": process.returncode, "stderr": said.decode(errors="replace")}
+    about = {"status": process.returncode, "stderr": messages.decode(errors="replace")}
     print(json.dumps(about | {"cost": cost}))
 
 
