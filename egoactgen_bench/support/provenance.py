@@ -33,10 +33,20 @@ def device_name(device: str) -> str:
 
 
 def files_in(path: Path) -> list[Path]:
-    """The file `path` itself, or all files in the folder `path` and its subfolders, sorted."""
+    """The file `path` itself, or the files in the folder `path` and its subfolders, sorted.
+
+    Without hidden files and documentation (*.md), which differ between downloads of the same
+    weights, and which nothing reads: `.cache/` has the time of the download.
+    """
     if path.is_file():
         return [path]
-    return sorted(entry for entry in path.rglob("*") if entry.is_file())
+    return sorted(
+        entry
+        for entry in path.rglob("*")
+        if entry.is_file()
+        and entry.suffix != ".md"
+        and not any(part.startswith(".") for part in entry.relative_to(path).parts)
+    )
 
 
 def hashes(files: Sequence[Path], root: Path | None = None) -> dict[str, str]:

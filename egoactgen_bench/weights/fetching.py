@@ -1,14 +1,18 @@
 """Fetches published weights from the hub or a URL: resumes, checks, then moves them in place."""
 
 import shutil
+import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.provenance import files_in
 from egoactgen_bench.weights.weights_registry import (
     differences,
     hashes_of,
@@ -19,6 +23,8 @@ from egoactgen_bench.weights.weights_registry import (
 
 PARTIAL = ".partial"
 CHUNK = 1 << 20
+LARGEST = 100 << 30  # bytes, if no size is declared; the largest weights that we know take 26 GB
+SLOWEST, PATIENCE = 1000, 60.0  # bytes per second on average, after the first seconds
 
 
 def fetch(weights: PublishedWeights, folder: Path, *, overwrite: bool = False) -> bool:
@@ -74,6 +80,7 @@ def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
             path = huggingface_hub.hf_hub_download(
                 weights.repository, weights.file, revision=weights.revision, local_dir=partial
             )
+            _check_size(weights, Path(path).stat().st_size, partial)
             return Path(path)
         huggingface_hub.snapshot_download(
             weights.repository,
@@ -84,6 +91,7 @@ def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise _failed(weights, error) from None
     shutil.rmtree(partial / ".cache", ignore_errors=True)
+    _check_size(weights, sum(file.stat().st_size for file in files_in(partial)), partial)
     if not any(path.is_file() for path in partial.rglob("*")):
         raise BenchError(f"{weights.source} contains none of {', '.join(weights.files)}.")
     return partial
@@ -98,7 +106,7 @@ def _from_url(weights: PublishedWeights, partial: Path) -> Path:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with urllib.request.urlopen(request, timeout=60) as response:
+        with _opener(weights.url).open(request, timeout=60) as response:
             # Google Drive answers with a page when a file's quota for the day is exceeded.
             if response.headers.get_content_type() == "text/html":
                 raise OSError("the server sent a web page instead of the file")
@@ -106,23 +114,13 @@ def _from_url(weights: PublishedWeights, partial: Path) -> Path:
             have = have if resumed else 0
             length = response.headers.get("Content-Length")
             total = have + int(length) if length else None
-            bar = tqdm(
-                total=total,
-                initial=have,
-                unit="B",
-                unit_scale=True,
-                disable=None,
-                desc=weights.name,
-            )
-            with partial.open("ab" if resumed else "wb") as stream, bar:
-                while chunk := response.read(CHUNK):
-                    stream.write(chunk)
-                    bar.update(len(chunk))
+            _check_size(weights, total or 0, partial)
+            _save(weights, response, partial, have, total)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # range not satisfiable: the file is already complete
             return partial
         raise _failed(weights, error) from None
-    except OSError as error:
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: a header that is no number
         raise _failed(weights, error) from None
     if total is not None and partial.stat().st_size != total:
         raise BenchError(
@@ -130,6 +128,50 @@ def _from_url(weights: PublishedWeights, partial: Path) -> Path:
             f"{total:,} bytes: run the same command again to resume."
         )
     return partial
+
+
+def _save(
+    weights: PublishedWeights, response: Any, partial: Path, have: int, total: int | None
+) -> None:
+    """Append to the part that has arrived, or start it, within the bounds of size and speed."""
+    bar = tqdm(
+        total=total, initial=have, unit="B", unit_scale=True, disable=None, desc=weights.name
+    )
+    begun, arrived = time.monotonic(), 0
+    with partial.open("ab" if have else "wb") as stream, bar:
+        # Of what is there, so that a slow server returns to this loop.
+        while chunk := response.read1(CHUNK):
+            stream.write(chunk)
+            bar.update(len(chunk))
+            arrived += len(chunk)
+            _check_size(weights, have + arrived, partial)
+            if arrived < SLOWEST * (time.monotonic() - begun - PATIENCE):
+                raise OSError(f"the server sends less than {SLOWEST:,} bytes per second")
+
+
+def _check_size(weights: PublishedWeights, size: int, partial: Path) -> None:
+    """Raise `BenchError` for more than the declared size, which is approximate, or than the cap."""
+    limit = int(weights.size * 1.2) + CHUNK if weights.size else LARGEST
+    if size > limit:
+        _clean(partial)
+        raise BenchError(
+            f"{weights.source} sends more than {limit:,} bytes, but {weights.name} has "
+            f"{weights.size_text}: it was not kept, since it is another file."
+        )
+
+
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Opens http and https only; from https it follows redirects to https only."""
+
+    class Redirects(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *arguments: Any) -> urllib.request.Request | None:
+            target = str(arguments[-1])
+            allowed = ("https://",) if url.startswith("https://") else ("https://", "http://")
+            if not target.startswith(allowed):
+                raise OSError(f"it redirects to {target[:200]}, which is not followed")
+            return super().redirect_request(*arguments)
+
+    return urllib.request.build_opener(Redirects)
 
 
 def _failed(weights: PublishedWeights, error: Exception) -> BenchError:

@@ -5,7 +5,9 @@ error for a tensor that is missing, unknown or of another shape, where both libr
 values or ignore it.
 """
 
+import logging
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,12 +57,13 @@ def load_model(kind: Any, folder: Path, *, pickles: bool = False, **options: Any
         options["variant"] = chosen
     if not _is_of_diffusers(kind):
         options["trust_remote_code"] = False
-    with refusing(folder):
+    with refusing(folder), _quiet():
         network, info = kind.from_pretrained(
             folder,
             local_files_only=True,
             use_safetensors=SAFE in source.name,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # reported with all others, and refused below
             **options,
         )
     _check_loading(folder, type(network).__name__, info)
@@ -90,6 +93,22 @@ def refusing(source: Path) -> Iterator[None]:
         raise
     except BaseException as error:
         raise BenchError(f"{source} cannot be loaded ({first_sentence(error)}).") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the libraries' reports on missing and unknown tensors: our errors name them."""
+    # Not imported here: importing diffusers takes seconds.
+    loaded = [sys.modules[name] for name in ("diffusers", "transformers") if name in sys.modules]
+    loggers = [library.utils.logging for library in loaded]
+    levels = [logger.get_verbosity() for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.set_verbosity(logging.CRITICAL)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.set_verbosity(level)
 
 
 def first_sentence(error: BaseException) -> str:

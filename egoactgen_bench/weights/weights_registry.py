@@ -83,9 +83,9 @@ def lock(folder: Path, name: str, hashes: Mapping[str, str]) -> None:
 
 
 def hashes_of(path: Path) -> dict[str, str]:
-    """File name → sha256, of a file or of all files of a folder that are not hidden."""
+    """File name → sha256, of a file or of the files of a folder."""
     root = path.parent if path.is_file() else path
-    return hashes([file for file in files_in(path) if not file.name.startswith(".")], root)
+    return hashes(files_in(path), root)
 
 
 def differences(weights: PublishedWeights, folder: Path) -> list[str] | None:

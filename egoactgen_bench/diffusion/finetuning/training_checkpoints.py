@@ -10,6 +10,7 @@ from torch import Tensor
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
 from egoactgen_bench.support.replacing import replacing
+from egoactgen_bench.weights.stored_tensors import read_stored
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 
@@ -56,9 +57,7 @@ def write_tensors(checkpoint: Path, tensors: dict[str, Tensor]) -> None:
 
 def read_tensors(checkpoint: Path) -> dict[str, Tensor]:
     """The tensors that `write_tensors` wrote, on the CPU."""
-    from safetensors.torch import load_file
-
-    return load_file(checkpoint / TENSORS)
+    return read_stored(checkpoint / TENSORS)
 
 
 def optimizer_state(
