@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from egoactgen_bench.artifacts.manifest_base import first_problem
 from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunManifest, RunTiming
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.safe_names import SAFE_ID, SafeName
+from egoactgen_bench.support.safe_names import SafeName
 
 FORMAT = 1
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -86,9 +86,3 @@ def parse(kind: type[RecordT], text: str, name: str) -> RecordT:
         raise BenchError(
             f"{name} is not in the format that `bench pack` writes: {first_problem(error)}."
         ) from None
-
-
-def is_image_name(name: str) -> bool:
-    """Whether a cell of samples.csv names a file in the run's images/."""
-    folder, _, file = name.partition("/")
-    return folder == "images" and SAFE_ID.fullmatch(file) is not None

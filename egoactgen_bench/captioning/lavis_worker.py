@@ -118,7 +118,9 @@ def caption(job: Any) -> None:
     rows: list[tuple[str, str]] = []
     for start in range(0, len(job["frames"]), AT_ONCE):
         names = job["frames"][start : start + AT_ONCE]
-        images = torch.stack([processor(Image.open(name).convert("RGB")) for name in names])
+        # Only formats that runs have: Pillow starts other programs for some others.
+        opened = [Image.open(name, formats=("PNG", "JPEG", "WEBP")) for name in names]
+        images = torch.stack([processor(image.convert("RGB")) for image in opened])
         with torch.inference_mode():
             captions = model.generate(
                 {"image": images.to(job["device"])},

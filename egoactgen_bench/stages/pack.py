@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from egoactgen_bench.artifacts.archive_records import FORMAT, is_image_name
+from egoactgen_bench.artifacts.archive_records import FORMAT
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.scores import Scores, load_scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.workspace import Workspace
-from egoactgen_bench.errors import BenchError
+from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.protocols import PROTOCOLS
 from egoactgen_bench.support.files import (
@@ -21,6 +21,7 @@ from egoactgen_bench.support.files import (
     sha256_file,
     write_csv,
 )
+from egoactgen_bench.support.images import read_image_file
 from egoactgen_bench.support.provenance import versions
 from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.support.safe_names import is_safe_id
@@ -60,6 +61,12 @@ def pack(
         raise BenchError(
             f"Split '{split.name}' has no finished run to pack: make one with `bench run`."
         )
+    for run in runs:
+        if not is_safe_id(run.name):
+            raise BenchError(
+                f"Run '{run.name}' cannot be packed under its name: rename its folder, with "
+                "letters, digits, '.', '_' and '-'."
+            )
     scores = _scores(workspace, split, runs)
     path = path or workspace.root / "packs" / f"{split.name}-{group}.zip"
     with replacing(path) as temporary:
@@ -140,7 +147,10 @@ def _files(
 
 
 def _image(run: Run, name: str, sha256: str) -> bytes:
-    data = run.image_path(name).read_bytes() if is_image_name(name) else b""
+    try:
+        data = read_image_file(run.image_path(name))
+    except SampleError as error:
+        raise BenchError(f"An image of run '{run.name}' cannot be packed ({error}).") from None
     if sha256_bytes(data) != sha256:
         raise BenchError(
             f"{run.image_path(name)} differs from the image that run '{run.name}' recorded: "

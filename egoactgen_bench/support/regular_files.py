@@ -52,7 +52,7 @@ def owned_path(folder: Path, name: str) -> Path:
     for part in name.split("/"):
         path = path / part
         linked = linked or path.is_symlink()
-    if linked and not path.resolve().is_relative_to(folder.resolve()):
+    if linked and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise BenchError(
             f"{path} is a link that leads out of {folder}: replace it by the file, or link the "
             "whole folder."

@@ -16,6 +16,7 @@ from egoactgen_bench.artifacts.runs import COLUMNS, Run, load_run
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support.files import sha256_file, write_csv
 from egoactgen_bench.support.replacing import remove_abandoned
+from egoactgen_bench.support.safe_names import is_safe_id
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,9 +94,11 @@ class RunJournal:
         return pd.DataFrame(columns)
 
     def _is_whole(self, rows: Sequence[Row]) -> bool:
-        """Whether the images of these rows are unchanged."""
+        """Whether the rows name their own images, and these are unchanged."""
         return all(
-            sha256_file(self.folder / row["image"]) == row["sha256"]
+            row["image"] == f"images/{row['sample_id']}.png"
+            and is_safe_id(row["sample_id"])
+            and sha256_file(self.folder / row["image"]) == row["sha256"]
             for row in rows
             if row["status"] == OK
         )

@@ -14,6 +14,7 @@ from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import (
     read_json,
@@ -209,7 +210,13 @@ def write_descriptions(split: Split, name: str, done: CurationResult) -> None:
     """Write the sentences of a curation as the split's descriptions `name`."""
     path = split.folder / "descriptions" / f"{name}.csv"
     data = read_json(done.folder / DATA)
-    rows = [(entry["id"], entry["conversations"][1]["value"]) for entry in data]
+    try:
+        rows = [(entry["id"], entry["conversations"][1]["value"]) for entry in data]
+    except (KeyError, IndexError, TypeError) as error:
+        raise BenchError(
+            f"{done.folder / DATA} is not the instruction data of a curation ({error!r}): make it "
+            "again with --overwrite."
+        ) from None
     write_csv(path, pd.DataFrame(rows, columns=["sample_id", "description"]))
     DescriptionsManifest.model_validate(
         {

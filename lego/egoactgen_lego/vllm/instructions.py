@@ -7,6 +7,7 @@ from typing import Any
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
+from egoactgen_bench.support.regular_files import is_relative_name
 from egoactgen_bench.support.seeds import derive_seed
 from egoactgen_lego.vllm.prompting import IMAGE, QUESTIONS
 
@@ -69,6 +70,8 @@ def _instruction(entry: Any, place: int, path: Path, images: Path) -> Instructio
             raise ValueError(f"expected one {IMAGE}, in the question")
         if not gpt["value"].strip():
             raise ValueError("the answer is empty")
+        if not is_relative_name(entry["image"]):
+            raise ValueError("the image is not a path below the folder of images")
         return Instruction(
             str(entry.get("id", place)),
             images / entry["image"],
