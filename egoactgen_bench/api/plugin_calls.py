@@ -113,7 +113,8 @@ def read(plugin: Any, name: str) -> Any:
 
 def returned(plugin: Any, method: str, value: Any) -> Any:
     """The result of a plug-in's method, converted to the return annotation of the base class."""
-    annotation = _return_annotation(class_of(plugin), method)
+    defined_by: Any = class_of(plugin)
+    annotation = _return_annotation(defined_by, method)
     if annotation in (None, type(None), Any):
         return value
     try:
@@ -217,7 +218,8 @@ def _article(noun: str) -> str:
     return f"{'an' if noun[0] in 'AEIO' else 'a'} {noun}"
 
 
-def _return_annotation(plugin: type[Any], method: str) -> Any:
+@cache
+def _return_annotation(plugin: Any, method: str) -> Any:
     """The annotation in the most basic class that declares the method or property."""
     for base in bases_of(plugin):
         found = vars(base).get(method)

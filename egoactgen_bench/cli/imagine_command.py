@@ -8,6 +8,7 @@ from pydantic import Field
 
 from egoactgen_bench.api.common_options import Out, Overwrite, SplitName
 from egoactgen_bench.api.options import Cli
+from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
@@ -81,7 +82,7 @@ def imagine(arguments: ImagineArguments) -> int:
         typer.echo("These images are already complete; --overwrite would start over.")
     for frame in made.manifest.frames:
         typer.echo(stage.in_words(frame))
-    for notice in built.notices():
+    for notice in call(built, "notices"):
         typer.echo(notice)
     count = len(arguments.action) - len(made.failed)
     typer.echo(f"{name}: {count} of {len(arguments.action)} actions, see {folder / stage.GRID}")

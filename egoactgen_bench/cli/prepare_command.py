@@ -9,6 +9,7 @@ from pydantic import Field
 
 from egoactgen_bench.api.common_options import Overwrite
 from egoactgen_bench.api.options import Cli
+from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
@@ -72,7 +73,7 @@ def prepare_splits(arguments: PrepareArguments) -> int:
         locate=not only_count,
         report=lambda sentence: typer.echo(sentence, err=True),
     )
-    for notice in plan.dataset.notices():
+    for notice in call(plan.dataset, "notices"):
         typer.echo(notice, err=True)
     workers = arguments.workers or default_workers()
     splits = current_workspace().splits

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from egoactgen_bench.api.common_options import DryRun, Out, Overwrite, SplitName
 from egoactgen_bench.api.options import Cli
+from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
@@ -83,7 +84,7 @@ def _report(job: "RunJob", done: "Run") -> int:
     for row in done.failed.to_dict("records"):
         detail = f" ({row['detail']})" if row["detail"] else ""
         typer.echo(f"failed: {row['sample_id']}: {row['status']}{detail}")
-    for notice in job.method.notices():
+    for notice in call(job.method, "notices"):
         typer.echo(notice)
     made = len(done.finished)
     if done.complete:

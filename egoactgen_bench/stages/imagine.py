@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from egoactgen_bench.api.method import Method
+from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.descriptions import load_descriptions
@@ -16,7 +17,7 @@ from egoactgen_bench.artifacts.manifests import IMAGINE, ImaginedFrame, ImagineM
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
-from egoactgen_bench.generation import answers
+from egoactgen_bench.generation import answers, method_factory
 from egoactgen_bench.presentation.grid import Card, draw_grid
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_bytes
@@ -139,8 +140,8 @@ def imagine(
         },
         "actions": list(actions),
         "descriptions": [request.description or "" for request in requests],
-        "weights": provenance.hashes(method.weight_files()),
-        "sources": method.sources(),
+        "weights": provenance.hashes(method_factory.weight_files(method)),
+        "sources": method_factory.sources(method),
         "dtype": method.context.dtype,
     }
     work = WorkFolder(
@@ -157,7 +158,7 @@ def imagine(
             return Imagined(folder, work.read(), already_complete=True)
     work.begin(overwrite, lambda: _forget(folder))
     write_png(folder / INPUT, context.frame)
-    method.load()
+    call(method, "load")
     size = method.default_batch_size
     batches = [requests[start : start + size] for start in range(0, len(requests), size)]
     found = [answer for batch in batches for answer in answers.ask(method, batch)]

@@ -84,10 +84,11 @@ class SplitPlan:
 
     def video_list(self) -> tuple[list[str], float, int]:
         """Ids for the data set's downloader, total seconds, and the number of unknown durations."""
-        lengths = self.dataset.video_durations()
+        lengths = call(self.dataset, "video_durations")
         videos = {clip.video_id for clip in self.clips}
         known = [lengths[video] for video in sorted(videos) if video in lengths]
-        return self.dataset.downloader_ids(self.clips), sum(known), len(videos) - len(known)
+        ids = call(self.dataset, "downloader_ids", self.clips)
+        return ids, sum(known), len(videos) - len(known)
 
 
 def open_dataset(
