@@ -106,7 +106,8 @@ def _from_url(weights: PublishedWeights, partial: Path) -> Path:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with _opener(weights.url).open(request, timeout=60) as response:
+        opener = urllib.request.build_opener(only_web(weights.url))
+        with opener.open(request, timeout=60) as response:
             # Google Drive answers with a page when a file's quota for the day is exceeded.
             if response.headers.get_content_type() == "text/html":
                 raise OSError("the server sent a web page instead of the file")
@@ -160,8 +161,8 @@ def _check_size(weights: PublishedWeights, size: int, partial: Path) -> None:
         )
 
 
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    """Opens http and https only; from https it follows redirects to https only."""
+def only_web(url: str) -> urllib.request.HTTPRedirectHandler:
+    """Follows redirects from `url` to http and https; from https to https only."""
 
     class Redirects(urllib.request.HTTPRedirectHandler):
         def redirect_request(self, *arguments: Any) -> urllib.request.Request | None:
@@ -171,7 +172,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
                 raise OSError(f"it redirects to {target[:200]}, which is not followed")
             return super().redirect_request(*arguments)
 
-    return urllib.request.build_opener(Redirects)
+    return Redirects()
 
 
 def _failed(weights: PublishedWeights, error: Exception) -> BenchError:

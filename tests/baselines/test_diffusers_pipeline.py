@@ -1,6 +1,7 @@
 """`diffusers:PATH` on tiny random pipelines saved to disk."""
 
 import json
+import shutil
 
 import diffusers
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionInstructPix2PixPipeline
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from egoactgen_baselines.diffusers_pipeline import DiffusersPipeline, PipelineOptions
 from egoactgen_bench.api.method import MethodContext
@@ -168,3 +170,62 @@ def test_bench_run(bench, drawn_split, editing):
     )
     assert manifest["method"] == "diffusers:edit"
     assert "unet/diffusion_pytorch_model.safetensors" in manifest["weights"]
+
+
+def test_missing_tensors_of_a_part_are_an_error(editing, tmp_path):
+    folder = shutil.copytree(editing, tmp_path / "edit")
+    file = folder / "text_encoder" / "model.safetensors"
+    kept = {name: t for name, t in load_file(file).items() if "final_layer_norm" not in name}
+    save_file(kept, file, metadata={"format": "pt"})
+    with pytest.raises(BenchError, match=r"text_encoder lacks tensors for CLIPTextModel: .*norm"):
+        method(folder).load()
+
+
+def test_pixels_that_are_not_finite_are_an_error_of_their_sample(editing):
+    built = method(editing)
+    built.pipeline.vae.decoder.conv_out.bias.data.fill_(float("nan"))
+    built.load()
+    (output,) = built.generate([request()])
+    assert isinstance(output, SampleError)
+    assert output.code == "not_finite"
+
+
+def test_what_fails_for_every_sample_fails_at_the_start(editing, tmp_path):
+    folder = write_pipeline(tmp_path / "image-to-image", "image-to-image")
+    with pytest.raises(BenchError, match=r"strength × steps is 0\.1 × 2 < 1"):
+        method(folder, strength=0.1)
+    method(folder, strength=0.1, steps=10).load()
+    index = folder / "model_index.json"
+    content = json.loads(index.read_text())
+    index.write_text(json.dumps(content | {"_class_name": "StableDiffusionInpaintPipeline"}))
+    with pytest.raises(BenchError, match="is an inpainting pipeline"):
+        method(folder)
+    index.write_text(json.dumps(content | {"_class_name": KINDS["edit"][0].__name__}))
+    with pytest.raises(BenchError, match="cannot generate an image with these options"):
+        method(folder).load()
+
+
+def test_code_in_a_part_is_never_run(editing, tmp_path):
+    trap = tmp_path / "trap"
+    for name in ("None.py", "scheduler/diffusers.py"):
+        folder = shutil.copytree(editing, tmp_path / name.replace("/", "-"))
+        (folder / name).write_text(f"open({str(trap)!r}, 'w')")
+        with pytest.raises(BenchError, match=f"contains code, {name}, which is never executed"):
+            method(folder)
+    folder = shutil.copytree(editing, tmp_path / "outside")
+    index = json.loads((folder / "model_index.json").read_text())
+    for entry in ({"../x": ["diffusers", "UNet2DConditionModel"]}, {"unet": ["os", "system"]}):
+        (folder / "model_index.json").write_text(json.dumps(index | entry))
+        with pytest.raises(BenchError, match=r"not a folder's name|requires custom code"):
+            method(folder)
+    assert not trap.exists()
+
+
+def test_only_the_files_that_are_read_are_recorded(editing, tmp_path):
+    folder = shutil.copytree(editing, tmp_path / "edit")
+    before = [path.relative_to(folder) for path in method(folder).weight_files()]
+    assert [path.relative_to(editing) for path in method(editing).weight_files()] == before
+    for name in ("README.md", ".cache/x.metadata", "optimizer.bin", "unet/flax_model.msgpack"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"another")
+    assert [path.relative_to(folder) for path in method(folder).weight_files()] == before

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 import torch
-from diffusers import EulerDiscreteScheduler
+from diffusers import DDIMScheduler, EulerDiscreteScheduler, FlowMatchEulerDiscreteScheduler
 
 from egoactgen_bench.diffusion.denoiser import noise_schedule
 from egoactgen_bench.diffusion.denoiser.prediction import (
@@ -16,6 +16,12 @@ from egoactgen_bench.diffusion.denoiser.prediction import (
     target,
 )
 from egoactgen_bench.errors import BenchError
+
+
+def sd(**changed):
+    """A scheduler of Stable Diffusion, with changes."""
+    schedule = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+    return DDIMScheduler(**(schedule | changed))
 
 
 def drawn(times):
@@ -79,3 +85,38 @@ def test_unknown_prediction_is_refused(tmp_path):
     with pytest.raises(BenchError, match="unknown prediction_type 'flow', expected epsilon"):
         read_prediction(tmp_path)
     assert read_prediction(tmp_path / "none") == "epsilon"
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "sentence"),
+    [
+        (DDIMScheduler(), "beta_schedule is 'linear', expected 'scaled_linear'"),
+        (sd(rescale_betas_zero_snr=True), "rescale_betas_zero_snr is True, expected False"),
+        (sd(beta_end=0.02), r"beta_end is 0\.02, expected 0\.012"),
+        (sd(num_train_timesteps=500), "num_train_timesteps is 500"),
+        (sd(trained_betas=[0.1] * 1000), "trained_betas is"),
+        (FlowMatchEulerDiscreteScheduler(), "FlowMatchEulerDiscreteScheduler is not supported"),
+        (sd(prediction_type="flow"), "unknown prediction_type 'flow'"),
+    ],
+)
+def test_weights_of_another_noise_schedule_are_refused(tmp_path, scheduler, sentence):
+    scheduler.save_pretrained(tmp_path / "scheduler")
+    with pytest.raises(BenchError, match=sentence):
+        read_prediction(tmp_path)
+
+
+def test_what_a_schedule_does_not_state_is_its_class_default(tmp_path):
+    sd(clip_sample=True, set_alpha_to_one=False, steps_offset=1).save_pretrained(
+        tmp_path / "scheduler"
+    )
+    assert read_prediction(tmp_path) == "epsilon"
+    path = tmp_path / "scheduler" / "scheduler_config.json"
+    path.write_text('{"_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012}')
+    with pytest.raises(BenchError, match="beta_schedule is 'linear'"):
+        read_prediction(tmp_path)
+    path.write_text('{"prediction_type": "v_prediction"}')
+    assert read_prediction(tmp_path) == "v_prediction"
+    for text in ("[]", "null", '{"prediction_type": ["epsilon"]}', '{"_class_name": 3'):
+        path.write_text(text)
+        with pytest.raises(BenchError):
+            read_prediction(tmp_path)

@@ -9,6 +9,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_lego.curation.box_sources import read_boxes
 from egoactgen_lego.curation.epic_boxes import _message
 from egoactgen_lego.curation.named_boxes import Box, Boxes
+from egoactgen_lego.curation.pickled_bytes import read_bytes_list
 
 
 def sample(sample_id, video, t_start, t_input, t_target):
@@ -109,6 +110,27 @@ def test_invalid_detections_are_refused(tmp_path, content):
     (tmp_path / "P01_101.pkl").write_bytes(content)
     with pytest.raises(BenchError, match="contains no readable hand-object detections"):
         list(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
+
+
+def test_a_detections_pickle_cannot_fill_the_memory(tmp_path):
+    """Python's unpickler would allocate 16 GB, and 4 TB, for these."""
+    for content in (
+        b"\x80\x04]r\xff\xff\xff\x7f0.",
+        b"\x80\x05\x96" + (1 << 42).to_bytes(8, "little") + b".",
+        b"\x80\x04\x8e" + (1 << 42).to_bytes(8, "little") + b"x.",
+    ):
+        path = tmp_path / "P01_101.pkl"
+        path.write_bytes(content)
+        with pytest.raises(BenchError, match="contains no readable hand-object detections"):
+            list(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+@pytest.mark.parametrize("dumps", [pickle.dumps, pickle._dumps])
+def test_pickled_lists_of_bytes_are_read_as_python_reads_them(tmp_path, protocol, dumps):
+    entries = [b"x" * 9, b"y" * 300, b"x" * 9, *[b""] * 1500]
+    (tmp_path / "x.pkl").write_bytes(dumps([*entries, entries[1]], protocol))
+    assert read_bytes_list(tmp_path / "x.pkl") == [*entries, entries[1]]
 
 
 def test_boxes_around_visors_segments(tmp_path):

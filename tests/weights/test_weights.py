@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,6 +24,9 @@ class Publisher(BaseHTTPRequestHandler):
 
     breaks_after: int | None = None
     content = CONTENT
+    target = ""
+    declares = ""  # the Content-Length of /endless
+    pause = 0.0
     requests: list[tuple[str, str | None]] = []  # noqa: RUF012 reset by the fixture
 
     def log_message(self, *_: object) -> None: ...
@@ -38,6 +42,13 @@ class Publisher(BaseHTTPRequestHandler):
         self.requests.append((path, self.headers.get("Range")))
         if path == "/file.pth":
             return self.send(self.content, head)
+        if path == "/redirect":
+            self.send_response(302)
+            self.send_header("Location", type(self).target)
+            self.end_headers()
+            return None
+        if path == "/endless":
+            return self.endless()
         if path == "/page":
             return self.send(b"<html>quota exceeded</html>", head, "text/html; charset=utf-8")
         if path.startswith("/api/models/them/model"):
@@ -55,6 +66,15 @@ class Publisher(BaseHTTPRequestHandler):
             return self.send(FOLDER[name], head)
         self.send_error(404)
         return None
+
+    def endless(self) -> None:
+        self.send_response(200)
+        if self.declares:
+            self.send_header("Content-Length", self.declares)
+        self.end_headers()
+        for _ in range(200):
+            self.wfile.write(bytes(1 if self.pause else 1 << 16))
+            time.sleep(self.pause)
 
     def send(self, data: bytes, head: bool, kind: str = "application/octet-stream") -> None:
         asked = self.headers.get("Range")
@@ -86,6 +106,7 @@ def _git_oid(data: bytes) -> str:
 def publisher() -> Iterator[str]:
     Publisher.breaks_after, Publisher.content = None, CONTENT
     Publisher.requests = []
+    Publisher.declares, Publisher.pause = "", 0.0
     server = ThreadingHTTPServer(("127.0.0.1", 0), Publisher)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -182,6 +203,38 @@ def test_web_page_instead_of_the_file_is_refused(publisher, tmp_path):
     with pytest.raises(BenchError, match="sent a web page instead of the file"):
         fetching.fetch(weights, tmp_path)
     assert not (tmp_path / "file.pth").exists()
+
+
+@pytest.mark.parametrize("declares", ["", str(10**15), "many"])
+def test_more_than_the_declared_size_is_refused(publisher, tmp_path, declares):
+    weights = at_url(publisher, size=1000).model_copy(update={"url": f"{publisher}/endless"})
+    Publisher.declares = declares
+    sentence = r"could not be fetched" if declares == "many" else r"sends more than 1,049,776 bytes"
+    with pytest.raises(BenchError, match=sentence):
+        fetching.fetch(weights, tmp_path)
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 1 << 20
+
+
+def test_a_server_that_drips_is_given_up(publisher, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "PATIENCE", 0.2)
+    Publisher.pause = 0.05
+    weights = at_url(publisher).model_copy(update={"url": f"{publisher}/endless"})
+    with pytest.raises(BenchError, match=r"less than 1,000 bytes per second\. Try again"):
+        fetching.fetch(weights, tmp_path)
+
+
+def test_redirects_lead_to_web_servers_only(publisher, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    weights = at_url(publisher).model_copy(update={"url": f"{publisher}/redirect"})
+    for Publisher.target in (secret.as_uri(), "ftp://127.0.0.1/x"):
+        with pytest.raises(BenchError, match="could not be fetched"):
+            fetching.fetch(weights, tmp_path / "models")
+    Publisher.target = f"{publisher}/file.pth"
+    assert fetching.fetch(weights, tmp_path / "models")
+    redirects = fetching.only_web("https://example.org/x")
+    with pytest.raises(OSError, match="which is not followed"):
+        redirects.redirect_request(None, None, 302, "", {}, "http://example.org/x")
 
 
 @pytest.fixture
