@@ -39,12 +39,13 @@ class _Bounded:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self.last = b""  # what was read last
 
     def read(self, size: int = -1, /) -> bytes:
         if not 0 <= size <= 2 * LARGEST_MEMBER:
             raise ValueError(f"a part of it is larger than {LARGEST_MEMBER >> 20} MiB")
-        data: bytes = self._stream.read(size)
-        return data
+        self.last = self._stream.read(size)
+        return self.last
 
     def seek(self, position: int, whence: int = 0, /) -> int:
         place: int = self._stream.seek(position, whence)
@@ -97,8 +98,8 @@ def _entries(path: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
         head = file.read(6)
         file.seek(0)
         opener = next((o for magic, o in _DECOMPRESSORS.items() if head.startswith(magic)), None)
-        stream = cast(BinaryIO, _Bounded(opener(file) if opener else file))
-        with tarfile.open(fileobj=stream, mode="r:") as archive:
+        stream = _Bounded(opener(file) if opener else file)
+        with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r:") as archive:
             place = -1
             for number, entry in enumerate(archive):
                 # A damaged size may be negative, which would lead back to earlier members.
@@ -106,6 +107,9 @@ def _entries(path: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
                     raise ValueError(f"member {number + 1} is not valid")
                 place = entry.offset
                 yield archive, entry
+        # `tarfile` takes a damaged or truncated header for the end, which is a block of zeros.
+        if stream.last != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("it is truncated or damaged")
 
 
 def _content(

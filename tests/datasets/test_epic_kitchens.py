@@ -10,6 +10,7 @@ import pytest
 from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.datasets.epic_frames import frame_name
 from egoactgen_bench.datasets.epic_kitchens import EpicKitchens
+from egoactgen_bench.datasets.epic_videos import VALIDATION_VIDEOS
 from egoactgen_bench.errors import BenchError, SampleError
 
 HEADER = (
@@ -195,6 +196,34 @@ def test_file_of_the_other_subset_is_refused(tmp_path: Path) -> None:
         list(EpicKitchens(path, None, "train").clips())
 
 
+@pytest.mark.parametrize("name", ["EPIC_100_retrieval_train.csv", "my-train-set.csv"])
+def test_files_named_after_the_other_subset_are_refused(tmp_path: Path, name: str) -> None:
+    path = dataset(tmp_path, row()).annotations
+    assert path is not None
+    path = path.rename(tmp_path / name)
+    with pytest.raises(BenchError, match=f"{name} contains the subset 'train', not 'val'"):
+        list(EpicKitchens(path, None, "val").clips())
+    assert len(list(EpicKitchens(path, None, "train").clips())) == 1
+
+
+def test_videos_outside_the_validation_set_are_noticed(tmp_path: Path) -> None:
+    path = dataset(tmp_path, row(), row("P01_11_0", video="P01_11")).annotations
+    assert path is not None
+    reader = EpicKitchens(path.rename(tmp_path / "mine.csv"), None, "val")
+    list(reader.clips())
+    assert reader.notices() == [
+        "1 of the 2 videos of mine.csv are not in the validation set of EPIC-KITCHENS-100: if "
+        "these are training annotations, pass --subset train."
+    ]
+
+
+def test_the_list_of_validation_videos(shared: Path) -> None:
+    reader = EpicKitchens(shared / "data/epic/EPIC_100_validation.csv", None, "val")
+    videos = {clip.video_id for clip in reader.clips() if isinstance(clip, ActionClip)}
+    assert videos == VALIDATION_VIDEOS
+    assert reader.notices() == []
+
+
 @pytest.mark.parametrize(
     "place",
     [
@@ -202,6 +231,12 @@ def test_file_of_the_other_subset_is_refused(tmp_path: Path) -> None:
         "EPIC-KITCHENS/P90/videos/P90_01.MP4",
         "videos/P90_01.mp4",
         "P90_01.Mp4",
+        "videos/train/P90/P90_01.MP4",
+        "videos/test/P90/P90_01.MP4",
+        "train/P90/P90_01.MP4",
+        "EPIC-KITCHENS-55/videos/train/P90/P90_01.MP4",
+        "videos/P90/P90_01.mp4",
+        "P90/P90_01.mp4",
         "P90_01.mkv",
         "P90_01.avi",
     ],
@@ -284,6 +319,93 @@ def test_broken_archive_is_reported(tmp_path: Path) -> None:
     assert isinstance(clip, ActionClip)
     with pytest.raises(SampleError, match=r"undecodable: P90_01\.tar"):
         reader.locate(clip)
+
+
+def located(folder: Path, *rows: str) -> list[tuple[FrameSource, FrameSource] | str]:
+    """What `locate` gives for each row, or the code of its error."""
+    write_info(folder)
+    reader = dataset(folder, *rows, videos=folder / "data")
+    found: list[tuple[FrameSource, FrameSource] | str] = []
+    for clip in reader.clips():
+        assert isinstance(clip, ActionClip)
+        try:
+            found.append(reader.locate(clip))
+        except SampleError as error:
+            found.append(error.code)
+    return found
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["rgb_frames", "P90", ".", "train/P90", "frames_rgb_flow/rgb/train/P90", "rgb/test/P90"],
+)
+def test_layouts_of_extracted_frames(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / "data" / place / "P90_01"
+    write_frames(folder, range(480, 565))
+    [found] = located(tmp_path, row())
+    assert found[0] == FrameSource(folder / "frame_0000000488.jpg")
+
+
+def test_upper_case_endings_of_frames_and_archives(tmp_path: Path) -> None:
+    folder = tmp_path / "data/P90_01"
+    folder.mkdir(parents=True)
+    (folder / "frame_0000000488.JPG").touch()
+    archive = tmp_path / "data/P90_01.TAR"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(tarfile.TarInfo("frame_0000000561.JPG"), io.BytesIO())
+    # The folder lacks the target, which the archive has.
+    assert located(tmp_path, row()) == [
+        (
+            FrameSource(folder / "frame_0000000488.JPG"),
+            FrameSource(archive, member="frame_0000000561.JPG"),
+        )
+    ]
+
+
+def test_videos_folders_and_archives_in_one_tree(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    write_frames(data / "P90/rgb_frames/P90_01", range(480, 565))
+    (data / "P90/rgb_frames/._P90_01").touch()
+    (data / "P91/videos").mkdir(parents=True)
+    (data / "P91/videos/P91_01.MP4").touch()
+    (data / "preview.mp4").touch()
+    (data / "P92_01.mp4").mkdir()  # a folder with the name of a video
+    found = located(
+        tmp_path,
+        row(),
+        row("b", video="P91_01"),
+        row("c", video="P92_01"),
+        row("d", video="P93_01"),
+    )
+    assert isinstance(found[0], tuple)
+    assert found[0][0].path.suffix == ".jpg"
+    assert isinstance(found[1], tuple)
+    assert found[1][0] == FrameSource(data / "P91/videos/P91_01.MP4", 9.75)
+    assert found[2:] == ["missing_video", "missing_video"]
+
+
+def test_an_empty_folder_does_not_hide_an_archive(tmp_path: Path) -> None:
+    (tmp_path / "data/P90_01").mkdir(parents=True)
+    assert located(tmp_path, row()) == ["missing_frame"]
+    archive = tmp_path / "data/P90_01.tar"
+    with tarfile.open(archive, "w") as tar:
+        for number in (488, 561):
+            tar.addfile(tarfile.TarInfo(f"frame_{number:010d}.jpg"), io.BytesIO())
+    [found] = located(tmp_path, row())
+    assert found[0] == FrameSource(archive, member="frame_0000000488.jpg")
+
+
+def test_frames_behind_the_damage_of_an_archive_are_undecodable(tmp_path: Path) -> None:
+    archive = tmp_path / "data/P90_01.tar"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w") as tar:
+        for number in range(400, 600):
+            tar.addfile(tarfile.TarInfo(f"frame_{number:010d}.jpg"), io.BytesIO())
+    archive.write_bytes(archive.read_bytes()[: 512 * 100 + 100])
+    early = row("early", start="00:00:08.40", stop="00:00:09.00")
+    [cut, intact] = located(tmp_path, row(), early)
+    assert cut == "undecodable"
+    assert isinstance(intact, tuple)
 
 
 def test_videos_are_preferred_to_extracted_frames(tmp_path: Path) -> None:

@@ -117,6 +117,42 @@ def test_ids_are_unique_and_safe(tmp_path: Path) -> None:
     ]
 
 
+def test_repeated_clips_and_actions_are_rejected(tmp_path: Path) -> None:
+    path = write(tmp_path, {})
+    one, two, three = (json.dumps(entry(action=text)) for text in ("cut", "peel", "wash"))
+    first, second = f'{{"0": {one}, "0": {two}}}', f'{{"1": {three}, "0": {two}}}'
+    path.write_text(f'{{"a": {first}, "b": {{"0": {one}}}, "a": {second}}}')
+    found = list(LegoRelease(path, None, "val").clips())
+    assert [(result.row, getattr(result, "action", "rejected")) for result in found] == [
+        ("a/0", "cut"),
+        ("a/0", "rejected"),
+        ("b/0", "cut"),
+        ("a/1", "wash"),
+        ("a/0", "rejected"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image_1", "reason"),
+    [
+        ("clip-a/0/frame_0000000111.jpg", None),
+        ("clip-a/0/frame_0000000090.jpg", "target_not_after_input"),
+        ("clip-a/0/frame_0000000012.jpg", "target_not_after_input"),
+        ("clip-a/0/target.jpg", None),
+    ],
+)
+def test_the_target_is_after_the_input(tmp_path: Path, image_1: str, reason: str | None) -> None:
+    result = one(tmp_path, entry(image_1=image_1))
+    assert getattr(result, "reason", None) == reason
+
+
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    path = write(tmp_path, {"clip-a": {"0": entry()}})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    [clip] = LegoRelease(path, None, "val").clips()
+    assert isinstance(clip, ActionClip)
+
+
 @pytest.mark.parametrize(
     "videos", [None, ".", "EgoGen", "EgoGen/ego4d.fho", "EgoGen/ego4d.fho/val"]
 )

@@ -77,3 +77,57 @@ def test_frames_on_screen_and_reasons(bench, epic, tmp_path, workers):
     assert "input_before_start" not in result.err
     assert "read from 2 files" in result.out
     assert bench("verify", folder).status == 0
+
+
+def test_bad_files_cost_only_their_own_samples(bench, tmp_path):
+    rows = [
+        f"P0{n}_1_0,P0{n}_1,00:00:01.00,00:00:02.00,cut leek,cut,leek" for n in (1, 2, 3, 4, 5, 6)
+    ]
+    annotations = tmp_path / "EPIC_100_validation.csv"
+    annotations.write_text("\n".join([HEADER, *rows]) + "\n")
+    info = "".join(f"P0{n}_1,4.0,50.0,160x90\n" for n in (4, 5, 6))
+    (tmp_path / "EPIC_100_video_info.csv").write_text("video_id,duration,fps,resolution\n" + info)
+    videos = tmp_path / "videos"
+    write_video(videos / "P01_1.MP4", 4 * FPS)
+    (videos / "P02_1.MP4").touch()
+    data = (videos / "P01_1.MP4").read_bytes()
+    place = data.rindex(b"avc1")
+    (videos / "P03_1.MP4").write_bytes(data[:place] + b"zzzz" + data[place + 4 :])
+    for name, content in (("P04_1", b""), ("P05_1", b"\xff\xd8 no image")):
+        (videos / name).mkdir()
+        for number in (38, 81):  # 0.75 s and 1.6 s at 50 frames per second
+            (videos / name / f"frame_{number:010d}.jpg").write_bytes(content)
+    (videos / "P06_1.tar.gz").write_bytes(b"\x1f\x8b no archive")
+    call = ("prepare-splits", "epic-kitchens", "--annotations", annotations, "--videos", videos)
+    tables = []
+    for out in ("one", "two"):
+        result = bench(*call, "--size", 64, "--workers", 1, "--out", tmp_path / out)
+        assert result.status == 1
+        assert "Traceback" not in result.err
+        tables.append((tmp_path / out / "rejected.csv").read_text())
+    assert tables[0] == tables[1]
+    assert list(load_split(tmp_path / "one").samples.sample_id) == ["P01_1_0"]
+    rejected = read_csv(tmp_path / "one/rejected.csv", dtype=str)
+    assert dict(zip(rejected.row, rejected.reason, strict=True)) == {
+        "P02_1_0": "undecodable",
+        "P03_1_0": "undecodable",
+        "P04_1_0": "undecodable_image",
+        "P05_1_0": "undecodable_image",
+        "P06_1_0": "undecodable",
+    }
+    names = ["P02_1.MP4", "P03_1.MP4", "frame_0000000038.jpg", "frame_0000000038.jpg", "P06_1.tar"]
+    for name, detail in zip(names, rejected.detail, strict=True):
+        assert name in detail
+        assert str(tmp_path) not in detail
+        assert " at 0x" not in detail
+
+
+def test_the_message_lists_where_it_looked(bench, epic, tmp_path):
+    annotations, _ = epic
+    (tmp_path / "empty").mkdir()
+    call = ("prepare-splits", "epic-kitchens", "--annotations", annotations)
+    result = bench(*call, "--videos", tmp_path / "empty")
+    assert result.status == 2
+    assert f"Looked below --videos {tmp_path / 'empty'} for */videos/*.mp4, " in result.err
+    assert "videos/train/*/*.mp4, " in result.err
+    assert "P01/rgb_frames/P01_01[.tar], " in result.err
