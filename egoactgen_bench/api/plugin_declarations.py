@@ -4,6 +4,7 @@ The expected types are the annotations of the base classes in this package.
 """
 
 import inspect
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar, TypeVar, get_args, get_origin, get_type_hints
 
@@ -68,10 +69,12 @@ def check_declarations(plugin: Any, base: Any) -> None:
     """
     for name, annotation in _declarations(base).items():
         value = inspect.getattr_static(plugin, name, None)
-        if hasattr(type(value), "__get__") or name not in _own_names(plugin, base):
+        if name not in _own_names(plugin, base):
             continue
         if name == "Options":
             _check_options(plugin, value)
+            continue
+        if hasattr(type(value), "__get__"):  # a property, whose value depends on the instance
             continue
         try:
             converted = adapter(annotation).validate_python(value)
@@ -80,7 +83,7 @@ def check_declarations(plugin: Any, base: Any) -> None:
         if isinstance(value, list | set | tuple | frozenset):
             if type(converted) is not type(value):
                 setattr(plugin, name, converted)
-        elif converted != value:  # "100" for 100
+        elif not isinstance(value, Mapping) and converted != value:  # "100" for 100
             raise _wrong_attribute(plugin, name, value, annotation)
 
 

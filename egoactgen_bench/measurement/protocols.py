@@ -68,14 +68,9 @@ def select(
     """
     if protocol not in PROTOCOLS:
         raise BenchError(f"Unknown protocol '{protocol}'.{did_you_mean(protocol, PROTOCOLS)}")
-    classes = [
-        require_subclass(plugins.load("metrics", name)[0], Metric, name)
-        for name in names or plugins.registered("metrics")
-    ]
-    classes = list(dict.fromkeys(classes))
-    _check_names(classes)
-    given = _by_metric(values, [metric.name for metric in classes])
     selection = Selection()
+    classes = _classes(names, selection)
+    given = _by_metric(values, [metric.name for metric in classes])
     for metric in sorted(classes, key=lambda metric: metric.position):
         variants = call(metric, "variants")
         if protocol not in variants:
@@ -98,6 +93,22 @@ def select(
         else:
             selection.failed[metric.name] = why_not
     return selection
+
+
+def _classes(names: Sequence[str] | None, selection: Selection) -> list[type[Metric[Any]]]:
+    """The metrics in `names`, or all registered ones; broken ones of those are skipped."""
+    classes: list[type[Metric[Any]]] = []
+    for name in names or plugins.registered("metrics"):
+        try:
+            found = require_subclass(plugins.load("metrics", name)[0], Metric, name)
+        except BenchError as error:
+            if names is not None:
+                raise
+            selection.skipped.setdefault(str(error).rstrip("."), []).append(name)
+            continue
+        classes += [found] if found not in classes else []
+    _check_names(classes)
+    return classes
 
 
 def _check_names(metrics: Sequence[type[Metric[Any]]]) -> None:

@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
@@ -79,6 +80,7 @@ def optional(kind, value):
 DECLARATIONS = [
     ({"Options": None}, "Options is None; it must be a class derived from"),
     ({"Options": {"x": 1}}, "Options is a dict of 1"),
+    ({"Options": lambda self: None}, "Options is a value of type function"),
     ({"Options": type("Plain", (), {})}, "Options is the class Plain"),
     ({"Options": Options()}, "Options is a value of type Options"),
     (optional(int, "abc"), "the default of option x, 'abc', is invalid: input should be a valid"),
@@ -247,6 +249,19 @@ FEATURES = [
 def test_metrics_on_features(define, drawn, tmp_path, base, attributes, sentence):
     with pytest.raises(BenchError, match=re.escape(sentence)):
         score(drawn, tmp_path, define(base, COMMON | attributes))
+
+
+def test_a_broken_registered_metric_does_not_affect_the_others(
+    define, drawn, tmp_path, monkeypatch
+):
+    known = {name: plugins.registered("metrics")[name] for name in ("psnr",)}
+    known["broken"] = EntryPoint("broken", define(SoundMetric, {"label": 3}), "metrics")
+    monkeypatch.setattr(plugins, "registered", lambda kind: known if kind == "metrics" else {})
+    scores = score(drawn, tmp_path, None)
+    assert list(scores.metrics) == ["psnr"]
+    assert scores.manifest.skipped_metrics == {
+        "Metric sound.label is 3; it must be str": ["broken"]
+    }
 
 
 def test_a_run_with_the_name_of_a_reference(drawn, tmp_path):
