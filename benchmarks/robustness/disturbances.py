@@ -33,8 +33,8 @@ from benchmarks.robustness.programs import (
 
 COLUMNS = ["command", "disturbance", "cases", "refused", "partial", "finished", "undocumented"]
 VERIFIED = ("prepare-splits", "run", "score", "export-amt", "pack")
-INPUTS = ("splits/few", "splits/few-train", "runs/few", "scores/few/standard", "models/toy-ip2p")
-Disturbed = tuple[str, Callable[[Program, Path, Path], str]]
+INPUTS = ("datasets", "splits/few", "splits/few-train", "runs/few", "scores/few/standard", "models")
+KNOWN = ("finished", "partial", "refused")
 
 
 class Setting:
@@ -149,14 +149,7 @@ def two_at_once(setting: Setting, cases: int) -> Iterator[str]:
         outcomes = [setting.outcome(statuses[0])]
         setting.log.write_text(second_log.read_text())
         outcomes.append(setting.outcome(statuses[1]))
-        worst = max(
-            outcomes,
-            key=lambda o: (
-                ("finished", "partial", "refused").index(o)
-                if o in ("finished", "partial", "refused")
-                else 9
-            ),
-        )
+        worst = max(outcomes, key=lambda each: KNOWN.index(each) if each in KNOWN else len(KNOWN))
         yield setting.repeated(worst)
 
 
@@ -166,30 +159,31 @@ def flipped_bytes(setting: Setting, cases: int) -> Iterator[str]:
         return
     for _ in range(cases):
         finish(setting.program, setting.fresh())
-        files = sorted(path for path in setting.results.rglob("*") if path.is_file())
-        path = setting.random.choice([path for path in files if path.stat().st_size])
+        places = {path: _verified(path) for path in sorted(setting.results.rglob("*"))}
+        path = setting.random.choice([path for path, folder in places.items() if folder])
         data = bytearray(path.read_bytes())
         data[setting.random.randrange(len(data))] ^= 1 << setting.random.randrange(8)
         path.write_bytes(data)
-        folder = (
-            path
-            if path.suffix == ".zip"
-            else next(
-                parent
-                for parent in path.parents
-                if any(parent.glob("*.json"))
-                and (parent / "split.json").is_file()
-                | (parent / "run.json").is_file()
-                | (parent / "score.json").is_file()
-                | (parent / "study.json").is_file()
-            )
-        )
-        call = f"verify {folder}"
+        call = f"verify {places[path]}"
         status = ended(start(call, setting.workspace, setting.log))
-        outcome = setting.outcome(status)
-        printed = setting.log.read_text(errors="replace")
-        named = path.name in printed or path.suffix == ".zip"
+        outcome, printed = setting.outcome(status), setting.log.read_text(errors="replace")
+        named = path.name in printed or path == places[path]
         yield outcome if status in (1, 2) and named else f"{path} is not named: {printed[-500:]}"
+
+
+def _verified(path: Path) -> Path | None:
+    """What is passed to `bench verify` to check a file: its archive or finished folder."""
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    if path.suffix == ".zip":
+        return path
+    return next(
+        (place for place in path.parents if any(map(Path.is_file, _manifests(place)))), None
+    )
+
+
+def _manifests(folder: Path) -> list[Path]:
+    return [folder / f"{name}.json" for name in ("split", "run", "score", "study")]
 
 
 def _children(process: int) -> list[int]:

@@ -50,8 +50,8 @@ PROGRAMS = (
     Program("export-amt --split few --name made --checks 2", "studies/made"),
     Program("pack --split few --out {workspace}/packs/made.zip", "packs"),
     Program(
-        "imagine {sample} 'open drawer' 'close drawer' --split few --method ip2p --name made "
-        "-o steps=4",
+        "imagine {sample} --action 'open drawer' --action 'close drawer' --split few "
+        "--method ip2p --name made -o steps=4",
         "imagined",
     ),
 )
