@@ -31,7 +31,7 @@ _TOLERANCE = 0.001  # seconds; a time that is a rounding error before a frame se
 
 
 class _Archive(NamedTuple):
-    """The frames of an archive: `frame_0000000001` → member name, and why there are no more."""
+    """The frames of an archive: `frame_0000000001` → member name, and why the list is incomplete."""
 
     members: dict[str, str]
     damage: str
@@ -132,7 +132,7 @@ def _absent(name: str, stem: str, last: str, damage: str) -> SampleError:
         # It may have been in the part that cannot be read.
         return SampleError("undecodable", f"{damage}; without {name}")
     if not last:
-        return SampleError("missing_frame", f"{name}; there are no frames of this video")
+        return SampleError("missing_frame", f"{name}; no frames of this video were found")
     code = "target_after_end" if stem > last else "missing_frame"
     return SampleError(code, f"{name}; last frame: {last}.jpg")
 

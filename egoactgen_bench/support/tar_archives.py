@@ -1,4 +1,4 @@
-"""Reads the members of tar archives; damage costs only the members that it affects."""
+"""Reads the members of tar archives; damage in one does not affect the others."""
 
 import bz2
 import gzip
@@ -57,7 +57,7 @@ class _Bounded:
 
 
 def member_names(path: Path) -> tuple[list[str], str]:
-    """The names of all files and links that can be reached, and why there are no more (or "").
+    """The names of all files and links that can be reached, and why the list is incomplete (or "").
 
     Raises `SampleError` `missing_video`, or `undecodable` if no member can be reached.
     """
@@ -76,7 +76,7 @@ def member_names(path: Path) -> tuple[list[str], str]:
 def read_members(path: Path, names: Collection[str]) -> Iterator[tuple[str, bytes | SampleError]]:
     """The content of each named member, in the archive's order; last those that are not in it.
 
-    The errors are `missing_video`, `missing_image` (there is no such member) and `undecodable` (it
+    The errors are `missing_video`, `missing_image` (not a member) and `undecodable` (it
     is damaged, or behind the damage).
     """
     missing = dict.fromkeys(names)

@@ -14,7 +14,7 @@ from egoactgen_bench.video.frame_conversion import to_image
 from egoactgen_bench.video.packet_contents import without_information
 from egoactgen_bench.video.video_stream import Coded, Packet, Shown, VideoStream
 
-MOST_ERRORS = 64  # while flushing a decoder, which holds no more frames than that
+MOST_ERRORS = 64  # while flushing a decoder, which buffers fewer frames than that
 Found = Image.Image | SampleError
 
 

@@ -1,4 +1,4 @@
-"""Tar archives: damage costs only the members that it affects."""
+"""Tar archives: damage in one member does not affect the others."""
 
 import io
 import lzma
@@ -52,7 +52,7 @@ def test_all_members_are_read(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
-def test_bad_links_cost_only_themselves(tmp_path: Path, kind: bytes) -> None:
+def test_bad_links_do_not_affect_other_members(tmp_path: Path, kind: bytes) -> None:
     links = [link("self", "self", kind), link("gone", "nowhere", kind), link("good", NAMES[0])]
     path = write_archive(tmp_path / "a.tar", "w", *links)
     found = contents(path, "self", "gone", "good", *NAMES)

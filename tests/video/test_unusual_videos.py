@@ -73,7 +73,7 @@ def test_avi_with_b_frames_and_dropped_frames_is_exact_or_rejected(tmp_path: Pat
 
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
-def test_damage_in_an_avi_with_b_frames_costs_what_follows(tmp_path: Path, codec: str) -> None:
+def test_damage_in_an_avi_with_b_frames_affects_what_follows(tmp_path: Path, codec: str) -> None:
     path = write_video(tmp_path / "a.avi", codec=codec, options={"g": "12", "bf": "2", "b": "2M"})
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 900] = bytes(900)
@@ -114,7 +114,7 @@ def test_packets_without_a_picture_are_not_displayed(tmp_path: Path) -> None:
     assert read_numbers(path, middle(range(75))) == list(range(75))
 
 
-def test_a_slice_with_a_damaged_type_is_no_packet_without_a_picture(tmp_path: Path) -> None:
+def test_a_slice_with_a_damaged_type_counts_as_a_picture(tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mkv", options={"g": "12", "bf": "0"})
 
     def hide(number: int, packet: Any) -> Iterable[Any]:
@@ -126,7 +126,7 @@ def test_a_slice_with_a_damaged_type_is_no_packet_without_a_picture(tmp_path: Pa
     assert read_numbers(path, middle([28, 30, 36])) == [28, "undecodable", 36]
 
 
-def test_damaged_information_in_hevc_costs_no_frame(tmp_path: Path) -> None:
+def test_damaged_information_in_hevc_does_not_affect_frames(tmp_path: Path) -> None:
     options = {"g": "24", "x265-params": "bframes=0:scenecut=0:log-level=none"}
     source = write_video(tmp_path / "a.mkv", codec="libx265", options=options)
     # A prefix SEI unit that announces 630 bytes and has 40

@@ -79,7 +79,7 @@ def test_frames_on_screen_and_reasons(bench, epic, tmp_path, workers):
     assert bench("verify", folder).status == 0
 
 
-def test_bad_files_cost_only_their_own_samples(bench, tmp_path):
+def test_bad_files_affect_only_their_own_samples(bench, tmp_path):
     rows = [
         f"P0{n}_1_0,P0{n}_1,00:00:01.00,00:00:02.00,cut leek,cut,leek" for n in (1, 2, 3, 4, 5, 6)
     ]
