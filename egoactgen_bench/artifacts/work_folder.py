@@ -21,6 +21,7 @@ from egoactgen_bench.artifacts.manifest_base import (
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
+from egoactgen_bench.support.regular_files import owned_path
 
 PLAN = "plan.json"
 
@@ -67,6 +68,9 @@ class WorkFolder(Generic[ManifestT]):
         """Refuse a folder with another plan, unless to `overwrite` it, or with other content."""
         if self.folder.exists() and not self.folder.is_dir():
             raise BenchError(f"{self.folder} is not a folder: choose another {self.elsewhere}.")
+        if not self.shared and self.folder.is_dir():
+            for path in self._content():
+                owned_path(self.folder, path.name)  # what is written must not follow a link out
         # The manifest is checked again last: another process may finish in between.
         for path in (self.manifest, self.plan_file, self.manifest):
             if path.is_file():
