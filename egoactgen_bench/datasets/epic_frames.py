@@ -31,7 +31,7 @@ _TOLERANCE = 0.001  # seconds; a time that is a rounding error before a frame se
 
 
 class _Archive(NamedTuple):
-    """The frames of an archive: `frame_0000000001` → member name, and why the list is incomplete."""
+    """The frames of an archive: `frame_0000000001` → member name; why the list is incomplete."""
 
     members: dict[str, str]
     damage: str

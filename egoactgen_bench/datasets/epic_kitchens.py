@@ -1,6 +1,7 @@
 """EPIC-KITCHENS-100: annotation CSVs, videos and extracted frames."""
 
 import csv
+import math
 import re
 from collections.abc import Collection, Iterator
 from functools import cached_property
@@ -255,11 +256,18 @@ def _cells(raw: bytes) -> list[str]:
         raise ValueError(str(error)) from None
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is not a finite number")
+    return value
+
+
 def _read_video_info(path: Path) -> dict[str, dict[str, float]]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
         try:
             return {
-                row["video_id"]: {"duration": float(row["duration"]), "fps": float(row["fps"])}
+                row["video_id"]: {key: _finite(row[key]) for key in ("duration", "fps")}
                 for row in csv.DictReader(stream)
             }
         except (KeyError, TypeError, ValueError, csv.Error) as error:

@@ -21,7 +21,7 @@ def stream_items(path: Path, prefix: str) -> Iterator[Any]:
             for item in ijson.items(stream, prefix, use_float=True):
                 count += 1
                 yield item
-        except (ijson.JSONError, UnicodeDecodeError) as error:
+        except (ijson.JSONError, ValueError, OverflowError) as error:
             raise BenchError(
                 f"{path} is not readable JSON near byte {stream.tell()} of {path.stat().st_size}, "
                 f"after {count} complete entries ({_first_line(error)}). "

@@ -124,7 +124,7 @@ def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
     reader = FrameReader()
     with job.journal.open("a", encoding="utf-8") as journal:
         for source, found in reader.read(places):
-            frame = _encode(found, job.height)
+            frame = _encode(found, job.height, source.path.name)
             for sample_id, role in places[source]:
                 halves[sample_id][role] = frame
                 if len(halves[sample_id]) == len(ROLES):
@@ -143,16 +143,21 @@ def read_journals(folder: Path) -> Iterator[Stored]:
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 yield Stored(**json.loads(line))
-            except (json.JSONDecodeError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
 
 
-def _encode(found: ReadResult, height: int | None) -> _Frame | SampleError:
+def _encode(found: ReadResult, height: int | None, name: str) -> _Frame | SampleError:
     if isinstance(found, SampleError):
         return found
     size = found.size
     if height is not None:
-        found = images.resize(found, images.frame_size(*size, height))
+        width, height = images.frame_size(*size, height)
+        if not 0 < width * height <= images.MOST_PIXELS:
+            # A damaged header may state any shape.
+            shape = f"{size[0]} × {size[1]} pixels cannot be resized to a height of {height}"
+            return SampleError("unsupported_image", f"{name}: {shape}")
+        found = images.resize(found, (width, height))
     png = images.png_bytes(found)
     return _Frame(png, sha256_bytes(png), size)
 

@@ -131,3 +131,18 @@ def test_the_message_lists_where_it_looked(bench, epic, tmp_path):
     assert f"Looked below --videos {tmp_path / 'empty'} for */videos/*.mp4, " in result.err
     assert "videos/train/*/*.mp4, " in result.err
     assert "P01/rgb_frames/P01_01[.tar], " in result.err
+
+
+@pytest.mark.parametrize("size", [(8192, 2), (2, 1024)])
+def test_extreme_shapes_are_rejected(bench, tmp_path, size):
+    annotations = tmp_path / "EPIC_100_validation.csv"
+    row = "P01_1_{n},P0{n}_1,00:00:01.00,00:00:02.00,cut leek,cut,leek"
+    annotations.write_text("\n".join([HEADER, row.format(n=1), row.format(n=2)]) + "\n")
+    write_video(tmp_path / "videos/P01_1.MP4", 2 * FPS)
+    write_video(tmp_path / "videos/P02_1.MP4", 2 * FPS, size)
+    call = ("prepare-splits", "epic-kitchens", "--annotations", annotations)
+    result = bench(*call, "--videos", tmp_path / "videos", "--workers", 1)
+    assert result.status == 1
+    rejected = read_csv(tmp_path / "workspace/splits/epic-kitchens-val/rejected.csv", dtype=str)
+    assert rejected.reason.tolist() == ["unsupported_image"]
+    assert rejected.detail[0].startswith(f"P02_1.MP4: {size[0]} × {size[1]} pixels cannot be")
