@@ -7,6 +7,7 @@ is declared twice.
 import errno
 import inspect
 import re
+import sysconfig
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -28,6 +29,7 @@ NOUNS = {
     "Extractor": "Extractor",
 }
 API = "egoactgen_bench.api."
+OURS = "egoactgen_"
 # Errors of the system that no change of a plug-in would prevent.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -66,7 +68,8 @@ def described(value: Any) -> str:
 def cause(error: BaseException, plugin: Any) -> str:
     """An error and its place in a plug-in: `KeyError: 'end' (mine.py, line 7)`.
 
-    The place is the innermost call in the package that defines the plug-in's class.
+    The place is the innermost call in the package that defines the plug-in's class, or for a class
+    of this toolkit outside of all packages.
     """
     # The first line of a ValidationError does not say what is wrong.
     lines = str(error).splitlines() if isinstance(error, ValidationError) else [str(error)]
@@ -237,9 +240,14 @@ def _without_numpy(value: Any) -> Any:
 
 def _place(traceback: TracebackType | None, package: str) -> str:
     found = ""
+    libraries = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
     while traceback is not None:
         frame = traceback.tb_frame
-        if str(frame.f_globals.get("__name__")).partition(".")[0] == package:
-            found = f"{Path(frame.f_code.co_filename).name}, line {traceback.tb_lineno}"
+        file = frame.f_code.co_filename
+        module = str(frame.f_globals.get("__name__")).partition(".")[0]
+        # A class of ours may call another plug-in, as the variants of `bench doctor` do.
+        outside = not module.startswith(OURS) and not file.startswith((*libraries, "<"))
+        if module == package or (package.startswith(OURS) and outside):
+            found = f"{Path(file).name}, line {traceback.tb_lineno}"
         traceback = traceback.tb_next
     return found

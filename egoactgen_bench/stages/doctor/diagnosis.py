@@ -35,6 +35,7 @@ from egoactgen_bench.stages.doctor.trials import Deviations, Labels, Trials, Var
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.toy import stand_ins
 
+REASONS = 3  # at most so many are in the message about a metric without a value
 CONSIDERED = 100_000  # at most so many combinations are predicted, fewest deviations first
 COLUMNS = ("variant", "value", "distance", "n", "deviations")
 
@@ -84,7 +85,9 @@ def diagnose(
     trials.measure([trials.variant(deviations) for deviations in ({}, *each)])
     if () not in trials.values:
         reasons = [f"{f.sample_id}: {f.code}" for f in trials.failures.values()] or trials.notices
-        raise BenchError(f"{metric} has no value on run '{run.name}': {'; '.join(reasons)}.")
+        shown = [reason.rstrip(".") for reason in reasons[:REASONS]]
+        more = f" (and {len(reasons) - REASONS} more)" if len(reasons) > REASONS else ""
+        raise BenchError(f"{metric} has no value on run '{run.name}': {'; '.join(shown)}{more}.")
     possible = _combine(trials, axes, wanted, asked.most)
     table = _ranked(trials, wanted, tolerance, f"protocol {asked.protocol} as it is")
     sentence = _sentence(table, f"{metric} of run '{run.name}'", value, tolerance)
