@@ -44,6 +44,7 @@ class Scores:
     summary: pd.DataFrame
     comparisons: pd.DataFrame
     errors: pd.DataFrame
+    replaced: str = ""  # what earlier scores in the folder had and these do not; not stored
 
     @property
     def protocol(self) -> str:

@@ -88,6 +88,8 @@ def _report(scores: "Scores") -> int:
         typer.echo(f"failed: {sentence}", err=True)
     if notice := left_out(scores.manifest.skipped_metrics):
         typer.echo(notice, err=True)
+    if scores.replaced:
+        typer.echo(f"note: {scores.replaced}", err=True)
     typer.echo(text(scores, terminal_width()))
     typer.echo(f"Scores in {scores.folder}: table.md has the table with each metric's signature.")
     return EXIT_DONE if scores.complete else EXIT_PARTIAL

@@ -92,7 +92,7 @@ def score(
         while _identity(out / SCORE) == before:
             time.sleep(POLL_SECONDS)
         scores = load_scores(out)
-    warn(scores.manifest.notices)
+    warn([*scores.manifest.notices, *filter(None, [scores.replaced])])
     return scores
 
 

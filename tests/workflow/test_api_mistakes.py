@@ -140,6 +140,12 @@ def test_a_note_of_a_command_is_a_warning(place, tmp_path):
     assert __file__ in {warning.filename for warning in caught}
 
 
+def test_scores_that_replace_others_say_what_is_gone(split, runs):
+    bench.score(split, metrics="psnr,ssim")
+    with pytest.warns(UserWarning, match="also had the runs far and metrics ssim"):
+        bench.score(split, "near", metrics="psnr")
+
+
 def test_objects_are_equal_to_themselves_only(split):
     assert split == split
     assert split != bench.load_split(split.folder)

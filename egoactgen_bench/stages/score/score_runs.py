@@ -2,17 +2,16 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.analysis.published import published_rows
-from egoactgen_bench.analysis.slices import all_slices
 from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.manifest_base import build
-from egoactgen_bench.artifacts.manifests import SCORE, ScoreManifest
+from egoactgen_bench.artifacts.manifests import ScoreManifest
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
@@ -27,26 +26,14 @@ from egoactgen_bench.measurement.protocols import (
     select,
 )
 from egoactgen_bench.measurement.sources import Candidate, Samples
-from egoactgen_bench.presentation.score_tables import latex, markdown, plain
+from egoactgen_bench.stages.score.score_files import write_scores
 from egoactgen_bench.stages.score.score_options import ScoreOptions
 from egoactgen_bench.stages.score.summarising import Tables, tabulate
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.devices import resolve_device
-from egoactgen_bench.support.files import sha256_file, write_csv, write_text
 from egoactgen_bench.support.progress import Progress, report_progress
 from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_bench.toy import stand_ins
-
-TABLES = (
-    "scores.csv",
-    "summary.csv",
-    "comparisons.csv",
-    "errors.csv",
-    "slices.csv",
-    "table.csv",
-    "table.md",
-    "table.tex",
-)
 
 
 @dataclass(frozen=True)
@@ -198,7 +185,7 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
             "versions": provenance.versions(_packages(job)),
         },
     )
-    return _write(job, manifest, tables)
+    return write_scores(job.folder, job.split, manifest, tables)
 
 
 def _counted(sizes: dict[int, int], bar: Progress) -> Iterator[int]:
@@ -213,35 +200,6 @@ def nothing_to_measure(job: ScoringJob) -> str:
     if job.selection.metrics:
         return ""
     return f"No metric can be computed; {job.folder} is left unchanged."
-
-
-def _write(job: ScoringJob, manifest: ScoreManifest, tables: Tables) -> Scores:
-    """Write the tables and, last, score.json."""
-    folder = job.folder
-    (folder / SCORE).unlink(missing_ok=True)
-    write_csv(folder / "scores.csv", tables.values)
-    write_csv(folder / "summary.csv", tables.summary)
-    write_csv(folder / "comparisons.csv", tables.comparisons)
-    write_csv(folder / "errors.csv", tables.errors)
-    if tables.captions.empty:
-        (folder / "captions.csv").unlink(missing_ok=True)
-    else:
-        write_csv(folder / "captions.csv", tables.captions)
-    scores = Scores(
-        folder, manifest, tables.values, tables.summary, tables.comparisons, tables.errors
-    )
-    write_csv(folder / "slices.csv", all_slices(scores, job.split))
-    write_csv(folder / "table.csv", plain(scores))
-    write_text(folder / "table.md", markdown(scores))
-    write_text(folder / "table.tex", latex(scores))
-    files = {
-        name: sha256_file(folder / name)
-        for name in (*TABLES, "captions.csv")
-        if (folder / name).is_file()
-    }
-    manifest = manifest.model_copy(update={"files": files})
-    manifest.save(folder / SCORE)
-    return replace(scores, manifest=manifest)
 
 
 def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any]]:
