@@ -27,6 +27,7 @@ from egoactgen_bench.weights.stored_tensors import check_safetensors, must_fit, 
 from egoactgen_bench.weights.torchscript import is_torchscript, load_torchscript
 
 HEAD_WIDTH = 64
+TOWERS = ("text_cfg", "vision_cfg")
 NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")
 Preprocessing = Literal["open_clip", "released", "released-antialias"]
 Activation = Literal["quick_gelu", "gelu"]
@@ -108,7 +109,9 @@ def _tokenizer(weights: Path) -> Any:
     text = _checked_config(weights).get("text_cfg", {})
     untrusted = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
     with refusing(weights):
-        return open_clip.get_tokenizer(_named(weights), **untrusted)
+        tokenize = open_clip.get_tokenizer(_named(weights), **untrusted)
+        tokenize(["open drawer"])  # fails without its special tokens
+    return tokenize
 
 
 def _named(folder: Path) -> str:
@@ -156,8 +159,8 @@ def _checked_config(folder: Path) -> dict[str, Any]:
         raise BenchError(f"{folder} is not a folder in open_clip's format: it has no {path.name}.")
     check_folder_files(folder)
     config = read_json(path).get("model_cfg")
-    if not isinstance(config, dict):
-        raise BenchError(f"{path} has no model_cfg: download it again.")
+    if not (isinstance(config, dict) and all(type(config.get(k, {})) is dict for k in TOWERS)):
+        raise BenchError(f"{path} has no model_cfg of two towers: download it again.")
     return config
 
 

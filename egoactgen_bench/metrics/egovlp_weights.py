@@ -10,6 +10,8 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_bench.weights.pretrained import refusing
+from egoactgen_bench.weights.stored_tensors import MISFITS
 
 Inflation = Literal["zeros", "bilinear"]
 State = dict[str, Tensor]
@@ -30,7 +32,7 @@ def load_video_tower(
     """
     try:
         return build_video_tower(read_state(checkpoint, VIDEO), frames, inflation)
-    except (KeyError, RuntimeError) as error:
+    except MISFITS as error:
         raise _misfit(checkpoint, error) from None
 
 
@@ -39,10 +41,17 @@ def load_text_tower(checkpoint: Path, distilbert: Path) -> TextTower:
 
     Raises `BenchError` as `load_video_tower` does.
     """
-    sizes = read_json(distilbert / "config.json")
+    from transformers import DistilBertConfig
+
+    path = distilbert / "config.json"
+    sizes = read_json(path)
+    if not isinstance(sizes, dict):
+        raise BenchError(f"{path} does not contain a JSON object: download it again.")
+    with refusing(path):
+        DistilBertConfig.from_dict(sizes)  # an error that is not about the checkpoint
     try:
         return build_text_tower(read_state(checkpoint, TEXT), sizes)
-    except (KeyError, RuntimeError) as error:
+    except MISFITS as error:
         raise _misfit(checkpoint, error) from None
 
 

@@ -105,9 +105,9 @@ def check_archive(path: Path) -> bool:
     """
     if not path.is_file():
         raise BenchError(f"{path} does not exist.")
-    if not zipfile.is_zipfile(path):
-        return False
     try:
+        if not zipfile.is_zipfile(path):
+            return False
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
     except Exception as error:  # a damaged directory can fail anywhere in zipfile

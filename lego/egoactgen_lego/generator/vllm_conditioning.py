@@ -12,6 +12,7 @@ from egoactgen_bench.diffusion.denoiser.strict_loading import fill
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
+from egoactgen_bench.weights.pretrained import refusing
 from egoactgen_bench.weights.stored_tensors import read_tensors
 from egoactgen_lego.features.conditioning_names import (
     DESCRIPTIONS,
@@ -21,6 +22,8 @@ from egoactgen_lego.features.conditioning_names import (
     paper_kinds,
 )
 from egoactgen_lego.features.feature_kind import FeatureKind
+
+LARGEST_SIZE = 1 << 20  # of a width, or a number of tokens, heads or layers
 
 
 class Conditioner(TextConditioner):
@@ -89,8 +92,8 @@ def default_sizes(kinds: tuple[FeatureKind, ...]) -> dict[str, int | None]:
 def _size(name: str, size: int | None) -> int:
     if size is None:
         raise BenchError(
-            f"The conditioner's size '{name}' is unknown: state it in its config.json, or for "
-            f'`bench models convert` in --config as {{"conditioner": {{"{name}": …}}}}.'
+            f"The conditioner's size '{name}' is unknown: state it in conditioner/config.json, or "
+            f'for `bench models convert` in --config as {{"conditioner": {{"{name}": …}}}}.'
         )
     return size
 
@@ -131,6 +134,8 @@ def read_conditioning(folder: Path) -> tuple[str, dict[str, int]]:
         return LABELS, {}
     path = folder / "config.json"
     config = read_json(path)
+    if not isinstance(config, dict):
+        raise BenchError(f"{path} does not contain a JSON object: download it again.")
     conditioning = config.pop("conditioning", None)
     if not isinstance(conditioning, str):
         raise BenchError(
@@ -146,13 +151,18 @@ def read_conditioning(folder: Path) -> tuple[str, dict[str, int]]:
     unknown = config.keys() - default_sizes(kinds).keys()
     if unknown:
         raise BenchError(f"{path}: '{min(unknown)}' is not a size of a conditioner.")
+    for name, size in config.items():
+        if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= LARGEST_SIZE:
+            raise BenchError(
+                f"{path}: {name} is {size!r}, expected a whole number from 1 to {LARGEST_SIZE}."
+            )
     return conditioning, config
 
 
 def load_conditioner(folder: Path, dropout: float = 0.1) -> Conditioner:
     """Read what `save_conditioner` wrote, strictly, as float32; `dropout` applies in training."""
     conditioning, sizes = read_conditioning(folder)
-    with torch.device("meta"):
+    with refusing(folder), torch.device("meta"):
         conditioner = Conditioner(conditioning, **sizes, dropout=dropout)
     if not list(conditioner.parameters()):
         return conditioner.eval()

@@ -1,0 +1,74 @@
+"""Damaged files of weights through their readers: one sentence that names the file, or tensors."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint, read_source
+from egoactgen_bench.weights.model_folders import check_folder_files, indexed_files
+from egoactgen_bench.weights.stored_tensors import read_tensors
+from egoactgen_bench.weights.torchscript import load_torchscript
+from egoactgen_lego.curation.epic_boxes import _detections
+from egoactgen_lego.features.feature_files import read_states
+from mutations import mutations
+
+STATE = {"state_dict": {"a": torch.ones(5, 3), "b": torch.ones(7).half(), "c": torch.arange(4)}}
+
+
+def write(path):
+    """A small file in the format that its name tells."""
+    match path.name:
+        case "zipped.ckpt":
+            torch.save(STATE, path)
+        case "old.ckpt":
+            torch.save(STATE, path, _use_new_zipfile_serialization=False)
+        case "script.pt":
+            torch.jit.script(torch.nn.Linear(2, 3)).save(path)
+        case "states.npy":
+            np.save(path, np.ones((4, 8), np.float16))
+        case "detections.pkl":
+            path.write_bytes(pickle.dumps([b"\x10\x05"] * 3))
+        case "model.safetensors.index.json":
+            path.write_text(json.dumps({"weight_map": {"a": "a.bin", "b": "a.bin"}}))
+            torch.save(STATE["state_dict"], path.with_name("a.bin"))
+        case "config.json":
+            path.write_text(json.dumps({"num_hidden_layers": 2, "list": [{"a": 1.5}], "name": "x"}))
+        case _:
+            save_file({"states": torch.ones(4, 8)}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("zipped.ckpt", read_checkpoint),
+        ("old.ckpt", read_checkpoint),
+        ("script.pt", load_torchscript),
+        ("model.safetensors", read_tensors),
+        ("states.safetensors", read_states),
+        ("states.npy", lambda path: np.array(read_states(path))),
+        ("detections.pkl", _detections),
+        ("model.safetensors.index.json", indexed_files),
+        ("model.safetensors.index.json", read_source),
+        ("config.json", lambda path: check_folder_files(path.parent)),
+    ],
+)
+def test_damage_is_an_error_that_names_the_file(tmp_path, name, read):
+    path = write(tmp_path / name)
+    read(path)
+    outcomes = set()
+    for damaged in mutations(path.read_bytes(), 60, name):
+        path.write_bytes(damaged)
+        try:
+            read(path)
+            outcomes.add("read")
+        except BenchError as error:
+            assert str(tmp_path) in str(error)
+            assert "\n" not in str(error)
+            outcomes.add("refused")
+    assert "refused" in outcomes
