@@ -65,6 +65,14 @@ def test_a_bug_of_a_plugin_names_its_file(bench, drawn_split, tmp_path, monkeypa
     )
     (tmp_path / "broken_method.py").write_text(source)
     sentence = one_sentence(bench("run", "--method", "broken_method:Mine"))
+    assert sentence == (
+        "bench: Method broken_method:Mine.__init__ failed (KeyError: 'mine' (broken_method.py, "
+        "line 6)).\n"
+    )
+    # An exception of a plug-in that no stage expects, such as in a command of its own.
+    with pytest.raises(KeyError) as caught:
+        sys.modules["broken_method"].Mine()
+    sentence = error_sentences.bug_sentence(caught.value)
     assert f"This is a bug in {tmp_path / 'broken_method.py'}" in sentence
     assert "egoactgen_bench" not in sentence.split("This is a bug")[1]
     sys.modules.pop("broken_method")
