@@ -49,10 +49,10 @@ class Candidates:
         return len(self.runs) < len(self.names)
 
     def usable(self) -> pd.DataFrame:
-        """The split's samples that every run has an image for."""
-        samples = self.split.samples
+        """Ids and verbs of the split's samples that every run has an image for."""
+        samples = self.split.samples[["sample_id", "verb"]]
         for run in self.runs.values():
-            samples = samples[samples["sample_id"].isin(set(run.finished["sample_id"]))]
+            samples = samples[samples["sample_id"].isin(run.finished["sample_id"])]
         return samples
 
     def image(self, name: str, sample_id: str) -> Image.Image:

@@ -1,6 +1,6 @@
 """Which examples a study shows, and the order of the candidates."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -18,9 +18,12 @@ def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
     """
     if count >= len(samples):
         return samples["sample_id"].tolist()
-    shuffled = samples.assign(
-        _order=[derive_seed(seed, "example", sample_id) for sample_id in samples["sample_id"]]
-    ).sort_values(["verb", "_order"])
+    ids = samples["sample_id"].tolist()
+    shuffled = (
+        samples[["sample_id", "verb"]]
+        .assign(_order=[derive_seed(seed, "example", sample_id) for sample_id in ids])
+        .sort_values(["verb", "_order"])
+    )
     start = derive_seed(seed, "first example")
     # (start / 2⁶³ + i) · n / count in integers: rounded floats could reach n, one past the end.
     positions = [(start + (i << 63)) * len(samples) // (count << 63) for i in range(count)]
@@ -29,8 +32,13 @@ def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
 
 def shuffled(items: Sequence[str], key: bytes, purpose: str) -> list[str]:
     """`items` in an order that only the holder of `key` can compute."""
-    # By a hash: the streams of NumPy's generators may change between versions.
-    return sorted(items, key=lambda item: keyed_hash(key, purpose, item))
+    return sorted(items, key=shuffle_keys(items, key, purpose).__getitem__)
+
+
+def shuffle_keys(items: Iterable[str], key: bytes, purpose: str) -> dict[str, str]:
+    """The sort key of each item in the order of `shuffled`; the smallest comes first."""
+    # A hash: the streams of NumPy's generators may change between versions.
+    return {item: keyed_hash(key, purpose, item) for item in items}
 
 
 def balanced_orders(candidates: Sequence[str], count: int, key: bytes) -> list[list[str]]:

@@ -17,7 +17,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.study import study_pages
 from egoactgen_bench.stages.study.best_of_study import plan_best_of
 from egoactgen_bench.stages.study.description_study import plan_description
-from egoactgen_bench.stages.study.example_sampling import shuffled
+from egoactgen_bench.stages.study.example_sampling import shuffle_keys
 from egoactgen_bench.stages.study.safe_text import html_cell
 from egoactgen_bench.stages.study.study_options import StudyOptions
 from egoactgen_bench.stages.study.study_plan import StudyPlan, image_name
@@ -182,15 +182,16 @@ def _texts(columns: dict[str, str | study_pages.PageImage]) -> dict[str, str]:
 
 def _instruction_example(plan: StudyPlan, images: _ImageFolder) -> study_pages.Example | None:
     """Frames of two samples outside of the study with different verbs and nouns, or None."""
-    checked = {task.sample_id for task in plan.tasks}
-    spare = plan.split.samples[plan.split.samples["sample_id"].isin(set(plan.spare) - checked)]
-    cells = zip(spare["sample_id"], spare["verb"], spare["noun"], strict=True)
-    labels = {sample_id: (verb, noun) for sample_id, verb, noun in cells}
-    order = shuffled(list(labels), plan.key, "instructions")
-    for verb, noun in dict.fromkeys(labels[sample_id] for sample_id in order):
-        good = next(sample_id for sample_id in order if labels[sample_id] == (verb, noun))
-        others = (o for o in order if labels[o][0] != verb and labels[o][1] != noun)
-        if bad := next(others, None):
+    spare = set(plan.spare).difference(task.sample_id for task in plan.tasks)
+    columns = (plan.split.samples[name].tolist() for name in ("sample_id", "verb", "noun"))
+    cells = zip(*columns, strict=True)
+    labels = {sample_id: (verb, noun) for sample_id, verb, noun in cells if sample_id in spare}
+    order = shuffle_keys(labels, plan.key, "instructions").__getitem__
+    while labels:
+        good = min(labels, key=order)
+        verb, noun = labels[good]
+        if others := [o for o, other in labels.items() if other[0] != verb and other[1] != noun]:
+            bad = min(others, key=order)
             rows, read = plan.frames.rows, plan.frames.read
             before, after = read(good, "input"), read(good, "target")
             return study_pages.Example(
@@ -200,4 +201,6 @@ def _instruction_example(plan: StudyPlan, images: _ImageFolder) -> study_pages.E
                 good=images.add(after, "instructions", "good"),
                 bad=images.add(read(bad, "target"), "instructions", "bad"),
             )
+        # If none differs from these in both, these differ from none.
+        labels = {each: other for each, other in labels.items() if other != (verb, noun)}
     return None

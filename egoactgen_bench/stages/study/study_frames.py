@@ -17,7 +17,9 @@ class SampleRows:
 
     def __init__(self, table: pd.DataFrame) -> None:
         self._table = table
-        self._places = {sample_id: place for place, sample_id in enumerate(table["sample_id"])}
+        self._places = {
+            sample_id: place for place, sample_id in enumerate(table["sample_id"].tolist())
+        }
 
     def __getitem__(self, sample_id: str) -> dict[str, Any]:
         row = self._table.iloc[self._places[sample_id]]
