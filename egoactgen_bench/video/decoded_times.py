@@ -47,7 +47,8 @@ def decoded_times(
     run = _Run(has_picture)
     damaged = not run.decode(packets)
     known = [time for _, time in run.shown if time is not None]
-    if not known:
+    if not known or run.first not in {dts for dts, _ in run.shown}:
+        # Without its first frame, the beginning of its time is unknown, too.
         raise SampleError("undecodable", f"{name} stores no presentation times, and is damaged")
     gaps = {after - before for before, after in pairwise(known)}
     # The last frames are output after the last packet; they follow at the distance of all others.
@@ -70,6 +71,7 @@ class _Run:
         self.recent: deque[int] = deque(maxlen=MOST_HELD)
         self._has_picture = has_picture
         self._waiting: set[int] = set()
+        self.first: int | None = None
 
     def decode(self, packets: Iterator[Packet]) -> bool:
         """Whether all packets were decoded and gave frames with ascending times."""
@@ -83,6 +85,7 @@ class _Run:
                     if not self._has_picture(packet):
                         continue
                     self._waiting.add(packet.dts)
+                self.first = packet.dts if self.first is None else self.first
                 self.recent.append(packet.dts)
                 packet.opaque = _Order(packet.dts)
             try:

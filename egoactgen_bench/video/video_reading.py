@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -104,7 +105,11 @@ class VideoReader:
     def _in_threads(self, chunks: list[list[float]]) -> Iterator[tuple[float, Found]]:
         """The chunks' frames in order, decoded ahead; each thread opens the file itself."""
         count = min(self.threads, len(chunks))
-        self._streams += [VideoStream(self.path) for _ in range(count - len(self._streams))]
+        # Without more streams, if the file cannot be opened again.
+        with suppress(SampleError):
+            while len(self._streams) < count:
+                self._streams.append(VideoStream(self.path))
+        count = min(count, len(self._streams))
         idle: queue.SimpleQueue[VideoStream] = queue.SimpleQueue()
         for stream in self._streams:
             idle.put(stream)
