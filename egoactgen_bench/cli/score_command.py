@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from egoactgen_bench.stages.score.score_runs import ScoringJob
 
 
+LOADING = 2.0  # seconds
+
+
 class ScoreArguments(ScoreOptions):
     """The arguments of `bench score`."""
 
@@ -42,13 +45,16 @@ def score(arguments: ScoreArguments) -> int:
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.score.score_runs import execute, nothing_to_measure, prepare
     from egoactgen_bench.stages.score.scoring_estimate import estimate
+    from egoactgen_bench.support.progress import report_progress
 
     place = current_workspace()
     split = load_split(place.find_split(arguments.split))
     names = arguments.run or place.finished_runs(split.name)
     runs = [load_run(run_folder(name, split.name)) for name in names]
     folder = arguments.out or place.scores(split.name, arguments.protocol)
-    job = prepare(split, runs, folder, arguments, workspace=place.root)
+    # Importing PyTorch may take several seconds; a refusal before that is the only message.
+    with report_progress("score", len(split.samples), "sample", first=LOADING):
+        job = prepare(split, runs, folder, arguments, workspace=place.root)
     if arguments.dry_run:
         typer.echo(estimate(job))
         typer.echo("Nothing was done (--dry-run).")

@@ -22,9 +22,18 @@ class Progress(Protocol):
 
 @contextmanager
 def report_progress(
-    description: str, total: int, unit: str, *, initial: int = 0, shown: bool = True
+    description: str,
+    total: int,
+    unit: str,
+    *,
+    initial: int = 0,
+    shown: bool = True,
+    first: float | None = None,
 ) -> Iterator[Progress]:
-    """Report how many of `total` units are done, of which `initial` were done before."""
+    """Report how many of `total` units are done, of which `initial` were done before.
+
+    `first` is the number of seconds until the first line without a terminal (default: `FIRST`).
+    """
     if not shown or sys.stderr.isatty():
         from tqdm import tqdm
 
@@ -40,7 +49,8 @@ def report_progress(
         return
     lines = ProgressLines(description, total, unit, initial)
     # A thread, so that the first line does not wait for a network to be loaded.
-    thread = threading.Thread(target=lines.print_until_ended, daemon=True)
+    interval = FIRST if first is None else first
+    thread = threading.Thread(target=lines.print_until_ended, args=[interval], daemon=True)
     thread.start()
     try:
         yield lines
@@ -64,9 +74,8 @@ class ProgressLines:
     def set_description(self, text: str) -> None:
         self.description = text
 
-    def print_until_ended(self) -> None:
-        """Print a line after `FIRST` seconds and then at intervals that double up to `LONGEST`."""
-        interval = FIRST
+    def print_until_ended(self, interval: float) -> None:
+        """Print a line after `interval` seconds, and then at doubled ones up to `LONGEST`."""
         while not self.ended.wait(interval):
             with suppress(OSError, ValueError):  # stderr may have been closed by its reader
                 print(self.line(time.monotonic() - self._start), file=sys.stderr, flush=True)

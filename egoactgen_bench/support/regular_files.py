@@ -47,11 +47,12 @@ def owned_path(folder: Path, name: str) -> Path:
     """
     if not is_relative_name(name):
         raise BenchError(f"{folder} refers to {name[:80]!r}, which is not a file in it.")
-    path = folder
-    linked = False
+    path = folder / name
+    # Each part as text, as this is done for every image.
+    text, linked = str(folder), False
     for part in name.split("/"):
-        path = path / part
-        linked = linked or path.is_symlink()
+        text = f"{text}/{part}"
+        linked = linked or os.path.islink(text)
     if linked and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise BenchError(
             f"{path} is a link that leads out of {folder}: replace it by the file, or link the "
