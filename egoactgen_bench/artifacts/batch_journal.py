@@ -7,7 +7,7 @@ Several processes may write to a journal; batches of another plan are ignored.
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +66,9 @@ class BatchJournal:
         write_json(self._path(batch), {"plan": self._digest, **facts, "rows": list(rows)})
         self._trusted.add(batch)
 
-    def entries(self, batches: Iterable[int]) -> list[dict[str, Any]]:
-        """The records of these batches: their facts and `rows`."""
-        return [json.loads(self._path(batch).read_bytes()) for batch in batches]
+    def entries(self, batches: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """The records of these batches, each read when it is requested: their facts and `rows`."""
+        return (json.loads(self._path(batch).read_bytes()) for batch in batches)
 
     def rows(self, batches: Iterable[int]) -> list[Row]:
         """The rows of these batches."""

@@ -52,7 +52,7 @@ def owned_path(folder: Path, name: str) -> Path:
     text, linked = str(folder), False
     for part in name.split("/"):
         text = f"{text}/{part}"
-        linked = linked or os.path.islink(text)
+        linked = linked or os.path.islink(text)  # noqa: PTH114
     if linked and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise BenchError(
             f"{path} is a link that leads out of {folder}: replace it by the file, or link the "

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from egoactgen_bench.measurement.sources import ImageFile
 from egoactgen_bench.support.files import sha256_bytes, write_bytes
 from egoactgen_bench.support.images import decode_rgb, read_image_file, resize
 from egoactgen_bench.support.progress import report_progress
+from egoactgen_bench.support.threads import map_in_threads
 
 FULL_HEIGHT, SMALL_HEIGHT = 256, 144
 MOST_FULL = 4_000  # images; a larger number is shown at SMALL_HEIGHT to limit the folder's size
@@ -42,11 +42,8 @@ class Thumbnails:
         wanted = {name_of(frame): frame for frame in frames}
         missing = [frame for name, frame in wanted.items() if not self.path(name).is_file()]
         failed = {}
-        with (
-            ThreadPoolExecutor() as pool,
-            report_progress("thumbnails", len(missing), "image", shown=progress) as bar,
-        ):
-            for frame, why in zip(missing, pool.map(self._make, missing), strict=True):
+        with report_progress("thumbnails", len(missing), "image", shown=progress) as bar:
+            for frame, why in zip(missing, map_in_threads(self._make, missing), strict=True):
                 bar.update()
                 if why is not None:
                     failed[name_of(frame)] = why
