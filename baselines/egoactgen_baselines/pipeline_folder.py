@@ -27,6 +27,11 @@ def check_folder(folder: Path) -> None:
     for name, value in _index(folder).items():
         library = value[0] if isinstance(value, list) and len(value) == 2 else None
         known = library is None or library in LIBRARIES or _is_pipeline_module(library)
+        if isinstance(value, list) and len(value) != 2 and all(isinstance(v, str) for v in value):
+            raise BenchError(
+                f"diffusers:{folder}: the component '{name}' is {value}, expected a library and a "
+                "class."
+            )
         if isinstance(value, list) and not is_safe_id(name):
             raise BenchError(f"diffusers:{folder}: the component '{name}' is not a folder's name.")
         if not known or (name == "_class_name" and not isinstance(value, str)):
@@ -40,8 +45,8 @@ def check_folder(folder: Path) -> None:
         source = tensor_source(folder / name)
         if source is not None and ".safetensors" not in source.name:
             raise BenchError(
-                f"diffusers:{folder}: {source.relative_to(folder)} may contain code, and there is "
-                "no .safetensors instead: save the pipeline with safe_serialization=True."
+                f"diffusers:{folder}: {source.relative_to(folder)} may contain code, and "
+                "the folder has no .safetensors instead: save the pipeline with safe_serialization=True."
             )
 
 

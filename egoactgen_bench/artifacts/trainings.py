@@ -43,7 +43,7 @@ def load_training(
 ) -> Training:
     """Load trained weights, by their folder or by their name in the workspace.
 
-    Raises `BenchError` if the weights are missing, unfinished, or were not trained by `bench train`.
+    Raises `BenchError` if the weights are missing, unfinished, or not those of `bench train`.
     """
     models = Workspace.of(workspace).models
     folder = folder_or_name(training, TRAIN, lambda name: models / (name or ""))

@@ -121,7 +121,7 @@ def test_a_folder_may_itself_be_a_link(drawn_split, tmp_path):
     assert split.frame_path("frames/V00_0/input.png").is_file()
 
 
-def test_tables_are_no_links_that_lead_out(drawn_split, drawn_run, tmp_path):
+def test_tables_are_not_links_that_lead_out(drawn_split, drawn_run, tmp_path):
     (tmp_path / "secret.csv").write_text("sample_id,description\nV00_0,secret\n")
     (drawn_split / "descriptions").mkdir()
     (drawn_split / "descriptions/mine.csv").symlink_to(tmp_path / "secret.csv")
@@ -143,7 +143,7 @@ def test_scores_and_their_tables_are_of_the_same_runs(drawn_split, drawn_run, tm
     for name in ("../x", "a/b", "..", ""):
         runs = [manifest["runs"][0] | {"run": name}]
         write_json(tmp_path / "out/score.json", manifest | {"runs": runs})
-        assert "which is no name" in refused(load_scores, tmp_path / "out")
+        assert "which is not a name" in refused(load_scores, tmp_path / "out")
 
 
 def test_a_published_split_has_no_frames(drawn_split):

@@ -9,7 +9,7 @@ from egoactgen_bench import demo
 from egoactgen_bench.toy.world import filming
 
 METHODS = {"lego", "ip2p", "sdedit", "proxedit"}
-CALL = ("demo", "--clips", 2, "--steps", 1, "--workers", 1)
+CALL = ("demo", "--clips", 2, "--steps", 2, "--workers", 1)
 
 
 def content(workspace: Path) -> dict[str, str]:

@@ -83,7 +83,7 @@ def test_files_outside_of_the_folder_are_reported_and_not_read(bench, tmp_path, 
     assert "sha256" not in result.out
 
 
-def test_verify_goes_on_after_a_file_that_cannot_be_read(bench, drawn_split):
+def test_verify_continues_after_a_file_that_cannot_be_read(bench, drawn_split):
     frames = drawn_split / "frames"
     (frames / "V00_0/input.png").unlink()
     (frames / "V00_0/input.png").mkdir()
