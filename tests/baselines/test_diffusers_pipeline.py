@@ -214,9 +214,13 @@ def test_code_in_a_part_is_never_run(editing, tmp_path):
             method(folder)
     folder = shutil.copytree(editing, tmp_path / "outside")
     index = json.loads((folder / "model_index.json").read_text())
-    for entry in ({"../x": ["diffusers", "UNet2DConditionModel"]}, {"unet": ["os", "system"]}):
+    for entry, sentence in (
+        ({"../x": ["diffusers", "UNet2DConditionModel"]}, "not a folder's name"),
+        ({"unet": ["os", "system"]}, "requires custom code"),
+        ({"unet": ["os", "system", "x"]}, "expected a library and a class"),
+    ):
         (folder / "model_index.json").write_text(json.dumps(index | entry))
-        with pytest.raises(BenchError, match=r"not a folder's name|requires custom code"):
+        with pytest.raises(BenchError, match=sentence):
             method(folder)
     assert not trap.exists()
 
