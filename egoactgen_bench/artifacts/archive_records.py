@@ -10,6 +10,8 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.safe_names import SafeName
 
 FORMAT = 1
+# Paired tests of an archive's runs by each metric, which take about 10 ms each in a report.
+MOST_COMPARISONS = 4_000
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Name = SafeName
@@ -73,6 +75,16 @@ class RunRecord(Record):
         """The record as a `RunManifest` of the split of this name."""
         known = {key: value for key, value in self.model_dump().items() if value is not None}
         return RunManifest.model_validate(known | {"split": split})
+
+
+def too_many(runs: int, metrics: int) -> str | None:
+    """Why an archive with so many runs and metrics is not compared, or None."""
+    if runs * (runs - 1) // 2 * metrics <= MOST_COMPARISONS:
+        return None
+    return (
+        f"{runs} runs with {metrics} metrics need more than {MOST_COMPARISONS:,} paired tests: "
+        "pack fewer runs"
+    )
 
 
 RecordT = TypeVar("RecordT", bound=Record)

@@ -13,7 +13,13 @@ import pandas as pd
 
 from egoactgen_bench.api import plugins
 from egoactgen_bench.artifacts.archive import DAMAGED, opened
-from egoactgen_bench.artifacts.archive_records import PackRecord, RunRecord, ScoreRecord, parse
+from egoactgen_bench.artifacts.archive_records import (
+    PackRecord,
+    RunRecord,
+    ScoreRecord,
+    parse,
+    too_many,
+)
 from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.artifacts.runs import COLUMNS, NEEDED, TEXT_COLUMNS
@@ -23,7 +29,6 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_table
 
 TOLERANCE = 1e-4  # of a value outside of its metric's range, for rounding
-MOST_METRICS = 100
 ABOUT_METRICS = ("factor", "higher_is_better", "per_sample")
 
 
@@ -117,8 +122,8 @@ class SubmissionReader:
         manifest = parse(ScoreRecord, self._text(f"{place}/score.json"), f"{place}/score.json")
         self._check_same(manifest.fingerprint, self._record.split.fingerprint, place)
         self._check_same(manifest.protocol, protocol, place)
-        if len(manifest.metrics) > MOST_METRICS:
-            self._refuse(f"{place}/score.json lists more than {MOST_METRICS} metrics")
+        if why := too_many(len(runs), len(manifest.metrics)):
+            raise BenchError(f"{self.path}: {why}.")
         values = self._table(f"{place}/scores.csv", VALUE_COLUMNS, {"value": float})
         self._check_runs(f"{place}/scores.csv", values, runs)
         if values.duplicated(["run", "sample_id", "metric"]).any():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from egoactgen_bench.artifacts.archive_records import FORMAT
+from egoactgen_bench.artifacts.archive_records import FORMAT, too_many
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.scores import Scores, load_scores
 from egoactgen_bench.artifacts.splits import Split
@@ -68,6 +68,9 @@ def pack(
                 "letters, digits, '.', '_' and '-'."
             )
     scores = _scores(workspace, split, runs)
+    for each in scores:
+        if why := too_many(len(runs), len(each.metrics)):
+            raise BenchError(f"{why[0].upper()}{why[1:]}.")
     path = path or workspace.root / "packs" / f"{split.name}-{group}.zip"
     with replacing(path) as temporary:
         _write(temporary, split, runs, scores, group)

@@ -1,5 +1,6 @@
 """Joins the submissions of several groups into one set of scores."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,8 +81,12 @@ def read(path: Path, parent: Path) -> Unpacked:
     Raises `BenchError` if it is changed, incomplete or not plausible.
     """
     record, folder = unpack(path, parent)
-    with opened(path) as (archive, _):
-        return Unpacked(SubmissionReader(path, archive, record).read(), folder)
+    try:
+        with opened(path) as (archive, _):
+            return Unpacked(SubmissionReader(path, archive, record).read(), folder)
+    except BenchError:
+        shutil.rmtree(folder, ignore_errors=True)  # nothing of a rejected archive is kept
+        raise
 
 
 def join(paths: Sequence[Path], parent: Path, splits: Mapping[str, Split]) -> Joined:

@@ -16,6 +16,7 @@ from drawn_runs import write_drawn_run
 from drawn_split import write_drawn_split
 from egoactgen_bench import load_run, load_scores, load_split, score
 from egoactgen_bench.artifacts.archive import unpack
+from egoactgen_bench.artifacts.archive_records import too_many
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.stages.pack import pack
 from egoactgen_bench.stages.report.submissions import join
@@ -341,6 +342,7 @@ def test_archives_whose_content_is_not_plausible_are_rejected(bench, archive, ch
     assert result.status == 2
     assert sentence in result.err
     assert result.err.count("\n") == 1
+    assert not list(changed.parents[2].glob("workspace/submissions/*"))
     assert bench("verify", changed).status != 0
 
 
@@ -349,6 +351,12 @@ def test_an_archive_has_the_samples_of_the_split_of_its_fingerprint(bench, archi
     result = bench("report", rewritten(archive, edit("split/samples.csv", ",V00", ",V01")))
     assert result.status == 2
     assert "does not contain the samples of split 'mine'" in result.err
+
+
+@pytest.mark.parametrize(("runs", "metrics", "refused"), [(20, 16, False), (100, 16, True)])
+def test_the_number_of_paired_tests_is_bounded(runs, metrics, refused):
+    assert bool(too_many(runs, metrics)) is refused
+    assert too_many(1, 10_000) is None
 
 
 def test_unpacking_again_reuses_the_unpacked_files(archive, tmp_path):
