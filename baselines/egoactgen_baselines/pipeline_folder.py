@@ -46,15 +46,18 @@ def check_folder(folder: Path) -> None:
         if source is not None and ".safetensors" not in source.name:
             raise BenchError(
                 f"diffusers:{folder}: {source.relative_to(folder)} may contain code, and "
-                "the folder has no .safetensors instead: save the pipeline with safe_serialization=True."
+                "the folder has no .safetensors instead: save the pipeline again with "
+                "safe_serialization=True."
             )
 
 
-def _is_pipeline_module(library: str) -> bool:
+def _is_pipeline_module(library: Any) -> bool:
     """Whether it is a module of diffusers.pipelines, which may contain a safety checker."""
     import diffusers.pipelines
 
-    return library.isidentifier() and library in dir(diffusers.pipelines)
+    return (
+        isinstance(library, str) and library.isidentifier() and library in dir(diffusers.pipelines)
+    )
 
 
 def pipeline_class(folder: Path) -> Any:

@@ -57,6 +57,7 @@ def load_model(kind: Any, folder: Path, *, pickles: bool = False, **options: Any
         options["variant"] = chosen
     if not _is_of_diffusers(kind):
         options["trust_remote_code"] = False
+        _check_size(kind, folder, source)
     with refusing(folder), _quiet():
         network, info = kind.from_pretrained(
             folder,
@@ -147,6 +148,30 @@ def _checked_source(folder: Path, pickles: bool) -> Path:
         else:
             check_archive(file)
     return source
+
+
+def _check_size(kind: Any, folder: Path, source: Path) -> None:
+    """Raise `BenchError` for a configuration of a network that is much larger than its file.
+
+    transformers would allocate and draw it, before it reports that the tensors have other shapes.
+    """
+    import torch
+    from transformers import AutoConfig
+
+    automatic = kind.__name__.startswith("Auto")
+    config_class = AutoConfig if automatic else kind.config_class
+    with refusing(folder), torch.device("meta"):
+        config = load_processor(config_class, folder)
+        network = kind.from_config(config, trust_remote_code=False) if automatic else kind(config)
+    files = indexed_files(source) if source.suffix == ".json" else [source]
+    stored = sum(file.stat().st_size for file in files)
+    wanted = sum(parameter.numel() for parameter in network.parameters())
+    # Four per byte, more than in any format.
+    if wanted > 4 * stored + 1000:
+        raise BenchError(
+            f"{folder / 'config.json'} describes a network of {wanted:,} parameters, but its files "
+            f"have {stored:,} bytes: they are incomplete, or of another network."
+        )
 
 
 def _check_loading(folder: Path, name: str, info: Any) -> None:

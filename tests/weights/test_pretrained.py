@@ -200,7 +200,7 @@ def test_damaged_and_pickled_weights_are_refused(weights):
     refused(CLIPTextModel, folder, r"contains no weights: model\.safetensors is missing")
     torch.save(state, folder / "pytorch_model.bin")
     refused(CLIPTextModel, folder, r"contains pytorch_model\.bin, but no \.safetensors")
-    refused(CLIPTextModel, folder, "lacks tensors", pickles=True)
+    refused(CLIPTextModel, folder, r"describes a network of [\d,]+ parameters", pickles=True)
     (folder / "adapter_config.json").write_text("{}")
     refused(CLIPTextModel, folder, "an adapter, not a whole network")
 

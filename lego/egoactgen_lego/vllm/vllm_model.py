@@ -149,7 +149,9 @@ def _patches(config: Any) -> int:
 
 def check_folder(folder: Path) -> None:
     """Raise `BenchError` unless a folder contains a LLaVA in transformers' format."""
-    found = read_json(folder / "config.json").get("architectures") or []
+    config = read_json(folder / "config.json")
+    stated = config.get("architectures") if isinstance(config, dict) else None
+    found = [str(name) for name in stated] if isinstance(stated, list) else []
     if ARCHITECTURE in found:
         raise BenchError(
             f"{folder} is in LLaVA's old format: "
