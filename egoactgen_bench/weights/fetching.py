@@ -121,7 +121,7 @@ def _from_url(weights: PublishedWeights, partial: Path) -> Path:
         if error.code == 416:  # range not satisfiable: the file is already complete
             return partial
         raise _failed(weights, error) from None
-    except (OSError, HTTPException, ValueError) as error:  # ValueError: a header that is not a number
+    except (OSError, HTTPException, ValueError) as error:  # ValueError: of a malformed header
         raise _failed(weights, error) from None
     if total is not None and partial.stat().st_size != total:
         raise BenchError(
