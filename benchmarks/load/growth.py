@@ -6,7 +6,6 @@ import pandas as pd
 
 from benchmarks.load.stages import OF_ALL_RUNS, RUNS
 
-
 NOISE = 0.3  # seconds by which two starts of one command may differ
 
 
@@ -14,8 +13,8 @@ def table(costs: pd.DataFrame) -> pd.DataFrame:
     """One row per stage and pair of consecutive counts, for all counts above the smallest.
 
     `times` is the ratio of processor seconds after those of the smallest count, the start-up, are
-    subtracted (at least `NOISE` for the smaller one); `bytes` the growth of peak memory per additional sample and run that the stage reads
-    or writes.
+    subtracted (at least `NOISE` for the smaller one); `bytes` the growth of peak memory per
+    additional sample and run that the stage reads or writes.
     """
     cpu = costs.pivot(index="stage", columns="samples", values="cpu_seconds")
     memory = costs.pivot(index="stage", columns="samples", values="peak_mb")
