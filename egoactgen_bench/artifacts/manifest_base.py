@@ -29,7 +29,9 @@ class Manifest(Record):
     noun: ClassVar[str]  # what messages call the folder
     made_by: ClassVar[str]  # the command that creates it
     format: int = FORMAT
-    checksum: str = ""  # sha256 of the rest; manifests of 0.1.0 and of the standard splits have none
+    checksum: str = (
+        ""  # sha256 of the rest; manifests of 0.1.0 and of the standard splits have none
+    )
 
     @classmethod
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:

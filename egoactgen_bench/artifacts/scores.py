@@ -134,7 +134,9 @@ def _check(folder: Path, manifest: ScoreManifest, summary: pd.DataFrame) -> None
     for name in runs:
         # Folders of runs may have any name, but a name must not lead to another folder.
         if not is_relative_name(name) or "/" in name:
-            raise BenchError(f"{folder / SCORE} contains the run {name[:80]!r}, which is not a name.")
+            raise BenchError(
+                f"{folder / SCORE} contains the run {name[:80]!r}, which is not a name."
+            )
     columns = {f"{metric}{end}" for metric in manifest.metrics for end in ("", "_lo", "_hi")}
     if summary["run"].tolist() != runs or not columns <= set(summary):
         raise BenchError(

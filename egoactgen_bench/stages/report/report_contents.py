@@ -70,7 +70,7 @@ def gather(workspace: Workspace, split: Split, descriptions: str | None = None) 
         scores,
         candidates,
         {name: run.manifest for name, run in runs.items()},
-        [read_numbers(each.folder, "slices.csv", ("by", "part", "run", "n")) for each in scores],
+        list(map(_slices, scores)),
         texts.texts if texts else {},
         _studies(workspace, split, notices),
         notices,
@@ -95,6 +95,20 @@ def gather_submissions(workspace: Workspace, archives: Sequence[Path]) -> Conten
         texts.texts if texts else {},
         notices=joined.notices,
     )
+
+
+def _slices(scores: Scores) -> pd.DataFrame:
+    """slices.csv; raises `BenchError` if it is not of the same runs and metrics as score.json."""
+    metrics = [name for name, about in scores.metrics.items() if about.per_sample]
+    values = [f"{name}{end}" for name in metrics for end in ("", "_lo", "_hi")]
+    table = read_numbers(scores.folder, "slices.csv", ("by", "part", "run", "n", *values))
+    runs = table.groupby(["by", "part"])["run"].agg(sorted)
+    if table["n"].isna().any() or not all(found == sorted(scores.runs) for found in runs):
+        raise BenchError(
+            f"{scores.folder / 'slices.csv'} and score.json are not of the same runs: score again "
+            "with `bench score`."
+        )
+    return table
 
 
 def _splits(workspace: Workspace) -> dict[str, Split]:
