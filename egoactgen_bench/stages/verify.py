@@ -32,7 +32,7 @@ from egoactgen_bench.artifacts.splits import (
 from egoactgen_bench.artifacts.studies import load_study
 from egoactgen_bench.artifacts.study_manifests import StudyManifest
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.measurement.submissions import implausible
+from egoactgen_bench.measurement.submitted_values import implausible
 from egoactgen_bench.support.files import read_csv, sha256_file
 from egoactgen_bench.support.regular_files import owned_path, reason
 from egoactgen_bench.support.threads import map_in_threads

@@ -11,7 +11,7 @@ from diffusers import StableDiffusionInstructPix2PixPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from egoactgen_baselines.diffusers_pipeline import DiffusersPipeline, PipelineOptions
+from egoactgen_baselines.pipelines.diffusers_pipeline import DiffusersPipeline, PipelineOptions
 from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError

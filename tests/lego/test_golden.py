@@ -174,5 +174,7 @@ def test_a_released_checkpoint_runs_unchanged(golden, bench, fed_split):
 
 def frames_and_manifest(run):
     manifest = json.loads((run / "run.json").read_text())
-    kept = {k: v for k, v in manifest.items() if k not in ("timing", "device", "versions", "checksum")}
+    kept = {
+        k: v for k, v in manifest.items() if k not in ("timing", "device", "versions", "checksum")
+    }
     return [kept, *(path.read_bytes() for path in sorted((run / "images").iterdir()))]

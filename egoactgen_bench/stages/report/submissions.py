@@ -28,7 +28,7 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.candidates import candidate_of
 from egoactgen_bench.measurement.sources import Candidate
-from egoactgen_bench.measurement.submissions import Submission, SubmissionReader, SubmittedRun
+from egoactgen_bench.measurement.submitted_values import Submission, SubmissionReader, SubmittedRun
 from egoactgen_bench.support.files import sha256_file
 
 DRAWS = 1000

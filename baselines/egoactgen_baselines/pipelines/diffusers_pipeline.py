@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from pydantic import Field
 
-from egoactgen_baselines.pipeline_folder import (
+from egoactgen_baselines.pipelines.pipeline_folder import (
     check_folder,
     load_components,
     pipeline_class,
