@@ -192,7 +192,9 @@ def test_cached_features_are_not_computed_again(described, vllm, tmp_path, compu
     shutil.copytree(described, other)
     for table in ("samples.csv", "descriptions/mine.csv"):
         text = (other / table).read_text()
-        (other / table).write_text(text.replace("\nV0", "\nW0"))
+        (other / table).write_text(text.replace("\nV0", "\nW0").replace("frames/V0", "frames/W0"))
+    for frames in list((other / "frames").iterdir()):
+        frames.rename(frames.with_name(frames.name.replace("V0", "W0")))
     second = embedded(other, vllm, tmp_path / "second", cache=cache)
     assert len(computed) == 6
     paths = [tmp_path / name for name in ("first/text/V00_0", "second/text/W00_0")]
