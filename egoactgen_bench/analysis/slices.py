@@ -46,10 +46,9 @@ def slice_scores(
     videos = split.samples["video_id"].to_numpy()
     factors = [scores.metrics[name].factor for name in metrics]
     rows = []
-    for part in sorted(set(labels) - {""}, key=lambda part: (-np.sum(labels == part), part)):
-        chosen = labels == part
+    for part, chosen in _parts(labels):
         clusters = np.unique(videos[chosen], return_inverse=True)[1]
-        found = values[chosen].reshape(int(chosen.sum()), -1)
+        found = values[chosen].reshape(len(chosen), -1)
         means = statistics.means(found)
         low, high = statistics.bootstrap_intervals(found, clusters, draws, seed)
         cube = np.stack([means, low, high], axis=-1).reshape(len(runs), len(metrics), 3)
@@ -63,6 +62,17 @@ def slice_scores(
 def all_slices(scores: Scores, split: Split) -> pd.DataFrame:
     """The slices of all kinds that the split supports, concatenated."""
     return pd.concat([slice_scores(scores, split, by) for by in KINDS], ignore_index=True)
+
+
+def _parts(labels: NDArray[np.object_]) -> list[tuple[str, NDArray[np.intp]]]:
+    """Each part and the positions of its samples, in order; the largest part comes first."""
+    if not len(labels):
+        return []
+    names, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    # One sort for all parts: comparing all labels with each part takes parts × samples steps.
+    positions = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
+    parts = [(str(name), own) for name, own in zip(names, positions, strict=True) if name]
+    return sorted(parts, key=lambda part: (-len(part[1]), part[0]))
 
 
 def _labels(split: Split, by: str, train: Collection[str] | None) -> NDArray[np.object_]:
