@@ -28,9 +28,7 @@ def read_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str
     Cells that are cut off at the end of a line are empty; lines without any text are skipped.
     Raises `BenchError` if the file cannot be read, or its first line lacks a `needed` column.
     """
-    # A crowd-form puts all answers of a task into one cell; csv's default limit is 128 KiB.
-    csv.field_size_limit(LONGEST_CELL)
-    with _opened(path) as stream:
+    with _longer_cells(), _opened(path) as stream:
         first = stream.readline(LONGEST_CELL)
         above = int(first.startswith("sep="))  # Excel's own line, which names the separator
         separator, header = _header(path, stream.readline(LONGEST_CELL) if above else first, needed)
@@ -38,6 +36,16 @@ def read_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str
         for cells in lines:
             if any(cell.strip() for cell in cells):
                 yield lines.line_num + above + 1, _by_name(header, cells)
+
+
+@contextmanager
+def _longer_cells() -> Iterator[None]:
+    """Raise csv's limit of 128 KiB: a crowd-form puts all answers of a task into one cell."""
+    usual = csv.field_size_limit(LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(usual)  # of the whole process
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.support.replacing import replacing
+from egoactgen_bench.support.replacing import replacing, temporary_folder
 from egoactgen_bench.weights.pretrained import refusing
 from egoactgen_bench.weights.stored_tensors import read_stored
 from egoactgen_lego.features.conditioning_names import PAPER_KINDS, paper_kinds
@@ -67,8 +67,7 @@ class FeatureWriter:
         for name, values in states.items():
             path, source = self._path(kinds[name], sample_id), (kept or {}).get(name)
             if source is not None and self.layout == "safetensors":
-                with replacing(path) as temporary:
-                    _link(source, temporary)
+                _link(source, path)
             else:
                 write_states(path, narrowed(values, self.dtype, sample_id))
 
@@ -126,8 +125,13 @@ def read_states(path: Path) -> Stored:
     return tensors[TENSOR].float().numpy()
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)
-    except OSError:  # another file system, or one that does not support links
-        shutil.copyfile(source, target)
+def _link(source: Path, path: Path) -> None:
+    """Replace `path` atomically by a hard link to `source`, or by a copy of it."""
+    # In a folder of its own, whose lock protects the link: the file itself is in use elsewhere.
+    with temporary_folder(path.parent, path.name) as folder:
+        linked = folder / path.name
+        try:
+            linked.hardlink_to(source)
+        except OSError:  # another file system, or one that does not support links
+            shutil.copyfile(source, linked)
+        linked.replace(path)
