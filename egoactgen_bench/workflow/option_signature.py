@@ -64,19 +64,20 @@ OWN = "options={'name': value}"
 def _explained(text: str, options: type[Options], fields: dict[str, FieldInfo]) -> str:
     """A docstring with a section that describes the options."""
     title = f"\n\n    Options, as keywords or as fields of `{options.__name__}`:\n"
-    lines = [
-        f"        {name}: {(field.description or '').rstrip('.')}."
-        + (
-            ""
-            if field.is_required()
-            else f" Default: {field.get_default(call_default_factory=True)!r}."
-        )
-        for name, field in fields.items()
-    ]
+    lines = [f"        {name}: {_described(field)}" for name, field in fields.items()]
     before, heading, after = text.partition("\n\n    Returns:")
     if not heading:
         before, heading, after = text.partition("\n\n    Raises:")
     return before.rstrip() + title + "\n".join(lines) + heading + after
+
+
+def _described(field: FieldInfo) -> str:
+    """What an option means, and its default unless that is nothing or described already."""
+    text = (field.description or "").rstrip(".") + "."
+    default = field.get_default(call_default_factory=True)
+    if field.is_required() or default in (None, (), {}) or "(default" in text:
+        return text
+    return f"{text} Default: {default!r}."
 
 
 def _plain(annotation: Any) -> Any:
