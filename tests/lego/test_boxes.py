@@ -165,3 +165,10 @@ def test_sources_without_boxes_are_refused(tmp_path):
     own.write_text('{"a": {"before": [{"name": "x"}]}}')
     with pytest.raises(BenchError, match="boxes of a are invalid"):
         list(read_boxes(own, [sample("a", "v", 0, 0, 0)]))
+
+
+def test_templates_without_boxes_are_refused(bench, drawn_split):
+    result = bench("lego", "curate", "--templates")
+    assert result.status == 2
+    assert "--templates needs --boxes FILE" in result.err
+    assert not (drawn_split / "instructions").exists()

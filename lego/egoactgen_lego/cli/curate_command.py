@@ -114,6 +114,12 @@ def _chat(asked: CurateArguments) -> "Chat":
             "Give exactly one of --model NAME (of an endpoint), --local DIR and --templates."
         )
     if asked.templates:
+        if not asked.boxes:
+            raise BenchError(
+                "--templates needs --boxes FILE, since its sentences are built from the boxes of "
+                "hands and objects; for the toy kitchen, that is "
+                "WORKSPACE/datasets/SPLIT/annotations/fho_main.json."
+            )
         return Templates()
     if asked.local is not None:
         return Local(asked.local, asked.device, asked.max_tokens or 512)
