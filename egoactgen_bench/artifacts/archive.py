@@ -137,6 +137,12 @@ def _manifest(archive: zipfile.ZipFile, path: Path) -> PackRecord:
             f"{path} has format {record.format}, and this version of egoactgen_bench reads format "
             f"{FORMAT}: update egoactgen_bench, or have the archive packed again."
         )
+    for name in record.files:
+        if not _NAME.fullmatch(name):
+            raise BenchError(
+                f"{path} is refused: its {MANIFEST} lists {name[:80]!r}, which is not a file that "
+                "`bench pack` writes."
+            )
     return record
 
 

@@ -56,14 +56,17 @@ class BatchJournal:
     def _verified(self, batch: int) -> bool:
         try:
             entry = json.loads(self._path(batch).read_bytes())
-            return entry["plan"] == self._digest and self._is_whole(entry["rows"])
-        except (OSError, ValueError, KeyError, TypeError):
+            whole = entry["plan"] == self._digest and entry["checksum"] == _checksum(entry)
+            return whole and self._is_whole(entry["rows"])
+        # A damaged record counts as missing: its batch is done again.
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return False
 
     def record(self, batch: int, rows: Sequence[Row], **facts: Any) -> None:
         """Record a finished batch, with `facts` about it (seconds, device)."""
         # One file per batch, so that several processes and machines can write without a lock.
-        write_json(self._path(batch), {"plan": self._digest, **facts, "rows": list(rows)})
+        entry = {"plan": self._digest, **facts, "rows": list(rows)}
+        write_json(self._path(batch), entry | {"checksum": _checksum(entry)})
         self._trusted.add(batch)
 
     def entries(self, batches: Iterable[int]) -> Iterator[dict[str, Any]]:
@@ -86,6 +89,12 @@ class BatchJournal:
 
     def _path(self, batch: int) -> Path:
         return self.folder / f"{batch:06d}.json"
+
+
+def _checksum(entry: Mapping[str, Any]) -> str:
+    """The sha256 of a record without its checksum."""
+    rest = {key: value for key, value in entry.items() if key != "checksum"}
+    return sha256_bytes(json.dumps(rest, sort_keys=True).encode())
 
 
 @dataclass(frozen=True)
