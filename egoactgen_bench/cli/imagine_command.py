@@ -48,24 +48,14 @@ def register(app: typer.Typer) -> None:
 
 def imagine(arguments: ImagineArguments) -> int:
     """Generate images of several actions from one input frame, with a labelled grid."""
-    from egoactgen_bench.api.method import MethodContext
     from egoactgen_bench.artifacts.runs import default_name
-    from egoactgen_bench.generation.method_factory import build
     from egoactgen_bench.stages import imagine as stage
 
     check_name(arguments.name)
     place = current_workspace()
     stage.check_actions(arguments.action, arguments.description)
     seen = _context(arguments.context, arguments.split, arguments.descriptions)
-    context = MethodContext(
-        device=arguments.device,
-        dtype=arguments.dtype,
-        described=bool(arguments.description or arguments.descriptions),
-        models=place.models,
-        cache=place.cache,
-        sample_ids=[seen.name],
-    )
-    built = build(arguments.method, arguments.options, weights=arguments.weights, context=context)
+    built = stage.method_for(arguments, seen, place.models, place.cache)
     name = default_name(arguments.method)
     folder = arguments.out or place.imagined(seen.name, arguments.name or name)
     made = stage.imagine(

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from egoactgen_bench.api.method import Method
+from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.batch_journal import OK
@@ -19,6 +19,7 @@ from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
 from egoactgen_bench.generation import answers, method_factory
 from egoactgen_bench.presentation.grid import Card, draw_grid
+from egoactgen_bench.stages.imagine_options import ImagineOptions
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_bytes
 from egoactgen_bench.support.images import (
@@ -105,6 +106,21 @@ def context_of_sample(split: Split, sample_id: str, descriptions: str | None = N
     except SampleError as error:
         raise BenchError(f"The input frame of {sample_id} cannot be read ({error}).") from None
     return Context(sample_id, frame, split.name, sample["action"], texts.get(sample_id))
+
+
+def method_for(options: ImagineOptions, context: Context, models: Path, cache: Path) -> Method[Any]:
+    """The method that `options` name, built for one context."""
+    setting = MethodContext(
+        device=options.device,
+        dtype=options.dtype,
+        described=bool(options.description or options.descriptions),
+        models=models,
+        cache=cache,
+        sample_ids=[context.name],
+    )
+    return method_factory.build(
+        options.method, options.options, weights=options.weights, context=setting
+    )
 
 
 def imagine(

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.api.dataset import Dataset
-from egoactgen_bench.api.method import Method, MethodContext
+from egoactgen_bench.api.method import Method
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.api.trainer import Trainer
 from egoactgen_bench.artifacts.runs import Run, default_name
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.trainings import Training
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.generation.method_factory import build
 from egoactgen_bench.stages import imagine as imagining
 from egoactgen_bench.stages.imagine import Imagined
 from egoactgen_bench.stages.imagine_options import ImagineOptions
@@ -221,24 +220,18 @@ def imagine(
         raise BenchError(
             f"context must be an image file or a sample id, not {type(context).__name__}."
         )
+    imagining.check_actions(texts, options.description)
     if split is None and Path(context).expanduser().is_file():
+        if options.descriptions is not None:
+            raise BenchError(
+                "descriptions apply to samples of a split: describe the actions of an image with "
+                "description=."
+            )
         found = imagining.context_of_image(Path(context).expanduser())
     else:
         on = split_of(split, place)
         found = imagining.context_of_sample(on, str(context), options.descriptions)
-    method = build(
-        options.method,
-        options.options,
-        weights=options.weights,
-        context=MethodContext(
-            device=options.device,
-            dtype=options.dtype,
-            described=bool(options.description or options.descriptions),
-            models=place.models,
-            cache=place.cache,
-            sample_ids=[found.name],
-        ),
-    )
+    method = imagining.method_for(options, found, place.models, place.cache)
     called = default_name(options.method)
     folder = path_or_none(out) or place.imagined(found.name, safe_name(name) or called)
     return imagining.imagine(

@@ -54,6 +54,14 @@ CALLS = [
     (lambda s, r: bench.imagine("V00_0", [], split=s), "actions is empty"),
     (lambda s, r: bench.imagine("V00_0", [1], split=s), "actions must be text"),
     (lambda s, r: bench.imagine(3, "open drawer", split=s), "not int"),
+    (
+        lambda s, r: bench.imagine("V00_0", "open drawer", split=s, description=["a", "b"]),
+        "description",
+    ),
+    (
+        lambda s, r: bench.imagine(s.folder / "frames/V00_0/input.png", "a", descriptions="x"),
+        "descriptions apply to samples of a split",
+    ),
     (lambda s, r: bench.run(None, s), "given by name or as a class, not as NoneType"),
     (lambda s, r: bench.run("copy-input", s, name="../escaped"), "not a safe file name"),
     (lambda s, r: bench.run("copy-input", s, name="/abs"), "not a safe file name"),

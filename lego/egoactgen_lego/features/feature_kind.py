@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from egoactgen_bench.errors import SampleError
+from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.seeds import seeded
 
 if TYPE_CHECKING:
@@ -95,8 +95,13 @@ class FeatureKind:
         return type(self).compute is not FeatureKind.compute
 
     def compute(self, reading: Reading) -> Tensor:
-        """The features (tokens, width) of one sample, from a VLLM."""
-        raise NotImplementedError(f"'{self.name}' features come from files only")
+        """The features (tokens, width) of one sample, from a VLLM.
+
+        Without this method, the features come from files only. Raises `BenchError` then.
+        """
+        raise BenchError(
+            f"No VLLM computes '{self.name}' features: pass a folder with them, -o features=DIR."
+        )
 
     def sizes_of(self, shape: tuple[int, ...]) -> dict[str, int]:
         """The sizes of a conditioner for features that are stored as an array of this shape."""
