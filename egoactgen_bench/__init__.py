@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from egoactgen_bench.errors import SampleError as SampleError
     from egoactgen_bench.stages.doctor.diagnosis import Diagnosis as Diagnosis
     from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions as DiagnoseOptions
-    from egoactgen_bench.stages.imagine import Imagined as Imagined
-    from egoactgen_bench.stages.imagine_options import ImagineOptions as ImagineOptions
+    from egoactgen_bench.stages.imagine.imagine_actions import Imagined as Imagined
+    from egoactgen_bench.stages.imagine.imagine_options import ImagineOptions as ImagineOptions
     from egoactgen_bench.stages.pack import Packed as Packed
     from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions as PrepareOptions
     from egoactgen_bench.stages.report.write_report import Report as Report
@@ -98,8 +98,8 @@ _MODULES = {
     "errors": ("BenchError", "SampleError"),
     "stages.doctor.diagnosis": ("Diagnosis",),
     "stages.doctor.doctor_options": ("DiagnoseOptions",),
-    "stages.imagine": ("Imagined",),
-    "stages.imagine_options": ("ImagineOptions",),
+    "stages.imagine.imagine_actions": ("Imagined",),
+    "stages.imagine.imagine_options": ("ImagineOptions",),
     "stages.pack": ("Packed",),
     "stages.prepare.prepare_options": ("PrepareOptions",),
     "stages.report.write_report": ("Report",),

@@ -12,10 +12,10 @@ from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
-from egoactgen_bench.stages.imagine_options import ImagineOptions
+from egoactgen_bench.stages.imagine.imagine_options import ImagineOptions
 
 if TYPE_CHECKING:
-    from egoactgen_bench.stages.imagine import Context
+    from egoactgen_bench.stages.imagine.contexts import Context
 
 
 class ImagineArguments(ImagineOptions):
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 def imagine(arguments: ImagineArguments) -> int:
     """Generate images of several actions from one input frame, with a labelled grid."""
     from egoactgen_bench.artifacts.runs import default_name
-    from egoactgen_bench.stages import imagine as stage
+    from egoactgen_bench.stages.imagine import imagine_actions as stage
 
     check_name(arguments.name)
     place = current_workspace()
@@ -82,7 +82,7 @@ def imagine(arguments: ImagineArguments) -> int:
 def _context(named: str, split: str | None, descriptions: str | None) -> "Context":
     """An image file of that name if it exists and no split is given, else a sample."""
     from egoactgen_bench.artifacts.splits import load_split
-    from egoactgen_bench.stages.imagine import context_of_image, context_of_sample
+    from egoactgen_bench.stages.imagine.contexts import context_of_image, context_of_sample
 
     if split is None and Path(named).is_file():
         if descriptions is not None:

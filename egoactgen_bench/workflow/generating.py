@@ -12,9 +12,10 @@ from egoactgen_bench.artifacts.runs import Run, default_name
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.trainings import Training
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.stages import imagine as imagining
-from egoactgen_bench.stages.imagine import Imagined
-from egoactgen_bench.stages.imagine_options import ImagineOptions
+from egoactgen_bench.stages.imagine import imagine_actions as imagining
+from egoactgen_bench.stages.imagine.contexts import context_of_image, context_of_sample
+from egoactgen_bench.stages.imagine.imagine_actions import Imagined
+from egoactgen_bench.stages.imagine.imagine_options import ImagineOptions
 from egoactgen_bench.stages.prepare import prepare_split
 from egoactgen_bench.stages.prepare.dataset_plan import plan_dataset
 from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions
@@ -227,10 +228,10 @@ def imagine(
                 "descriptions apply to samples of a split: describe the actions of an image with "
                 "description=."
             )
-        found = imagining.context_of_image(Path(context).expanduser())
+        found = context_of_image(Path(context).expanduser())
     else:
         on = split_of(split, place)
-        found = imagining.context_of_sample(on, str(context), options.descriptions)
+        found = context_of_sample(on, str(context), options.descriptions)
     method = imagining.method_for(options, found, place.models, place.cache)
     called = default_name(options.method)
     folder = path_or_none(out) or place.imagined(found.name, safe_name(name) or called)

@@ -11,7 +11,8 @@ from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.presentation.grid import GAP, HEIGHT, MARGIN, Card, draw_grid
-from egoactgen_bench.stages.imagine import context_of_image, imagine
+from egoactgen_bench.stages.imagine.contexts import context_of_image
+from egoactgen_bench.stages.imagine.imagine_actions import imagine
 
 ACTIONS = ("--action", "open drawer", "--action", "take knife")
 

@@ -1,4 +1,4 @@
-"""The stage `imagine`: images of several actions in one context, and a grid of them."""
+"""Generating the images of several actions in one context, and a grid of them."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -12,40 +12,23 @@ from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.batch_journal import OK
-from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.manifests import IMAGINE, ImaginedFrame, ImagineManifest
-from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
-from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
+from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.generation import answers, method_factory
 from egoactgen_bench.presentation.grid import Card, draw_grid
-from egoactgen_bench.stages.imagine_options import ImagineOptions
+from egoactgen_bench.stages.imagine.contexts import Context, slug
+from egoactgen_bench.stages.imagine.imagine_options import ImagineOptions
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_bytes
 from egoactgen_bench.support.images import (
-    decode,
-    frame_size,
     png_bytes,
-    read_image_file,
-    read_rgb,
-    resize,
     write_png,
 )
 from egoactgen_bench.support.seeds import derive_seed
 
 GRID, INPUT = "grid.png", "input.png"
 IMAGE_NAME = re.compile(r"[0-9]{2,}-[a-z0-9-]+\.png")  # of an action's image
-
-
-@dataclass(frozen=True)
-class Context:
-    """The frame before the actions, RGB, uint8; `action` is the label of a sample."""
-
-    name: str  # a safe file name: the sample's id, or one made from the image's file name
-    frame: Image.Image
-    split: str | None = None
-    action: str | None = None
-    description: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,39 +56,6 @@ class Imagined:
             f"<Imagined '{self.manifest.context.name}': {len(self.images)} actions by "
             f"{self.manifest.method}, seed {self.manifest.seed}{failed}>"
         )
-
-
-def context_of_image(path: Path) -> Context:
-    """An image file, rotated upright and resized to a split's height of 256 pixels.
-
-    Raises `BenchError` if the file is not a readable PNG, JPEG or WebP image.
-    """
-    try:
-        image = decode(read_image_file(path), path.name).convert("RGB")
-    except SampleError as error:
-        raise BenchError(f"{path} is not a readable image ({error.detail}).") from None
-    return Context(_slug(path.stem, "picture"), resize(image, frame_size(*image.size)))
-
-
-def context_of_sample(split: Split, sample_id: str, descriptions: str | None = None) -> Context:
-    """The input frame of a sample; `descriptions` is the name of a set of the split's.
-
-    Raises `BenchError` if the split has no such sample, or its frame cannot be read.
-    """
-    split.require_frames()
-    found = split.samples[split.samples["sample_id"] == sample_id]
-    if found.empty:
-        raise BenchError(
-            f"'{sample_id}' is neither an image file nor a sample of split '{split.name}'."
-            + did_you_mean(sample_id, split.samples["sample_id"][:1000])
-        )
-    sample = found.iloc[0]
-    texts = load_descriptions(split.folder, descriptions).texts if descriptions else {}
-    try:
-        frame = read_rgb(split.frame_path(sample["input_frame"]))
-    except SampleError as error:
-        raise BenchError(f"The input frame of {sample_id} cannot be read ({error}).") from None
-    return Context(sample_id, frame, split.name, sample["action"], texts.get(sample_id))
 
 
 def method_for(options: ImagineOptions, context: Context, models: Path, cache: Path) -> Method[Any]:
@@ -224,7 +174,7 @@ def _requests(
     for number, action in enumerate(actions):
         own = action == context.action
         # The seed depends on the name: the sample's own action gets the noise of `bench run`.
-        name = context.name if own else f"{context.name[:80]}_{_slug(action, 'action')}"
+        name = context.name if own else f"{context.name[:80]}_{slug(action, 'action')}"
         given = descriptions[number] if descriptions else context.description if own else None
         yield Request(name, context.frame, action, given or None, derive_seed(seed, name))
 
@@ -247,7 +197,7 @@ def _frame(folder: Path, number: int, request: Request, answer: answers.Answer) 
     )
     if isinstance(answer.output, SampleError):
         return row.model_copy(update={"status": answer.output.code, "detail": answer.output.detail})
-    image = f"{number:02d}-{_slug(request.action, 'action')}.png"
+    image = f"{number:02d}-{slug(request.action, 'action')}.png"
     sha256 = sha256_bytes(write_png(folder / image, answer.output))
     return row.model_copy(update={"image": image, "sha256": sha256})
 
@@ -258,8 +208,3 @@ def _card(request: Request, answer: answers.Answer) -> Card:
     shown = output if isinstance(output, Image.Image) else f"no image: {output}"
     prompt = answer.prompt if answer.prompt != request.action else ""
     return Card(shown, request.action, request.description or prompt)
-
-
-def _slug(text: str, default: str) -> str:
-    """A short safe file name made from any text."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-") or default
