@@ -150,7 +150,7 @@ def changed_json(data: bytes, source: random.Random) -> bytes:
         text = json.dumps(document, indent=2, ensure_ascii=source.random() < 0.5)
     except RecursionError:  # nested too deeply to be written
         return b"[" * 5000
-    return text.replace('"null"', r'"\ud800"').encode()
+    return text.replace('"null"', r'"\ud800"').encode(errors="surrogatepass")
 
 
 def changed_csv(data: bytes, source: random.Random) -> bytes:

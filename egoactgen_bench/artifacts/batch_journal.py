@@ -15,6 +15,7 @@ from typing import Any
 
 from egoactgen_bench.support.files import sha256_bytes, write_json
 from egoactgen_bench.support.progress import Progress, report_progress
+from egoactgen_bench.support.regular_files import read_regular
 from egoactgen_bench.support.sharding import ProcessShard
 
 POLL_SECONDS = 0.2
@@ -55,7 +56,7 @@ class BatchJournal:
 
     def _verified(self, batch: int) -> bool:
         try:
-            entry = json.loads(self._path(batch).read_bytes())
+            entry = json.loads(read_regular(self._path(batch)))
             whole = entry["plan"] == self._digest and entry["checksum"] == _checksum(entry)
             return whole and self._is_whole(entry["rows"])
         # A damaged record counts as missing: its batch is done again.
@@ -71,7 +72,7 @@ class BatchJournal:
 
     def entries(self, batches: Iterable[int]) -> Iterator[dict[str, Any]]:
         """The records of these batches, each read when it is requested: their facts and `rows`."""
-        return (json.loads(self._path(batch).read_bytes()) for batch in batches)
+        return (json.loads(read_regular(self._path(batch))) for batch in batches)
 
     def rows(self, batches: Iterable[int]) -> list[Row]:
         """The rows of these batches."""

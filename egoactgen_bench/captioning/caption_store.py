@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from egoactgen_bench.support.regular_files import append_regular, open_regular
 from egoactgen_bench.support.row_store import ABSENT, BLOCK_BITS, KeyIndex, short_keys
 
 
@@ -53,13 +54,13 @@ class CaptionStore:
 
     def _add(self, keys: Sequence[bytes], captions: Sequence[str]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with self._own.open("a", encoding="utf-8") as stream:
+        with append_regular(self._own) as stream:
             for key, caption in zip(keys, captions, strict=True):
                 line = {"frame": key.hex(), "caption": caption}
-                stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+                stream.write(f"{json.dumps(line, ensure_ascii=False)}\n".encode())
 
     def _line(self, place: int) -> dict[str, str]:
-        with self._files[place >> BLOCK_BITS].open("rb") as stream:
+        with open_regular(self._files[place >> BLOCK_BITS]) as stream:
             stream.seek(place & ((1 << BLOCK_BITS) - 1))
             line: dict[str, str] = json.loads(stream.readline())
         return line
@@ -73,14 +74,24 @@ class CaptionStore:
             if path not in self._read:
                 self._files.append(path)
             keys, places = [], []
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 stream.seek(start)
                 for line in stream:
                     # Another process is still writing this line.
                     if not line.endswith(b"\n"):
                         break
-                    keys.append(bytes.fromhex(json.loads(line)["frame"]))
-                    places.append(self._files.index(path) << BLOCK_BITS | start)
+                    if key := _key(line):
+                        keys.append(key)
+                        places.append(self._files.index(path) << BLOCK_BITS | start)
                     start += len(line)
             self._index.add(short_keys(keys), np.array(places, np.int64))
             self._read[path] = start
+
+
+def _key(line: bytes) -> bytes:
+    """The frame's hash in a line of a store; empty for a damaged line, whose frame is missing."""
+    try:
+        found = json.loads(line)
+        return bytes.fromhex(found["frame"]) if isinstance(found["caption"], str) else b""
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return b""

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from io import BufferedReader
+from io import BufferedReader, BufferedWriter
 from pathlib import Path, PurePosixPath
 
 from egoactgen_bench.errors import BenchError
@@ -20,6 +20,25 @@ def open_regular(path: Path) -> BufferedReader:
         os.close(descriptor)
         raise NotRegularError(None, "not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def read_regular(path: Path) -> bytes:
+    """The content of a regular file; `NotRegularError` for anything else."""
+    with open_regular(path) as stream:
+        return stream.read()
+
+
+def append_regular(path: Path) -> BufferedWriter:
+    """Open a regular file for appending, and create it if necessary.
+
+    `NotRegularError` for a FIFO, a device or a folder, `OSError` for a link, which may lead
+    anywhere.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+    if path.exists() and not path.is_file():  # opening a FIFO that nobody reads fails otherwise
+        raise NotRegularError(None, "not a regular file", str(path))
+    return os.fdopen(os.open(path, flags, 0o666), "ab")
 
 
 def reason(error: OSError) -> str:

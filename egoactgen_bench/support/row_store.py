@@ -16,6 +16,8 @@ from typing import Any, BinaryIO, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from egoactgen_bench.support.regular_files import append_regular, open_regular
+
 KEY_BYTES = 32
 BLOCK_BITS = 40  # a place is block << BLOCK_BITS | row
 ABSENT = -1
@@ -120,18 +122,18 @@ class RowStore:
             self._blocks.append(np.array(rows))
             self._note(short_keys(keys), len(self._blocks) - 1, 0)
             return
+        name = f"{self._token}-{rows.dtype.str[1:]}-{rows.shape[1]}"
         if self._streams is None:
             self._folder.mkdir(parents=True, exist_ok=True)
-            name = f"{self._token}-{rows.dtype.str[1:]}-{rows.shape[1]}"
             self._streams = (
-                (self._folder / f"{name}.rows").open("ab"),
-                (self._folder / f"{name}.keys").open("ab"),
+                append_regular(self._folder / f"{name}.rows"),
+                append_regular(self._folder / f"{name}.keys"),
             )
         # The row is written before its key, as a key without a row would be read as a result.
         for stream, data in zip(self._streams, (rows.tobytes(), b"".join(keys)), strict=True):
             stream.write(data)
             stream.flush()
-        self._take_in(Path(self._streams[1].name))
+        self._take_in(self._folder / f"{name}.keys")
 
     def refresh(self, *, old: bool = False) -> None:
         """Index rows written since by others; with `old`, also those that a fresh store ignored.
@@ -153,7 +155,7 @@ class RowStore:
             return
         if path not in self._counts:
             self._blocks.append(path)
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             stream.seek(known * KEY_BYTES)
             keys = stream.read((count - known) * KEY_BYTES)
         self._note(short_keys(keys), self._blocks.index(path), known)

@@ -1,6 +1,7 @@
 """Records of finished batches."""
 
 import json
+import os
 
 import pytest
 
@@ -33,4 +34,10 @@ def test_a_damaged_record_counts_as_missing(tmp_path, damage):
     assert BatchJournal(tmp_path, {"seed": 0}, 1).complete
     assert not BatchJournal(tmp_path, {"seed": 1}, 1).complete
     path.write_text(damage(json.loads(path.read_text())))
+    assert not BatchJournal(tmp_path, {"seed": 0}, 1).complete
+
+
+def test_a_record_that_is_no_file_counts_as_missing(tmp_path):
+    path = tmp_path / "000000.json"
+    os.mkfifo(path)  # opening it as a file would wait forever
     assert not BatchJournal(tmp_path, {"seed": 0}, 1).complete

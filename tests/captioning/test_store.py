@@ -60,3 +60,13 @@ def test_the_file_is_human_readable(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("*.jsonl")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert lines[2] == {"frame": KEYS[2].hex(), "caption": CAPTIONS[2]}
+
+
+def test_a_damaged_line_is_asked_again(tmp_path: Path) -> None:
+    CaptionStore(tmp_path).get(KEYS, say)
+    (file,) = tmp_path.glob("*.jsonl")
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([lines[0], b'{"frame": "x"}\n', b"[]\n", *lines[2:]]))
+    asked: list[int] = []
+    assert CaptionStore(tmp_path).get(KEYS, lambda w: [asked.extend(w) or CAPTIONS[1]]) == CAPTIONS
+    assert asked == [1]

@@ -20,6 +20,7 @@ from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.stages.prepare.source_frames import FrameReader, ReadResult
 from egoactgen_bench.support import images
 from egoactgen_bench.support.files import sha256_bytes, write_bytes
+from egoactgen_bench.support.regular_files import append_regular, read_regular
 from egoactgen_bench.support.worker_processes import worker_pool
 
 JOURNAL = ".partial"  # the folder of the journals, in the split's folder
@@ -122,7 +123,7 @@ def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
         places[sample.target].append((sample.sample_id, "target"))
     halves: dict[str, dict[str, _Frame | SampleError]] = defaultdict(dict)
     reader = FrameReader()
-    with job.journal.open("a", encoding="utf-8") as journal:
+    with append_regular(job.journal) as journal:
         for source, found in reader.read(places):
             frame = _encode(found, job.height, source.path.name)
             for sample_id, role in places[source]:
@@ -131,7 +132,7 @@ def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
                     outcome = _store(job.folder, sample_id, halves.pop(sample_id))
                     if isinstance(outcome, Stored):
                         # The newline comes first, so that a truncated last line stays separate.
-                        journal.write("\n" + json.dumps(asdict(outcome)))
+                        journal.write(f"\n{json.dumps(asdict(outcome))}".encode())
                         journal.flush()
                     yield outcome
     yield ReadTotals(reader.files, reader.bytes)
@@ -140,7 +141,7 @@ def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
 def read_journals(folder: Path) -> Iterator[Stored]:
     """The samples that earlier calls recorded as stored; truncated lines are skipped."""
     for path in sorted(folder.glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in read_regular(path).splitlines():
             try:
                 yield Stored(**json.loads(line))
             except (ValueError, TypeError, RecursionError):

@@ -7,6 +7,8 @@ import pickletools
 from pathlib import Path
 from typing import Any
 
+from egoactgen_bench.support.regular_files import read_regular
+
 BYTES = {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
 PUTS = {"MEMOIZE", "BINPUT", "LONG_BINPUT"}
 GETS = {"BINGET", "LONG_BINGET"}
@@ -19,7 +21,7 @@ def read_bytes_list(path: Path) -> list[bytes]:
     kept: dict[int, bytes | None] = {}  # the pickle's memo; None for the list itself
     last: bytes | None = None
     argument: Any
-    for operation, argument, _ in pickletools.genops(path.read_bytes()):
+    for operation, argument, _ in pickletools.genops(read_regular(path)):
         name = operation.name
         if name in PUTS:
             kept[len(kept) if argument is None else argument] = last

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.regular_files import append_regular, read_regular
 
 OK = "ok"
 COLUMNS = {"sample_id", "status", "detail", "reply", "tokens_in", "tokens_out"}
@@ -27,7 +28,7 @@ class Replies:
     def _whole(self) -> Iterator[Row]:
         if not self.path.is_file():
             return
-        data = self.path.read_bytes()
+        data = read_regular(self.path)
         whole = data[: data.rfind(b"\n") + 1]
         if whole != data:
             self.path.write_bytes(whole)
@@ -46,8 +47,8 @@ class Replies:
     def add(self, row: Row) -> None:
         """Append a reply; called from one thread only."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        with append_regular(self.path) as stream:
+            stream.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
         self.rows.append(row)
 
     def latest(self) -> dict[str, Row]:
