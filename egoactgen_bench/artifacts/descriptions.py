@@ -40,6 +40,14 @@ def load_descriptions(split_folder: Path, name: str) -> Descriptions:
     return Descriptions(name, sha256_file(path), {key: text for key, text in pairs if text})
 
 
+def new_descriptions(split_folder: Path, name: str) -> Path:
+    """The path of a set of descriptions to be written, next to its manifest.
+
+    Raises `BenchError` if it would be written to another place than the split.
+    """
+    return owned_path(split_folder, f"descriptions/{name}.csv")
+
+
 def descriptions_of(split: Split, name: str | None) -> Descriptions | None:
     """The set `name`; by default the split's only set, or None if it has none or several."""
     known = sorted(path.stem for path in (split.folder / "descriptions").glob("*.csv"))

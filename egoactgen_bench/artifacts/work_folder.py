@@ -21,7 +21,7 @@ from egoactgen_bench.artifacts.manifest_base import (
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
-from egoactgen_bench.support.regular_files import owned_path
+from egoactgen_bench.support.outside_links import refuse_outside_links
 
 PLAN = "plan.json"
 
@@ -65,12 +65,15 @@ class WorkFolder(Generic[ManifestT]):
         return read_manifest(self.manifest, self.kind)
 
     def check(self, overwrite: bool = False) -> None:
-        """Refuse a folder with another plan, unless to `overwrite` it, or with other content."""
+        """Refuse a folder with another plan, unless to `overwrite` it, or with other content.
+
+        A folder with links that lead out of it is always refused.
+        """
         if self.folder.exists() and not self.folder.is_dir():
             raise BenchError(f"{self.folder} is not a folder: choose another {self.elsewhere}.")
-        if not self.shared and self.folder.is_dir():
-            for path in self._content():
-                owned_path(self.folder, path.name)  # what is written must not follow a link out
+        refuse_outside_links(self.folder)
+        if self.folder not in self.plan_file.parents:
+            refuse_outside_links(self.plan_file.parent)
         # The manifest is checked again last: another process may finish in between.
         for path in (self.manifest, self.plan_file, self.manifest):
             if path.is_file():

@@ -6,7 +6,7 @@ import pytest
 
 from drawn_runs import write_drawn_run
 from egoactgen_bench import load_run, load_scores, load_split, score
-from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.descriptions import load_descriptions, new_descriptions
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv, read_json, write_csv, write_json
 
@@ -131,6 +131,13 @@ def test_tables_are_not_links_that_lead_out(drawn_split, drawn_run, tmp_path):
         shutil.move(folder / "samples.csv", tmp_path / "samples.csv")
         (folder / "samples.csv").symlink_to(tmp_path / "samples.csv")
         assert "is a link that leads out of" in refused(load, folder)
+
+
+def test_descriptions_are_not_written_through_links_that_lead_out(drawn_split, tmp_path):
+    assert new_descriptions(drawn_split, "mine") == drawn_split / "descriptions/mine.csv"
+    (drawn_split / "descriptions").symlink_to(tmp_path)
+    with pytest.raises(BenchError, match="is a link that leads out of"):
+        new_descriptions(drawn_split, "mine")
 
 
 def test_scores_and_their_tables_are_of_the_same_runs(drawn_split, drawn_run, tmp_path):

@@ -185,3 +185,21 @@ def test_some_settings_are_compared_only_while_unfinished(work):
 def test_changes_by_name():
     assert changes({"a": {"b": 1}, "own": 3}, {"a": {"b": 1}}) == ""
     assert changes({"a": {"b": 1}}, {"a": {"b": 2}, "c": "x"}) == 'a.b 1 → 2, c null → "x"'
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("state", ["begun", "finished"])
+@pytest.mark.parametrize("name", ["images", "images/a.png", ".partial", "../parts/state"])
+def test_nothing_is_written_through_a_link_that_leads_out(work, tmp_path, name, state, overwrite):
+    work = replace(work, plan_file=tmp_path / "parts" / PLAN)
+    work.begin()
+    if state == "finished":
+        work.finish(CONTENT)
+    link = work.folder / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    before = sorted(tmp_path.rglob("*"))
+    for folder in (work, replace(work, shared=True)):
+        with pytest.raises(BenchError, match="is a link that leads out of"):
+            folder.begin(overwrite)
+    assert sorted(tmp_path.rglob("*")) == before

@@ -15,7 +15,9 @@ from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.train import train_weights
+from egoactgen_bench.support.files import write_csv
 from egoactgen_lego.ablation import control_files
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
 from egoactgen_lego.features.conditioning_names import kinds_of
@@ -285,6 +287,20 @@ def test_random_features_have_the_statistics_of_the_real_ones(tmp_path):
     name = "image/s3.safetensors"
     assert (made / name).read_bytes() == (again / name).read_bytes()
     assert (made / name).read_bytes() != (other / name).read_bytes()
+
+
+def test_controls_are_not_written_through_links_that_lead_out(drawn_split, tmp_path):
+    write_csv(drawn_split / "mine.csv", pd.DataFrame(columns=["sample_id", "description"]))
+    (tmp_path / "elsewhere").mkdir()
+    (drawn_split / "mine.csv").rename(tmp_path / "elsewhere/mine.csv")
+    (drawn_split / "descriptions").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "random").mkdir()
+    (tmp_path / "random/image").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BenchError, match="is a link that leads out of"):
+        control_files.shuffle_descriptions(load_split(drawn_split), "mine")
+    with pytest.raises(BenchError, match="is a link that leads out of"):
+        control_files.randomise_features(tmp_path / "real", tmp_path / "random")
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["mine.csv"]
 
 
 def test_names_of_trainings_and_rows_exist():

@@ -311,3 +311,13 @@ def test_a_repeated_call_with_features_completes_them(engine, drawn_split, tmp_p
     path.write_text(path.read_text().replace("V00_0,", "V00_0,Not "))
     with pytest.raises(BenchError, match="another description of V00_0 than this call generates"):
         enriched("third")
+
+
+@pytest.mark.parametrize("name", ["descriptions", "features/image"])
+def test_nothing_is_written_through_a_link_that_leads_out(engine, drawn_split, tmp_path, name):
+    link = drawn_split / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BenchError, match="is a link that leads out of"):
+        enrich(engine(), "tuned", features=FeatureWriter(drawn_split / "features"))
+    assert not (tmp_path / "elsewhere").exists()

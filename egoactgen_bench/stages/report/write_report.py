@@ -15,7 +15,7 @@ from egoactgen_bench.stages.report.gallery_selection import select
 from egoactgen_bench.stages.report.report_contents import Contents, gather, gather_submissions
 from egoactgen_bench.stages.report.thumbnails import Thumbnails, height_for, name_of
 from egoactgen_bench.support.files import write_text
-from egoactgen_bench.support.regular_files import owned_path
+from egoactgen_bench.support.outside_links import refuse_outside_links
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,7 @@ def build(
     contents: Contents, folder: Path, ids: Sequence[str] = (), progress: bool = False
 ) -> Report:
     """Write the report of `contents` to `folder`."""
-    for name in ("figures", "thumbnails"):
-        owned_path(folder, name)  # images are written and removed there
+    refuse_outside_links(folder)
     drawn = [
         (kind, number, figure) for kind, number, figure in report_figures.all_figures(contents)
     ]

@@ -11,10 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.descriptions import load_descriptions, new_descriptions
 from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.support.files import read_json, sha256_file, write_csv
+from egoactgen_bench.support.outside_links import refuse_outside_links
 from egoactgen_bench.support.seeds import derive_seed, torch_generator
 from egoactgen_lego.features.conditioning_names import paper_kinds
 from egoactgen_lego.features.feature_files import FeatureWriter
@@ -38,7 +39,7 @@ def shuffle_descriptions(split: Split, name: str, seed: int = 0) -> str:
     """
     real = load_descriptions(split.folder, name)
     made = f"{name}-shuffled"
-    path = split.folder / "descriptions" / f"{made}.csv"
+    path = new_descriptions(split.folder, made)
     origin = {"name": made, "shuffled": name, "source_sha256": real.sha256, "seed": seed}
     if not _is_current(path.with_suffix(".json"), origin):
         others = partners(list(real.texts), seed)
@@ -60,6 +61,7 @@ def randomise_features(
     id. `kinds` are the paper's by default.
     """
     kinds = kinds or paper_kinds()
+    refuse_outside_links(folder)
     found = FeatureFolder(real, kinds)
     origin = {"randomised": real.name, "source": found.digest(), "seed": seed}
     if _is_current(folder / "random.json", origin):

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from egoactgen_bench.api.options import chosen
+from egoactgen_bench.artifacts.descriptions import new_descriptions
 from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
@@ -208,7 +209,7 @@ def _finish(
 
 def write_descriptions(split: Split, name: str, done: CurationResult) -> None:
     """Write the sentences of a curation as the split's descriptions `name`."""
-    path = split.folder / "descriptions" / f"{name}.csv"
+    path = new_descriptions(split.folder, name)
     data = read_json(done.folder / DATA)
     try:
         rows = [(entry["id"], entry["conversations"][1]["value"]) for entry in data]

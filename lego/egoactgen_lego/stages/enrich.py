@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from egoactgen_bench.artifacts.batch_journal import OK, Row
-from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.descriptions import load_descriptions, new_descriptions
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import sha256_file, write_csv
@@ -82,7 +82,7 @@ class Enriching:
 
     @property
     def table(self) -> Path:
-        return self.engine.split.folder / "descriptions" / f"{self.name}.csv"
+        return new_descriptions(self.engine.split.folder, self.name)
 
     @cached_property
     def descriptions(self) -> VllmResult[EnrichManifest]:

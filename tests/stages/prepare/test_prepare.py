@@ -153,6 +153,23 @@ def test_archives_give_the_same_frames_as_folders(make, videos, tmp_path):
     assert contents(tmp_path / "folders") == contents(tmp_path / "archives")
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("name", ["frames", "frames/s0", "frames/s0/input.png", ".partial"])
+def test_nothing_is_written_through_links_of_a_split_from_others(make, tmp_path, name, overwrite):
+    make()
+    link, elsewhere = tmp_path / "split" / name, tmp_path / "elsewhere"
+    if name == ".partial":
+        elsewhere.mkdir()
+    else:
+        shutil.move(link, elsewhere)
+    link.symlink_to(elsewhere)
+    (tmp_path / "split/split.json").unlink()
+    before = contents(tmp_path)
+    with pytest.raises(BenchError, match=rf"{name} is a link that leads out of"):
+        make(overwrite=overwrite)
+    assert contents(tmp_path) == before
+
+
 def writing_only(budget: int, error: BaseException) -> Callable[[Path, bytes], None]:
     """A `write_bytes` that fails after `budget` calls."""
     left = iter(range(budget))

@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 from drawn_runs import write_drawn_run
 from drawn_split import write_drawn_split
 from egoactgen_bench import load_run, load_scores, load_split, report, score
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.report.metric_correlations import rank_correlations
 from egoactgen_bench.support.files import read_csv, write_csv, write_json
 
@@ -187,3 +188,14 @@ def test_rank_correlation_is_the_mean_over_the_runs(workspace):
         for run in ("ip2p", "lego")
     ]
     assert table.loc["psnr", "ssim"] == pytest.approx(np.mean(by_run))
+
+
+@pytest.mark.parametrize("name", ["figures", "figures/psnr.png", "thumbnails/256", "x/y"])
+def test_a_report_is_not_written_through_a_link_that_leads_out(scored, tmp_path, name):
+    link = scored / "reports/drawn-val" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BenchError, match=rf"{name} is a link that leads out of"):
+        report(load_split(scored / "splits/drawn-val"), scored)
+    assert not (tmp_path / "elsewhere").exists()
+    assert [path.name for path in scored.glob("reports/drawn-val/*")] == [name.split("/")[0]]
