@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.support import jpeg_integrity, png_integrity
 from egoactgen_bench.support.files import write_bytes
 from egoactgen_bench.support.regular_files import open_regular, reason
 
@@ -77,6 +78,8 @@ def decode(data: bytes, name: str) -> Image.Image:
         # Until then, Pillow has read only the header, and a truncated file would fail later
         # elsewhere.
         image.load()
+        if lacking := _missing_part(image, data):
+            raise SampleError("undecodable_image", f"{name}: truncated, {lacking}")
         # Cameras store the sensor's orientation and a tag for the rotation, which every viewer
         # applies and Pillow does not.
         ImageOps.exif_transpose(image, in_place=True)
@@ -103,6 +106,16 @@ def _unsupported(image: Image.Image) -> str | None:
     if any("16" in str(tile.args) for tile in getattr(image, "tile", ())):
         return "16 bits per channel instead of 8-bit RGB"
     return None
+
+
+def _missing_part(image: Image.Image, data: bytes) -> str | None:
+    """What a file lacks that was cut off and closed again, which Pillow decodes without an error.
+
+    WebP is left to libwebp, which refuses incomplete data and checks all but their last bits.
+    """
+    if image.format == "PNG":
+        return png_integrity.missing_part(image, data)
+    return None if image.format == "WEBP" else jpeg_integrity.missing_part(image, data)
 
 
 def png_bytes(image: Image.Image) -> bytes:
