@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import struct
 import sys
 import zipfile
 from pathlib import Path
@@ -205,7 +206,9 @@ def changed_zip(data: bytes, source: random.Random) -> bytes:
             for name, content in files.items():
                 archive.writestr(name or "x", content)
         return stream.getvalue()
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, OSError, RecursionError):
+    except (
+        zipfile.BadZipFile, struct.error, ValueError, KeyError, TypeError, OSError, RecursionError,
+    ):  # fmt: skip
         return mutated(data, source.getrandbits(64))
 
 

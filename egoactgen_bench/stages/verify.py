@@ -1,5 +1,6 @@
 """The stage `verify`: recomputes recorded hashes and counts, and reports what differs."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -174,10 +175,21 @@ def _difference(folder: Path, name: str, recorded: str) -> str | None:
 
 
 def _unlisted(folder: Path, listed: dict[str, str]) -> list[str]:
-    present = (path for name in PICTURE_FOLDERS for path in (folder / name).rglob("*"))
-    files = (path for path in present if path.is_symlink() or not path.is_dir())
-    names = (path.relative_to(folder).as_posix() for path in files)
+    names = (name for below in PICTURE_FOLDERS for name in _files_below(folder / below, below))
     return sorted(name for name in names if listed and name not in listed)
+
+
+def _files_below(folder: Path, prefix: str) -> Iterator[str]:
+    """The names, after `prefix`, of what is not a folder. Not `rglob`: it keeps every path."""
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = f"{prefix}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_below(Path(entry.path), name)
+            else:
+                yield name
 
 
 def _split_differences(split: Split) -> list[str]:

@@ -1,6 +1,7 @@
 """Reads, resizes and writes images; conversions have the value range in their names."""
 
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,9 @@ def read_image_file(path: Path) -> bytes:
     """
     try:
         with open_regular(path) as stream:
-            data = stream.read(LARGEST_FILE + 1)
+            # One byte more than the file has: a buffer of LARGEST_FILE bytes is not allocated.
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(min(size, LARGEST_FILE) + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise SampleError("missing_image", str(path)) from None
     except OSError as error:

@@ -22,7 +22,9 @@ from egoactgen_bench.stages.study.imported_answers import Imported
 from egoactgen_bench.stages.study.ratings import Rating, rate
 from egoactgen_bench.stages.study.safe_text import csv_cell, keyed_hash
 from egoactgen_bench.stages.study.study_plan import PlannedTask, image_name
-from egoactgen_bench.support.files import write_bytes, write_csv, write_json
+from egoactgen_bench.support.files import write_csv, write_json
+from egoactgen_bench.support.regular_files import owned_path, read_regular
+from egoactgen_bench.support.replacing import replacing
 
 WORKER_KEY = "worker.key"
 
@@ -113,12 +115,12 @@ def _worker_key(folder: Path) -> bytes:
 
     Worker ids are public, so that a key that others could recompute would not protect anyone.
     """
-    path = folder / WORKER_KEY
+    path = owned_path(folder, WORKER_KEY)
     if not path.is_file():
-        path.touch(mode=0o600)
-        write_bytes(path, secrets.token_hex(32).encode())
-        path.chmod(0o600)
-    return path.read_bytes()
+        with replacing(path) as temporary:
+            temporary.chmod(0o600)  # before it has a content
+            temporary.write_bytes(secrets.token_hex(32).encode())
+    return read_regular(path)
 
 
 def _rejected_table(rejected: Sequence[Rejection]) -> pd.DataFrame:

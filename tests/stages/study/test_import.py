@@ -302,3 +302,13 @@ def test_intervals_contain_the_rates_of_a_simulated_study(bench, tmp_path):
     )
     agreement = json.loads((study / "agreement.json").read_text())
     assert abs(agreement["krippendorff_alpha"]["choice"]) < 0.1  # answers were independent
+
+
+def test_the_key_of_the_pseudonyms_is_not_written_through_a_link(bench, study, tmp_path):
+    (study / "worker.key").unlink(missing_ok=True)
+    (study / "worker.key").symlink_to(tmp_path / "outside")
+    (tmp_path / "results.csv").write_text(results_text(choosing(study, "lego", workers=1)))
+    refused = bench("import-amt", tmp_path / "results.csv", "--study", study)
+    assert refused.status == 2
+    assert "worker.key is a link that leads out" in refused.err
+    assert not (tmp_path / "outside").exists()
