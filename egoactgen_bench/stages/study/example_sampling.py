@@ -16,18 +16,15 @@ def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
     result depends only on the seed and the samples: different runs of equal samples are compared on
     the same examples.
     """
-    if count >= len(samples):
-        return samples["sample_id"].tolist()
-    ids = samples["sample_id"].tolist()
-    shuffled = (
-        samples[["sample_id", "verb"]]
-        .assign(_order=[derive_seed(seed, "example", sample_id) for sample_id in ids])
-        .sort_values(["verb", "_order"])
-    )
+    ids: list[str] = samples["sample_id"].tolist()
+    if count >= len(ids):
+        return ids
+    orders = (derive_seed(seed, "example", sample_id) for sample_id in ids)
+    by_verb = sorted(zip(samples["verb"].tolist(), orders, range(len(ids)), strict=True))
     start = derive_seed(seed, "first example")
     # (start / 2⁶³ + i) · n / count in integers: rounded floats could reach n, one past the end.
-    positions = [(start + (i << 63)) * len(samples) // (count << 63) for i in range(count)]
-    return shuffled.iloc[positions].sort_index()["sample_id"].tolist()
+    positions = [(start + (i << 63)) * len(ids) // (count << 63) for i in range(count)]
+    return [ids[place] for place in sorted(by_verb[position][2] for position in positions)]
 
 
 def shuffled(items: Sequence[str], key: bytes, purpose: str) -> list[str]:

@@ -27,6 +27,7 @@ from egoactgen_bench.support.provenance import versions
 from egoactgen_bench.support.safe_names import is_safe_id
 
 IMAGES = "images"
+INSTRUCTION_CANDIDATES = 1000
 
 
 def export(
@@ -182,7 +183,10 @@ def _texts(columns: dict[str, str | study_pages.PageImage]) -> dict[str, str]:
 
 def _instruction_example(plan: StudyPlan, images: _ImageFolder) -> study_pages.Example | None:
     """Frames of two samples outside of the study with different verbs and nouns, or None."""
-    spare = set(plan.spare).difference(task.sample_id for task in plan.tasks)
+    shown = {task.sample_id for task in plan.tasks}
+    others = [sample_id for sample_id in plan.spare if sample_id not in shown]
+    # At equal steps: the time of an export must not grow with the split.
+    spare = set(others[:: 1 + len(others) // INSTRUCTION_CANDIDATES])
     columns = (plan.split.samples[name].tolist() for name in ("sample_id", "verb", "noun"))
     cells = zip(*columns, strict=True)
     labels = {sample_id: (verb, noun) for sample_id, verb, noun in cells if sample_id in spare}
@@ -190,8 +194,8 @@ def _instruction_example(plan: StudyPlan, images: _ImageFolder) -> study_pages.E
     while labels:
         good = min(labels, key=order)
         verb, noun = labels[good]
-        if others := [o for o, other in labels.items() if other[0] != verb and other[1] != noun]:
-            bad = min(others, key=order)
+        if unlike := [o for o, other in labels.items() if other[0] != verb and other[1] != noun]:
+            bad = min(unlike, key=order)
             rows, read = plan.frames.rows, plan.frames.read
             before, after = read(good, "input"), read(good, "target")
             return study_pages.Example(
