@@ -1,5 +1,6 @@
 """Choosing SDEdit's strength by a sweep on a training split, for use by `bench run`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,11 @@ from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.toy.stand_ins import folder_for
+from egoactgen_bench.support.sample_drawing import (
+    draw_samples,
+    drawing_record,
+    drawing_sentence,
+)
 
 
 class StrengthOptions(options.Options):
@@ -22,7 +28,7 @@ class StrengthOptions(options.Options):
         "0.3,0.4,0.5,0.6,0.7,0.8,0.9", description="strengths to try, separated by commas"
     )
     metric: str = Field("egovlp", description="metric of `bench score` to optimise")
-    samples: int = Field(100, ge=1, description="number of samples, the first of the split")
+    samples: int = Field(100, ge=1, description="number of samples, drawn from all videos")
     steps: int | None = Field(None, ge=1, description="as for `bench run --method sdedit`")
     guidance: float | None = Field(None, ge=0, description="as for `bench run --method sdedit`")
 
@@ -58,13 +64,25 @@ class StrengthTrainer(Trainer[StrengthOptions]):
         self.weights: Path = found
 
     def sources(self) -> dict[str, str]:
-        return {"weights": provenance.content_digest(self.weights)}
+        found = {"weights": provenance.content_digest(self.weights)}
+        # Trainings of earlier versions, which took the first samples, differ in this.
+        return found | ({"samples": drawing_sentence(self.drawn)} if self.drawn else {})
+
+    @property
+    def drawn(self) -> dict[str, Any] | None:
+        """How the samples of the sweep are drawn; None if it uses all of the split."""
+        split = self.context.split
+        return drawing_record(len(split.samples), self.options.samples, self.context.seed)
 
     def train(self) -> dict[str, Any]:
         from egoactgen_bench.stages.run.run_method import run
         from egoactgen_bench.stages.score.score_runs import prepare, score
 
-        chosen, split, folder = self.options, self.context.split, self.context.folder
+        chosen, folder = self.options, self.context.folder
+        whole = self.context.split
+        split = replace(
+            whole, samples=draw_samples(whole.samples, chosen.samples, self.context.seed)
+        )
         scoring: dict[str, Any] = {
             "metrics": [chosen.metric],
             "weights": folder_for(split.manifest.dataset, None, self.context.models),
@@ -86,7 +104,6 @@ class StrengthTrainer(Trainer[StrengthOptions]):
                 options={"strength": strength, **sampling},
                 seed=self.context.seed,
                 device=self.context.device,
-                limit=chosen.samples,
                 progress=self.context.progress,
             )
             for strength in sorted({float(word) for word in chosen.strengths.split(",")})
@@ -106,3 +123,4 @@ class StrengthTrainer(Trainer[StrengthOptions]):
             "strength": strength,
             "means": {str(tried): mean for tried, mean in means.items()},
         }
+            "drawn": self.drawn,

@@ -18,7 +18,19 @@ TrainSplitName = Annotated[
     Field(description="Name of the split (default: the latest finished training split)."),
     Cli(metavar="NAME"),
 ]
-Limit = Annotated[int | None, Field(ge=1, description="Only the first samples of the split.")]
+Limit = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        description="Only the first N samples of the split, which may all be of one video.",
+    ),
+    Cli(metavar="N"),
+]
+DrawnLimit = Annotated[
+    int | None,
+    Field(ge=1, description="Only N samples, drawn from all videos of the split."),
+    Cli(metavar="N"),
+]
 Shard = Annotated[
     str,
     Field(description="Only part I (1 … N) of N, in one folder that the last part completes."),

@@ -13,6 +13,7 @@ from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.stages.run.run_options import RunOptions
+from egoactgen_bench.support.sample_drawing import first_samples
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.runs import Run
@@ -86,6 +87,9 @@ def _report(job: "RunJob", done: "Run") -> int:
         typer.echo(f"failed: {row['sample_id']}: {row['status']}{detail}")
     for notice in call(job.method, "notices"):
         typer.echo(notice)
+    if job.plan["limit"]:
+        selection = first_samples(len(job.samples), len(job.split.samples))
+        typer.echo(f"Samples: {selection} (--limit).")
     made = len(done.finished)
     if done.complete:
         timing = done.manifest.timing

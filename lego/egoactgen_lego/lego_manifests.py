@@ -101,6 +101,7 @@ class CurationManifest(Manifest):
     seed: int
     limit: int | None = None
     counts: CurationCounts
+    drawn: dict[str, Any] | None = None  # how `limit` samples were drawn
     replies: dict[str, Count]
     tokens: dict[str, Count]
     images: str = ""

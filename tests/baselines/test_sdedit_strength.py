@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from drawn_split import write_drawn_split
+from egoactgen_bench.api.weights_folder import SHIPPED
 
 FEW = ("-o", "steps=4", "-o", "samples=2", "-o", "metric=psnr", "-o", "strengths=0.9,0,0.5")
 
@@ -69,3 +70,27 @@ def test_strengths_out_of_range_are_refused(bench, workspace):
     done = bench("train", "sdedit", "-o", "strengths=0.5,1.5")
     assert done.status == 2
     assert "strengths must be in 0 … 1" in done.err
+
+
+def test_the_samples_are_drawn_and_recorded(bench, tmp_path):
+    split = write_drawn_split(tmp_path / "workspace/splits/drawn-train", 6, subset="train")
+    # Sorted by video: the first samples are all of one video.
+    table = pd.read_csv(split / "samples.csv").sort_values("video_id", kind="stable")
+    table.to_csv(split / "samples.csv", index=False)
+    few = ("-o", "steps=1", "-o", "metric=psnr", "-o", "strengths=1", "-o", "samples=3")
+    few += ("-o", f"weights={SHIPPED}")
+    done = bench("train", "sdedit", *few)
+    assert done.status == 0, done.err
+    folder = tmp_path / "workspace/models/sdedit-drawn-train"
+    made = pd.read_csv(folder / "runs/strength-1.0/samples.csv")
+    assert sorted(made["sample_id"].str[:3]) == ["V00", "V01", "V02"]
+    train = json.loads((folder / "train.json").read_text())
+    rule = "systematic over samples sorted by video"
+    assert train["drawn"] == {"rule": rule, "count": 3, "of": 6, "seed": 0}
+    assert pd.read_csv(folder / "scores/summary.csv")["n"].tolist() == [3]
+
+    del train["sources"]["samples"], train["checksum"]  # as before samples were drawn
+    (folder / "train.json").write_text(json.dumps(train))
+    again = bench("train", "sdedit", *few)
+    assert again.status == 2
+    assert "a finished training with other settings (sources.samples null → " in again.err

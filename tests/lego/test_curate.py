@@ -85,7 +85,7 @@ def test_the_conversation_contains_examples_and_boxes(bench, drawn_split, tmp_pa
     with serving(answer) as server:
         result = curate(bench, server, "--boxes", path, "--limit", 2, "--temperature", "0.2")
     assert result.status == 1
-    assert "failed: V01_1: no_boxes" in result.out
+    assert "failed: V01_4: no_boxes" in result.out
     (request,) = server.requests
     assert (request["model"], request["temperature"]) == ("m", 0.2)
     assert "max_tokens" not in request
@@ -154,7 +154,7 @@ def test_invalid_replies_are_counted_and_kept_but_never_become_data(bench, drawn
     assert "Replies: 3 cut_off, 5 malformed, 1 ok; 900 tokens in, 90 out" in result.out
     folder = drawn_split / FOLDER
     data = json.loads((folder / "instructions.json").read_text())
-    assert [entry["id"] for entry in data] == ["V02_2"]
+    assert [entry["id"] for entry in data] == ["V02_5"]
     assert "cannot see boxes" not in (folder / "instructions.json").read_text()
     assert sum("cannot see boxes" in row["reply"] for row in rows_of(folder)) == 3
 
@@ -225,7 +225,7 @@ def test_an_incomplete_line_is_dropped_and_another_plan_refused(bench, drawn_spl
         assert len(path.read_bytes().splitlines()) == 3
         other = curate(bench, server, "--limit", 3, "--seed", "1")
         assert other.status == 2
-        assert "a finished curation with other settings (seed 0 → 1)" in other.err
+        assert "seed 0 → 1, drawn.seed 0 → 1): choose another --name" in other.err
         assert curate(bench, server, "--limit", 3, "--seed", "1", "--overwrite").status == 0
 
 
@@ -305,3 +305,34 @@ def test_examples_come_with_the_package_and_broken_ones_are_named(tmp_path):
     broken.write_text('[{"action": "wash", "before": [{"name": "hand", "box": [0, 0, 2, 1]}]}]')
     with pytest.raises(BenchError, match=r"within \[0, 1\]"):
         read_examples(broken)
+
+
+def test_limited_samples_are_drawn_from_all_videos(bench, drawn_split):
+    # The first four rows are of one video, which a prefix would take alone.
+    samples = pd.read_csv(drawn_split / "samples.csv").sort_values("video_id", kind="stable")
+    samples["video_id"] = ["V00"] * 4 + ["V01"] * 2
+    samples.to_csv(drawn_split / "samples.csv", index=False)
+    with serving(answer) as server:
+        result = curate(bench, server, "--limit", 3)
+    assert result.status == 0, result.err
+    line = "Samples: 3 of the split's 6 samples, drawn from all its videos (seed 0)."
+    assert line in result.out
+    data = json.loads((drawn_split / FOLDER / "instructions.json").read_text())
+    videos = samples.set_index("sample_id").loc[[entry["id"] for entry in data], "video_id"]
+    assert sorted(videos) == ["V00", "V00", "V01"]
+    manifest = json.loads((drawn_split / FOLDER / "curation.json").read_text())
+    rule = "systematic over samples sorted by video"
+    assert manifest["drawn"] == {"rule": rule, "count": 3, "of": 6, "seed": 0}
+
+
+def test_a_curation_of_the_first_samples_is_not_resumed(bench, drawn_split):
+    with serving(answer) as server:
+        curate(bench, server, "--limit", 3)
+        manifest = drawn_split / FOLDER / "curation.json"
+        content = json.loads(manifest.read_text())
+        del content["drawn"], content["checksum"]  # as written before samples were drawn
+        manifest.write_text(json.dumps(content))
+        result = curate(bench, server, "--limit", 3)
+    assert result.status == 2
+    assert "a finished curation with other settings (drawn.rule null → " in result.err
+    assert "choose another --name or --out, or replace it with --overwrite" in result.err

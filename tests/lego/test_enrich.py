@@ -321,3 +321,24 @@ def test_nothing_is_written_through_a_link_that_leads_out(engine, drawn_split, t
     with pytest.raises(BenchError, match="is a link that leads out of"):
         enrich(engine(), "tuned", features=FeatureWriter(drawn_split / "features"))
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("subset", "ids", "line"),
+    [
+        ("train", ["V00_0", "V01_4"], "2 of the split's 6 samples, drawn from all its videos"),
+        ("val", ["V00_0", "V01_1"], "the first 2 of the split's 6 samples"),
+    ],
+)
+def test_a_limit_draws_from_a_training_split(bench, drawn_split, weights, subset, ids, line):
+    manifest = drawn_split / "split.json"
+    content = json.loads(manifest.read_text()) | {"subset": subset}
+    manifest.write_text(json.dumps(content))
+    call = ("--split", "drawn-val", "--weights", weights, "--max-new-tokens", 2, "--limit", 2)
+    result = bench("lego", "enrich", *call, "--name", "few", "--temperature", "1")
+    assert line in result.out
+    _, made = files_of(drawn_split, "few")
+    drawn = {"rule": "systematic over samples sorted by video", "count": 2, "of": 6, "seed": 0}
+    assert made["drawn"] == (drawn if subset == "train" else None)
+    described = set(load_descriptions(drawn_split, "few").texts)
+    assert described | {row["sample_id"] for row in made["failed"]} == set(ids)

@@ -10,6 +10,7 @@ from egoactgen_bench.api.common_options import SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.support.sample_drawing import drawing_sentence
 from egoactgen_lego.options.curate_options import CurateOptions
 
 if TYPE_CHECKING:
@@ -166,5 +167,7 @@ def _report(done: "CurationResult", price_in: float, price_out: float) -> int:
     spent = _spent(tokens["in"], tokens["out"], price_in, price_out)
     counts = manifest.counts
     typer.echo(f"Replies: {replies or 'none'}; {spent}.")
+    if manifest.drawn:
+        typer.echo(f"Samples: {drawing_sentence(manifest.drawn)}.")
     typer.echo(f"{counts.described} of {counts.samples} samples described in {done.folder}")
     return EXIT_PARTIAL if done.lacking else EXIT_DONE

@@ -10,7 +10,6 @@ from egoactgen_bench.api.common_options import (
     BatchSize,
     Device,
     Dtype,
-    Limit,
     Overwrite,
     Shard,
     SplitName,
@@ -18,6 +17,7 @@ from egoactgen_bench.api.common_options import (
 from egoactgen_bench.api.options import Cli, Options
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_lego.options.vllm_limit import VllmLimit
 
 if TYPE_CHECKING:
     from egoactgen_lego.features.feature_files import FeatureWriter
@@ -56,7 +56,7 @@ class VllmArguments(Options):
     batch_size: BatchSize = 4
     device: Device = "auto"
     dtype: Dtype = "float32"
-    limit: Limit = None
+    limit: VllmLimit = None
     shard: Shard = "1/1"
     overwrite: Overwrite = False
 
@@ -105,6 +105,8 @@ def report(done: "VllmOutcome", engine: "Engine", what: str, place: Path) -> int
         )
     else:
         counts = done.manifest.counts
+        if engine.selection:
+            typer.echo(f"Samples: {engine.selection}.")
         if counts.get("cut_off"):
             typer.echo(f"note: {counts['cut_off']} descriptions are cut off at the maximum length.")
         typer.echo(f"{counts[what]} of {counts['samples']} samples {what} in {place}")

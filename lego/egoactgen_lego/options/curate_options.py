@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from egoactgen_bench.api.common_options import Limit, Overwrite
+from egoactgen_bench.api.common_options import DrawnLimit, Overwrite
 from egoactgen_bench.api.options import Cli, Options
 
 EXAMPLES = Path(__file__).parents[1] / "curation" / "examples.json"
@@ -27,8 +27,10 @@ class CurateOptions(Options):
         Field(description="Worked examples (default: the 8 that come with the package)."),
         Cli(metavar="JSON", show_default=False),
     ] = EXAMPLES
-    seed: Annotated[int, Field(description="Random seed of the question templates.")] = 0
-    limit: Limit = None
+    seed: Annotated[
+        int, Field(description="Random seed of the question templates and of --limit's draw.")
+    ] = 0
+    limit: DrawnLimit = None
     concurrency: Annotated[int, Field(ge=1, description="Number of requests at a time.")] = 8
     attempts: Annotated[int, Field(ge=1, description="Maximum number of requests per sample.")] = 3
     overwrite: Overwrite = False

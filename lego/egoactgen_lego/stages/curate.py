@@ -24,6 +24,7 @@ from egoactgen_bench.support.files import (
     write_csv,
     write_json,
 )
+from egoactgen_bench.support.sample_drawing import draw_samples, drawing_record
 from egoactgen_bench.support.seeds import derive_seed
 from egoactgen_lego.curation.asking import Example, Query, description_in, messages, read_examples
 from egoactgen_lego.curation.box_sources import read_boxes
@@ -65,7 +66,8 @@ def curate(
     `choices` are fields of `CurateOptions`; `choices` override `settings`.
     """
     asked = chosen(CurateOptions, settings, choices, "curate")
-    samples: list[Sample] = split.samples[: asked.limit].to_dict("records")  # type: ignore[assignment]
+    drawn = draw_samples(split.samples, asked.limit, asked.seed)
+    samples: list[Sample] = drawn.to_dict("records")  # type: ignore[assignment]
     worked = read_examples(asked.examples)
     known = dict(read_boxes(asked.boxes, samples)) if asked.boxes else {}
     queries = {
@@ -111,6 +113,7 @@ def _plan(
         "examples": len(worked),
         "seed": options.seed,
         "limit": options.limit,
+        "drawn": drawing_record(len(split.samples), options.limit, options.seed),
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import torch
 from PIL import Image
 
-from egoactgen_bench.api.common_options import BatchSize, Device, Dtype, Limit, Shard
+from egoactgen_bench.api.common_options import BatchSize, Device, Dtype, Shard
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.artifacts.batch_journal import BatchWork, Row
 from egoactgen_bench.artifacts.splits import Split
@@ -20,7 +20,14 @@ from egoactgen_bench.support.devices import check_dtype, resolve_device
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.provenance import hashes
 from egoactgen_bench.support.sharding import ProcessShard
+from egoactgen_bench.support.sample_drawing import (
+    draw_samples,
+    drawing_record,
+    drawing_sentence,
+    first_samples,
+)
 from egoactgen_lego.vllm.vllm_model import VLLM, check_folder, load
+from egoactgen_lego.options.vllm_limit import VllmLimit
 from egoactgen_lego.vllm.vllm_result import VllmResult
 
 Sample = dict[str, Any]  # a row of a split's samples.csv
@@ -32,7 +39,7 @@ class EngineOptions(Options):
     batch_size: BatchSize = 4
     device: Device = "auto"
     dtype: Dtype = "float32"
-    limit: Limit = None
+    limit: VllmLimit = None
     shard: Shard = "1/1"
 
 
@@ -51,10 +58,31 @@ class Engine:
 
     @cached_property
     def samples(self) -> list[Sample]:
-        chosen = self.split.samples[: self.options.limit]
+        table, limit = self.split.samples, self.options.limit
+        # Not the seed of `enrich`: `embed`, which has none, reads the descriptions of the same
+        # samples.
+        chosen = draw_samples(table, limit) if self._draws else table[:limit]
         return cast("list[Sample]", chosen.to_dict("records"))
 
     @property
+    @property
+    def _draws(self) -> bool:
+        """Whether a limit draws samples; of a test split, runs and features need the same ones."""
+        return self.split.manifest.subset == "train"
+
+    @property
+    def _drawn(self) -> dict[str, Any] | None:
+        total = len(self.split.samples)
+        return drawing_record(total, self.options.limit) if self._draws else None
+
+    @property
+    def selection(self) -> str:
+        """Which samples a limit selects, as a phrase; empty if all."""
+        count, total = len(self.samples), len(self.split.samples)
+        if self._drawn:
+            return drawing_sentence(self._drawn)
+        return first_samples(count, total) if count < total else ""
+
     def batches(self) -> int:
         return -(-len(self.samples) // self.options.batch_size)
 
@@ -84,6 +112,7 @@ class Engine:
             "batch_size": self.options.batch_size,
             "limit": self.options.limit,
         }
+            "drawn": self._drawn,
 
     @property
     def own(self) -> range:

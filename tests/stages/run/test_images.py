@@ -185,3 +185,10 @@ def test_one_unreadable_input_frame_costs_one_sample(bench, workspace):
     assert result.status == 1
     assert "failed: V01_1: undecodable_image (input frame frames/V01_1/input.png)" in result.out
     assert len(load_run(workspace / "runs/drawn-val/copy-input").finished) == 5
+
+
+def test_a_limit_says_that_it_takes_the_first_samples(bench, drawn_split):
+    result = bench("run", "--method", "copy-input", "--limit", 2)
+    sentence = "Samples: the first 2 of the split's 6 samples, which may all be of one video"
+    assert f"{sentence} (--limit)." in result.out
+    assert "Samples: " not in bench("run", "--method", "copy-input", "--name", "all").out
