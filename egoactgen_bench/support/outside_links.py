@@ -11,12 +11,12 @@ def refuse_outside_links(folder: Path) -> None:
     """Raise `BenchError` for a link anywhere below `folder` that leads out of it.
 
     A folder from others may be half finished: what a command adds to it must not be written to, or
-    removed from, another place. `folder` may be missing, or itself be a link.
+    removed from, another place. `folder` may be missing, a file, or itself a link.
     """
     pending = [folder]
     while pending:
-        # Another process may remove a folder in between.
-        with suppress(FileNotFoundError), os.scandir(pending.pop()) as entries:
+        # Another process may remove a folder, or replace it, in between.
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(pending.pop()) as entries:
             for entry in entries:
                 if entry.is_symlink():
                     owned_path(folder, Path(entry).relative_to(folder).as_posix())

@@ -12,7 +12,9 @@ from tqdm import tqdm
 
 from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.outside_links import refuse_outside_links
 from egoactgen_bench.support.provenance import files_in
+from egoactgen_bench.support.regular_files import append_regular, owned_path
 from egoactgen_bench.weights.weights_registry import (
     differences,
     hashes_of,
@@ -43,7 +45,8 @@ def fetch(weights: PublishedWeights, folder: Path, *, overwrite: bool = False) -
             f"{folder / weights.name} exists but differs ({problems[0]}): "
             "fetch it again with --overwrite."
         )
-    partial = folder / PARTIAL / weights.name
+    partial = owned_path(folder, f"{PARTIAL}/{weights.name}")
+    refuse_outside_links(partial)
     partial.parent.mkdir(parents=True, exist_ok=True)
     arrived = _from_hub(weights, partial) if weights.repository else _from_url(weights, partial)
     hashes = hashes_of(arrived)
@@ -75,19 +78,20 @@ def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     assert weights.repository is not None
+    source: dict[str, Any] = {
+        "repo_id": weights.repository,
+        "revision": weights.revision,
+        "local_dir": partial,
+        "tqdm_class": _bounded_bar(weights),
+    }
     try:
         if weights.file is not None:
-            path = huggingface_hub.hf_hub_download(
-                weights.repository, weights.file, revision=weights.revision, local_dir=partial
-            )
+            path = huggingface_hub.hf_hub_download(filename=weights.file, **source)
             _check_size(weights, Path(path).stat().st_size, partial)
             return Path(path)
-        huggingface_hub.snapshot_download(
-            weights.repository,
-            revision=weights.revision,
-            allow_patterns=list(weights.files),
-            local_dir=partial,
-        )
+        huggingface_hub.snapshot_download(allow_patterns=list(weights.files), **source)
+    except _TooLargeError:  # caught here, after all threads of the library have ended
+        raise _too_large(weights, partial) from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise _failed(weights, error) from None
     shutil.rmtree(partial / ".cache", ignore_errors=True)
@@ -95,6 +99,30 @@ def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
     if not any(path.is_file() for path in partial.rglob("*")):
         raise BenchError(f"{weights.source} contains none of {', '.join(weights.files)}.")
     return partial
+
+
+class _TooLargeError(Exception):
+    """A hub sends, or announces, more bytes than expected."""
+
+
+def _bounded_bar(weights: PublishedWeights) -> type:
+    """A progress bar that ends the download of more bytes than expected.
+
+    huggingface_hub reports each chunk to it before it is written, and accepts any size otherwise.
+    """
+    from huggingface_hub import utils
+
+    class BoundedBar(utils.tqdm):  # type: ignore[name-defined,misc]
+        counted = 0.0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self.counted += n or 0
+            if max(self.counted, self.total or 0) > _limit(weights):
+                raise _TooLargeError
+            shown: bool | None = super().update(n)
+            return shown
+
+    return BoundedBar
 
 
 # Our own, since torch.hub.download_url_to_file starts over after an interruption.
@@ -139,7 +167,9 @@ def _save(
         total=total, initial=have, unit="B", unit_scale=True, disable=None, desc=weights.name
     )
     begun, arrived = time.monotonic(), 0
-    with partial.open("ab" if have else "wb") as stream, bar:
+    if not have:
+        partial.unlink(missing_ok=True)
+    with append_regular(partial) as stream, bar:
         # Of what is there, so that a slow server returns to this loop.
         while chunk := response.read1(CHUNK):
             stream.write(chunk)
@@ -152,13 +182,20 @@ def _save(
 
 def _check_size(weights: PublishedWeights, size: int, partial: Path) -> None:
     """Raise `BenchError` for more than the declared size, which is approximate, or than the cap."""
-    limit = int(weights.size * 1.2) + CHUNK if weights.size else LARGEST
-    if size > limit:
-        _clean(partial)
-        raise BenchError(
-            f"{weights.source} sends more than {limit:,} bytes, but {weights.name} has "
-            f"{weights.size_text}: it was not kept, since it is another file."
-        )
+    if size > _limit(weights):
+        raise _too_large(weights, partial)
+
+
+def _limit(weights: PublishedWeights) -> int:
+    return int(weights.size * 1.2) + CHUNK if weights.size else LARGEST
+
+
+def _too_large(weights: PublishedWeights, partial: Path) -> BenchError:
+    _clean(partial)
+    return BenchError(
+        f"{weights.source} sends more than {_limit(weights):,} bytes, but {weights.name} has "
+        f"{weights.size_text}: it was not kept, since it is another file."
+    )
 
 
 def only_web(url: str) -> urllib.request.HTTPRedirectHandler:

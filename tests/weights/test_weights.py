@@ -27,6 +27,8 @@ class Publisher(BaseHTTPRequestHandler):
     target = ""
     declares = ""  # the Content-Length of /endless
     pause = 0.0
+    floods = False  # whether files of the hub are endless, too
+    sent = 0
     requests: list[tuple[str, str | None]] = []  # noqa: RUF012 reset by the fixture
 
     def log_message(self, *_: object) -> None: ...
@@ -63,6 +65,8 @@ class Publisher(BaseHTTPRequestHandler):
             return self.send(json.dumps(info).encode(), head, "application/json")
         name = path.rpartition("/")[2]
         if path.startswith("/them/model/resolve/") and name in FOLDER:
+            if self.floods and not head:
+                return self.endless()
             return self.send(FOLDER[name], head)
         self.send_error(404)
         return None
@@ -73,7 +77,9 @@ class Publisher(BaseHTTPRequestHandler):
             self.send_header("Content-Length", self.declares)
         self.end_headers()
         for _ in range(200):
-            self.wfile.write(bytes(1 if self.pause else 1 << 16))
+            data = bytes(1 if self.pause else 1 << 16)
+            self.wfile.write(data)
+            type(self).sent += len(data)
             time.sleep(self.pause)
 
     def send(self, data: bytes, head: bool, kind: str = "application/octet-stream") -> None:
@@ -107,6 +113,7 @@ def publisher() -> Iterator[str]:
     Publisher.breaks_after, Publisher.content = None, CONTENT
     Publisher.requests = []
     Publisher.declares, Publisher.pause = "", 0.0
+    Publisher.floods, Publisher.sent = False, 0
     server = ThreadingHTTPServer(("127.0.0.1", 0), Publisher)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -270,6 +277,36 @@ def test_one_file_of_a_repository_gets_the_declared_name(hub, tmp_path):
     weights = from_hub(name="renamed.safetensors", file="model.safetensors")
     assert fetching.fetch(weights, tmp_path)
     assert (tmp_path / "renamed.safetensors").read_bytes() == FOLDER["model.safetensors"]
+
+
+@pytest.mark.parametrize("more", [{"files": ["*"]}, {"file": "model.safetensors"}])
+def test_a_hub_that_sends_more_than_the_declared_size_is_cut_off(hub, tmp_path, monkeypatch, more):
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1 << 16)
+    Publisher.floods = True
+    with pytest.raises(BenchError, match=r"them/model@\w+ sends more than 1,049,776 bytes, but"):
+        fetching.fetch(from_hub(size=1000, **more), tmp_path)
+    assert Publisher.sent < 8 << 20  # of 13 MB per file; the rest was on its way
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_hub_that_announces_more_than_the_declared_size_is_cut_off(hub, tmp_path, monkeypatch):
+    monkeypatch.setattr(fetching, "CHUNK", 0)
+    with pytest.raises(BenchError, match=r"sends more than 3,600 bytes"):
+        fetching.fetch(from_hub(size=3000, files=["*"]), tmp_path)
+
+
+@pytest.mark.parametrize("name", [".partial", ".partial/file.pth", ".partial/model/x"])
+def test_nothing_is_fetched_through_a_link_that_leads_out(hub, tmp_path, name):
+    models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    (models / name).parent.mkdir(parents=True)
+    elsewhere.write_bytes(b"mine") if name.endswith("pth") else elsewhere.mkdir()
+    (models / name).symlink_to(elsewhere)
+    weights = from_hub(files=["*"]) if name.endswith("x") else at_url(hub)
+    with pytest.raises(BenchError, match="is a link that leads out of"):
+        fetching.fetch(weights, models)
+    assert Publisher.requests == []
 
 
 def test_missing_repository_is_reported_in_one_sentence(hub, tmp_path):
