@@ -11,6 +11,7 @@ from av.video.stream import VideoStream as CodedStream
 from egoactgen_bench.errors import SampleError
 
 MOST_HELD = 20  # packets; decoders reorder at most 16 frames
+SHORTEST_PICTURE = 8  # bytes; a packet that repeats the frame before it is shorter
 Packet: TypeAlias = "av.Packet[CodedStream]"
 
 
@@ -63,7 +64,8 @@ def decoded_times(
 class _Run:
     """`shown`: dts of each frame's packet and time of its display, None for the last ones.
 
-    `recent`: dts of the packets whose frames the decoder may still hold.
+    `recent`: dts of the packets whose frames the decoder may still hold. `_silent`: dts of the last
+    packet after which no frame came out, though it is long enough for a picture.
     """
 
     def __init__(self, has_picture: Callable[[Packet], bool] | None) -> None:
@@ -71,6 +73,7 @@ class _Run:
         self.recent: deque[int] = deque(maxlen=MOST_HELD)
         self._has_picture = has_picture
         self._waiting: set[int] = set()
+        self._silent: int | None = None
         self.first: int | None = None
 
     def decode(self, packets: Iterator[Packet]) -> bool:
@@ -94,6 +97,8 @@ class _Run:
                 return False
             if not all(map(self._take, frames)):
                 return False
+            if not frames and packet.size >= SHORTEST_PICTURE and self._has_picture is None:
+                self._silent = packet.dts
         return not self._waiting
 
     def _take(self, frame: av.VideoFrame) -> bool:
@@ -103,6 +108,8 @@ class _Run:
             return False
         if self.shown and time is not None and (before is None or time <= before):
             return False
+        if before is not None and self._silent is not None and self._silent > before:
+            return False  # a frame between the two was lost without an error
         self.shown.append((order.dts, time))
         self._waiting.discard(order.dts)
         return all(dts > self.recent[0] for dts in self._waiting) or len(self.recent) < MOST_HELD

@@ -10,7 +10,7 @@ class Contents(NamedTuple):
     `picture`: it contains a picture that is displayed. `starts_intact`: its first header is valid;
     if not, the end of the previous packet is suspect, too. `intact`: no header is known to be
     damaged. `unreferenced`: no other picture is predicted from it. `empty`: it contains no picture
-    at all, which decoders report as an error.
+    at all, which decoders report as an error. `closed`: no later packet is displayed before it.
     """
 
     picture: bool = True
@@ -18,6 +18,7 @@ class Contents(NamedTuple):
     intact: bool = True
     unreferenced: bool = False
     empty: bool = False
+    closed: bool = False
 
 
 Inspector = Callable[[bytes], Contents]
@@ -27,9 +28,12 @@ _DAMAGED = Contents(starts_intact=False, intact=False)
 _SLICES = {"h264": frozenset({1, 2, 5}), "hevc": frozenset(range(32))}
 _INFORMATION = {"h264": frozenset({6}), "hevc": frozenset({39, 40})}
 _DELIMITERS = {"h264": frozenset({9, 10, 11}), "hevc": frozenset({35, 36, 37})}
+# The slices of pictures behind which the display order starts again (IDR, IDR_N_LP)
+_CLOSED = {"h264": frozenset({5}), "hevc": frozenset({20})}
 _START_CODE = b"\0\0\1"
 _VOP = b"\0\0\1\xb6"
 _SHORTEST_VOP = 8  # bytes; a VOP that is not coded is shorter
+_LONGEST_REFERENCE = 8  # bytes; a VP9 packet that only shows an earlier frame has one or two
 
 
 def inspector(codec: str, extradata: bytes, reordered: bool) -> Inspector:
@@ -44,13 +48,15 @@ def inspector(codec: str, extradata: bytes, reordered: bool) -> Inspector:
         return lambda data: _start_code_units(codec, data)
     if codec == "vp8":
         # The bit show_frame (RFC 6386, 9.1); without it, the picture is only a reference.
-        return lambda data: Contents(picture=bool(data[0] & 0x10)) if data else _DAMAGED
+        return lambda data: (
+            Contents(picture=bool(data[0] & 0x10), closed=True) if data else _DAMAGED
+        )
     if codec == "vp9":
-        return lambda data: Contents(picture=_vp9_is_shown(data)) if data else _DAMAGED
+        return lambda data: _vp9_frame(data) if data else _DAMAGED
     if codec == "mpeg4" and not reordered:
         # With B-pictures, a packed bitstream has its B-picture in the packet before such a VOP.
-        return lambda data: Contents(picture=_vop_is_coded(data)) if data else _DAMAGED
-    return lambda data: Contents() if data else _DAMAGED
+        return lambda data: Contents(picture=_vop_is_coded(data), closed=True) if data else _DAMAGED
+    return lambda data: Contents(closed=not reordered) if data else _DAMAGED
 
 
 def nal_length_size(codec: str, extradata: bytes) -> int:
@@ -102,7 +108,7 @@ def _prefixed_units(codec: str, data: bytes, size: int, extradata: bytes) -> Con
         return Contents(intact=False)
     if any(_type(codec, unit) in _SLICES[codec] for unit in units):
         unreferenced = codec == "h264" and all(unit[0] & 0x60 == 0 for unit in units)
-        return Contents(unreferenced=unreferenced)
+        return Contents(unreferenced=unreferenced, closed=_is_closed(codec, units))
     # A slice whose type is damaged is not taken for a packet without a picture.
     accessory = all(_is_accessory(codec, unit) or unit in extradata for unit in units)
     return Contents(picture=False, empty=True) if accessory else Contents(intact=False)
@@ -113,13 +119,19 @@ def _start_code_units(codec: str, data: bytes) -> Contents:
         return _DAMAGED
     units = [unit.rstrip(b"\0") for unit in data.split(_START_CODE)[1:]]
     if not units or any(unit and _type(codec, unit) in _SLICES[codec] for unit in units):
-        return Contents()
+        return Contents(closed=_is_closed(codec, units))
     accessory = all(not unit or _is_accessory(codec, unit) for unit in units)
+    # A packet whose content was overwritten with zeros has start codes, but no unit.
+    accessory = accessory and any(units)
     return Contents(picture=False, empty=True) if accessory else Contents(intact=False)
 
 
 def _type(codec: str, unit: bytes) -> int:
     return unit[0] & 0x1F if codec == "h264" else unit[0] >> 1 & 0x3F
+
+
+def _is_closed(codec: str, units: list[bytes]) -> bool:
+    return any(unit and _type(codec, unit) in _CLOSED[codec] for unit in units)
 
 
 def _is_information(codec: str, unit: bytes) -> bool:
@@ -149,15 +161,24 @@ def _messages_are_valid(payload: bytes) -> bool:
     return position == len(data) - 1 and data[position] == 0x80
 
 
-def _vp9_is_shown(data: bytes) -> bool:
-    """The bit show_frame of a frame (VP9 specification, 6.2); a superframe shows its last frame."""
+def _vp8_frame(data: bytes) -> Contents:
+    """Without the bit show_frame (RFC 6386, 9.1), the picture is only a reference."""
+    return Contents(picture=bool(data[0] & 0x10), closed=True)
+
+
+def _vp9_frame(data: bytes) -> Contents:
+    """The bits of a frame's header (VP9 specification, 6.2).
+
+    A frame that is not shown is stored in a superframe, together with one that is: alone, it is a
+    frame whose header is damaged.
+    """
     if data[-1] & 0xE0 == 0xC0:
-        return True
+        return Contents(closed=True)
     bits = int.from_bytes(data[:2].ljust(2, b"\0"), "big")
     position = 5 if bits >> 12 & 3 == 3 else 4  # profile 3 has a reserved bit
-    if bits >> (15 - position) & 1:
-        return True  # show_existing_frame
-    return bool(bits >> (13 - position) & 1)
+    if bits >> (15 - position) & 1:  # show_existing_frame
+        return Contents(intact=len(data) <= _LONGEST_REFERENCE, closed=True)
+    return Contents(intact=bool(bits >> (13 - position) & 1), closed=True)  # show_frame
 
 
 def _vop_is_coded(data: bytes) -> bool:

@@ -91,7 +91,7 @@ class VideoReader:
 
     def _is_worth_seeking(self, now: float, then: float) -> bool:
         video = self._streams[0]
-        if video.several_parts:
+        if video.in_one_pass:
             return False
         # Without an index it is unknown where the next keyframe is: seeking may read what decoding
         # would.

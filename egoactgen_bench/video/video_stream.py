@@ -28,6 +28,7 @@ Packet: TypeAlias = "av.Packet[CodedStream]"
 
 
 LOOKAHEAD = 4  # packets
+AVI_HEADER = 8  # bytes of a chunk before its data
 
 
 class Coded(NamedTuple):
@@ -95,6 +96,8 @@ class VideoStream:
         self._inspect = inspector(decoder.codec.name, self.extradata, decoder.has_b_frames)
         self.delay = 0
         self.several_parts = False
+        self.in_one_pass = False  # seeking leads to wrong places
+        self._places: dict[int, int] = {}
         self.trusted_until: int | None = None
         self._times: DecodedTimes | None = None
         self.origin = self._first_pts(path)
@@ -102,6 +105,12 @@ class VideoStream:
         entries = self.stream.index_entries
         self.keyframes = sorted(entry.timestamp for entry in entries if entry.is_keyframe)
         self.last_dts = max((entry.timestamp for entry in entries), default=None)
+        if self.container.format.name == "avi":
+            # FFmpeg trusts its index, and counts frames from the place where it leads to.
+            self._places = {entry.timestamp: entry.pos + AVI_HEADER for entry in entries}
+            self.in_one_pass = (self.last_dts or 0) + 1 != self.stream.duration
+        if self.is_matroska and self.keyframes and 0 <= self.keyframes[0] < self.origin:
+            raise SampleError("undecodable", f"{path.name}: its index does not fit its frames")
         if has_several_parts([entry.is_discard for entry in entries]):
             self._check_parts()
 
@@ -112,25 +121,27 @@ class VideoStream:
         self.file.close()
 
     def _first_pts(self, path: Path) -> int:
-        """The time of the first displayed frame, not discarded.
+        """The time of the first displayed frame, not discarded; it need not be intact.
 
-        FFmpeg's h264 decoder withholds what comes before the first keyframe. Others display it,
-        though it cannot be intact.
+        Not that of the first keyframe: if the first packet is damaged, FFmpeg no longer takes it
+        for one, and all frames would count from the next.
         """
-        withholds = self.stream.codec_context.codec.name == "h264"
-        first, shown = None, list[int]()
+        first, closed, shown = None, False, list[int]()
         for coded in self._demux():
             if shown and coded.dts >= min(shown):
                 break
             if coded.lacks_pts and not coded.timed and self._times is None:
                 self._decode_times(coded.dts if first is None else first)
                 return self._first_pts(path)
-            if first is None and (coded.is_keyframe or (coded.displayed and not withholds)):
-                first = coded.pts
+            if first is None and (coded.is_keyframe or coded.displayed):
+                first, closed = coded.pts, coded.contents.closed and self._times is None
                 # Without a dts, its index has presentation times.
                 self.delay = 0 if coded.packet.dts is None else max(coded.pts - coded.dts, 0)
-            if first is not None and coded.pts >= first and coded.displayed:
-                shown.append(coded.pts)
+            if first is not None and coded.displayed:
+                if coded.pts >= first:
+                    shown.append(coded.pts)
+                elif closed:
+                    raise SampleError("undecodable", f"{path.name}: its first times are damaged")
         if not shown:
             raise SampleError("undecodable", f"{path.name} contains no frame")
         return min(shown)
@@ -148,7 +159,7 @@ class VideoStream:
 
     def _check_parts(self) -> None:
         """Read the file in one pass from now on: FFmpeg seeks by ascending times only."""
-        self.several_parts = True
+        self.several_parts = self.in_one_pass = True
         self.trusted_until = contiguous_until(
             (coded.pts, coded.duration)
             for coded in self._from_keyframe(self.origin)
@@ -216,8 +227,8 @@ class VideoStream:
 
     def _from_keyframe(self, limit: int) -> Iterator[Coded]:
         """Packets in decode order from the last keyframe that is displayed at or before `limit`."""
-        if self.several_parts:
-            self._seek(-(2**62))
+        if self.in_one_pass:
+            self._seek(-(2**62) if self.several_parts else 0)
             return itertools.dropwhile(lambda coded: not coded.is_keyframe, self._demux())
         start = self.origin - self.delay
         request, step = limit, 0
@@ -232,7 +243,14 @@ class VideoStream:
             # Doubled steps: a file without an index, whose keyframes are far apart, takes few
             # seeks.
             step = 2 * step or int(self.ticks)
+        if first is not None and not self._is_in_place(first):
+            self.in_one_pass = True
+            return self._from_keyframe(limit)
         return coded if first is None else itertools.chain((first,), coded)
+
+    def _is_in_place(self, first: Coded) -> bool:
+        """Whether a packet read after seeking is the one that the index names for its time."""
+        return self._places.get(first.dts, first.packet.pos) == first.packet.pos
 
     def shown_from(self, limit: int) -> Iterator[Shown]:
         """Frames in decode order, each with its interval on screen.

@@ -12,7 +12,7 @@ from egoactgen_bench.video.decoder_errors import as_sample_errors
 from egoactgen_bench.video.packet_contents import inspector, without_information
 from egoactgen_bench.video.video_reading import frames_at
 from mutations import mutations
-from numbered_videos import RATE, number_in, write_video
+from numbered_videos import RATE, number_in, read_numbers, write_video
 
 FRAMES = 30
 X264 = {"g": "10", "bf": "2"}
@@ -103,7 +103,6 @@ def test_packets_without_a_picture(
         ("vp8", b"\x10\0\0", True),
         ("vp8", b"\x01\0\0", False),
         ("vp9", b"\x82\0\0", True),  # a keyframe that is shown
-        ("vp9", b"\x84\0\0", False),  # not shown
         ("vp9", b"\x88\0\0", True),  # shows an earlier frame
         ("vp9", b"\x84\0\xc0", True),  # a superframe
         ("mpeg4", b"\0\0\1\xb6\x50\0", False),  # a VOP that is not coded
@@ -113,6 +112,82 @@ def test_packets_without_a_picture(
 )
 def test_hidden_pictures_of_other_codecs(codec: str, data: bytes, picture: bool) -> None:
     assert inspector(codec, b"", False)(data).picture == picture
+
+
+@pytest.mark.parametrize(
+    ("data", "intact"),
+    [
+        (b"\x86\0" + bytes(20), True),
+        (b"\x88", True),  # shows an earlier frame
+        (b"\x88\0" + bytes(20), False),  # the same with a frame behind it
+        (b"\x84\0" + bytes(20), False),  # not shown, outside of a superframe
+        (b"\x84\0" + bytes(20) + b"\xc0", True),
+    ],
+)
+def test_vp9_headers_that_would_hide_a_frame_are_damage(data: bytes, intact: bool) -> None:
+    contents = inspector("vp9", b"", False)(data)
+    assert (contents.picture, contents.intact) == (True, intact)
+
+
+def test_zeros_behind_a_start_code_are_not_taken_for_a_packet_without_a_picture() -> None:
+    contents = inspector("h264", b"", True)(b"\0\0\0\1" + bytes(30))
+    assert (contents.picture, contents.intact) == (True, False)
+
+
+def test_times_count_from_a_damaged_first_frame(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", range(FRAMES), options=X264)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"\x65\x88")  # the first IDR slice
+    data[place : place + 2] = b"\x01\xff"
+    path.write_bytes(data)
+    got = read_numbers(path, [(n + 0.5) / RATE for n in range(FRAMES)])
+    assert got == ["undecodable"] * 10 + list(range(10, FRAMES))
+
+
+def test_a_first_frame_with_a_later_time_is_rejected(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.webm", range(FRAMES), **VIDEOS["vp9.webm"])
+    with av.open(source) as old, av.open(tmp_path / "b.webm", "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for number, packet in enumerate(old.demux(video=0)):
+            if packet.size:
+                packet.stream = stream
+                packet.pts += 0 if number else 230  # milliseconds
+                new.mux(packet)
+    assert set(read_numbers(tmp_path / "b.webm", [0.0, 0.5])) == {"undecodable"}
+
+
+def test_a_repeated_cluster_at_the_beginning_is_rejected(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.webm", range(FRAMES), **VIDEOS["vp9.webm"])
+    data, mark = path.read_bytes(), bytes.fromhex("1f43b675")
+    parts = data.split(mark)
+    last = parts[-1].partition(bytes.fromhex("1c53bb6b"))[0]  # without the index
+    path.write_bytes(mark.join([parts[0], last, *parts[1:]]))
+    assert set(read_numbers(path, [0.0, 0.5])) == {"undecodable"}
+
+
+def test_frames_lost_without_an_error_in_an_avi_are_not_replaced(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", range(FRAMES), **VIDEOS["mpeg4.avi"])
+    with av.open(path) as container:
+        frame = bytes([*container.demux(video=0)][14])
+    data = bytearray(path.read_bytes())
+    data[data.index(frame) + 4] = 0xEC  # of a type that the decoder skips
+    path.write_bytes(data)
+    got = read_numbers(path, [(n + 0.5) / RATE for n in range(FRAMES)])
+    assert all(number in (n, "undecodable") for n, number in enumerate(got))
+    assert got[:7] == list(range(7))
+
+
+def test_frames_of_an_avi_whose_index_is_wrong_are_counted_from_the_beginning(
+    tmp_path: Path,
+) -> None:
+    path = write_video(tmp_path / "a.avi", range(FRAMES), **VIDEOS["mjpeg.avi"])
+    data = path.read_bytes()
+    chunk = data.index(b"00dc", data.index(b"movi"))
+    length = int.from_bytes(data[chunk + 4 : chunk + 8], "little")
+    padding = b"JUNK" + (length + 1000).to_bytes(4, "little") + bytes(length + 1000)
+    path.write_bytes(data[:chunk] + padding + data[chunk:])
+    for number in (4, 15, 24):
+        assert read_numbers(path, [(number + 0.5) / RATE]) == [number]
 
 
 def test_information_is_removed_from_packets() -> None:
