@@ -8,7 +8,6 @@ sentence; without the disturbance, the same command must then give the files of 
 A flipped byte in a finished file must be named by `bench verify`.
 """
 
-import argparse
 import os
 import random
 import resource
@@ -17,16 +16,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from benchmarks.robustness.kills import finish
 from benchmarks.robustness.programs import (
-    PROGRAMS,
     Program,
+    command_line,
     contents,
     copied,
     ended,
-    load_libraries,
     prepare,
     start,
 )
@@ -199,43 +195,21 @@ def _children(process: int) -> list[int]:
 DISTURBANCES = (full_disk, unreadable_inputs, dead_workers, two_at_once, flipped_bytes)
 
 
-def measure(program: Program, folder: Path, cases: int, seed: int = 0) -> list[dict[str, object]]:
+def measure(
+    program: Program, folder: Path, cases: int, seed: int = 0
+) -> Iterator[dict[str, object]]:
     """The rows of the results table: one for each disturbance that applies to a program."""
     setting = Setting(program, folder, seed)
-    rows = []
     for disturb in DISTURBANCES:
         outcomes = list(disturb(setting, cases))
         if not outcomes:
             continue
-        known = [outcomes.count(kind) for kind in ("refused", "partial", "finished")]
-        for outcome in set(outcomes) - {"refused", "partial", "finished"}:
+        known = [outcomes.count(kind) for kind in COLUMNS[3:6]]
+        for outcome in set(outcomes) - set(KNOWN):
             print(f"{program.name}, {disturb.__name__}: {outcome}", file=sys.stderr)
         values = (program.name, disturb.__name__.replace("_", " "), len(outcomes), *known)
-        rows.append(dict(zip(COLUMNS, (*values, len(outcomes) - sum(known)), strict=True)))
-    return rows
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", type=Path, required=True, help="scratch folder")
-    parser.add_argument("--cases", type=int, default=20, help="of each disturbance and command")
-    parser.add_argument("--commands", nargs="*", choices=[program.name for program in PROGRAMS])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--csv", type=Path, help="where the table is written")
-    given = parser.parse_args()
-    load_libraries()
-    rows: list[dict[str, object]] = []
-    for program in PROGRAMS:
-        if given.commands and program.name not in given.commands:
-            continue
-        rows += measure(program, given.folder, given.cases, given.seed)
-        print(pd.DataFrame(rows[-5:], columns=COLUMNS).to_string(index=False), flush=True)
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    if given.csv:
-        given.csv.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(given.csv, index=False, lineterminator="\n")
-    sys.exit(bool(table["undocumented"].sum()))
+        yield dict(zip(COLUMNS, (*values, len(outcomes) - sum(known)), strict=True))
 
 
 if __name__ == "__main__":
-    main()
+    command_line(__doc__ or "", measure, ("--cases", 20), COLUMNS, ("undocumented",))

@@ -8,53 +8,24 @@ sentence; nothing outside of the workspace may change, and nothing of it may be 
 `--seed` and `--first` repeat a case: each is drawn from its number alone.
 """
 
-import argparse
 import os
 import random
 import shutil
-import signal
-import sys
 import tempfile
-import time
-import traceback
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from PIL import Image
 
+from benchmarks.robustness.fuzz_cases import Case, command_line, description, limited
 from benchmarks.robustness.fuzz_workspace import COLOUR, Outcome, bench, readers, write_workspace
 from benchmarks.robustness.hostile_values import SECRET, damage
 
-SECONDS = 30  # longest a command may take
 SLOW = ("report", "doctor")  # drawn less often
 SUFFIXES = (".json", ".csv", ".zip", ".png", ".key")
-COLUMNS = ["folder", "cases", "done", "partial", "refused", "undocumented"]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One damaged file, the command that read it, and what is wrong with the outcome, or ''."""
-
-    number: int
-    file: str
-    damage: str
-    command: str
-    status: int
-    fault: str = ""
-
-    @property
-    def folder(self) -> str:
-        """The kind of folder that the file is in."""
-        return self.file.partition("/")[0]
-
-
-class Hang(BaseException):
-    """A command that takes too long; not an `Exception`, which a command may catch."""
+OUTCOMES = ("done", "partial", "refused")
+GROUP = "folder"  # each kind of folder in a workspace
 
 
 def fuzz(template: Path, numbers: Iterable[int], seed: int = 0) -> Iterator[Case]:
@@ -90,21 +61,19 @@ def _case(number: int, place: Path, files: list[str], source: random.Random) -> 
     present = set((place / "workspace").rglob("*"))
     fault, outcome = "", Outcome(-1, "", "")
     try:
-        with _limited(SECONDS), warnings.catch_warnings():
+        with limited(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             outcome = bench(*command)
-    except Hang as hang:
-        fault = f"hang: {hang}"
     except BaseException as error:  # noqa: BLE001  whatever leaves the program is a fault
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        fault = f"{type(error).__name__}: {error} ({last.filename}:{last.lineno})"[:400]
+        fault = description(error)
     fault = fault or _fault(outcome)
     if _outside(place) != before:
         fault = fault or "a file outside of the workspace changed"
     # The user's own data may be linked from anywhere; what others prepared from it may not.
     if kind != "datasets" and _leaks(place, present):
         fault = fault or "content of a file outside is in a result"
-    return Case(number, file, done, " ".join(command), outcome.status, fault)
+    what = f"{file} ({done}), bench {' '.join(command)}"
+    return Case(number, kind, what, "" if fault else OUTCOMES[outcome.status], fault)
 
 
 def _fault(outcome: Outcome) -> str:
@@ -145,59 +114,13 @@ def _leaks(place: Path, present: set[Path]) -> bool:
     return False
 
 
-@contextmanager
-def _limited(seconds: int) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise Hang(f"more than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def table(cases: Iterable[Case]) -> pd.DataFrame:
-    """How many cases of each kind of folder had which outcome."""
-    counts: dict[str, Counter[str]] = {}
-    for case in cases:
-        outcome = "undocumented" if case.fault else ("done", "partial", "refused")[case.status]
-        counts.setdefault(case.folder, Counter()).update(["cases", outcome])
-    rows = [{"folder": name} | {key: counts[name][key] for key in COLUMNS[1:]} for name in counts]
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values("folder")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--cases", type=int, default=300)
-    parser.add_argument("--first", type=int, default=0, help="number of the first case")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--csv", type=Path, help="file of the results table")
-    chosen = parser.parse_args()
-    begun = time.monotonic()
+def _draw(numbers: Iterable[int], seed: int) -> Iterator[Case]:
     home = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="fuzz-template-") as template:
         write_workspace(Path(template))
         os.chdir(home)
-        cases = []
-        for case in fuzz(
-            Path(template), range(chosen.first, chosen.first + chosen.cases), chosen.seed
-        ):
-            cases.append(case)
-            if case.fault:
-                what = f"{case.file} ({case.damage}), bench {case.command}"
-                print(f"{case.number}: {what}\n  {case.fault}", flush=True)
-    found = table(cases)
-    print(found.to_string(index=False))
-    print(f"{len(cases):,} cases in {time.monotonic() - begun:,.0f} s")
-    if chosen.csv:
-        found.to_csv(chosen.csv, index=False, lineterminator="\n")
-    sys.exit(1 if found["undocumented"].sum() else 0)
+        yield from fuzz(Path(template), numbers, seed)
 
 
 if __name__ == "__main__":
-    main()
+    command_line(__doc__ or "", _draw, GROUP, OUTCOMES)

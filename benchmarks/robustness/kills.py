@@ -8,22 +8,19 @@ workspace, killed with SIGKILL at a random moment (every third time twice), and 
 files must be those of the uninterrupted call, and no unfinished file may be left.
 """
 
-import argparse
 import random
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
-
 from benchmarks.robustness.programs import (
-    PROGRAMS,
     Program,
+    command_line,
     contents,
     copied,
     ended,
     kill,
-    load_libraries,
     prepare,
     start,
     temporaries,
@@ -32,7 +29,9 @@ from benchmarks.robustness.programs import (
 COLUMNS = ["command", "seconds", "kills", "ended_before", "other_files", "unfinished_files"]
 
 
-def measure(program: Program, folder: Path, kills: int, seed: int = 0) -> dict[str, object]:
+def measure(
+    program: Program, folder: Path, kills: int, seed: int = 0
+) -> Iterator[dict[str, object]]:
     """Kill a program `kills` times; the row of the results table."""
     template = folder / "template"
     prepare(template)
@@ -60,7 +59,7 @@ def measure(program: Program, folder: Path, kills: int, seed: int = 0) -> dict[s
         for name in sorted(differing) + left:
             print(f"{program.name}, kill {number}: {name} differs", file=sys.stderr)
     values = program.name, round(seconds, 2), killed, before, other, unfinished
-    return dict(zip(COLUMNS, values, strict=True))
+    yield dict(zip(COLUMNS, values, strict=True))
 
 
 def finish(program: Program, workspace: Path) -> None:
@@ -70,27 +69,6 @@ def finish(program: Program, workspace: Path) -> None:
         raise RuntimeError(f"{program.name} ended with {status}: {log.read_text()}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--folder", type=Path, required=True, help="scratch folder")
-    parser.add_argument("--kills", type=int, default=50, help="of each command")
-    parser.add_argument("--commands", nargs="*", choices=[program.name for program in PROGRAMS])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--csv", type=Path, help="where the table is written")
-    given = parser.parse_args()
-    load_libraries()
-    rows = []
-    for program in PROGRAMS:
-        if given.commands and program.name not in given.commands:
-            continue
-        rows.append(measure(program, given.folder, given.kills, given.seed))
-        print(rows[-1], flush=True)
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    if given.csv:
-        given.csv.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(given.csv, index=False, lineterminator="\n")
-    sys.exit(bool(table["other_files"].sum() + table["unfinished_files"].sum()))
-
-
 if __name__ == "__main__":
-    main()
+    faults = ("other_files", "unfinished_files")
+    command_line(__doc__ or "", measure, ("--kills", 50), COLUMNS, faults)

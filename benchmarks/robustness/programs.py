@@ -1,5 +1,6 @@
 """The commands that are disturbed, in a toy workspace, and how their files are compared."""
 
+import argparse
 import io
 import json
 import os
@@ -8,7 +9,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PREPARED = (
     "run --method ip2p --split few -o steps=2",
     "score --split few --metrics psnr,ssim,fid",
 )
+SAMPLE = "2abfd990-b87f-4d99-bcae-fce55751fd34_40"  # of the split `few`
 # Of a manifest or table: what two uninterrupted calls do not have in common either.
 NOT_COMPARED = frozenset({"timing", "device", "versions", "seconds", "checksum"})
 
@@ -50,7 +52,7 @@ PROGRAMS = (
     Program("export-amt --split few --name made --checks 2", "studies/made"),
     Program("pack --split few --out {workspace}/packs/made.zip", "packs"),
     Program(
-        "imagine {sample} --action 'open drawer' --action 'close drawer' --split few "
+        f"imagine {SAMPLE} --action 'open drawer' --action 'close drawer' --split few "
         "--method ip2p --name made -o steps=4",
         "imagined",
     ),
@@ -74,7 +76,8 @@ def start(call: str, workspace: Path, log: Path, first: Callable[[], object] = l
         os.dup2(output, 2)
         from egoactgen_bench.cli import main
 
-        sys.argv = ["bench", *_words(call, workspace), "-w", str(workspace)]
+        words = shlex.split(call.format(workspace=workspace))
+        sys.argv = ["bench", *words, "-w", str(workspace)]
         first()
         main()
     except SystemExit as stop:
@@ -83,13 +86,6 @@ def start(call: str, workspace: Path, log: Path, first: Callable[[], object] = l
         os._exit(stop.code if isinstance(stop.code, int) else 0)
     finally:
         os._exit(70)
-
-
-def _words(call: str, workspace: Path) -> list[str]:
-    if "{sample}" in call:
-        samples = pd.read_csv(workspace / "splits/few/samples.csv", dtype=str)
-        call = call.replace("{sample}", str(samples["sample_id"][0]))
-    return [word.format(workspace=workspace) for word in shlex.split(call)]
 
 
 def ended(process: int, limit: float = 120) -> int:
@@ -171,3 +167,38 @@ def load_libraries() -> None:
     import egoactgen_bench.workflow.user_studies  # noqa: F401
 
     torch.set_num_threads(1)  # threads do not survive a fork
+
+
+def command_line(
+    text: str,
+    measure: Callable[[Program, Path, int, int], Iterable[dict[str, object]]],
+    cases: tuple[str, int],
+    columns: Sequence[str],
+    faults: Sequence[str],
+) -> None:
+    """Measure the chosen programs and write their table; exits with 1 if `faults` are not all 0.
+
+    `measure` gives the rows of a program, from a folder, the number of cases and a seed; `cases`
+    are the name and default of the option for that number, `text` is for --help.
+    """
+    option, default = cases
+    parser = argparse.ArgumentParser(description=text.split("\n")[0])
+    parser.add_argument("--folder", type=Path, required=True, help="scratch folder")
+    parser.add_argument(option, type=int, default=default, dest="cases", help="of each command")
+    parser.add_argument("--commands", nargs="*", choices=[program.name for program in PROGRAMS])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--csv", type=Path, help="where the table is written")
+    given = parser.parse_args()
+    load_libraries()
+    rows: list[dict[str, object]] = []
+    for program in PROGRAMS:
+        if given.commands and program.name not in given.commands:
+            continue
+        for row in measure(program, given.folder, given.cases, given.seed):
+            print(*row.values(), sep=", ", flush=True)
+            rows.append(row)
+    table = pd.DataFrame(rows, columns=columns)
+    if given.csv:
+        given.csv.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(given.csv, index=False, lineterminator="\n")
+    sys.exit(bool(table[list(faults)].sum().sum()))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.robustness.fuzz import fuzz, table
+from benchmarks.robustness.fuzz import GROUP, OUTCOMES, fuzz
+from benchmarks.robustness.fuzz_cases import table
 from benchmarks.robustness.fuzz_workspace import write_workspace
 
 
@@ -27,6 +28,6 @@ def test_a_damaged_file_is_read_or_refused_in_one_sentence(template, monkeypatch
     monkeypatch.delenv("BENCH_WORKSPACE", raising=False)
     cases = list(fuzz(template, range(40 * part, 40 * (part + 1))))
     assert [case for case in cases if case.fault] == []
-    counts = table(cases)
+    counts = table(cases, GROUP, OUTCOMES)
     assert counts["cases"].sum() == 40
     assert (counts[["done", "refused"]].sum() > 5).all()
