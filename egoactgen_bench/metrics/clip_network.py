@@ -27,6 +27,7 @@ from egoactgen_bench.weights.stored_tensors import check_safetensors, must_fit, 
 from egoactgen_bench.weights.torchscript import is_torchscript, load_torchscript
 
 HEAD_WIDTH = 64
+CONFIG = "open_clip_config.json"  # of a folder
 TOWERS = ("text_cfg", "vision_cfg")
 NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")
 Preprocessing = Literal["open_clip", "released", "released-antialias"]
@@ -108,7 +109,7 @@ def _tokenizer(weights: Path) -> Any:
         return SimpleTokenizer()
     text = _checked_config(weights).get("text_cfg", {})
     untrusted = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
-    with refusing(weights):
+    with refusing(weights / CONFIG):
         tokenize = open_clip.get_tokenizer(_named(weights), **untrusted)
         tokenize(["open drawer"])  # fails without its special tokens
     return tokenize
@@ -146,6 +147,8 @@ def _load_folder(folder: Path) -> CLIP:
         # open_clip would fetch these towers' configurations from the hub.
         if key in config.get(part, {}):
             raise BenchError(f"{folder}: towers of other libraries ({key}) are not supported.")
+    with refusing(folder / CONFIG), torch.device("meta"):
+        open_clip.create_model(_named(folder), load_weights=False, device="meta")
     with refusing(folder):
         # Without weights, open_clip would draw a random network.
         model: CLIP = open_clip.create_model(_named(folder), require_pretrained=True)
@@ -154,7 +157,7 @@ def _load_folder(folder: Path) -> CLIP:
 
 def _checked_config(folder: Path) -> dict[str, Any]:
     """The sizes in a folder of open_clip; `BenchError` if it is not one, or contains code."""
-    path = folder / "open_clip_config.json"
+    path = folder / CONFIG
     if not path.is_file():
         raise BenchError(f"{folder} is not a folder in open_clip's format: it has no {path.name}.")
     check_folder_files(folder)

@@ -10,6 +10,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
+from egoactgen_bench.weights.model_folders import check_folder_files
 from egoactgen_bench.weights.pretrained import refusing
 from egoactgen_bench.weights.stored_tensors import MISFITS
 
@@ -43,16 +44,15 @@ def load_text_tower(checkpoint: Path, distilbert: Path) -> TextTower:
     """
     from transformers import DistilBertConfig
 
+    check_folder_files(distilbert)
     path = distilbert / "config.json"
     sizes = read_json(path)
-    if not isinstance(sizes, dict):
-        raise BenchError(f"{path} does not contain a JSON object: download it again.")
-    with refusing(path):
-        DistilBertConfig.from_dict(sizes)  # an error that is not about the checkpoint
+    with refusing(path), torch.device("meta"):  # errors that are not about the checkpoint
+        TextTower(DistilBertConfig.from_dict(sizes), embedding=1)
     try:
         return build_text_tower(read_state(checkpoint, TEXT), sizes)
     except MISFITS as error:
-        raise _misfit(checkpoint, error) from None
+        raise _misfit(checkpoint, error, f"EgoVLP's network of the sizes in {path}") from None
 
 
 def read_state(checkpoint: Path, prefixes: tuple[str, ...] = VIDEO + TEXT) -> State:
@@ -119,8 +119,8 @@ def _fill(tower: Tower, state: State) -> Tower:
     return tower.requires_grad_(False).eval()
 
 
-def _misfit(checkpoint: Path, error: Exception) -> BenchError:
+def _misfit(checkpoint: Path, error: Exception, network: str = "EgoVLP's network") -> BenchError:
     if isinstance(error, KeyError):
         return BenchError(f"{checkpoint} is not an EgoVLP checkpoint: it lacks {error}.")
     detail = " ".join(str(error).split())[:300]
-    return BenchError(f"{checkpoint} does not fit EgoVLP's network: {detail}.")
+    return BenchError(f"{checkpoint} does not fit {network}: {detail}.")

@@ -9,6 +9,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 
 STEMS = ("model", "diffusion_pytorch_model", "pytorch_model")  # of files of tensors
+CONFIG = "config.json"  # of a network
 SAFE, PICKLED = ".safetensors", ".bin"
 # Also loaded from a folder: configurations, vocabularies, merges, SentencePiece models, templates.
 OTHER_SUFFIXES = (".json", ".txt", ".model", ".jinja")
@@ -42,6 +43,13 @@ def check_folder_files(folder: Path) -> None:
                 raise BenchError(f"{path} does not contain a JSON object: download it again.")
             for key, value in _entries(path, content):
                 _check_entry(path, key, value)
+
+
+def architectures(folder: Path) -> list[str]:
+    """The networks that config.json of a transformers folder names; empty if it names none."""
+    config = read_json(folder / CONFIG)
+    stated = config.get("architectures") if isinstance(config, dict) else None
+    return [str(name) for name in stated] if isinstance(stated, list) else []
 
 
 def read_files(folder: Path) -> list[Path]:

@@ -13,9 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.files import read_json
 from egoactgen_bench.weights.foreign_checkpoints import check_archive
 from egoactgen_bench.weights.model_folders import (
+    CONFIG,
     SAFE,
     check_folder_files,
     indexed_files,
@@ -24,6 +28,13 @@ from egoactgen_bench.weights.model_folders import (
 )
 from egoactgen_bench.weights.stored_tensors import check_safetensors
 
+# The files of processors by a word in the name of their class; tokenizers have others, too.
+PROCESSOR_FILES = {
+    "ImageProcessor": ("preprocessor_config.json", "processor_config.json"),
+    "Config": (CONFIG,),
+    "Scheduler": ("scheduler_config.json",),
+    "Tokenizer": ("tokenizer.json", "tokenizer_config.json"),
+}
 # Unknown tensors that change nothing, by the class that is loaded ("": all classes).
 UNUSED_TENSORS = {
     # Constants that every model computes itself; older releases of transformers stored them.
@@ -57,7 +68,7 @@ def load_model(kind: Any, folder: Path, *, pickles: bool = False, **options: Any
         options["variant"] = chosen
     if not _is_of_diffusers(kind):
         options["trust_remote_code"] = False
-        _check_size(kind, folder, source)
+    _check_size(folder, source, _network_of(kind, folder))
     with refusing(folder), _quiet():
         network, info = kind.from_pretrained(
             folder,
@@ -77,11 +88,32 @@ def load_processor(kind: Any, folder: Path, **options: Any) -> Any:
     check_folder_files(folder)
     if kind.__module__.startswith("transformers.") and kind.__name__.startswith("Auto"):
         options["trust_remote_code"] = False
-    with refusing(folder):
+    with refusing(_read_by(kind, folder)):
         loaded = kind.from_pretrained(folder, local_files_only=True, **options)
+        # A vocabulary without its special tokens and sizes that make no sense fail only here.
         if "Tokenizer" in kind.__name__:
-            loaded("open drawer")  # a vocabulary without its special tokens fails here
+            loaded("open drawer")
+        elif "ImageProcessor" in kind.__name__:
+            loaded(Image.new("RGB", (64, 48)), return_tensors="pt")
     return loaded
+
+
+def _read_by(kind: Any, folder: Path) -> Path:
+    """The file that a processor of the class `kind` is read from; of several, their folder.
+
+    Raises `BenchError` if there is none, and for one that is not JSON: libraries name neither.
+    """
+    names = [*(getattr(kind, "vocab_files_names", None) or {}).values()]
+    names += [
+        name for word, own in PROCESSOR_FILES.items() if word in kind.__name__ for name in own
+    ]
+    found = [folder / name for name in dict.fromkeys(names) if (folder / name).is_file()]
+    if not found and names:
+        raise BenchError(f"{folder / names[0]} does not exist: download it.")
+    for path in found:
+        if path.suffix == ".json":
+            read_json(path)
+    return found[0] if len(found) == 1 else folder
 
 
 @contextmanager
@@ -150,26 +182,38 @@ def _checked_source(folder: Path, pickles: bool) -> Path:
     return source
 
 
-def _check_size(kind: Any, folder: Path, source: Path) -> None:
-    """Raise `BenchError` for a configuration of a network that is much larger than its file.
+def _network_of(kind: Any, folder: Path) -> Any:
+    """The network that config.json describes, without memory for its tensors.
 
-    transformers would allocate and draw it, before it reports that the tensors have other shapes.
+    Raises `BenchError`, which names config.json, if it describes none.
     """
     import torch
     from transformers import AutoConfig
 
-    automatic = kind.__name__.startswith("Auto")
-    config_class = AutoConfig if automatic else kind.config_class
-    with refusing(folder), torch.device("meta"):
-        config = load_processor(config_class, folder)
-        network = kind.from_config(config, trust_remote_code=False) if automatic else kind(config)
+    path = folder / CONFIG
+    if not path.is_file():
+        raise BenchError(f"{path} does not exist: download it.")
+    with refusing(path), torch.device("meta"), _quiet():
+        if _is_of_diffusers(kind):
+            return kind.from_config(read_json(path))
+        if kind.__name__.startswith("Auto"):
+            config = load_processor(AutoConfig, folder)
+            return kind.from_config(config, trust_remote_code=False)
+        return kind(load_processor(kind.config_class, folder))
+
+
+def _check_size(folder: Path, source: Path, network: Any) -> None:
+    """Raise `BenchError` for a configuration of a network that is much larger than its file.
+
+    Both libraries would allocate it, before they report that the tensors have other shapes.
+    """
     files = indexed_files(source) if source.suffix == ".json" else [source]
     stored = sum(file.stat().st_size for file in files)
     wanted = sum(parameter.numel() for parameter in network.parameters())
     # Four per byte, more than in any format.
     if wanted > 4 * stored + 1000:
         raise BenchError(
-            f"{folder / 'config.json'} describes a network of {wanted:,} parameters, but its files "
+            f"{folder / CONFIG} describes a network of {wanted:,} parameters, but its files "
             f"have {stored:,} bytes: they are incomplete, or of another network."
         )
 
@@ -197,7 +241,10 @@ def _check_loading(folder: Path, name: str, info: Any) -> None:
     ):
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            raise BenchError(f"{folder} {what} for {name}: {', '.join(sorted(keys)[:3])}{more}.")
+            raise BenchError(
+                f"{folder} {what} for {name}: {', '.join(sorted(keys)[:3])}{more}, or its {CONFIG} "
+                "is of another network."
+            )
     if info.get("error_msgs"):
         raise BenchError(
             f"{folder} does not fit {name}: {' '.join(info['error_msgs'][0].split())[:200]}."

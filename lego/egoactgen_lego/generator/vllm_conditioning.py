@@ -162,7 +162,7 @@ def read_conditioning(folder: Path) -> tuple[str, dict[str, int]]:
 def load_conditioner(folder: Path, dropout: float = 0.1) -> Conditioner:
     """Read what `save_conditioner` wrote, strictly, as float32; `dropout` applies in training."""
     conditioning, sizes = read_conditioning(folder)
-    with refusing(folder), torch.device("meta"):
+    with refusing(folder / "config.json"), torch.device("meta"):
         conditioner = Conditioner(conditioning, **sizes, dropout=dropout)
     if not list(conditioner.parameters()):
         return conditioner.eval()

@@ -12,8 +12,13 @@ from egoactgen_bench.diffusion.denoiser.strict_loading import fill, refuse
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.weights.foreign_checkpoints import read_source
-from egoactgen_bench.weights.model_folders import check_folder_files, tensor_source
-from egoactgen_bench.weights.pretrained import load_processor
+from egoactgen_bench.weights.model_folders import (
+    CONFIG,
+    architectures,
+    check_folder_files,
+    tensor_source,
+)
+from egoactgen_bench.weights.pretrained import load_processor, refusing
 from egoactgen_lego.published_lego_weights import CLIP_TOWER, LEGO_EGO4D, LEGO_EPIC_KITCHENS
 from egoactgen_lego.vllm.prompting import IMAGE, LLAMA_2
 from egoactgen_lego.vllm.vision_tower import TOWER, Tower, find_tower
@@ -36,8 +41,7 @@ class OldLlava(Converter):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        config = path / "config.json"
-        return config.is_file() and ARCHITECTURE in (read_json(config).get("architectures") or [])
+        return (path / CONFIG).is_file() and ARCHITECTURE in architectures(path)
 
     @classmethod
     def convert(
@@ -45,7 +49,7 @@ class OldLlava(Converter):
     ) -> dict[str, Any]:
         quiet()
         check_folder_files(path)
-        old = _checked(read_json(path / "config.json"))
+        old = _checked(read_json(path / CONFIG))
         tensors = read_shards(path)
         tower = find_tower(old["mm_vision_tower"], tensors, config, (path.parent, models))
         embedding = tensors.get("model.embed_tokens.weight")
@@ -53,7 +57,8 @@ class OldLlava(Converter):
             raise BenchError(f"{path} lacks model.embed_tokens.weight.")
         words = len(embedding)
         _save_processor(path, out, old, tower, words)
-        model = _model(old, tower, words)
+        with refusing(path / CONFIG):
+            model = _model(old, tower, words)
         weights = _language(tensors, model.config.text_config.vocab_size)
         weights |= _projector(tensors) | tower.weights(model, embedding.dtype)
         fill(model, weights, "The VLLM").save_pretrained(out)

@@ -11,7 +11,7 @@ from torch import Tensor
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, sha256_file
 from egoactgen_bench.weights.foreign_checkpoints import read_source
-from egoactgen_bench.weights.model_folders import check_folder_files, tensor_source
+from egoactgen_bench.weights.model_folders import CONFIG, check_folder_files, tensor_source
 from egoactgen_bench.weights.pretrained import load_processor, refusing
 
 TOWER = "model.vision_tower.vision_tower."  # its prefix in the shards
@@ -98,16 +98,17 @@ def find_tower(
 
 
 def _read_folder(folder: Path) -> Tower:
-    from transformers import CLIPVisionConfig
+    from transformers import CLIPVisionConfig, CLIPVisionModel
 
     check_folder_files(folder)
-    stated = read_json(folder / "config.json")
+    stated = read_json(folder / CONFIG)
     source = tensor_source(folder)
     if source is None:
         raise BenchError(f"{folder} contains no weights: model.safetensors is missing.")
     tensors = read_source(source)
-    with refusing(folder / "config.json"):
+    with refusing(folder / CONFIG), torch.device("meta"):
         config = CLIPVisionConfig(**stated.get("vision_config", stated))
+        CLIPVisionModel(config)  # sizes that make no sense fail only here
     return Tower(
         config,
         {n: t for n, t in tensors.items() if n.startswith(INNER) and not n.endswith(POSITIONS)},

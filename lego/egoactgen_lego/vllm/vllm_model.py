@@ -12,8 +12,8 @@ from torch import Tensor
 
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.files import read_json
-from egoactgen_bench.weights.pretrained import load_model, load_processor
+from egoactgen_bench.weights.model_folders import CONFIG, architectures
+from egoactgen_bench.weights.pretrained import load_model, load_processor, refusing
 from egoactgen_lego.vllm.llava_converter import ARCHITECTURE
 from egoactgen_lego.vllm.prompting import PLACEHOLDER, conversation, token_ids, word_ids
 from egoactgen_lego.vllm.sampling import Sampling
@@ -138,7 +138,8 @@ def sizes_of(folder: Path) -> dict[str, int]:
 
     check_folder(folder)
     config = load_processor(LlavaConfig, folder)
-    return {"vllm_width": int(config.text_config.hidden_size), "image_tokens": _patches(config)}
+    with refusing(folder / CONFIG):
+        return {"vllm_width": int(config.text_config.hidden_size), "image_tokens": _patches(config)}
 
 
 def _patches(config: Any) -> int:
@@ -149,9 +150,7 @@ def _patches(config: Any) -> int:
 
 def check_folder(folder: Path) -> None:
     """Raise `BenchError` unless a folder contains a LLaVA in transformers' format."""
-    config = read_json(folder / "config.json")
-    stated = config.get("architectures") if isinstance(config, dict) else None
-    found = [str(name) for name in stated] if isinstance(stated, list) else []
+    found = architectures(folder)
     if ARCHITECTURE in found:
         raise BenchError(
             f"{folder} is in LLaVA's old format: "
