@@ -114,4 +114,5 @@ def _written(states: Tensor) -> Tensor:
 
 def _is_current(manifest: Path, origin: dict[str, object]) -> bool:
     """Whether the existing files were made from the same source with the same seed."""
-    return manifest.is_file() and origin.items() <= read_json(manifest).items()
+    found = read_json(manifest) if manifest.is_file() else None
+    return isinstance(found, dict) and origin.items() <= found.items()

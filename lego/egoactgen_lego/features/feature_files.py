@@ -114,6 +114,8 @@ def read_states(path: Path) -> Stored:
     Raises `BenchError` for a file of anything else.
     """
     if path.suffix == ".npy":
+        if not path.is_file():  # opening a FIFO waits for somebody to write to it
+            raise BenchError(f"{path} is not a regular file.")
         with refusing(path):
             stored = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(stored, np.ndarray):

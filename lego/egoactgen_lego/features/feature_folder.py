@@ -12,6 +12,9 @@ from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support.outside_links import refuse_outside_links
+from egoactgen_bench.support.regular_files import NotRegularError, owned_path
+from egoactgen_bench.support.safe_names import is_safe_id
 from egoactgen_lego.features.feature_files import SUFFIXES, read_states
 from egoactgen_lego.features.feature_kind import Array, FeatureKind, Stored
 
@@ -21,7 +24,8 @@ class FeatureFolder:
 
     In the released layout, the features of the sample `<clip>_<action>` are in a file
     `vllm_image_feature/…/<clip>/<action>/<frame>.npy`; kinds that were not released are in
-    `DIR/<kind>/` in both layouts.
+    `DIR/<kind>/` in both layouts. Files whose names are not those of samples are ignored. Raises
+    `BenchError` for a folder without either layout, and for links that lead out of it.
     """
 
     def __init__(self, folder: Path, kinds: Sequence[FeatureKind]) -> None:
@@ -30,6 +34,9 @@ class FeatureFolder:
         released = {kind.name: folder / (kind.released_folder or kind.name) for kind in kinds}
         for roots in (own, released):
             if all(root.is_dir() for root in roots.values()):
+                for root in roots.values():
+                    owned_path(folder, root.name)
+                    refuse_outside_links(root)
                 self.roots = roots
                 return
         raise BenchError(_missing(folder, own, released))
@@ -64,7 +71,7 @@ class FeatureFolder:
         # same.
         digest = hashlib.sha256()
         with ThreadPoolExecutor() as threads:
-            contents = threads.map(sha256_file, [path for *_, path in paths])
+            contents = threads.map(_digest, [path for *_, path in paths])
             for (kind, sample_id, _), content in zip(paths, contents, strict=True):
                 digest.update(f"{kind} {sample_id} {content}\n".encode())
         return digest.hexdigest()
@@ -103,7 +110,9 @@ class FeatureFolder:
             found_here = root.glob("**/*.npy") if released else root.iterdir()
             for path in sorted(path for path in found_here if path.suffix in SUFFIXES):
                 above = f"{path.parent.parent.name}_{path.parent.name}"
-                named.setdefault(above if released else path.stem, []).append(path)
+                sample_id = above if released else path.stem
+                if is_safe_id(sample_id):  # not `._name.npy`, which macOS adds
+                    named.setdefault(sample_id, []).append(path)
         return found
 
     def _read(self, kind: str, sample_id: str) -> Stored:
@@ -121,6 +130,14 @@ class FeatureFolder:
         if not np.issubdtype(found.dtype, np.floating):
             raise _wrong(f"{path.name} contains {found.dtype}, expected floating-point numbers")
         return found
+
+
+def _digest(path: Path) -> str:
+    """The sha256 of a file; empty for anything else, which is an error of its sample."""
+    try:
+        return sha256_file(path)
+    except NotRegularError:
+        return ""
 
 
 def fit(
