@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from egoactgen_bench.analysis import statistics
+from egoactgen_bench.analysis.cluster_means import means
 from egoactgen_bench.artifacts.scores import load_scores
 from egoactgen_bench.artifacts.splits import Split
 
@@ -30,15 +31,15 @@ def gaps(folder: Path, split: Split) -> pd.DataFrame:
     factors = np.array([scores.metrics[name].factor for name in names])
     p_values = statistics.sign_flip_test(differences, clusters)
     each = values[:, places["joint"]] - values[:, places["ip2p"]]  # samples, seeds, metrics
-    per_seed = statistics.means(each) * factors
+    per_seed = means(each) * factors
     return pd.DataFrame(
         {
             "metric": names,
             "label": [scores.metrics[name].label for name in names],
             "higher_is_better": [scores.metrics[name].higher_is_better for name in names],
-            "ip2p": statistics.means(ip2p) * factors,
-            "lego": statistics.means(joint) * factors,
-            "difference": statistics.means(differences) * factors,
+            "ip2p": means(ip2p) * factors,
+            "lego": means(joint) * factors,
+            "difference": means(differences) * factors,
             "lo": low * factors,
             "hi": high * factors,
             "p_value": p_values,

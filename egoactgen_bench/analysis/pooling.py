@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from egoactgen_bench.analysis import statistics
-from egoactgen_bench.analysis.intervals import Measured, clusters_of, compare
-from egoactgen_bench.analysis.statistics import Floats
+from egoactgen_bench.analysis.cluster_means import Floats, means
+from egoactgen_bench.analysis.intervals import Measured, clusters_of, compare, reasons
 from egoactgen_bench.artifacts.manifests import ScoredRun
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
@@ -38,8 +37,10 @@ def pool(
     counts = _counts(scores, values, places)
     table: dict[str, Any] = {"run": list(groups), "n": counts}
     measured = [_measured(scores, name, values.get(name), places) for name in scores.metrics]
+    draws = scores.manifest.bootstrap.draws
+    intervals = {each.metric: each.intervals(clusters, draws) for each in measured}
     for each in measured:
-        table |= each.columns(clusters, scores.manifest.bootstrap.draws)
+        table |= each.columns(intervals[each.metric])
         table[f"{each.metric}_sd"] = _deviations(scores, each.metric, places)
     rows = [
         ScoredRun.model_validate(
@@ -49,10 +50,12 @@ def pool(
     ]
     return Scores(
         scores.folder,
-        scores.manifest.model_copy(update={"runs": rows}),
+        scores.manifest.model_copy(
+            update={"runs": rows, "withheld_intervals": reasons(intervals, list(groups))}
+        ),
         _long(scores, split, ids, values, list(groups)),
         pd.DataFrame(table),
-        compare(measured, list(groups), clusters),
+        compare(measured, list(groups), clusters, references, scores.manifest.family),
         scores.errors[scores.errors["run"].isin([run for runs in groups.values() for run in runs])],
     )
 
@@ -69,9 +72,10 @@ def _measured(
     scores: Scores, name: str, values: Floats | None, places: list[list[int]]
 ) -> Measured:
     """One metric of the groups; `values` (samples, groups) in raw units, None for a set metric."""
-    factor = scores.metrics[name].factor
+    about = scores.metrics[name]
+    factor = about.factor
     if values is not None:
-        return Measured(name, factor, statistics.means(values) * factor, values)
+        return Measured(name, factor, means(values) * factor, values, bounds=about.bounds)
     own = scores.summary[name].to_numpy(float)
     return Measured(name, factor, np.array([own[place].mean() for place in places]))
 

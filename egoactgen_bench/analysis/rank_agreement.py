@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import kendalltau, spearmanr
 
 from egoactgen_bench.analysis import statistics
-from egoactgen_bench.analysis.statistics import Clusters, Floats
+from egoactgen_bench.analysis.cluster_means import Clusters, Floats, means
 
 SEED = 0
 
@@ -48,7 +48,7 @@ def agreement(
             found = within(values, judged)[:, None]
             low, high = statistics.bootstrap_intervals(found, clusters, draws, SEED)
             bounds = _overall_bounds(values, judged, clusters, draws)
-            mean, overall = statistics.means(found), spearman(values, judged)
+            mean, overall = means(found), spearman(values, judged)
             counted = int(np.sum(~np.isnan(found)))
             rows.append((metric, verdict, counted, mean[0], low[0], high[0], overall, *bounds))
     names = ("within", "within_lo", "within_hi", "overall", "overall_lo", "overall_hi")

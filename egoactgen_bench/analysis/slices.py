@@ -7,8 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoactgen_bench.analysis import statistics
+from egoactgen_bench.analysis.cluster_means import Clusters, Floats, means
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.dataset import Dataset
+from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
@@ -35,28 +37,29 @@ def slice_scores(
     if by not in KINDS:
         raise BenchError(f"Unknown kind of slices '{by}'.{did_you_mean(by, KINDS)}")
     metrics = [name for name, about in scores.metrics.items() if about.per_sample]
-    bounds = [f"{name}{end}" for name in metrics for end in ("", "_lo", "_hi")]
-    if not metrics:
-        return pd.DataFrame(columns=["by", "part", "run", "n"])
-    runs = scores.runs
+    columns = [f"{name}{end}" for name in metrics for end in ("", "_lo", "_hi")]
     values = scores.per_sample(split.samples["sample_id"], metrics)
     draws = scores.manifest.bootstrap.draws if draws is None else draws
-    seed = derive_seed(0, "slices")
-    labels = _labels(split, by, train)
     videos = split.samples["video_id"].to_numpy()
-    factors = [scores.metrics[name].factor for name in metrics]
     rows = []
-    for part, chosen in _parts(labels):
+    for part, chosen in _parts(_labels(split, by, train)) if metrics else []:
         clusters = np.unique(videos[chosen], return_inverse=True)[1]
-        found = values[chosen].reshape(len(chosen), -1)
-        means = statistics.means(found)
-        low, high = statistics.bootstrap_intervals(found, clusters, draws, seed)
-        cube = np.stack([means, low, high], axis=-1).reshape(len(runs), len(metrics), 3)
-        n = np.max(np.sum(~np.isnan(values[chosen]), axis=0), axis=1, initial=0)
-        for number, run in enumerate(runs):
-            numbers = (cube[number] * np.array(factors)[:, None]).ravel()
-            rows.append([by, part, run, n[number], *numbers])
-    return pd.DataFrame(rows, columns=["by", "part", "run", "n", *bounds])
+        own = values[chosen]
+        found = [
+            _with_bounds(own[..., number], clusters, scores.metrics[name], draws)
+            for number, name in enumerate(metrics)
+        ]
+        n = np.max(np.sum(~np.isnan(own), axis=0), axis=1, initial=0)
+        for number, run in enumerate(scores.runs):
+            rows.append([by, part, run, n[number], *np.ravel([each[number] for each in found])])
+    return pd.DataFrame(rows, columns=["by", "part", "run", "n", *columns])
+
+
+def _with_bounds(values: Floats, clusters: Clusters, about: MetricRecord, draws: int) -> Floats:
+    """(runs, 3) means and ends of their intervals, in the paper's unit."""
+    seed = derive_seed(0, "slices")
+    ends = statistics.bootstrap_intervals(values, clusters, draws, seed, about.bounds)
+    return np.stack([means(values), *ends], axis=-1) * about.factor
 
 
 def all_slices(scores: Scores, split: Split) -> pd.DataFrame:

@@ -1,7 +1,6 @@
 """Intervals and tests for means over clustered samples, such as the actions of one video.
 
-Values are (n, columns) float64 with NaN for missing ones; a value may be infinite (the PSNR of an
-identical pair). `clusters` is (n,) int64, numbered from 0 without gaps.
+Values and clusters are as in `cluster_means`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,59 +8,30 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Clusters = NDArray[np.int64]
+from egoactgen_bench.analysis.cluster_means import Clusters, Floats, cluster_sums
+from egoactgen_bench.analysis.mean_intervals import UNBOUNDED, mean_intervals
 
+EXACT_CLUSTERS = 15  # up to this many, all sign patterns are enumerated
 PERMUTATIONS = 9_999
-BLOCK = 100_000  # weights in memory at a time
-
-
-def means(values: Floats) -> Floats:
-    """(columns,) means, ignoring NaN; NaN for a column without values."""
-    counts = np.sum(~np.isnan(values), axis=0)
-    with np.errstate(invalid="ignore"):
-        found: Floats = np.nansum(values, axis=0) / np.where(counts, counts, np.nan)
-    return found
-
-
-# Not scipy.stats.bootstrap, which resamples single samples: actions of one video are similar, so
-# that its intervals would be too narrow. It also accepts no missing or infinite values.
-def bootstrap_means(values: Floats, clusters: Clusters, draws: int, seed: int = 0) -> Floats:
-    """(draws, columns) means over clusters drawn with replacement; all columns share the draws.
-
-    NaN where a draw has no value of a column.
-    """
-    # Infinite values are counted separately, as infinity times a weight of 0 is NaN.
-    infinite = np.isinf(values)
-    sums = _cluster_sums(np.where(infinite, 0, values), clusters)
-    counts = _cluster_sums(np.where(np.isnan(values), np.nan, 1), clusters)
-    infinities = _cluster_sums(np.where(infinite, np.sign(values), 0), clusters)
-    drawn = []
-    for weights in _cluster_draws(len(sums), draws, seed):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = (weights @ sums) / (weights @ counts)
-        toward = weights @ infinities
-        drawn.append(np.where(toward == 0, mean, np.copysign(np.inf, toward)))
-    return np.concatenate(drawn)
+BLOCK = 100_000  # signs in memory at a time
 
 
 def bootstrap_intervals(
-    values: Floats, clusters: Clusters, draws: int, seed: int = 0, level: float = 0.95
+    values: Floats,
+    clusters: Clusters,
+    draws: int,
+    seed: int = 0,
+    bounds: tuple[float, float] = UNBOUNDED,
 ) -> tuple[Floats, Floats]:
-    """(columns,) lower and upper percentile bounds of the mean; NaN without values or draws.
+    """(columns,) ends of the 95 % intervals of the means, as in `mean_intervals`.
 
-    Bounds are not interpolated between drawn means, as some of these may be infinite.
+    NaN where the interval is withheld, or without draws.
     """
-    bounds = np.full((2, values.shape[1]), np.nan)
-    if not draws or not len(values):
-        return bounds[0], bounds[1]
-    every = bootstrap_means(values, clusters, draws, seed)
-    for column, drawn in enumerate(every.T):
-        drawn = drawn[~np.isnan(drawn)]
-        if len(drawn):
-            tails = [(1 - level) / 2, (1 + level) / 2]
-            bounds[:, column] = np.quantile(drawn, tails, method="inverted_cdf")
-    return bounds[0], bounds[1]
+    if not draws:
+        low, high = np.full((2, values.shape[1]), np.nan)
+        return low, high
+    found = mean_intervals(values, clusters, bounds, draws, seed)
+    return found.low, found.high
 
 
 def paired_differences(a: Floats, b: Floats) -> Floats:
@@ -92,15 +62,14 @@ def sign_flip_test(
 ) -> Floats:
     """(columns,) two-sided p-values of a paired permutation test that flips clusters' signs.
 
-    All 2^g sign patterns of g clusters are enumerated if they are at most `permutations`; otherwise
-    that many are drawn, and the observed one is added. An infinite difference outweighs the sum of
-    all finite ones. NaN for a column without values.
+    All 2^g sign patterns of g clusters are enumerated up to 15 clusters; for more, `permutations`
+    are drawn, and the observed one is added. An infinite difference outweighs the sum of all finite
+    ones. NaN for a column without values.
     """
-    sums = _cluster_sums(_outweighing(differences), clusters)
+    sums = cluster_sums(_outweighing(differences), clusters)
     # Sums that equal the observed one up to rounding, as of the negated pattern, must count.
     observed = np.abs(sums.sum(axis=0)) * (1 - 1e-12)
-    # 62 avoids a power with thousands of bits for thousands of clusters.
-    exact = 2 ** min(len(sums), 62) <= permutations
+    exact = len(sums) <= EXACT_CLUSTERS
     signs = _all_signs(len(sums)) if exact else _drawn_signs(len(sums), permutations, seed)
     reached = np.zeros(sums.shape[1])
     total = 0
@@ -111,6 +80,11 @@ def sign_flip_test(
     # of p = 0 would be too small (Phipson and Smyth, 2010).
     p_values = reached / total if exact else (reached + 1) / (total + 1)
     return np.where(np.isnan(differences).all(axis=0), np.nan, p_values)
+
+
+def smallest_p(clusters: int, permutations: int = PERMUTATIONS) -> float:
+    """The smallest p-value that `sign_flip_test` can give: that of equal signs everywhere."""
+    return 2.0 ** (1 - clusters) if clusters <= EXACT_CLUSTERS else 1 / (permutations + 1)
 
 
 def swap_test(
@@ -147,31 +121,11 @@ def holm(p_values: Iterable[float]) -> list[float]:
     return adjusted
 
 
-def _cluster_sums(values: Floats, clusters: Clusters) -> Floats:
-    """(clusters, columns) sums, ignoring NaN."""
-    sums = np.zeros((int(clusters.max()) + 1 if len(clusters) else 0, values.shape[1]))
-    # Not `sums[clusters] += …`, which adds only one sample of each cluster.
-    np.add.at(sums, clusters, np.nan_to_num(values, nan=0.0))
-    return sums
-
-
 def _outweighing(differences: Floats) -> Floats:
     """Replace infinite differences by finite ones larger than the sum of all finite ones."""
     finite = np.where(np.isfinite(differences), differences, 0)
     large = 2 * np.abs(finite).sum(axis=0) + 1
     return np.where(np.isinf(differences), np.sign(differences) * large, differences)
-
-
-def _cluster_draws(clusters: int, draws: int, seed: int) -> Iterator[NDArray[np.floating]]:
-    """How often each cluster is drawn, in blocks of (draws, clusters)."""
-    generator = np.random.default_rng(seed)
-    block = max(1, BLOCK // max(1, clusters))
-    for start in range(0, draws, block):
-        rows = min(block, draws - start)
-        drawn = generator.integers(0, clusters, (rows, clusters))
-        flat = (drawn + np.arange(rows)[:, None] * clusters).ravel()
-        counts = np.bincount(flat, minlength=rows * clusters)
-        yield counts.reshape(rows, clusters).astype(np.float64)
 
 
 def _drawn_signs(clusters: int, permutations: int, seed: int) -> Iterator[NDArray[np.floating]]:
@@ -183,5 +137,6 @@ def _drawn_signs(clusters: int, permutations: int, seed: int) -> Iterator[NDArra
 
 
 def _all_signs(clusters: int) -> Iterator[NDArray[np.floating]]:
-    patterns = np.arange(2**clusters)
+    """Half of the patterns: each stands for its negation as well, which has the same sum."""
+    patterns = np.arange(2 ** max(clusters - 1, 0))
     yield (patterns[:, None] >> np.arange(clusters) & 1) * 2.0 - 1

@@ -1,5 +1,6 @@
 """The manifests of the workspace's folders, and the names of their files."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -131,6 +132,14 @@ class MetricRecord(Record):
     primary: bool
     per_sample: bool
     signature: str = Field(max_length=4096)
+    lowest: float | None = None  # of a raw value; None: no limit
+    highest: float | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of a raw value."""
+        low = -math.inf if self.lowest is None else self.lowest
+        return low, math.inf if self.highest is None else self.highest
 
 
 class Bootstrap(Record):
@@ -139,6 +148,7 @@ class Bootstrap(Record):
     draws: Count
     clustered_by: str = "video_id"
     level: float = 0.95
+    method: str = ""
 
 
 class ScoreTiming(Record):
@@ -163,11 +173,13 @@ class ScoreManifest(Manifest):
     bootstrap: Bootstrap
     fid_permutations: int = 0
     batch_size: int | None = None
+    family: Literal["metric", "table"] = "metric"  # over which p-values are corrected
     runs: list[ScoredRun]
     published: list[dict[str, Any]] = Field(default_factory=list)
     metrics: dict[str, MetricRecord]
     failed_metrics: dict[str, str] = Field(default_factory=dict)
     skipped_metrics: dict[str, list[str]] = Field(default_factory=dict)
+    withheld_intervals: dict[str, dict[str, str]] = Field(default_factory=dict)  # metric → run
     notices: list[str] = Field(default_factory=list)
     device: str = ""
     timing: ScoreTiming | None = None

@@ -21,6 +21,7 @@ COMPARISON_COLUMNS = ("metric", "run_a", "run_b", "difference", "p_value")
 ERROR_COLUMNS = ("run", "sample_id", "metric", "code", "detail")
 CAPTION_COLUMNS = ("run", "sample_id", "captioner", "caption")
 
+SIGNIFICANT = 0.05  # p-values below
 TEXTS = frozenset({"metric", "run", "run_a", "run_b", "by", "part"})
 
 _VALUE_TYPES: dict[str, Any] = dict.fromkeys(VALUE_COLUMNS, "category") | {"value": float}

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from egoactgen_bench.artifacts.manifests import MetricRecord
-from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.artifacts.scores import SIGNIFICANT, Scores
 
-SIGNIFICANT = 0.05
 # Texts come from files. A line break would end a LaTeX comment; terminals obey control characters.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 _HTML = re.compile(r"<(?=[A-Za-z/!?])")
@@ -19,19 +18,15 @@ _LATEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
 }
-WORSE = (
-    "significantly worse than the best (paired permutation test, clustered by video, "
-    f"Holm-corrected, p < {SIGNIFICANT})."
-)
-MARKS = f"Best in bold; * {WORSE}"
+NO_INTERVAL = "–"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value as text, with half the width of its interval and its marks."""
+    """One value as text, with its interval (`NO_INTERVAL` if it is withheld) and its marks."""
 
     text: str
-    margin: str = ""
+    interval: str = ""
     best: bool = False
     worse: bool = False  # significantly worse than the best
 
@@ -45,6 +40,12 @@ class Table:
     published: list[tuple[str, str, list[Cell]]]
     notes: list[str]
     signatures: list[str]
+    worse: str  # what * means
+
+    @property
+    def marks(self) -> str:
+        """The note about bold and *."""
+        return f"Best in bold; * {self.worse}"
 
 
 def layout(scores: Scores) -> Table:
@@ -65,7 +66,8 @@ def layout(scores: Scores) -> Table:
         if metrics.keys() & row.keys()
     ]
     signatures = [_one_line(about.signature) for about in metrics.values()]
-    return Table(headings, rows, published, list(map(_one_line, _notes(scores))), signatures)
+    notes = list(map(_one_line, _notes(scores)))
+    return Table(headings, rows, published, notes, signatures, _worse_mark(scores))
 
 
 def _one_line(text: str) -> str:
@@ -118,7 +120,7 @@ def latex(scores: Scores) -> str:
 
 
 def plain(scores: Scores) -> pd.DataFrame:
-    """The table's values as printed, without margins and marks."""
+    """The table's values as printed, without intervals and marks."""
     table = layout(scores)
     labels = ["run", "n", *(label for label, _, _ in table.headings)]
     rows = [
@@ -139,7 +141,8 @@ def _cells(scores: Scores, metric: str) -> list[Cell]:
     about = scores.metrics[metric]
     summary = scores.summary
     values = summary[metric].to_numpy(float)
-    margins = (summary[f"{metric}_hi"] - summary[f"{metric}_lo"]).to_numpy(float) / 2
+    ends = summary[[f"{metric}_lo", f"{metric}_hi"]].to_numpy(float)
+    withheld = scores.manifest.withheld_intervals.get(metric, {})
     references = {run.run for run in scores.manifest.runs if run.reference}
     own = np.array([run not in references for run in summary["run"]]) & ~np.isnan(values)
     sign = 1 if about.higher_is_better else -1
@@ -149,11 +152,11 @@ def _cells(scores: Scores, metric: str) -> list[Cell]:
     return [
         Cell(
             text="–" if np.isnan(value) else f"{value:.{about.decimals}f}",
-            margin=f"{margin:.{about.decimals}f}" if np.isfinite(margin) else "",
+            interval=_interval(low, high, about.decimals) or NO_INTERVAL * (run in withheld),
             best=run in leaders and own.sum() > 1,
             worse=run in worse,
         )
-        for run, value, margin in zip(summary["run"], values, margins, strict=True)
+        for run, value, (low, high) in zip(summary["run"], values, ends, strict=True)
     ]
 
 
@@ -169,13 +172,13 @@ def _worse(scores: Scores, metric: str, leaders: set[str]) -> set[str]:
 
 def _notes(scores: Scores) -> list[str]:
     manifest = scores.manifest
-    bootstrap = manifest.bootstrap
     references = [run.run for run in manifest.runs if run.reference]
     notes = [
-        f"± half the 95 % interval ({bootstrap.draws} bootstrap draws, clustered by video)."
-        if bootstrap.draws
+        "[ ] 95 % interval of the mean over videos."
+        if manifest.bootstrap.draws
         else "No intervals were requested.",
-        MARKS,
+        f"Best in bold; * {_worse_mark(scores)}",
+        *_withheld(scores),
     ]
     if any(about.primary for about in scores.metrics.values()):
         notes.append("★ the paper's primary metrics.")
@@ -186,6 +189,38 @@ def _notes(scores: Scores) -> list[str]:
     if len(scores.errors):
         notes.append(f"{len(scores.errors)} values could not be computed: see errors.csv.")
     return notes
+
+
+def _interval(low: float, high: float, decimals: int) -> str:
+    return f"{low:.{decimals}f}, {high:.{decimals}f}" if np.isfinite(high - low) else ""
+
+
+def _withheld(scores: Scores) -> list[str]:
+    """For each reason, a sentence with the cells whose interval is withheld."""
+    cells: dict[str, dict[str, list[str]]] = {}
+    for metric, by_run in scores.manifest.withheld_intervals.items():
+        for run, why in by_run.items():
+            cells.setdefault(why, {}).setdefault(scores.metrics[metric].label, []).append(run)
+    every = len(scores.runs)
+    return [
+        f"[{NO_INTERVAL}] no interval, {why}: "
+        + "; ".join(
+            label if len(runs) == every else f"{label} of {', '.join(runs)}"
+            for label, runs in by_label.items()
+        )
+        + "."
+        for why, by_label in cells.items()
+    ]
+
+
+def _worse_mark(scores: Scores) -> str:
+    methods = len(scores.runs) - len(scores.references)
+    pairs = methods * (methods - 1) // 2
+    family = "within each metric" if scores.manifest.family == "metric" else "of all metrics"
+    return (
+        "significantly worse than the best (paired permutation test over videos, Holm-corrected "
+        f"over the {pairs} pair{'s' * (pairs != 1)} of methods {family}, p < {SIGNIFICANT})."
+    )
 
 
 def _line(cells: list[str]) -> str:
@@ -199,7 +234,7 @@ def _plain(text: str) -> str:
 
 def _markdown_cell(cell: Cell) -> str:
     text = f"**{cell.text}**" if cell.best else cell.text
-    return text + "\\*" * cell.worse + (f" ± {cell.margin}" if cell.margin else "")
+    return text + "\\*" * cell.worse + (f" [{cell.interval}]" if cell.interval else "")
 
 
 def _latex_row(row: tuple[str, str, list[Cell]]) -> str:
@@ -210,8 +245,8 @@ def _latex_row(row: tuple[str, str, list[Cell]]) -> str:
 def _latex_cell(cell: Cell) -> str:
     text = {"–": "--", "inf": "$\\infty$", "-inf": "$-\\infty$"}.get(cell.text, cell.text)
     text = f"\\textbf{{{text}}}" if cell.best else text
-    margin = f" {{\\scriptsize $\\pm$ {cell.margin}}}" if cell.margin else ""
-    return text + "$^*$" * cell.worse + margin
+    interval = f" {{\\scriptsize [{cell.interval.replace(NO_INTERVAL, '--')}]}}"
+    return text + "$^*$" * cell.worse + interval * bool(cell.interval)
 
 
 def _escape(text: str) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from egoactgen_bench.artifacts.scores import Scores
-from egoactgen_bench.presentation.score_tables import MARKS, WORSE, Cell, layout
+from egoactgen_bench.presentation.score_tables import Cell, layout
 
 GAP = "  "
-LEGEND = f"• best, * {WORSE}"
 
 
 def text(scores: Scores, width: int = 100) -> str:
@@ -24,7 +23,7 @@ def text(scores: Scores, width: int = 100) -> str:
     while columns:
         shown, columns = _fitting(columns, width - len(first[0]))
         lines += ["", *(GAP.join(row).rstrip() for row in zip(first, *shown, strict=True))]
-    notes = [LEGEND if note == MARKS else note for note in table.notes]
+    notes = [f"• best, * {table.worse}" if note == table.marks else note for note in table.notes]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 
@@ -40,10 +39,10 @@ def _fitting(columns: list[list[str]], width: int) -> tuple[list[list[str]], lis
 
 
 def _in_line(cell: Cell) -> str:
-    """A cell as its value, margin and mark."""
-    margin = f" ±{cell.margin}" if cell.margin else ""
+    """A cell as its value, interval and mark."""
+    interval = f" [{cell.interval}]" if cell.interval else ""
     mark = "•" if cell.best else "*" if cell.worse else " "
-    return f"{cell.text}{margin} {mark}"
+    return f"{cell.text}{interval} {mark}"
 
 
 def _justified(texts: Sequence[str], right: bool = False) -> list[str]:

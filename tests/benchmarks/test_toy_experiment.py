@@ -123,7 +123,7 @@ def test_an_interruption_ends_the_running_steps(tmp_path):
 
 
 def test_gaps_are_pooled_over_seeds_and_listed_by_seed(monkeypatch):
-    drawn = np.random.default_rng(0).normal(size=(6, 4, 1))
+    drawn = np.random.default_rng(0).normal(size=(24, 4, 1))
     runs = ["x1000-joint-s10", "x1000-ip2p-s2", "x1000-joint-s2", "x1000-ip2p-s10"]
     about = MetricRecord(
         **{"label": "PSNR", "unit": "dB", "factor": 2.0, "decimals": 2, "higher_is_better": True},
@@ -131,7 +131,7 @@ def test_gaps_are_pooled_over_seeds_and_listed_by_seed(monkeypatch):
     )
     scores = SimpleNamespace(runs=runs, metrics={"psnr": about}, per_sample=lambda *_: drawn)
     monkeypatch.setattr(gaps, "load_scores", lambda _: scores)
-    samples = pd.DataFrame({"sample_id": list("abcdef"), "video_id": list("uuvvww")})
+    samples = pd.DataFrame({"sample_id": range(24), "video_id": list("tuvw") * 6})
     row = gaps.gaps(Path("w"), SimpleNamespace(samples=samples)).iloc[0]
     means = dict(zip(runs, 2 * drawn[..., 0].mean(axis=0), strict=True))
     by_seed = [means[f"x1000-joint-s{seed}"] - means[f"x1000-ip2p-s{seed}"] for seed in (2, 10)]

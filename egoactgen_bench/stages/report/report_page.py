@@ -11,9 +11,9 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunManifest, RunTiming
-from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.artifacts.scores import SIGNIFICANT, Scores
 from egoactgen_bench.presentation.pages import environment
-from egoactgen_bench.presentation.score_tables import SIGNIFICANT, layout
+from egoactgen_bench.presentation.score_tables import layout
 from egoactgen_bench.stages.report.report_contents import Contents, StudyResults
 
 LONGEST_LIST = 12  # values of one option that a run's card shows

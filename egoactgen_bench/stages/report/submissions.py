@@ -10,8 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from egoactgen_bench.analysis import statistics
-from egoactgen_bench.analysis.intervals import Measured, clusters_of, compare
+from egoactgen_bench.analysis.cluster_means import means
+from egoactgen_bench.analysis.intervals import (
+    Measured,
+    clusters_of,
+    compare,
+    impossible_tests,
+    reasons,
+)
+from egoactgen_bench.analysis.mean_intervals import METHOD
 from egoactgen_bench.artifacts.archive import opened, unpack
 from egoactgen_bench.artifacts.archive_records import PackRecord, ScoreRecord
 from egoactgen_bench.artifacts.manifests import (
@@ -200,7 +207,7 @@ def _joined_scores(found: Sequence[Unpacked], protocol: str, split: Split) -> Sc
         fingerprint=split.fingerprint,
         frames_fingerprint=split.frames_fingerprint,
         protocol=protocol,
-        bootstrap=Bootstrap(draws=DRAWS),
+        bootstrap=Bootstrap(draws=DRAWS, method=METHOD),
         runs=rows,
         metrics=dict(metrics),
         notices=[*sources, *notices],
@@ -260,20 +267,25 @@ def _summarised(scores: Scores, split: Split) -> Scores:
     measured = [
         _measured(scores, name, cube[:, :, number]) for number, name in enumerate(scores.metrics)
     ]
+    intervals = {each.metric: each.intervals(clusters, DRAWS) for each in measured}
     summary: dict[str, Any] = {"run": scores.runs, "n": n}
     for each in measured:
-        summary |= each.columns(clusters, DRAWS)
+        summary |= each.columns(intervals[each.metric])
+    scores.manifest.withheld_intervals = reasons(intervals, scores.runs)
+    if sentence := impossible_tests(measured, scores.runs, clusters, scores.references):
+        scores.manifest.notices.append(sentence)
     return replace(
         scores,
         summary=pd.DataFrame(summary),
-        comparisons=compare(measured, scores.runs, clusters),
+        comparisons=compare(measured, scores.runs, clusters, scores.references),
     )
 
 
 def _measured(scores: Scores, name: str, values: NDArray[np.float64]) -> Measured:
-    factor = scores.metrics[name].factor
-    if scores.metrics[name].per_sample:
-        return Measured(name, factor, statistics.means(values) * factor, values)
+    about = scores.metrics[name]
+    factor = about.factor
+    if about.per_sample:
+        return Measured(name, factor, means(values) * factor, values, bounds=about.bounds)
     return Measured(name, factor, _of_sets(scores, name) * factor)
 
 

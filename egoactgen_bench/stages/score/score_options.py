@@ -1,7 +1,7 @@
 """The options of `bench score`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -35,8 +35,13 @@ class ScoreOptions(Options):
     captioner: CaptionerName = "transformers"
     descriptions: SoleDescriptionsName = None
     bootstrap: Annotated[
-        int, Field(ge=0, description="Bootstrap draws for the intervals; 0 for none.")
+        int,
+        Field(ge=0, description="Bootstrap draws for intervals of skewed values; 0: no intervals."),
     ] = 1000
+    family: Annotated[
+        Literal["metric", "table"],
+        Field(description="Correct p-values over the pairs of one metric or of the whole table."),
+    ] = "metric"
     fid_permutations: Annotated[
         int, Field(ge=0, description="Permutations for comparing sets (FID, KID); 0: no test.")
     ] = 0

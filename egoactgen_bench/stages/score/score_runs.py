@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from egoactgen_bench.analysis.mean_intervals import METHOD
 from egoactgen_bench.analysis.published import published_rows
 from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.options import chosen
@@ -121,7 +122,13 @@ def prepare(
         "descriptions": texts and {"name": texts.name, "sha256": texts.sha256},
         "captioner": resolved.captioner,
         "options": resolved.options,
-        "bootstrap": {"draws": resolved.bootstrap, "clustered_by": "video_id", "level": 0.95},
+        "bootstrap": {
+            "draws": resolved.bootstrap,
+            "clustered_by": "video_id",
+            "level": 0.95,
+            "method": METHOD,
+        },
+        "family": resolved.family,
         "fid_permutations": resolved.fid_permutations,
         "batch_size": resolved.batch_size,
     }
@@ -161,6 +168,7 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
         job.split.name,
         job.settled["bootstrap"]["draws"],
         job.settled["fid_permutations"],
+        job.settled["family"],
     )
     if not tables.metrics:
         nothing = f"No metric could be computed; {job.folder} is left unchanged."
@@ -179,6 +187,7 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
             "metrics": tables.metrics,
             "failed_metrics": failed,
             "skipped_metrics": job.selection.skipped,
+            "withheld_intervals": tables.withheld,
             "notices": notices,
             "device": provenance.device_name(job.device),
             "timing": {"seconds": round(seconds, 3), "measured_values": outcome.measured},

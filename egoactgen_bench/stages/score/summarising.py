@@ -1,5 +1,6 @@
 """Computes the tables of scores from measured rows: values, summaries, comparisons, captions."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,8 +11,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoactgen_bench.analysis import statistics
-from egoactgen_bench.analysis.intervals import PERMUTATION_SEED, Measured, clusters_of, compare
-from egoactgen_bench.analysis.statistics import Clusters
+from egoactgen_bench.analysis.cluster_means import Clusters
+from egoactgen_bench.analysis.intervals import (
+    PERMUTATION_SEED,
+    Family,
+    Measured,
+    clusters_of,
+    compare,
+    impossible_tests,
+    reasons,
+)
+from egoactgen_bench.analysis.mean_intervals import Intervals
 from egoactgen_bench.api.metric import CaptionSource, Metric
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.artifacts.manifests import MetricRecord
@@ -44,10 +54,16 @@ class Tables:
     captions: pd.DataFrame
     notices: list[str] = field(default_factory=list)
     metrics: dict[str, MetricRecord] = field(default_factory=dict)
+    withheld: dict[str, dict[str, str]] = field(default_factory=dict)  # metric → run → why
 
 
 def tabulate(
-    measurer: Measurer, outcome: Measurements, split: str, draws: int, fid_permutations: int
+    measurer: Measurer,
+    outcome: Measurements,
+    split: str,
+    draws: int,
+    fid_permutations: int,
+    family: Family = "metric",
 ) -> Tables:
     """Compute all tables from the measurements."""
     notices: list[str] = []
@@ -59,20 +75,24 @@ def tabulate(
             columns.append(_column(measurer, outcome, metric, notices))
         except BenchError as error:
             outcome.broken[metric.name] = str(error)
-    videos = measurer.samples.video_ids
-    clusters = clusters_of(videos)
-    if len(videos) and clusters.max() == 0:
-        notices.append("All samples come from one video: no intervals, and p-values are 1.")
+    clusters = clusters_of(measurer.samples.video_ids)
     measured = [_measured(column, clusters, fid_permutations) for column in columns]
     runs = [candidate.name for candidate in measurer.candidates]
+    references = [candidate.name for candidate in measurer.candidates if candidate.reference]
+    intervals = {each.metric: each.intervals(clusters, draws) for each in measured}
+    if len(clusters) and clusters.max() == 0:
+        notices.append("All samples are of one video: no intervals, and nothing is significant.")
+    elif sentence := impossible_tests(measured, runs, clusters, references, family):
+        notices.append(sentence)
     return Tables(
         values=_values(measurer, columns, split),
-        summary=_summary(runs, columns, measured, clusters, draws),
-        comparisons=compare(measured, runs, clusters),
+        summary=_summary(runs, columns, measured, intervals),
+        comparisons=compare(measured, runs, clusters, references, family),
         errors=pd.DataFrame(_ordered(measurer, outcome.failures), columns=list(ERROR_COLUMNS)),
         captions=_captions(measurer, columns),
         notices=notices,
         metrics={column.metric.name: _about(column) for column in columns},
+        withheld=reasons(intervals, runs),
     )
 
 
@@ -154,19 +174,23 @@ def _measured(column: Column, clusters: Clusters, swaps: int) -> Measured:
     """A column's values; set metrics are compared by swapping only if `swaps` is positive."""
     name, factor, totals = column.metric.name, column.metric.factor, column.totals
     if column.metric.per_sample:
-        return Measured(name, factor, totals * factor, column.values)
+        bounds = column.metric.bounds
+        return Measured(name, factor, totals * factor, column.values, bounds=bounds)
     swap = partial(_swap, column, clusters, swaps) if swaps else None
     return Measured(name, factor, totals * factor, swap=swap)
 
 
 def _summary(
-    runs: list[str], columns: list[Column], measured: list[Measured], clusters: Clusters, draws: int
+    runs: list[str],
+    columns: list[Column],
+    measured: list[Measured],
+    intervals: dict[str, Intervals],
 ) -> pd.DataFrame:
     """One row per run, in the paper's units; `<metric>_n` for a metric with missing samples."""
     n = np.max([column.counts for column in columns], axis=0) if columns else [0] * len(runs)
     table: dict[str, Any] = {"run": runs, "n": n}
     for column, each in zip(columns, measured, strict=True):
-        table |= each.columns(clusters, draws)
+        table |= each.columns(intervals[each.metric])
         if np.any(column.counts != n):
             table[f"{each.metric}_n"] = column.counts
     return pd.DataFrame(table)
@@ -206,6 +230,7 @@ def _ordered(measurer: Measurer, failures: list[Failure]) -> list[Failure]:
 
 def _about(column: Column) -> MetricRecord:
     metric = column.metric
+    lowest, highest = (float(end) if math.isfinite(end) else None for end in metric.bounds)
     return MetricRecord(
         label=metric.label,
         unit=metric.unit,
@@ -215,4 +240,6 @@ def _about(column: Column) -> MetricRecord:
         primary=metric.primary,
         per_sample=metric.per_sample,
         signature=column.signature,
+        lowest=lowest,
+        highest=highest,
     )

@@ -30,16 +30,18 @@ def test_files_have_the_contract_s_content(bench, drawn_split, runs):
     assert values["signature"].str.endswith("|r:1|n:6").all()
     summary = pd.read_csv(folder / "summary.csv", index_col="run")
     assert list(summary) == ["n", "psnr", "psnr_lo", "psnr_hi", "ssim", "ssim_lo", "ssim_hi"]
-    assert summary.loc["target", ["psnr", "psnr_lo", "psnr_hi"]].tolist() == [np.inf] * 3
+    assert summary.loc["target", "psnr"] == np.inf
+    assert summary[["psnr_lo", "psnr_hi"]].isna().all(axis=None)  # of only three videos
     near = values[(values["run"] == "near") & (values["metric"] == "psnr")]["value"]
     assert summary.loc["near", "psnr"] == pytest.approx(near.mean())
-    assert summary.loc["near", "psnr_lo"] <= summary.loc["near", "psnr"]
     comparisons = pd.read_csv(folder / "comparisons.csv")
     assert list(comparisons) == ["metric", "run_a", "run_b", "difference", "p_value"]
-    assert len(comparisons) == 2 * 6
-    assert comparisons["p_value"].between(0, 1).all()
+    assert comparisons["metric"].tolist() == ["psnr", "ssim"]
+    assert set(comparisons["run_a"]) | set(comparisons["run_b"]) == {"near", "far"}
+    assert comparisons["p_value"].tolist() == [0.25, 0.25]  # all signs of three videos are equal
     assert not comparisons["difference"].isna().any()
     manifest = json.loads((folder / "score.json").read_text())
+    assert manifest["withheld_intervals"]["psnr"]["near"] == "fewer than 4 videos"
     assert manifest["metrics"]["psnr"]["signature"] == "psnr|resize:lanczos|range:255|r:1"
     for name in ("table.md", "table.tex", "table.csv"):
         assert (folder / name).is_file()
@@ -194,7 +196,7 @@ def test_slices(drawn_split, runs, tmp_path):
     wanted = values.groupby(["verb", "run"])["value"].mean()
     for row in table.to_dict("records"):
         assert row["psnr"] == pytest.approx(wanted[row["part"], row["run"]])
-        assert row["psnr_lo"] <= row["psnr"] <= row["psnr_hi"]
+        assert np.isnan([row["psnr_lo"], row["psnr_hi"]]).all()  # of one video
     kitchens = split.samples.assign(
         dataset="epic-kitchens", video_id=[f"P{18 if n < 2 else 1:02d}_0{n}" for n in range(6)]
     )
