@@ -1,15 +1,23 @@
 """Averages runs that differ only in their training seed into one row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from egoactgen_bench.analysis.cluster_means import Floats, means
-from egoactgen_bench.analysis.intervals import Measured, clusters_of, compare, reasons
+from egoactgen_bench.analysis.cluster_means import Clusters, Floats, means
+from egoactgen_bench.analysis.intervals import (
+    Measured,
+    clusters_of,
+    corrected,
+    pairs_of,
+    reasons,
+)
+from egoactgen_bench.analysis.mean_intervals import Intervals
+from egoactgen_bench.analysis.trainings import compare_totals, compare_trainings, interval
 from egoactgen_bench.artifacts.manifests import ScoredRun
-from egoactgen_bench.artifacts.scores import Scores
+from egoactgen_bench.artifacts.scores import COMPARISON_COLUMNS, Scores
 from egoactgen_bench.artifacts.splits import Split
 
 
@@ -22,23 +30,32 @@ def pool(
     """Scores with one row per group of runs; `groups` maps a row's name to its runs, in order.
 
     A sample's value is its mean over the group's runs, and missing if one of them lacks it.
-    Intervals and tests are over samples, clustered by video, and do not include the variation
-    between trainings; `<metric>_sd`, the standard deviation of the runs' totals, does. The groups
-    in `references` are for comparison.
+    Intervals and tests are over the trainings, too (`trainings`); a group of a single run has the
+    interval over videos, of this training, and is not tested. `<metric>_sd` is the standard
+    deviation of the runs' totals; `p_trainings`, in the comparisons, tests the groups' trainings
+    alone. The groups in `references` are for comparison.
     """
     ids, clusters = split.samples["sample_id"], clusters_of(split.samples["video_id"])
     names = [name for name, about in scores.metrics.items() if about.per_sample]
     every = scores.per_sample(ids, names)
     places = [[scores.runs.index(run) for run in runs] for runs in groups.values()]
+    by_run = {
+        name: [every[:, place, number] for place in places] for number, name in enumerate(names)
+    }
     values = {
-        name: np.stack([every[:, place, number].mean(axis=1) for place in places], axis=1)
-        for number, name in enumerate(names)
+        name: np.stack([each.mean(axis=1) for each in parts], axis=1)
+        for name, parts in by_run.items()
     }
     counts = _counts(scores, values, places)
     table: dict[str, Any] = {"run": list(groups), "n": counts}
     measured = [_measured(scores, name, values.get(name), places) for name in scores.metrics]
     draws = scores.manifest.bootstrap.draws
-    intervals = {each.metric: each.intervals(clusters, draws) for each in measured}
+    intervals = {
+        each.metric: _over_trainings(
+            each.intervals(clusters, draws), by_run.get(each.metric, []), clusters, each, draws
+        )
+        for each in measured
+    }
     for each in measured:
         table |= each.columns(intervals[each.metric])
         table[f"{each.metric}_sd"] = _deviations(scores, each.metric, places)
@@ -55,7 +72,7 @@ def pool(
         ),
         _long(scores, split, ids, values, list(groups)),
         pd.DataFrame(table),
-        compare(measured, list(groups), clusters, references, scores.manifest.family),
+        _compare(scores, by_run, places, list(groups), clusters, references),
         scores.errors[scores.errors["run"].isin([run for runs in groups.values() for run in runs])],
     )
 
@@ -78,6 +95,49 @@ def _measured(
         return Measured(name, factor, means(values) * factor, values, bounds=about.bounds)
     own = scores.summary[name].to_numpy(float)
     return Measured(name, factor, np.array([own[place].mean() for place in places]))
+
+
+def _over_trainings(
+    found: Intervals, by_run: list[Floats], clusters: Clusters, measured: Measured, draws: int
+) -> Intervals:
+    """The intervals with those of groups of several runs replaced by ones over trainings, too."""
+    low, high, why = found.low.copy(), found.high.copy(), list(found.reasons)
+    for number, values in enumerate(by_run):
+        if values.shape[1] > 1 and draws:
+            bounds = interval(values, clusters, measured.bounds)
+            low[number], high[number] = (end * measured.factor for end in bounds[:2])
+            why[number] = bounds[2]
+    return Intervals(low, high, why)
+
+
+def _compare(
+    scores: Scores,
+    by_run: Mapping[str, list[Floats]],
+    places: list[list[int]],
+    groups: Sequence[str],
+    clusters: Clusters,
+    references: Collection[str],
+) -> pd.DataFrame:
+    """Compare every pair of groups, in the paper's units; a set metric by its trainings alone."""
+    pairs = pairs_of(groups, references)
+    rows = []
+    for name, about in scores.metrics.items():
+        own = scores.summary[name].to_numpy(float)
+        totals = [own[place][None, :] for place in places]
+        tests = (
+            compare_trainings(by_run[name], pairs, clusters)
+            if name in by_run
+            else compare_totals(totals, pairs)
+        )
+        factor = about.factor if name in by_run else 1.0
+        rows += [
+            (name, groups[a], groups[b], size * factor, p_value, over)
+            for (a, b), (size, p_value, over) in zip(pairs, tests, strict=True)
+        ]
+    table = pd.DataFrame(rows, columns=[*COMPARISON_COLUMNS, "p_trainings"])
+    for column in ("p_value", "p_trainings"):
+        table[column] = corrected(table, column, scores.manifest.family)
+    return table
 
 
 def _deviations(scores: Scores, name: str, places: list[list[int]]) -> Floats:

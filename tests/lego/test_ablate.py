@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from drawn_split import write_drawn_split
+from egoactgen_bench.analysis.trainings import seeds_needed
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
@@ -88,6 +90,8 @@ def test_all_tables_contain_trained_run_and_scored_rows(bench, root):
     summary = pd.read_csv(folder / "scores" / "summary.csv", index_col="run")["psnr"]
     assert len(summary) == len(ROWS)
     for name, about in TABLES.items():
+        comparisons = pd.read_csv(folder / name / "comparisons.csv")
+        assert comparisons["p_value"].isna().all()  # one training per row
         table = pd.read_csv(folder / name / "table.csv")
         assert table["run"].tolist() == list(about.rows)
         pooled = pd.read_csv(folder / name / "summary.csv", index_col="run")
@@ -146,19 +150,26 @@ def test_a_killed_call_resumes_and_seeds_are_pooled(bench, root, monkeypatch):
 
 
 def check_pooled(folder):
-    """Means and deviations are those over the seeds' values; tests are of sample means."""
+    """Means, deviations and tests are those over the seeds' values."""
     runs = pd.read_csv(folder / "scores" / "summary.csv", index_col="run")["psnr"]
     values = pd.read_csv(folder / "scores" / "scores.csv")
     values = values.pivot(index="sample_id", columns="run", values="value")
     pooled = pd.read_csv(folder / "conditioning" / "summary.csv", index_col="run")
-    means = []
+    means, totals = [], []
     for label, row in (("action labels", "ip2p"), ("descriptions", "descriptions")):
         names = [f"ablation-{row}-s{seed}" for seed in (0, 3)]
         assert pooled.loc[label, "psnr"] == pytest.approx(runs[names].mean())
         assert pooled.loc[label, "psnr_sd"] == pytest.approx(runs[names].std())
         means.append(values[names].mean(axis=1))
+        totals.append(runs[names].to_numpy())
     (compared,) = pd.read_csv(folder / "conditioning" / "comparisons.csv").to_dict("records")
     assert compared["difference"] == pytest.approx((means[0] - means[1]).mean())
+    leads = totals[0] - totals[1]
+    assert compared["p_trainings"] == pytest.approx(stats.ttest_1samp(leads, 0).pvalue)
+    (needed,) = pd.read_csv(folder / "conditioning" / "seeds.csv").to_dict("records")
+    assert needed["sd"] == pytest.approx(leads.std(ddof=1))
+    assert needed["seeds"] == seeds_needed(leads.mean(), leads.std(ddof=1))
+    assert "Seeds that a claim needs" in (folder / "conditioning" / "table.md").read_text()
 
 
 @pytest.mark.parametrize(
