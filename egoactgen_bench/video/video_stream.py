@@ -17,6 +17,7 @@ from egoactgen_bench.video.decoded_times import DecodedTimes, decoded_times
 from egoactgen_bench.video.decoder_errors import as_sample_errors
 from egoactgen_bench.video.edit_lists import contiguous_until, has_several_parts
 from egoactgen_bench.video.packet_contents import Contents, inspector
+from egoactgen_bench.video.pixel_crop import pixel_crop
 from egoactgen_bench.video.video_file import (
     configure_decoder,
     displayed_stream,
@@ -92,6 +93,8 @@ class VideoStream:
         is_mp4 = "mp4" in self.container.format.name
         self.is_matroska = "matroska" in self.container.format.name
         self.margins = clean_aperture(path, self.stream.id) if is_mp4 else None
+        if self.is_matroska:
+            self.margins = pixel_crop(path, self.container.streams.video.index(self.stream))
         self.extradata = decoder.extradata or b""
         self._inspect = inspector(decoder.codec.name, self.extradata, decoder.has_b_frames)
         self.delay = 0

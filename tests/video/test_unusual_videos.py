@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.video.pixel_crop import pixel_crop
 from egoactgen_bench.video.video_reading import frames_at
+from matroska_crop import set_pixel_crop
 from mp4_boxes import set_clean_aperture, set_edits
+from mutations import mutations
 from numbered_videos import HEIGHT, RATE, WIDTH, drawn, number_in, read_numbers, write_video
 
 KEPT = [n for n in range(75) if n % 5 == 0 or n % 7 == 0]  # frames of a variable-rate video
@@ -174,6 +177,53 @@ def test_the_clean_aperture_is_cut_out(tmp_path: Path) -> None:
     left, top = (WIDTH - 200) // 2 + 10, (HEIGHT - 60) // 2 + 4
     expected = whole.crop((left, top, left + 200, top + 60))
     assert np.array_equal(np.asarray(image), np.asarray(expected))
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm"])
+def test_the_cropping_of_matroska_is_cut_out(tmp_path: Path, name: str) -> None:
+    codec = {"a.mkv": "libx264", "a.webm": "libvpx-vp9"}[name]
+    path = write_video(tmp_path / name, range(4), codec=codec, options={})
+    ((_, whole),) = frames_at(path, [0.05])
+    assert not isinstance(whole, SampleError)
+    set_pixel_crop(path, left=10, top=4, right=6, bottom=8)
+    ((_, image),) = frames_at(path, [0.05])
+    assert not isinstance(image, SampleError)
+    expected = whole.crop((10, 4, WIDTH - 6, HEIGHT - 8))
+    assert np.array_equal(np.asarray(image), np.asarray(expected))
+
+
+def test_the_cropping_is_that_of_the_displayed_track(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(path, "w") as container:
+        streams = [container.add_stream("libx264", rate=RATE) for _ in range(2)]
+        for index, stream in enumerate(streams):
+            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+            stream.disposition = av.stream.Disposition.default if index == 0 else 0
+        for index, stream in enumerate(streams):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(drawn(index))))
+            container.mux(stream.encode())
+    set_pixel_crop(path, left=10)  # of the second one
+    ((_, image),) = frames_at(path, [0.0])
+    assert not isinstance(image, SampleError)
+    assert image.size == (WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize("margins", [{"left": WIDTH}, {"top": 40, "bottom": HEIGHT - 40}])
+def test_an_impossible_cropping_is_ignored(tmp_path: Path, margins: dict[str, int]) -> None:
+    path = write_video(tmp_path / "a.mkv", range(4))
+    set_pixel_crop(path, **margins)
+    assert pixel_crop(path, 0) is None
+    assert read_numbers(path, [0.05]) in ([1], ["undecodable"])  # FFmpeg 7.1 rejects the file
+
+
+def test_a_damaged_matroska_header_is_no_error_of_the_cropping(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", range(2))
+    set_pixel_crop(path, left=10)
+    assert pixel_crop(path, 0) == (10, 0, 0, 0)
+    assert pixel_crop(path, 1) is None
+    for damaged in mutations(path.read_bytes()[:1500], 60):
+        path.write_bytes(damaged)
+        pixel_crop(path, 0)
 
 
 @pytest.mark.parametrize("size", [(400, 60), (0, 60)])
