@@ -1,8 +1,9 @@
 """`bench prepare-splits`."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import Field
@@ -99,6 +100,7 @@ def _list_videos(plan: "SplitPlan", path: Path) -> int:
 def _dry_run(plan: "SplitPlan", folder: Path, workers: int) -> int:
     kept = len(plan.clips) - plan.unlocated.total()
     typer.echo(f"{plan.name}: {_count(kept, 'sample')} would be kept")
+    _echo_draw(plan.recipe)
     _echo_reasons(_reasons(plan))
     if not plan.places and not plan.recipe["times_only"]:
         typer.echo("  without --videos, their existence was not checked")
@@ -128,6 +130,7 @@ def _summarise(done: "Prepared") -> None:
     state = ": already complete" if done.already_complete else ""
     typer.echo(f"{done.split.name}{state}")
     typer.echo(f"  {counts.kept:>7,} kept")
+    _echo_draw(done.split.manifest.recipe)
     _echo_reasons(counts.by_reason)
     if done.resumed:
         typer.echo(f"  {done.resumed:,} of them were extracted by an earlier call")
@@ -147,6 +150,14 @@ def _reasons(plan: "SplitPlan") -> dict[str, int]:
     counts = plan.unlocated
     counts.update(rejection.reason for rejection in plan.rejections)
     return dict(sorted(counts.items()))
+
+
+def _echo_draw(recipe: Mapping[str, Any]) -> None:
+    if drawn := recipe.get("drawn"):
+        typer.echo(
+            f"  {drawn['count']:>7,} of {drawn['of']:,} clips drawn from all videos "
+            f"(seed {drawn['seed']})"
+        )
 
 
 def _echo_reasons(by_reason: dict[str, int]) -> None:

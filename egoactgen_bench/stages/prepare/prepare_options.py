@@ -25,7 +25,9 @@ class PrepareOptions(Options):
         "val"
     )
     limit: Annotated[
-        int | None, Field(ge=1, description="Only the first N clips."), Cli(metavar="N")
+        int | None,
+        Field(ge=1, description="Only N clips, drawn from all videos (toy-kitchen: generated)."),
+        Cli(metavar="N"),
     ] = None
     times_only: Annotated[
         bool,

@@ -29,6 +29,7 @@ from egoactgen_bench.artifacts.splits import TIME_COLUMNS, fingerprint
 from egoactgen_bench.errors import NOT_A_CODE, BenchError, SampleError, did_you_mean
 from egoactgen_bench.support.images import frame_size
 from egoactgen_bench.support.safe_names import is_safe_id
+from egoactgen_bench.support.sample_drawing import draw_positions, drawing_record
 
 # For estimates: PNG bytes per pixel of natural frames, and CPU seconds to seek, decode, resize and
 # store one frame of a 1080p H.264 video.
@@ -118,7 +119,8 @@ def plan_split(
 ) -> SplitPlan:
     """List a data set's clips and locate their frames, without reading any.
 
-    `limit` keeps the first clips with valid times. With `locate` False videos are not located,
+    `limit` keeps this number of the clips with valid times, drawn from all videos; of a synthetic
+    data set the first, since it generates no more. With `locate` False videos are not located,
     which is enough to count samples but not to extract frames.
     """
     name = name or read(dataset, "split_name")
@@ -127,30 +129,54 @@ def plan_split(
         raise BenchError(
             f"'{name}' is not a valid name for a split: use letters, digits, '.', '_' and '-'."
         )
+    listed = _listed(dataset, limit if dataset.draws else None)
+    rows, drawn = _drawn(listed, limit)
+    located = locate and not times_only
+    places = {
+        row.sample_id: _place(dataset, row)
+        for row in rows
+        if located and isinstance(row, ActionClip)
+    }
+    recipe = {
+        "times_only": times_only,
+        "size": None if times_only or dataset.keeps_frames else size,
+        "limit": limit,
+        **drawn,
+        **plain_json(dataset, "recipe", call(dataset, "recipe")),
+    }
+    return SplitPlan(dataset, name, recipe, rows, places)
+
+
+def _listed(dataset: Dataset, most: int | None) -> list[ActionClip | Rejection]:
+    """The data set's rows, up to the clip number `most`. Raises `BenchError` if none is a clip."""
     rows: list[ActionClip | Rejection] = []
-    places: dict[str, tuple[FrameSource, FrameSource] | SampleError] = {}
     seen: set[str] = set()
     for row in _rows(dataset):
         rows.append(row)
-        if isinstance(row, Rejection):
-            continue
-        _check_id(dataset, row.sample_id, seen)
-        if locate and not times_only:
-            places[row.sample_id] = _place(dataset, row)
-        if len(seen) == limit:
-            break
+        if isinstance(row, ActionClip):
+            _check_id(dataset, row.sample_id, seen)
+            if len(seen) == most:
+                break
     if not seen:
         counts = by_reason(row for row in rows if isinstance(row, Rejection))
         raise BenchError(
             f"{dataset.name}: no annotation row gives a sample ({counts or 'it is empty'})."
         )
-    recipe = {
-        "times_only": times_only,
-        "size": None if times_only or dataset.keeps_frames else size,
-        "limit": limit,
-        **plain_json(dataset, "recipe", call(dataset, "recipe")),
-    }
-    return SplitPlan(dataset, name, recipe, rows, places)
+    return rows
+
+
+def _drawn(
+    rows: list[ActionClip | Rejection], limit: int | None
+) -> tuple[list[ActionClip | Rejection], dict[str, Any]]:
+    """All rejections and `limit` of the clips, and the recipe's entry about the draw, if any."""
+    clips = [row for row in rows if isinstance(row, ActionClip)]
+    record = drawing_record(len(clips), limit)
+    if record is None:
+        return rows, {}
+    ids, videos = zip(*((clip.sample_id, clip.video_id) for clip in clips), strict=True)
+    chosen = {ids[position] for position in draw_positions(ids, videos, limit)}
+    kept = [row for row in rows if isinstance(row, Rejection) or row.sample_id in chosen]
+    return kept, {"drawn": record}
 
 
 def by_reason(rejections: Iterable[Rejection]) -> str:

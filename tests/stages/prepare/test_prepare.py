@@ -1,6 +1,7 @@
 """The stage prepare-splits, on a data set of synthetic images and on the real EPIC-KITCHENS CSV."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -302,7 +303,7 @@ def test_an_unfinished_split_of_another_recipe_is_rejected(make, monkeypatch):
         patch.setattr(extraction, "write_bytes", writing_only(4, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             make()
-    refused = r"contains an unfinished split with other settings \(recipe\.limit null → 3\): "
+    refused = r"contains an unfinished split with other settings \(recipe\.limit null → 3, "
     with pytest.raises(BenchError, match=refused):
         make(limit=3)
     assert len(make(limit=3, overwrite=True).split.samples) == 3
@@ -359,11 +360,46 @@ def test_times_only_needs_no_videos(bench, tmp_path):
     result = bench("prepare-splits", f"{__name__}:Drawn", "--times-only", "--limit", 3)
     assert (result.status, result.err) == (0, "")
     split = load_split(tmp_path / "workspace/splits/drawn-val")
-    assert list(split.samples.sample_id) == ["s0", "s1", "s3"]
+    assert list(split.samples.sample_id) == ["s0", "s1", "s6"]
+    rule = "systematic over samples sorted by video"
+    assert split.manifest.recipe["drawn"] == {"rule": rule, "count": 3, "of": 6, "seed": 0}
+    assert "3 of 6 clips drawn from all videos (seed 0)" in result.out
     assert split.frames_fingerprint is None
     assert set(split.samples.input_frame) == set(split.samples.target_sha256) == {""}
     assert split.manifest.counts.by_reason == {"input_before_start": 1}
     assert split.fingerprint == fingerprint(split.samples)
+
+
+def test_a_split_of_the_first_clips_is_not_resumed(bench, tmp_path):
+    call = ("prepare-splits", f"{__name__}:Drawn", "--times-only", "--limit", 3)
+    assert bench(*call).status == 0
+    manifest = tmp_path / "workspace/splits/drawn-val/split.json"
+    content = json.loads(manifest.read_text())
+    del content["recipe"]["drawn"], content["checksum"]  # as written before clips were drawn
+    manifest.write_text(json.dumps(content))
+    result = bench(*call)
+    assert result.status == 2
+    assert "a finished split with other settings (recipe.drawn.rule null → " in result.err
+
+
+def test_a_limit_that_excludes_no_clip_is_no_draw(make, tmp_path):
+    make(limit=6)
+    recipe = load_split(tmp_path / "split").manifest.recipe
+    assert (recipe["limit"], "drawn" in recipe) == (6, False)
+
+
+class Sorted(Drawn):
+    """Four clips of one video, then two of another."""
+
+    def clips(self) -> Iterator[ActionClip | Rejection]:
+        clips = (clip for clip in super().clips() if isinstance(clip, ActionClip))
+        for number, clip in enumerate(clips):
+            yield replace(clip, video_id="V0" if number < 4 else "V1")
+
+
+def test_a_limit_draws_clips_of_all_videos():
+    plan = plan_split(Sorted(None, None, "train"), limit=3, times_only=True)
+    assert sorted(clip.video_id for clip in plan.clips) == ["V0", "V0", "V1"]
 
 
 class Careless(Drawn):
