@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from egoactgen_bench.analysis.published import restate_published
 from egoactgen_bench.analysis.slices import all_slices
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.manifest_base import read_manifest
@@ -127,6 +128,7 @@ def _scores(workspace: Workspace, split: Split) -> list[Scores]:
                 "(the fingerprints differ): score again with `bench score`."
             )
     return found
+        restate_published(each.manifest, split.manifest)
 
 
 def _changed_runs(scores: Sequence[Scores], candidates: Sequence[Candidate]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.analysis.mean_intervals import METHOD
-from egoactgen_bench.analysis.published import published_rows
+from egoactgen_bench.analysis.published import published_rows, restate_published
 from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.descriptions import descriptions_of
@@ -194,7 +194,9 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
             "versions": provenance.versions(_packages(job)),
         },
     )
-    return write_scores(job.folder, job.split, manifest, tables)
+    restate_published(manifest, job.split.manifest)
+    scores = write_scores(job.folder, job.split, manifest, tables)
+    return replace(scores, replaced=" ".join(earlier.notices))
 
 
 def _counted(sizes: dict[int, int], bar: Progress) -> Iterator[int]:

@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 
 from egoactgen_bench.analysis.pooling import pool
-from egoactgen_bench.analysis.published import published_dataset, published_table
+from egoactgen_bench.analysis.published import (
+    named_by_samples,
+    published_dataset,
+    published_note,
+    published_table,
+)
 from egoactgen_bench.analysis.trainings import seeds_needed
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation.score_tables import latex, markdown, plain
@@ -41,6 +46,9 @@ def _write(
     pooled = pool(scores, ablation.test, groups, references)
     pooled.manifest.published = _published(ablation, name, scores)
     notices = _notices(scores, [run for runs in groups.values() for run in runs])
+    if not pooled.manifest.published:
+        note = published_note(ablation.test.manifest)
+        notices = [notice for notice in notices if notice != note]
     seeds = needed_seeds(scores, groups, references)
     pooled.manifest.notices = [_between_seeds(ablation, pooled, seeds), *notices]
     write_csv(folder / "summary.csv", pooled.summary)
@@ -67,10 +75,11 @@ def _published(ablation: Ablation, name: str, scores: Scores) -> list[dict[str, 
     table = published_table(found)
     own: Any = table[table["dataset"] == published_dataset(ablation.test.manifest)]
     tuned = {"yes": ", tuned", "no": ", not tuned"}
-    return [
+    rows = [
         {**row, "method": row["conditioning"] + tuned.get(row.get("vllm_finetuned", ""), "")}
         for row in own.to_dict("records")
     ]
+    return named_by_samples(ablation.test.manifest, rows)
 
 
 def needed_seeds(

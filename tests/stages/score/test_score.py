@@ -180,7 +180,10 @@ def test_published_rows_appear_only_with_their_own_protocol(drawn_split, runs, t
         scores = score(real, [run], tmp_path / name, metrics=["psnr"], device="cpu", **choices)
         return (scores.folder / "table.md").read_text()
 
-    assert "| LEGO (published) |  | 12.29 |" in table("own", protocol="lego-release")
+    own = table("own", protocol="lego-release")
+    assert "| LEGO, other samples (published) |  | 12.29 |" in own
+    assert "LEGO's authors filtered theirs (they trained on about 85,300 samples" in own
+    assert "this split has 6 of 6 annotated actions" in own
     assert "published" not in table("other", protocol="standard")
     altered = table("altered", protocol="lego-release", options={"psnr.resize": "lanczos"})
     assert "published" not in altered
