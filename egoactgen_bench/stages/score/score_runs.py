@@ -195,8 +195,7 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
         },
     )
     restate_published(manifest, job.split.manifest)
-    scores = write_scores(job.folder, job.split, manifest, tables)
-    return replace(scores, replaced=" ".join(earlier.notices))
+    return write_scores(job.folder, job.split, manifest, tables)
 
 
 def _counted(sizes: dict[int, int], bar: Progress) -> Iterator[int]:
