@@ -8,16 +8,17 @@ from pydantic import Field, field_validator
 
 from egoactgen_baselines.sdedit import CHOICE, SDEdit, StrengthManifest
 from egoactgen_bench.api import options
+from egoactgen_bench.api.toy_weights import require_named
 from egoactgen_bench.api.trainer import Trainer, TrainingContext
 from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
-from egoactgen_bench.toy.stand_ins import folder_for
 from egoactgen_bench.support.sample_drawing import (
     draw_samples,
     drawing_record,
     drawing_sentence,
 )
+from egoactgen_bench.toy.stand_ins import folder_for
 
 
 class StrengthOptions(options.Options):
@@ -61,6 +62,8 @@ class StrengthTrainer(Trainer[StrengthOptions]):
             )
         found = SDEdit.find_weights(options.weights, context.models)
         assert found is not None  # `weights` has a default
+        if "weights" not in options.model_fields_set:
+            require_named("sdedit", found, context.split.manifest.dataset, "-o weights=")
         self.weights: Path = found
 
     def sources(self) -> dict[str, str]:
@@ -121,6 +124,6 @@ class StrengthTrainer(Trainer[StrengthOptions]):
         return {
             "summary": f"strength {strength} has the best {chosen.metric}, {means[strength]:.4g}",
             "strength": strength,
+            "drawn": self.drawn,
             "means": {str(tried): mean for tried, mean in means.items()},
         }
-            "drawn": self.drawn,

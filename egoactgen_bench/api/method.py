@@ -23,6 +23,7 @@ from pydantic import Field
 from egoactgen_bench.api import options
 from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.api.records import Request
+from egoactgen_bench.api.toy_weights import are_toy
 from egoactgen_bench.api.weights_folder import locate
 from egoactgen_bench.errors import BenchError, SampleError
 
@@ -92,6 +93,13 @@ class Method(ABC, Generic[OptionsT]):
     def weight_files(self) -> list[Path]:
         """The weight files that affect the images; run.json records their sha256."""
         return []
+
+    def uses_toy_weights(self) -> bool:
+        """Whether an image depends on weights that know only the toy kitchen.
+
+        On other data sets, run.json records it, and tables mark the run.
+        """
+        return are_toy(self.context.weights)
 
     def sources(self) -> dict[str, str]:
         """Other inputs that affect the images, name → sha256; recorded in run.json."""

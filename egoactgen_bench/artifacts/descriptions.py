@@ -5,7 +5,7 @@ from pathlib import Path
 
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.support.files import read_csv, sha256_file
+from egoactgen_bench.support.files import read_csv, read_json, sha256_file
 from egoactgen_bench.support.regular_files import owned_path
 
 
@@ -16,6 +16,7 @@ class Descriptions:
     name: str
     sha256: str
     texts: dict[str, str]
+    toy_weights: bool = False  # whether their manifest says that toy weights generated them
 
 
 def load_descriptions(split_folder: Path, name: str) -> Descriptions:
@@ -37,7 +38,15 @@ def load_descriptions(split_folder: Path, name: str) -> Descriptions:
     if len(repeated):
         raise BenchError(f"{path} lists sample '{repeated.iloc[0]}' twice.")
     pairs = zip(table["sample_id"], table["description"], strict=True)
-    return Descriptions(name, sha256_file(path), {key: text for key, text in pairs if text})
+    texts = {key: text for key, text in pairs if text}
+    return Descriptions(name, sha256_file(path), texts, records_toy_weights(path))
+
+
+def records_toy_weights(path: Path) -> bool:
+    """Whether the manifest of a set of descriptions or features, if any, records toy weights."""
+    manifest = path.with_suffix(".json")
+    content = read_json(manifest) if manifest.is_file() else None
+    return isinstance(content, dict) and content.get("toy_weights") is True
 
 
 def new_descriptions(split_folder: Path, name: str) -> Path:

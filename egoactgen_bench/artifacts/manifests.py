@@ -13,10 +13,18 @@ SPLIT, RUN, SCORE, STUDY = "split.json", "run.json", "score.json", "study.json"
 AGREEMENT = "agreement.json"  # the manifest of a study's imported answers
 TRAIN, IMAGINE, CONVERSION = "train.json", "imagine.json", "conversion.json"
 
+REFERENCE = "reference: "  # begins the `method` of a row that is made from the split's frames
+TOY_MARK = "(toy weights)"  # after the name of what has `toy_weights` set
 OptionValues = dict[str, Any]
 Subset = Literal["val", "train"]
+CopiedRole = Literal["", "input", "target"]
 EgoVLP = Literal["4-frame", "16-frame"]  # the published checkpoint
 MetricDefaults = Mapping[str, Mapping[str, Any]]  # metric → option → value
+
+
+def marked(name: str) -> str:
+    """The name of a run or metric with toy weights, as tables and figures show it."""
+    return f"{name} {TOY_MARK}"
 
 
 class SplitCounts(Record):
@@ -62,6 +70,7 @@ class DescriptionsManifest(Manifest):
     noun: ClassVar[str] = "set of descriptions"
     made_by: ClassVar[str] = "bench lego enrich"
     files: dict[str, str] = Field(default_factory=dict)
+    toy_weights: bool = False  # as in run.json
 
 
 class PassedAndResolved(Record):
@@ -105,6 +114,7 @@ class RunManifest(Manifest):
     batch_size: int | None = None
     limit: int | None = None
     counts: RunCounts | None = None
+    toy_weights: bool = False  # toy weights on a split that is not of a toy data set
     device: str = ""
     timing: RunTiming | None = None
     versions: dict[str, Any] = Field(default_factory=dict)
@@ -117,8 +127,27 @@ class ScoredRun(Record):
     method: str = ""
     reference: bool
     images: str = ""  # sha256 over the hashes of the images
+    copy_of: CopiedRole = ""  # the frames that all images are copies of
+    toy_weights: bool = False  # as in run.json
     samples: Count | None = None
     n: Count = 0
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it is compared with the other runs."""
+        return not (self.reference or self.toy_weights)
+
+    @property
+    def label(self) -> str:
+        """The name as tables and figures show it."""
+        return marked(self.run) if self.toy_weights else self.run
+
+    @property
+    def kind(self) -> str:
+        """What summary.csv says about the row."""
+        if self.reference:
+            return f"copy of the {self.copy_of}" if self.copy_of else "reference"
+        return "toy weights" if self.toy_weights else "method"
 
 
 class MetricRecord(Record):
@@ -131,9 +160,17 @@ class MetricRecord(Record):
     higher_is_better: bool
     primary: bool
     per_sample: bool
+    toy_weights: bool = False  # toy weights on a split that is not of a toy data set
     signature: str = Field(max_length=4096)
     lowest: float | None = None  # of a raw value; None: no limit
     highest: float | None = None
+    position: int = 0  # in the order of the tables
+    advised_samples: Count = 1
+
+    @property
+    def title(self) -> str:
+        """The label as tables and figures show it."""
+        return marked(self.label) if self.toy_weights else self.label
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -177,6 +214,7 @@ class ScoreManifest(Manifest):
     runs: list[ScoredRun]
     published: list[dict[str, Any]] = Field(default_factory=list)
     metrics: dict[str, MetricRecord]
+    deviating: list[str] = Field(default_factory=list)  # metrics with options set by -o
     failed_metrics: dict[str, str] = Field(default_factory=dict)
     skipped_metrics: dict[str, list[str]] = Field(default_factory=dict)
     withheld_intervals: dict[str, dict[str, str]] = Field(default_factory=dict)  # metric → run
@@ -198,6 +236,7 @@ class TrainManifest(Manifest):
     seed: int | None = None
     split: str = ""
     subset: str | None = None
+    dataset: str = ""
     fingerprint: str = ""
     frames_fingerprint: str | None = None
     descriptions: str | None = None
@@ -267,6 +306,7 @@ class ImagineManifest(Manifest):
     weights: dict[str, str] = Field(default_factory=dict)
     sources: dict[str, str] = Field(default_factory=dict)
     dtype: str = ""
+    toy_weights: bool = False  # as in run.json
     device: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 

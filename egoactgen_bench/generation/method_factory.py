@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from egoactgen_bench.api import plugins
+from egoactgen_bench.api import plugins, toy_weights
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import resolve
 from egoactgen_bench.api.plugin_calls import call, called
@@ -21,18 +21,22 @@ def build(
     *,
     weights: str | None = None,
     context: MethodContext | None = None,
+    dataset: str | None = None,
     local_rank: int = 0,
 ) -> Method[Any]:
     """Build the method `name` without loading it. Raises `BenchError` for an invalid choice.
 
     `weights` is a path or a name in `context.models`. `context.device` may be "auto". The weights
-    and argument of `context` are set here.
+    and argument of `context` are set here. `dataset` is that of the frames to come, None for an
+    image without one: a default of toy weights is refused unless it is a toy data set.
     """
     context = context or MethodContext(device="auto")
     check_dtype(context.dtype)
     found, argument = plugins.load("methods", name)
     found = require_subclass(found, Method, name)
     path = call(found, "find_weights", weights, context.models)
+    if weights is None:
+        toy_weights.require_named(name, path, dataset, "--weights ")
     given = dict(options or {})
     resolved = resolve(found.Options, call(found, "suggested", path, given) | given, name)
     device = resolve_device(context.device, local_rank) if found.uses_device else "cpu"
@@ -48,6 +52,11 @@ def weight_files(method: Method[Any]) -> list[Path]:
         if not path.is_file():
             raise BenchError(f"{called(method)}.weight_files names {path}, which is not a file.")
     return files
+
+
+def uses_toy_weights(method: Method[Any], dataset: str | None) -> bool:
+    """Whether a method uses toy weights on frames of another data set than a toy one."""
+    return not toy_weights.is_toy_dataset(dataset) and bool(call(method, "uses_toy_weights"))
 
 
 def sources(method: Method[Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from egoactgen_bench.api import plugins
+from egoactgen_bench.api.toy_weights import is_toy_dataset
 from egoactgen_bench.api.weights_folder import means_shipped
 
 FOLDER = Path(__file__).parent / "metric_weights"
@@ -19,5 +19,4 @@ def folder_for(dataset: str, chosen: Path | None, models: Path) -> Path:
     """
     if chosen is not None:
         return FOLDER if means_shipped(str(chosen)) else chosen
-    known = plugins.registered("datasets")
-    return FOLDER if dataset in known and known[dataset].load().toy else models
+    return FOLDER if is_toy_dataset(dataset) else models

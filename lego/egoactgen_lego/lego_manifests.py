@@ -38,6 +38,7 @@ class EmbedManifest(Manifest):
 
     noun: ClassVar[str] = "set of features"
     made_by: ClassVar[str] = "bench lego embed"
+    toy_weights: bool = False  # as in run.json
     split: SafeName
     fingerprint: str
     vllm: str
@@ -100,8 +101,8 @@ class CurationManifest(Manifest):
     examples: int
     seed: int
     limit: int | None = None
-    counts: CurationCounts
     drawn: dict[str, Any] | None = None  # how `limit` samples were drawn
+    counts: CurationCounts
     replies: dict[str, Count]
     tokens: dict[str, Count]
     images: str = ""

@@ -26,12 +26,12 @@ def _finished_images(folder: Path) -> dict[str, Any]:
 
 
 def _few_steps(folder: Path) -> dict[str, Any]:
-    return {"options": {"steps": 2}}
+    return {"weights": "toy", "options": {"steps": 2}}
 
 
 def _low_guidance(folder: Path) -> dict[str, Any]:
     """Few steps with low guidance, which amplifies rounding of untrained networks less."""
-    return {"options": {"steps": 2, "guidance": 1.5}}
+    return {"weights": "toy", "options": {"steps": 2, "guidance": 1.5}}
 
 
 def _tiny_pipeline(folder: Path) -> dict[str, Any]:

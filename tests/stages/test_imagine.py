@@ -31,7 +31,7 @@ def files(folder):
 
 
 def test_label_of_the_sample_gets_the_image_of_a_run(bench, drawn_split, tmp_path):
-    options = ("--method", "ip2p", "-o", "steps=1")
+    options = ("--method", "ip2p", "--weights", "toy", "-o", "steps=1")
     assert bench("imagine", "V00_0", *ACTIONS, *options, "--out", tmp_path / "made").status == 0
     made = files(tmp_path / "made")
     assert set(made) == {

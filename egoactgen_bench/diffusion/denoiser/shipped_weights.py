@@ -1,11 +1,11 @@
-"""The toy weights that come with the packages; they are the default of each method."""
+"""The toy weights that come with the packages: the default of each method, on the toy kitchen."""
 
 import shutil
 from pathlib import Path
 
+from egoactgen_bench.api.toy_weights import are_toy
 from egoactgen_bench.api.weights_folder import SHIPPED, means_shipped
 from egoactgen_bench.artifacts.manifests import TRAIN
-from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.replacing import replacing_folder
 from egoactgen_bench.toy import DENOISER_WEIGHTS
 
@@ -32,8 +32,7 @@ def unpack(own: Path, models: Path) -> Path:
 
 def notices(weights: Path) -> list[str]:
     """Warnings for users of a weights folder."""
-    path = weights / TRAIN
-    if not (path.is_file() and read_json(path).get("split", "").startswith("toy-kitchen")):
+    if not (weights / TRAIN).is_file() or not are_toy(weights):
         return []
     return [f"The weights '{weights.name}' are small and were trained only on the toy kitchen."]
 

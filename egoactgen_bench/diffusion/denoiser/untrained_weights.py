@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from egoactgen_bench.api.toy_weights import UNTRAINED
 from egoactgen_bench.artifacts.manifest_base import FORMAT
 from egoactgen_bench.diffusion.denoiser.clip_tokenizer import clip_tokenizer
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
@@ -16,7 +17,6 @@ from egoactgen_bench.support.seeds import derive_seed, torch_generator
 NAME = "toy-untrained"  # conditioned on the input frame, like LEGO and InstructPix2Pix
 TEXT_TO_IMAGE = "toy-untrained-sd"  # a Stable Diffusion
 NAMES = (NAME, TEXT_TO_IMAGE)
-MANIFEST = "untrained.json"
 
 WIDTH = 32
 UNET = {
@@ -49,7 +49,7 @@ TEXT = {
 def folder(models: Path, name: str = NAME) -> Path:
     """The folder `models`/`name`, created if missing; its bytes are the same everywhere."""
     out = models / name
-    if not (out / MANIFEST).is_file():
+    if not (out / UNTRAINED).is_file():
         with replacing_folder(out) as new:
             _write(new, name)
     return out
@@ -57,7 +57,7 @@ def folder(models: Path, name: str = NAME) -> Path:
 
 def notices(weights: Path) -> list[str]:
     """Warnings for users of a weights folder."""
-    if not (weights / MANIFEST).is_file():
+    if not (weights / UNTRAINED).is_file():
         return []
     return [
         f"The weights '{weights.name}' are tiny and untrained, so the images show nothing: "
@@ -76,7 +76,7 @@ def _write(out: Path, name: str) -> None:
     _drawn(CLIPTextModel(CLIPTextConfig(**TEXT))).save_pretrained(out / "text_encoder")
     clip_tokenizer().save_pretrained(out / "tokenizer")
     save_scheduler(out / "scheduler")
-    write_json(out / MANIFEST, {"format": FORMAT, "weights": "untrained"})
+    write_json(out / UNTRAINED, {"format": FORMAT, "weights": "untrained"})
 
 
 def _drawn(model: Any) -> Any:

@@ -19,6 +19,7 @@ class Context:
     name: str  # a safe file name: the sample's id, or one made from the image's file name
     frame: Image.Image
     split: str | None = None
+    dataset: str | None = None  # of the split
     action: str | None = None
     description: str | None = None
 
@@ -53,7 +54,14 @@ def context_of_sample(split: Split, sample_id: str, descriptions: str | None = N
         frame = read_rgb(split.frame_path(sample["input_frame"]))
     except SampleError as error:
         raise BenchError(f"The input frame of {sample_id} cannot be read ({error}).") from None
-    return Context(sample_id, frame, split.name, sample["action"], texts.get(sample_id))
+    return Context(
+        sample_id,
+        frame,
+        split.name,
+        split.manifest.dataset,
+        sample["action"],
+        texts.get(sample_id),
+    )
 
 
 def slug(text: str, default: str) -> str:

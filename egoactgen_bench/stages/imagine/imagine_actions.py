@@ -12,7 +12,12 @@ from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.batch_journal import OK
-from egoactgen_bench.artifacts.manifests import IMAGINE, ImaginedFrame, ImagineManifest
+from egoactgen_bench.artifacts.manifests import (
+    IMAGINE,
+    TOY_MARK,
+    ImaginedFrame,
+    ImagineManifest,
+)
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.generation import answers, method_factory
@@ -69,7 +74,11 @@ def method_for(options: ImagineOptions, context: Context, models: Path, cache: P
         sample_ids=[context.name],
     )
     return method_factory.build(
-        options.method, options.options, weights=options.weights, context=setting
+        options.method,
+        options.options,
+        weights=options.weights,
+        context=setting,
+        dataset=context.dataset,
     )
 
 
@@ -130,12 +139,15 @@ def imagine(
     found = [answer for batch in batches for answer in answers.ask(method, batch)]
     pairs = list(zip(requests, found, strict=True))
     frames = [_frame(folder, number, *pair) for number, pair in enumerate(pairs, start=1)]
-    cards = [Card(context.frame, "input", context.split or "", marked=True)]
+    toy = method_factory.uses_toy_weights(method, context.dataset)
+    about = " ".join([*filter(None, [context.split]), *[TOY_MARK] * toy])
+    cards = [Card(context.frame, "input", about, marked=True)]
     cards += [_card(*pair) for pair in pairs]
     grid = write_png(folder / GRID, draw_grid(cards, context.frame.size))
     content = {
         "frames": [frame.model_dump() for frame in frames],
         "grid": {"image": GRID, "sha256": sha256_bytes(grid)},
+        "toy_weights": toy,
         "device": provenance.device_name(method.context.device),
         "versions": provenance.versions(method.packages),
     }

@@ -49,16 +49,17 @@ class RunJournal:
             return load_run(self.folder)
         return Run(self.folder, build(RunManifest, self.plan), table)
 
-    def assemble(self, passed: dict[str, Any], versions: dict[str, str]) -> Run | None:
+    def assemble(self, passed: dict[str, Any], facts: dict[str, Any]) -> Run | None:
         """Write samples.csv, then run.json, and return the run; None while a batch is missing.
 
-        The last process to finish does this; two at the same time write the same bytes.
+        `passed` are the method's options as passed, `facts` further fields of run.json. The last
+        process to finish does this; two at the same time write the same bytes.
         """
         if not self.finished:
             if not self.batches.complete:
                 return None
             try:
-                self._write(passed, versions)
+                self._write(passed, facts)
             except FileNotFoundError:  # removed by a process that completed the run meanwhile
                 if not self.finished:
                     raise
@@ -66,7 +67,7 @@ class RunJournal:
         self._sweep(run)
         return run
 
-    def _write(self, passed: dict[str, Any], versions: dict[str, str]) -> None:
+    def _write(self, passed: dict[str, Any], facts: dict[str, Any]) -> None:
         seconds, devices = 0.0, set()
 
         def rows() -> Iterator[Row]:
@@ -80,8 +81,7 @@ class RunJournal:
         write_csv(self.folder / "samples.csv", table)
         options = {"options": {"passed": passed} | self.plan["options"]}
         device = ", ".join(sorted(devices))
-        summary = _summary(table, seconds) | {"device": device, "versions": versions}
-        self.work.finish(options | summary)
+        self.work.finish(options | _summary(table, seconds) | {"device": device} | facts)
 
     def _table(self, rows: Iterable[Row]) -> "pd.DataFrame":
         import pandas as pd

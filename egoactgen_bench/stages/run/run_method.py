@@ -42,6 +42,7 @@ class RunJob:
     passed: dict[str, Any]
     shard: ProcessShard
     journal: RunJournal
+    toy_weights: bool  # whether they affect the images of a split that is not of a toy data set
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -101,6 +102,7 @@ def prepare(
     )
     needed = split.samples[list(SAMPLE_COLUMNS)][: resolved.limit]
     samples = cast("list[Sample]", needed.to_dict("records"))
+    dataset = split.manifest.dataset
     built = method_factory.build(
         method,
         resolved.options,
@@ -113,6 +115,7 @@ def prepare(
             cache=resolved.cache,
             sample_ids=[sample["sample_id"] for sample in samples],
         ),
+        dataset=dataset,
         local_rank=shard.local_rank,
     )
     size = resolved.batch_size or built.default_batch_size
@@ -134,8 +137,9 @@ def prepare(
         "limit": resolved.limit if len(samples) < len(split.samples) else None,
     }
     journal = RunJournal(folder, plan, batches=-(-len(samples) // size))
+    toy = method_factory.uses_toy_weights(built, dataset) or bool(texts and texts.toy_weights)
     described = texts.texts if texts else {}
-    return RunJob(split, built, samples, described, dict(resolved.options), shard, journal)
+    return RunJob(split, built, samples, described, dict(resolved.options), shard, journal, toy)
 
 
 def _without_folders(method: str, argument: str | None) -> str:
@@ -151,8 +155,11 @@ def execute(job: RunJob, overwrite: bool = False, progress: bool = False) -> Run
     journal.begin(overwrite, work.own)
     if not journal.finished:
         _generate(job, progress)
-    versions = provenance.versions(job.method.packages)
-    return journal.assemble(job.passed, versions) or journal.partial(work.own)
+    facts = {
+        "versions": provenance.versions(job.method.packages),
+        "toy_weights": job.toy_weights,
+    }
+    return journal.assemble(job.passed, facts) or journal.partial(work.own)
 
 
 def _generate(job: RunJob, progress: bool) -> None:

@@ -140,6 +140,7 @@ def execute(
     content = {
         "options": {"passed": job.passed, "resolved": resolved},
         **plain_json(job.trainer, "train", entries),
+        "dataset": job.trainer.context.split.manifest.dataset,
         "device": provenance.device_name(job.trainer.context.device),
         "versions": provenance.versions(job.trainer.packages),
     }

@@ -107,6 +107,11 @@ def report(done: "VllmOutcome", engine: "Engine", what: str, place: Path) -> int
         counts = done.manifest.counts
         if engine.selection:
             typer.echo(f"Samples: {engine.selection}.")
+        if done.manifest.toy_weights:
+            typer.echo(
+                f"note: '{done.manifest.vllm}' has toy weights, trained only on the toy kitchen: "
+                "runs that use its results are marked."
+            )
         if counts.get("cut_off"):
             typer.echo(f"note: {counts['cut_off']} descriptions are cut off at the maximum length.")
         typer.echo(f"{counts[what]} of {counts['samples']} samples {what} in {place}")

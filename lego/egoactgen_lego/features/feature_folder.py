@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from egoactgen_bench.artifacts.descriptions import records_toy_weights
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import sha256_file
 from egoactgen_bench.support.outside_links import refuse_outside_links
@@ -30,6 +31,8 @@ class FeatureFolder:
 
     def __init__(self, folder: Path, kinds: Sequence[FeatureKind]) -> None:
         self.kinds = {kind.name: kind for kind in kinds}
+        # Of `bench lego embed` and `enrich`, which computed the features.
+        self.toy_weights = any(map(records_toy_weights, (folder / "embed", folder / "enrich")))
         own = {kind.name: folder / kind.name for kind in kinds}
         released = {kind.name: folder / (kind.released_folder or kind.name) for kind in kinds}
         for roots in (own, released):

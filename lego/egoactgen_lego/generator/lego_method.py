@@ -83,6 +83,9 @@ class LEGO(LatentEditor[LEGOOptions]):
         found = load_conditioner(self.folder / "conditioner")
         return found.to(self.context.device).requires_grad_(False)
 
+    def uses_toy_weights(self) -> bool:
+        return super().uses_toy_weights() or bool(self.features and self.features.toy_weights)
+
     def sources(self) -> dict[str, str]:
         return self.features.sources(self.context.sample_ids) if self.features else {}
 

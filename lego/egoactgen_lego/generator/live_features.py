@@ -10,6 +10,7 @@ from torch import Tensor
 
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import Request
+from egoactgen_bench.api.toy_weights import are_toy
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_lego.features.feature_computation import Embedder, require_computable
 from egoactgen_lego.features.feature_folder import FeatureFolder, fit
@@ -60,6 +61,11 @@ class LiveFeatures:
         self.embedder = embedder
         self.kinds = kinds
         self.written: dict[tuple[str, str, int], str] = {}
+
+    @property
+    def toy_weights(self) -> bool:
+        """Whether the VLLM's weights are toy weights."""
+        return are_toy(self.embedder.weights)
 
     def of(
         self, frame: Image.Image, action: str, description: str, sizes: dict[str, int]

@@ -54,7 +54,8 @@ def embed(
     def content(rows: list[Row]) -> dict[str, Any]:
         embedded = sum(row["status"] == OK for row in rows)
         counts = {"samples": len(rows), "embedded": embedded}
-        return {"counts": counts, "versions": provenance.versions(PACKAGES)}
+        versions = provenance.versions(PACKAGES)
+        return {"counts": counts, "toy_weights": engine.toy_weights, "versions": versions}
 
     engine.work([result], save, progress)
     return result.finish(engine.reported, content)

@@ -154,7 +154,8 @@ class Enriching:
         """What both manifests contain about the rows."""
         described = sum(row["status"] == OK for row in rows)
         counts = {"samples": len(rows), "described": described}
-        return {"counts": counts, "versions": provenance.versions(PACKAGES)}
+        versions = provenance.versions(PACKAGES)
+        return {"counts": counts, "toy_weights": self.engine.toy_weights, "versions": versions}
 
 
 def _row(sample: Sample, status: str, detail: str, text: str = "", ended: bool = True) -> Row:

@@ -13,21 +13,22 @@ from PIL import Image
 
 from egoactgen_bench.api.common_options import BatchSize, Device, Dtype, Shard
 from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.toy_weights import are_toy, is_toy_dataset
 from egoactgen_bench.artifacts.batch_journal import BatchWork, Row
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.devices import check_dtype, resolve_device
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.provenance import hashes
-from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_bench.support.sample_drawing import (
     draw_samples,
     drawing_record,
     drawing_sentence,
     first_samples,
 )
-from egoactgen_lego.vllm.vllm_model import VLLM, check_folder, load
+from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_lego.options.vllm_limit import VllmLimit
+from egoactgen_lego.vllm.vllm_model import VLLM, check_folder, load
 from egoactgen_lego.vllm.vllm_result import VllmResult
 
 Sample = dict[str, Any]  # a row of a split's samples.csv
@@ -65,7 +66,6 @@ class Engine:
         return cast("list[Sample]", chosen.to_dict("records"))
 
     @property
-    @property
     def _draws(self) -> bool:
         """Whether a limit draws samples; of a test split, runs and features need the same ones."""
         return self.split.manifest.subset == "train"
@@ -83,6 +83,7 @@ class Engine:
             return drawing_sentence(self._drawn)
         return first_samples(count, total) if count < total else ""
 
+    @property
     def batches(self) -> int:
         return -(-len(self.samples) // self.options.batch_size)
 
@@ -111,8 +112,13 @@ class Engine:
             "dtype": self.options.dtype,
             "batch_size": self.options.batch_size,
             "limit": self.options.limit,
-        }
             "drawn": self._drawn,
+        }
+
+    @cached_property
+    def toy_weights(self) -> bool:
+        """Whether the VLLM knows only the toy kitchen and the split is of another data set."""
+        return are_toy(self.weights) and not is_toy_dataset(self.split.manifest.dataset)
 
     @property
     def own(self) -> range:
