@@ -106,5 +106,5 @@ def main() -> None:
 def _fail(sentence: str, error: BaseException, status: int = EXIT_REFUSED) -> None:
     if shared.debug:
         traceback.print_exception(error)
-    typer.echo(f"bench: {sentence}", err=True)
+    typer.echo(f"bench: {error_sentences.one_line(sentence)}", err=True)
     sys.exit(status)

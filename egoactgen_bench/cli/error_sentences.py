@@ -1,6 +1,7 @@
 """Errors that no stage has turned into a sentence: the operating system's, and bugs."""
 
 import errno
+import re
 import sysconfig
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ REPORT = (
     "with --debug"
 )
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space and run the same command again",
     errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
@@ -32,6 +34,15 @@ _REMEDIES = {
     errno.ESTALE: "the network mount has changed; mount it again and run the same command again",
     errno.ETIMEDOUT: "the network mount does not answer; run the same command again",
 }
+
+
+def one_line(sentence: str) -> str:
+    """A sentence with escapes for line breaks and other control characters.
+
+    Sentences quote names and values from damaged files, which must not move the cursor or look like
+    further lines of ours.
+    """
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], sentence)
 
 
 def os_sentence(error: OSError) -> str:

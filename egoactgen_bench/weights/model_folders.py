@@ -21,6 +21,7 @@ LARGEST = {
     r"image_size|sample_size": 1 << 14,
     r"": 1 << 31,
 }
+LONGEST_NAME = 200  # of a file; file systems allow 255 bytes
 DEEPEST = 50  # nested objects and lists in a configuration
 UNBOUNDED = "model_max_length"  # tokenizers state 10^30 if it is unknown
 
@@ -112,6 +113,8 @@ def indexed_files(index: Path) -> list[Path]:
     for file in files:
         if file.name not in named.values() or file.parent != index.parent:
             raise BenchError(f"{index} names a file outside its folder: '{file}'.")
+        if len(file.name) > LONGEST_NAME:
+            raise BenchError(f"{index} names a file '{file.name[:40]}…': download it again.")
         if not file.is_file():
             raise BenchError(f"{file} does not exist, but {index.name} names it: download it.")
     return files

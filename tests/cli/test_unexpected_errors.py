@@ -137,3 +137,10 @@ def test_deep_json_is_one_sentence(bench, drawn_split):
 
 def test_the_innermost_path_is_that_of_our_code():
     assert error_sentences.innermost_path(None) is None
+
+
+def test_line_breaks_and_control_characters_in_names_are_escaped(bench, tmp_path):
+    name = "a\nbench: done\x1b[31m"
+    sentence = one_sentence(bench("run", "--split", name, "--method", "copy-input", "-w", tmp_path))
+    assert r"a\nbench: done\x1b[31m" in sentence
+    assert error_sentences.one_line("café\u2028a\tb") == r"café\u2028a\tb"

@@ -15,7 +15,9 @@ from egoactgen_bench.weights.stored_tensors import read_tensors
 from egoactgen_bench.weights.torchscript import load_torchscript
 from egoactgen_lego.curation.epic_boxes import _detections
 from egoactgen_lego.features.feature_files import read_states
+from egoactgen_lego.vllm import vllm_model
 from mutations import mutations
+from tiny_vllm import write_tiny_vllm
 
 STATE = {"state_dict": {"a": torch.ones(5, 3), "b": torch.ones(7).half(), "c": torch.arange(4)}}
 
@@ -72,3 +74,22 @@ def test_damage_is_an_error_that_names_the_file(tmp_path, name, read):
             assert "\n" not in str(error)
             outcomes.add("refused")
     assert "refused" in outcomes
+
+
+def test_an_index_that_names_a_file_no_file_system_allows(tmp_path):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "x" * 70_000}}))
+    with pytest.raises(BenchError, match=r"names a file 'x{40}…': download it again") as caught:
+        indexed_files(index)
+    assert str(index) in str(caught.value)
+
+
+@pytest.mark.parametrize("template", [None, "", "{% for", "<image><image>"])
+def test_a_vllm_whose_chat_template_does_not_show_one_image(tmp_path, template):
+    folder = write_tiny_vllm(tmp_path / "vllm")
+    path = folder / "chat_template.jinja"
+    path.unlink() if template is None else path.write_text(template)
+    with pytest.raises(BenchError) as caught:
+        vllm_model.load(folder, "cpu", torch.float32)
+    assert str(folder) in str(caught.value)
+    assert "\n" not in str(caught.value)

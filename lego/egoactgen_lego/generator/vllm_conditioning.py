@@ -150,7 +150,7 @@ def read_conditioning(folder: Path) -> tuple[str, dict[str, int]]:
         ) from None
     unknown = config.keys() - default_sizes(kinds).keys()
     if unknown:
-        raise BenchError(f"{path}: '{min(unknown)}' is not a size of a conditioner.")
+        raise BenchError(f"{path}: {min(unknown)!r} is not a size of a conditioner.")
     for name, size in config.items():
         if not isinstance(size, int) or isinstance(size, bool) or not 0 < size <= LARGEST_SIZE:
             raise BenchError(

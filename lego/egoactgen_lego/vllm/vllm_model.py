@@ -15,7 +15,14 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.model_folders import CONFIG, architectures
 from egoactgen_bench.weights.pretrained import load_model, load_processor, refusing
 from egoactgen_lego.vllm.llava_converter import ARCHITECTURE
-from egoactgen_lego.vllm.prompting import PLACEHOLDER, conversation, token_ids, word_ids
+from egoactgen_lego.vllm.prompting import (
+    IMAGE,
+    PLACEHOLDER,
+    QUESTION,
+    conversation,
+    token_ids,
+    word_ids,
+)
 from egoactgen_lego.vllm.sampling import Sampling
 from egoactgen_lego.vllm.text_generation import Writing, read, write
 
@@ -123,13 +130,26 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
     check_folder(folder)
     quiet()
     model = load_model(LlavaForConditionalGeneration, folder, dtype=dtype)
-    return VLLM(
+    vllm = VLLM(
         model.to(device),
         load_processor(AutoTokenizer, folder),
         # By Pillow, as in the authors' code: the default of transformers 5 resizes with
         # torchvision, to other pixels.
         load_processor(CLIPImageProcessorPil, folder),
     )
+    _check_template(vllm, folder)
+    return vllm
+
+
+def _check_template(vllm: VLLM, folder: Path) -> None:
+    """Raise `BenchError` unless the chat template gives a prompt with one image."""
+    with refusing(folder):
+        images = vllm.prompt(QUESTION).count(IMAGE)
+    if images != 1:
+        raise BenchError(
+            f"{folder}: its chat template gives a prompt with {images} images, expected one: "
+            "download it again."
+        )
 
 
 def sizes_of(folder: Path) -> dict[str, int]:
