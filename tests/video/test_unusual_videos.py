@@ -216,7 +216,7 @@ def test_an_impossible_cropping_is_ignored(tmp_path: Path, margins: dict[str, in
     assert read_numbers(path, [0.05]) in ([1], ["undecodable"])  # FFmpeg 7.1 rejects the file
 
 
-def test_a_damaged_matroska_header_is_no_error_of_the_cropping(tmp_path: Path) -> None:
+def test_damage_of_a_matroska_header_is_left_to_the_decoder(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mkv", range(2))
     set_pixel_crop(path, left=10)
     assert pixel_crop(path, 0) == (10, 0, 0, 0)
