@@ -59,9 +59,17 @@ def pool(
     for each in measured:
         table |= each.columns(intervals[each.metric])
         table[f"{each.metric}_sd"] = _deviations(scores, each.metric, places)
+    toy = {run.run for run in scores.manifest.runs if run.toy_weights}
+    unranked = [name for name in groups if name in references or toy.intersection(groups[name])]
     rows = [
         ScoredRun.model_validate(
-            {"run": name, "runs": list(runs), "reference": name in references, "n": count}
+            {
+                "run": name,
+                "runs": list(runs),
+                "reference": name in references,
+                "toy_weights": not toy.isdisjoint(runs),
+                "n": count,
+            }
         )
         for (name, runs), count in zip(groups.items(), counts, strict=True)
     ]
@@ -72,7 +80,7 @@ def pool(
         ),
         _long(scores, split, ids, values, list(groups)),
         pd.DataFrame(table),
-        _compare(scores, by_run, places, list(groups), clusters, references),
+        _compare(scores, by_run, places, list(groups), clusters, unranked),
         scores.errors[scores.errors["run"].isin([run for runs in groups.values() for run in runs])],
     )
 

@@ -5,7 +5,13 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from egoactgen_bench.artifacts.manifest_base import first_problem
-from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunManifest, RunTiming
+from egoactgen_bench.artifacts.manifests import (
+    CopiedRole,
+    MetricRecord,
+    RunCounts,
+    RunManifest,
+    RunTiming,
+)
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.safe_names import SafeName
 
@@ -44,14 +50,27 @@ class PackRecord(Record):
     files: dict[str, Sha256]
 
 
+class RowRecord(Record):
+    """A row of score.json: what scoring found about the images of a run."""
+
+    run: Name
+    copy_of: CopiedRole = ""
+    toy_weights: bool = False
+
+
 class ScoreRecord(Record):
     """score.json: the fields that joining submissions needs."""
 
     fingerprint: Sha256
     frames_fingerprint: Sha256
     protocol: Name
+    runs: Annotated[list[RowRecord], Field(max_length=100)] = []
     metrics: dict[Name, MetricRecord]
     versions: dict[str, str]
+
+    def row(self, run: str) -> RowRecord:
+        """What the scoring found about the images of a run."""
+        return next((row for row in self.runs if row.run == run), RowRecord(run=run))
 
 
 class RunRecord(Record):
@@ -68,6 +87,7 @@ class RunRecord(Record):
     options: dict[str, dict[str, Any]] = {}
     weights: dict[str, Any] = {}
     counts: RunCounts | None = None
+    toy_weights: bool = False
     timing: RunTiming | None = None
     versions: dict[str, Any] = {}
 

@@ -22,7 +22,7 @@ ERROR_COLUMNS = ("run", "sample_id", "metric", "code", "detail")
 CAPTION_COLUMNS = ("run", "sample_id", "captioner", "caption")
 
 SIGNIFICANT = 0.05  # p-values below
-TEXTS = frozenset({"metric", "run", "run_a", "run_b", "by", "part"})
+TEXTS = frozenset({"metric", "run", "run_a", "run_b", "by", "part", "kind"})
 
 _VALUE_TYPES: dict[str, Any] = dict.fromkeys(VALUE_COLUMNS, "category") | {"value": float}
 
@@ -68,8 +68,18 @@ class Scores:
 
     @property
     def references(self) -> list[str]:
-        """Those of `runs` that are derived from the split itself, for comparison."""
+        """Those of `runs` whose images are copies of the split's frames, for comparison."""
         return [run.run for run in self.manifest.runs if run.reference]
+
+    @property
+    def unranked(self) -> list[str]:
+        """Those of `runs` that are not compared with others: references, and toy weights."""
+        return [run.run for run in self.manifest.runs if not run.ranked]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Each of `runs` as tables and figures show it."""
+        return {run.run: run.label for run in self.manifest.runs}
 
     def per_sample(self, sample_ids: Iterable[str], metrics: Sequence[str]) -> NDArray[np.float64]:
         """(samples, runs, metrics) float64 raw values, in the given order; NaN if missing."""

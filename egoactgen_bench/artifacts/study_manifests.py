@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from egoactgen_bench.artifacts.manifest_base import Count, Manifest, Record
+from egoactgen_bench.artifacts.manifests import marked
 from egoactgen_bench.support.files import sha256_bytes
 from egoactgen_bench.support.safe_names import SafeName
 
@@ -47,6 +48,8 @@ class AgreementManifest(Manifest):
     workers: Count
     krippendorff_alpha: dict[str, float | None]
     invents: dict[str, dict[str, int]] = Field(default_factory=dict)
+    alpha_intervals: dict[str, dict[str, Any]] = Field(default_factory=dict)  # question → lo, hi
+    withheld_intervals: dict[str, str] = Field(default_factory=dict)  # run → why
     checks: dict[str, dict[str, int]]
     excluding: dict[str, dict[str, Any]]
 
@@ -63,14 +66,22 @@ class StudyManifest(Manifest):
     frames_fingerprint: str | None = None
     candidates: list[str]
     options: StudyChoices
+    toy_weights: list[str] = Field(default_factory=list)  # those of `candidates` that use them
+    notes: list[str] = Field(default_factory=list)
     counts: StudyCounts
     tasks_sha256: str  # over the secret and the tasks
+    videos: dict[str, str] = Field(default_factory=dict)  # sample id → video id
     secret: str = Field(pattern=r"^(?:[0-9a-f]{2})+$")
     tasks: list[StudyTask]
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
     @classmethod
+    @property
+    def labels(self) -> dict[str, str]:
+        """Each candidate as tables and figures show it."""
+        return {run: marked(run) if run in self.toy_weights else run for run in self.candidates}
+
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
         """0.1.0 recorded no digest of the tasks."""
         tasks, secret = content.get("tasks"), content.get("secret")

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+from egoactgen_bench.api.toy_weights import must_be_marked
 from egoactgen_bench.artifacts.batch_journal import OK
+from egoactgen_bench.artifacts.manifests import REFERENCE, CopiedRole
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.sources import OUTPUT_COLUMNS, Candidate
 
-REFERENCES = {"target": "target", "copy-input": "input"}  # name → the frame that is the output
+# Name → the frame that is the output.
+REFERENCES: dict[str, CopiedRole] = {"target": "target", "copy-input": "input"}
 
 
 def candidates_of(
@@ -64,7 +67,13 @@ def candidate_of(split: Split, run: Run, notices: list[str]) -> Candidate:
         )
     ids = split.samples["sample_id"]
     table = run.samples.set_index("sample_id").reindex(columns=list(OUTPUT_COLUMNS), fill_value="")
-    candidate = Candidate(run.name, run.method, run.folder, table.reindex(ids, fill_value=""))
+    candidate = Candidate(
+        run.name,
+        run.method,
+        run.folder,
+        table.reindex(ids, fill_value=""),
+        toy_weights=must_be_marked(run.manifest, split.manifest.dataset),
+    )
     if candidate.count < len(ids):
         notices.append(
             f"warning: run '{run.name}' contains {candidate.count} of the split's {len(ids)} "
@@ -77,4 +86,4 @@ def _reference(split: Split, name: str) -> Candidate:
     role = REFERENCES[name]
     frames = {f"{role}_frame": "image", f"{role}_sha256": "sha256"}
     table = split.samples[list(frames)].rename(columns=frames).assign(status=OK, detail="")
-    return Candidate(name, f"reference: {role}", split.folder, table, reference=True)
+    return Candidate(name, f"{REFERENCE}{role}", split.folder, table, copy_of=role)

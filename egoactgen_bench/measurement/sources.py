@@ -12,6 +12,7 @@ from PIL import Image
 
 from egoactgen_bench.api.metric_batch import Item, Role
 from egoactgen_bench.artifacts.batch_journal import OK
+from egoactgen_bench.artifacts.manifests import CopiedRole, marked
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.images import decode_rgb, read_image_file
@@ -49,6 +50,7 @@ class Samples(Sequence[Sample]):
         self._descriptions = descriptions
         self._truth = {name: json.dumps(facts) for name, facts in split.truth().items()}
         self._columns = {name: split.samples[name].array for name in SAMPLE_COLUMNS}
+        self.split = split.name
         self.ids: list[str] = split.samples["sample_id"].tolist()
         self.video_ids: list[str] = split.samples["video_id"].tolist()
 
@@ -81,18 +83,43 @@ class Candidate:
     """What is scored as one row of the table: a run, or a reference such as the input frame.
 
     `table` has one row per sample of the split, in its order: image (a path relative to `folder`),
-    sha256, status and detail. The status is empty if the run does not contain the sample.
+    sha256, status and detail. The status is empty if the run does not contain the sample. `copy_of`
+    is the role of the frames that the images are copies of, if known; `toy_weights` is as in
+    run.json.
     """
 
     def __init__(
-        self, name: str, method: str, folder: Path, table: pd.DataFrame, *, reference: bool = False
+        self,
+        name: str,
+        method: str,
+        folder: Path,
+        table: pd.DataFrame,
+        *,
+        copy_of: CopiedRole = "",
+        toy_weights: bool = False,
     ) -> None:
         self.name = name
         self.method = method
-        self.reference = reference
+        self.copy_of = copy_of
+        self.toy_weights = toy_weights
         self._folder = folder
         self._columns = {column: table[column].array for column in OUTPUT_COLUMNS}
         self.count = int((table["status"] != "").sum())
+
+    @property
+    def reference(self) -> bool:
+        """Whether it is a reference: copies of the split's frames."""
+        return bool(self.copy_of)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it is compared with the other candidates."""
+        return not (self.reference or self.toy_weights)
+
+    @property
+    def label(self) -> str:
+        """The name as figures show it."""
+        return marked(self.name) if self.toy_weights else self.name
 
     def output(self, position: int) -> ImageFile | SampleError | None:
         """A sample's image, or the error recorded instead, or None if the run lacks the sample."""

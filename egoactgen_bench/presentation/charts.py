@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from egoactgen_bench.artifacts.manifests import TOY_MARK
 from egoactgen_bench.support.files import write_bytes
 
 if TYPE_CHECKING:
@@ -105,8 +106,11 @@ def horizontal_bars(axes: "Axes", bars: Sequence[Bar]) -> None:
 
 
 def short(text: str, most: int = 32) -> str:
-    """Truncate a text to leave space for the data."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """Truncate a text to leave space for the data; the mark of toy weights is kept."""
+    if len(text) <= most:
+        return text
+    mark = f" {TOY_MARK}" if text.endswith(TOY_MARK) else ""
+    return f"{text[: most - 1 - len(mark)]}…{mark}"
 
 
 def plain(axes: "Axes", grid: Literal["x", "y", "both"]) -> None:

@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from egoactgen_bench.artifacts.manifests import MetricRecord
+from egoactgen_bench.artifacts.manifests import (
+    REFERENCE,
+    TOY_MARK,
+    MetricRecord,
+    ScoreManifest,
+)
 from egoactgen_bench.artifacts.scores import SIGNIFICANT, Scores
 
 # Texts come from files. A line break would end a LaTeX comment; terminals obey control characters.
@@ -52,12 +57,12 @@ def layout(scores: Scores) -> Table:
     """The content of the table of `scores`."""
     metrics = scores.metrics
     headings = [
-        (_one_line(about.label), about.higher_is_better, about.primary)
+        (_one_line(about.title), about.higher_is_better, about.primary)
         for about in metrics.values()
     ]
     columns = [_cells(scores, name) for name in metrics]
     rows = [
-        (_one_line(run.run), str(run.n), [column[number] for column in columns])
+        (_one_line(run.label), str(run.n), [column[number] for column in columns])
         for number, run in enumerate(scores.manifest.runs)
     ]
     published = [
@@ -143,8 +148,9 @@ def _cells(scores: Scores, metric: str) -> list[Cell]:
     values = summary[metric].to_numpy(float)
     ends = summary[[f"{metric}_lo", f"{metric}_hi"]].to_numpy(float)
     withheld = scores.manifest.withheld_intervals.get(metric, {})
-    references = {run.run for run in scores.manifest.runs if run.reference}
+    references = set(scores.unranked)
     own = np.array([run not in references for run in summary["run"]]) & ~np.isnan(values)
+    own &= not about.toy_weights
     sign = 1 if about.higher_is_better else -1
     best = max(sign * values[own]) * sign if own.any() else np.nan
     leaders = set(summary["run"][own & (values == best)])
@@ -166,8 +172,7 @@ def _worse(scores: Scores, metric: str, leaders: set[str]) -> set[str]:
     rows = table[(table["metric"] == metric) & (table["p_value"] < SIGNIFICANT)]
     pairs = set(zip(rows["run_a"], rows["run_b"], strict=True))
     ends = {a for a, b in pairs if b in leaders} | {b for a, b in pairs if a in leaders}
-    references = {run.run for run in scores.manifest.runs if run.reference}
-    return ends - leaders - references
+    return ends - leaders - set(scores.unranked)
 
 
 def _notes(scores: Scores) -> list[str]:
@@ -184,10 +189,35 @@ def _notes(scores: Scores) -> list[str]:
         notes.append("★ the paper's primary metrics.")
     if references:
         notes.append(f"References, not methods: {', '.join(references)}.")
+    notes += _unranked(manifest)
+    if toy := [about.label for about in scores.metrics.values() if about.toy_weights]:
+        notes.append(
+            f"{TOY_MARK} stand-ins that know only the toy kitchen, whose values are not those of "
+            f"the published networks; nothing is marked as best: {', '.join(toy)}."
+        )
     notes += manifest.notices
     notes += [f"Not computed: {why}" for why in manifest.failed_metrics.values()]
     if len(scores.errors):
         notes.append(f"{len(scores.errors)} values could not be computed: see errors.csv.")
+    return notes
+
+
+def _unranked(manifest: ScoreManifest) -> list[str]:
+    """Why runs are not compared with the others, although a method made them."""
+    copies: dict[str, list[str]] = {}
+    for run in manifest.runs:
+        if run.copy_of and not run.method.startswith(REFERENCE):
+            copies.setdefault(run.copy_of, []).append(run.run)
+    notes = [
+        f"All images of {', '.join(runs)} are copies of the {role} frames: a reference, however "
+        "they were made."
+        for role, runs in copies.items()
+    ]
+    if toy := [run.run for run in manifest.runs if run.toy_weights]:
+        notes.append(
+            f"{TOY_MARK} small weights that know only the toy kitchen and show nothing on this "
+            f"data set; not ranked or compared: {', '.join(toy)}."
+        )
     return notes
 
 
@@ -214,7 +244,7 @@ def _withheld(scores: Scores) -> list[str]:
 
 
 def _worse_mark(scores: Scores) -> str:
-    methods = len(scores.runs) - len(scores.references)
+    methods = len(scores.runs) - len(scores.unranked)
     pairs = methods * (methods - 1) // 2
     family = "within each metric" if scores.manifest.family == "metric" else "of all metrics"
     return (

@@ -1,5 +1,6 @@
 """A bar chart of win rates with their intervals, like the paper's Figure 4."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,12 +12,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def win_rate_figure(rates: pd.DataFrame, study: StudyKind, split: str) -> "Figure":
-    """One bar per run, highest first, the best one coloured, with 95 % whiskers."""
+def win_rate_figure(
+    rates: pd.DataFrame, study: StudyKind, split: str, labels: Mapping[str, str]
+) -> "Figure":
+    """One bar per run, highest first, the best one coloured, with 95 % whiskers.
+
+    `labels` are the names to show.
+    """
     rates = rates.dropna(subset=["rate"]).sort_values("rate", ascending=False, kind="stable")
     bars = [
         charts.Bar(
-            str(row["run"]),
+            labels.get(row["run"], str(row["run"])),
             100 * row["rate"],
             100 * row["lo"],
             100 * row["hi"],

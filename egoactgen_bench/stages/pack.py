@@ -180,6 +180,7 @@ def _rows(
             "frames_fingerprint": each.manifest.frames_fingerprint,
             "archive": archive,
             "archive_sha256": sha256,
+            "toy_metrics": ",".join(n for n, about in each.metrics.items() if about.toy_weights),
             "toolkit": each.manifest.versions.get("egoactgen_bench", ""),
         }
         left = pd.DataFrame([facts], index=summary.index)

@@ -71,7 +71,7 @@ def test_a_toy_vllm_and_what_it_wrote_are_toy_weights(bench, drawn_split):
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
 def test_runs_of_older_versions_are_recognised_by_the_unet(folder):
     sha256 = sha256_file(folder / "unet" / "diffusion_pytorch_model.safetensors")
-    facts = dict(method="x", split="x", fingerprint="", frames_fingerprint="")
+    facts = {"method": "x", "split": "x", "fingerprint": "", "frames_fingerprint": ""}
     run = RunManifest(**facts, weights={"unet/diffusion_pytorch_model.safetensors": sha256})
     assert not run.toy_weights
     assert toy_weights.must_be_marked(run, "epic-kitchens")

@@ -22,7 +22,9 @@ from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_deviations import Axes, Deviation
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.api.plugin_declarations import require_subclass
+from egoactgen_bench.api.toy_weights import is_toy_dataset
 from egoactgen_bench.artifacts.descriptions import descriptions_of
+from egoactgen_bench.artifacts.manifests import TOY_MARK
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
@@ -127,6 +129,10 @@ def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Tria
     trials.notices += notices
     if why_not := trials.obstacle(trials.variant({})):
         raise BenchError(why_not)
+    if context.weights_folder.label and not is_toy_dataset(split.manifest.dataset):
+        trials.notices.append(
+            f"{TOY_MARK} every value is that of stand-ins, which know only the toy kitchen."
+        )
     return trials
 
 

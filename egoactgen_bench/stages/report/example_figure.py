@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from egoactgen_bench.artifacts.manifests import TOY_MARK
 from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
 from egoactgen_bench.measurement.sources import ImageFile
 from egoactgen_bench.presentation import charts
@@ -33,7 +34,7 @@ def example_figure(contents: Contents, ids: Sequence[str]) -> Figure:
             f"--ids needs the frames of split '{contents.split.name}', which are missing."
         )
     rows = [_images(contents, known.index(sample_id)) for sample_id in ids]
-    titles = ["Input", *(candidate.name for candidate in contents.candidates), "Target"]
+    titles = ["Input", *(candidate.label for candidate in contents.candidates), "Target"]
     actions = contents.split.samples.set_index("sample_id")["action"][list(ids)].tolist()
     first = rows[0][-1]
     ratio = first.height / first.width if isinstance(first, Image.Image) else 1.0
@@ -51,7 +52,9 @@ def example_figure(contents: Contents, ids: Sequence[str]) -> Figure:
             grid[row][0].set_ylabel(label, color=charts.INK, fontsize=9, rotation=0,
                                     ha="right", va="center", labelpad=8)  # fmt: skip
         for column, title in enumerate(titles):
-            grid[0][column].set_title(title, color=charts.INK, fontsize=10, fontweight="bold")
+            # The mark of toy weights has a line of its own: a title is as wide as its image.
+            shown = title.replace(f" {TOY_MARK}", f"\n{TOY_MARK}")
+            grid[0][column].set_title(shown, color=charts.INK, fontsize=10, fontweight="bold")
     alt = f"Input, {', '.join(titles[1:-1])} and target for: {'; '.join(actions)}"
     return Figure("examples", drawing, alt)
 

@@ -60,7 +60,8 @@ def gallery(
         "pictures": images,
         "runs": [
             {
-                "name": candidate.name,
+                "name": candidate.label,
+                "ranked": not any(candidate.name in each.unranked for each in contents.scores),
                 "pictures": [_image(candidate.output(position), failed) for position in positions],
             }
             for candidate in contents.candidates
@@ -100,7 +101,7 @@ def _metrics(contents: Contents, scores: Scores, ids: list[str]) -> list[dict[st
         about = scores.metrics[name]
         found.append(
             {
-                "label": f"{about.label} ({scores.protocol})" if several else about.label,
+                "label": f"{about.title} ({scores.protocol})" if several else about.title,
                 "up": about.higher_is_better,
                 "decimals": about.decimals,
                 "values": [

@@ -17,7 +17,7 @@ def rank_correlations(scores: Scores) -> pd.DataFrame:
     ids = scores.values["sample_id"].cat.categories.drop("", errors="ignore")
     values = scores.per_sample(ids, metrics)
     up = [1 if scores.metrics[name].higher_is_better else -1 for name in metrics]
-    own = [number for number, run in enumerate(scores.runs) if run not in scores.references]
+    own = [number for number, run in enumerate(scores.runs) if run not in scores.unranked]
     found = np.full((len(own), len(metrics), len(metrics)), np.nan)
     for place, run in enumerate(own):
         for first in range(len(metrics)):

@@ -11,7 +11,7 @@ from egoactgen_bench.analysis.published import restate_published
 from egoactgen_bench.analysis.slices import all_slices
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.manifest_base import read_manifest
-from egoactgen_bench.artifacts.manifests import AGREEMENT, STUDY, RunManifest
+from egoactgen_bench.artifacts.manifests import AGREEMENT, REFERENCE, STUDY, RunManifest
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.scores import Scores, load_scores, read_numbers
 from egoactgen_bench.artifacts.splits import Split, load_split
@@ -54,7 +54,8 @@ def gather(workspace: Workspace, split: Split, descriptions: str | None = None) 
     scores = _scores(workspace, split)
     if not scores:
         raise BenchError(f"Split '{split.name}' has no scores to report: run `bench score` first.")
-    named = dict.fromkeys(run for each in scores for run in each.runs if run not in each.references)
+    rows = [run for each in scores for run in each.manifest.runs]
+    named = dict.fromkeys(run.run for run in rows if not run.method.startswith(REFERENCE))
     runs: dict[str, Run] = {}
     notices = []
     for name in named:

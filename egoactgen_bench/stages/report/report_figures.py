@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from egoactgen_bench.artifacts.manifests import MetricRecord
+from egoactgen_bench.artifacts.manifests import TOY_MARK, MetricRecord
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation import charts
 from egoactgen_bench.presentation.score_tables import Table, layout
@@ -57,14 +57,15 @@ def study_figure(study: StudyResults) -> Figure:
     from egoactgen_bench.presentation.win_rates import win_rate_figure
 
     manifest = study.manifest
-    drawing = win_rate_figure(study.win_rates, manifest.study, manifest.split)
+    drawing = win_rate_figure(study.win_rates, manifest.study, manifest.split, manifest.labels)
     return Figure(f"study-{study.name}", drawing, f"Win rates of study {study.name}")
 
 
 def metric_title(about: MetricRecord) -> str:
     """`LPIPS ↓`, the heading of a metric's column in tables."""
     unit = f" ({about.unit})" if about.unit else ""
-    return f"{about.label}{' ★' * about.primary}{unit} {_arrow(about)}"
+    mark = f" {TOY_MARK}" if about.toy_weights else ""
+    return f"{about.label}{' ★' * about.primary}{unit}{mark} {_arrow(about)}"
 
 
 def _arrow(about: MetricRecord) -> str:
@@ -73,13 +74,13 @@ def _arrow(about: MetricRecord) -> str:
 
 def _bars(scores: Scores, metric: str, table: Table, number: int) -> Figure:
     bars = []
-    for (run, _, cells), row in zip(table.rows, scores.summary.to_dict("records"), strict=True):
+    for (label, _, cells), row in zip(table.rows, scores.summary.to_dict("records"), strict=True):
         cell = cells[number]
         value, low, high = (float(row[f"{metric}{end}"]) for end in ("", "_lo", "_hi"))
-        reference = run in scores.references
-        kind: Any = "reference" if reference else "best" if cell.best else "other"
+        unranked = row["run"] in scores.unranked
+        kind: Any = "reference" if unranked else "best" if cell.best else "other"
         text = cell.text.replace("inf", "∞") + "*" * cell.worse
-        bars.append(charts.Bar(run, value, low, high, text, kind))
+        bars.append(charts.Bar(label, value, low, high, text, kind))
     about = scores.metrics[metric]
     with charts.drawing():
         drawing = charts.new_figure(5.2, 0.9 + 0.36 * len(bars))
@@ -121,13 +122,13 @@ def _agreement(scores: Scores) -> Figure:
 def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
     about = scores.metrics[metric]
     shown = [str(verb) for verb in dict.fromkeys(verbs["part"])][:MOST_VERBS]
-    runs = [run for run in scores.runs if run not in scores.references]
+    runs = {run: scores.labels[run] for run in scores.runs if run not in scores.references}
     with charts.drawing():
         drawing = charts.new_figure(6.4, 1.6 + len(shown) * (0.2 + 0.07 * len(runs)))
         axes = drawing.add_subplot()
-        for number, run in enumerate(runs):
+        for number, (run, label) in enumerate(runs.items()):
             rows = verbs[verbs["run"] == run].set_index("part").reindex(shown)
-            _dots(axes, rows, metric, run, number, len(runs))
+            _dots(axes, rows, metric, label, number, len(runs))
         counts = verbs.groupby("part")["n"].max()
         axes.set_yticks(
             range(len(shown)), [f"{charts.short(verb)} ({counts[verb]})" for verb in shown]
@@ -136,15 +137,17 @@ def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
         axes.set_title(
             f"{metric_title(about)} by verb", loc="left", color=charts.INK, fontweight="bold"
         )
-        widest = max((len(charts.short(run)) for run in runs), default=0)
+        widest = max((len(charts.short(label)) for label in runs.values()), default=0)
         columns = max(1, min(len(runs), LEGEND_WIDTH // (LEGEND_MARK + widest)))
         drawing.legend(loc="outside lower center", ncols=columns, frameon=False)
         charts.plain(axes, "both")
-    alt = f"{about.label} of {', '.join(runs)} by verb: {', '.join(shown)}"
+    alt = f"{about.label} of {', '.join(runs.values())} by verb: {', '.join(shown)}"
     return Figure(f"{scores.protocol}-{metric}-verbs", drawing, alt)
 
 
-def _dots(axes: "Axes", rows: pd.DataFrame, metric: str, run: str, number: int, runs: int) -> None:
+def _dots(
+    axes: "Axes", rows: pd.DataFrame, metric: str, label: str, number: int, runs: int
+) -> None:
     """Draw a run's value and interval for each verb, offset from those of the other runs."""
     offset = 0.62 * ((number + 0.5) / runs - 0.5)
     places = [place + offset for place in range(len(rows))]
@@ -158,7 +161,7 @@ def _dots(axes: "Axes", rows: pd.DataFrame, metric: str, run: str, number: int, 
         charts.MARKERS[number % len(charts.MARKERS)],
         color=colour,
         markersize=5,
-        label=charts.short(run),
+        label=charts.short(label),
     )
 
 

@@ -43,6 +43,7 @@ def render(
     selected: str = "",
 ) -> str:
     """The page as HTML; `selected` says which samples the gallery shows, if not all."""
+    labels = {run: label for each in contents.scores for run, label in each.labels.items()}
     data = {"gallery": gallery, "slices": [_slices(*each) for each in _protocols(contents)]}
     return (
         environment("egoactgen_bench.stages.report")
@@ -50,7 +51,7 @@ def render(
         .render(
             split=contents.split,
             protocols=[_protocol(scores) for scores in contents.scores],
-            cards=[card(name, manifest) for name, manifest in contents.manifests.items()],
+            cards=[card(labels.get(name, name), m) for name, m in contents.manifests.items()],
             studies=[_study(each) for each in contents.studies],
             figures=figures,
             notices=contents.notices,
@@ -117,7 +118,7 @@ def _study(results: StudyResults) -> dict[str, Any]:
     invents = results.agreement.get("invents", {})
     rows = [
         {
-            "run": row["run"],
+            "run": results.manifest.labels.get(row["run"], row["run"]),
             "wins": int(row["wins"]),
             "votes": int(row["votes"]),
             "percent": [100 * row[column] for column in ("rate", "lo", "hi")],
@@ -172,8 +173,13 @@ def _slices(scores: Scores, slices: pd.DataFrame) -> dict[str, Any]:
             },
         }
     metrics = [{"name": n} | _look(scores.metrics[n]) for n in names]
-    return {"protocol": scores.protocol, "runs": scores.runs, "metrics": metrics, "kinds": kinds,
-            "references": scores.references}  # fmt: skip
+    return {
+        "protocol": scores.protocol,
+        "runs": list(scores.labels.values()),
+        "metrics": metrics,
+        "kinds": kinds,
+        "unranked": [scores.labels[run] for run in scores.unranked],
+    }
 
 
 def _cell(table: pd.DataFrame, metric: str, part: str, scores: Scores) -> list[Any]:
@@ -184,7 +190,7 @@ def _cell(table: pd.DataFrame, metric: str, part: str, scores: Scores) -> list[A
 
 
 def _look(about: MetricRecord) -> dict[str, Any]:
-    return {"label": about.label, "up": about.higher_is_better, "decimals": about.decimals}
+    return {"label": about.title, "up": about.higher_is_better, "decimals": about.decimals}
 
 
 def card(name: str, manifest: RunManifest) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from egoactgen_bench.artifacts.archive import opened, unpack
 from egoactgen_bench.artifacts.archive_records import PackRecord, ScoreRecord
 from egoactgen_bench.artifacts.manifests import (
     Bootstrap,
+    CopiedRole,
     MetricRecord,
     RunManifest,
     ScoredRun,
@@ -34,7 +35,8 @@ from egoactgen_bench.artifacts.scores import VALUE_COLUMNS, Scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.candidates import candidate_of
-from egoactgen_bench.measurement.sources import Candidate
+from egoactgen_bench.measurement.copies import copied_role
+from egoactgen_bench.measurement.sources import Candidate, Samples
 from egoactgen_bench.measurement.submitted_values import Submission, SubmissionReader, SubmittedRun
 from egoactgen_bench.support.files import sha256_file
 
@@ -130,8 +132,9 @@ def join(paths: Sequence[Path], parent: Path, splits: Mapping[str, Split]) -> Jo
             "fingerprints are equal: obtain it again from its authors."
         )
     notices = _notices(found, split)
-    scores = [_joined_scores(found, protocol, split) for protocol in protocols]
-    return Joined(split, scores, *_candidates(found, split), notices)
+    candidates, manifests = _candidates(found, split)
+    scores = [_joined_scores(found, protocol, split, candidates) for protocol in protocols]
+    return Joined(split, scores, candidates, manifests, notices)
 
 
 def _named(submission: Unpacked) -> str:
@@ -181,11 +184,22 @@ def _candidates(
             folder = submission.folder / "runs" / run
             candidate = candidate_of(split, Run(folder, manifests[name], submitted.samples), [])
             candidate.name = name
+            candidate.copy_of = _copied_role(submission, run, split, candidate)
             candidates.append(candidate)
     return candidates, manifests
 
 
-def _joined_scores(found: Sequence[Unpacked], protocol: str, split: Split) -> Scores:
+def _copied_role(submission: Unpacked, run: str, split: Split, candidate: Candidate) -> CopiedRole:
+    """The frames that a run copies: found in its images if the split is known, or as scored."""
+    if "input_frame" in split.samples and (role := copied_role(Samples(split, {}), candidate)):
+        return role
+    scored = (scores.manifest.row(run) for scores in submission.submission.scores.values())
+    return next((row.copy_of for row in scored if row.copy_of), "")
+
+
+def _joined_scores(
+    found: Sequence[Unpacked], protocol: str, split: Split, candidates: Sequence[Candidate]
+) -> Scores:
     parts = [submission.submission.scores[protocol] for submission in found]
     metrics, notices = _metrics(
         {each.path.name: part.manifest for each, part in zip(found, parts, strict=True)}
@@ -195,9 +209,14 @@ def _joined_scores(found: Sequence[Unpacked], protocol: str, split: Split) -> Sc
     text = [column for column in VALUE_COLUMNS if column != "value"]
     values[text] = values[text].astype("category")
     rows = [
-        ScoredRun(run=name, method=run.manifest.method, reference=False)
-        for submission in found
-        for name, run in submission.runs.items()
+        ScoredRun(
+            run=each.name,
+            method=each.method,
+            reference=each.reference,
+            copy_of=each.copy_of,
+            toy_weights=each.toy_weights,
+        )
+        for each in candidates
     ]
     sources = [
         f"{each.record.group}: {each.path.name}, sha256 {sha256_file(each.path)}" for each in found
@@ -272,12 +291,12 @@ def _summarised(scores: Scores, split: Split) -> Scores:
     for each in measured:
         summary |= each.columns(intervals[each.metric])
     scores.manifest.withheld_intervals = reasons(intervals, scores.runs)
-    if sentence := impossible_tests(measured, scores.runs, clusters, scores.references):
+    if sentence := impossible_tests(measured, scores.runs, clusters, scores.unranked):
         scores.manifest.notices.append(sentence)
     return replace(
         scores,
         summary=pd.DataFrame(summary),
-        comparisons=compare(measured, scores.runs, clusters, scores.references),
+        comparisons=compare(measured, scores.runs, clusters, scores.unranked),
     )
 
 

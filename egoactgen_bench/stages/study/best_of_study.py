@@ -7,6 +7,7 @@ from functools import cached_property, partial
 import pandas as pd
 from PIL import Image
 
+from egoactgen_bench.api.toy_weights import must_be_marked
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.workspace import Workspace
@@ -91,8 +92,19 @@ def plan_best_of(
     tasks = best_of_tasks(examples, spare, candidates.names, options.checks, key)
     show = partial(_show, candidates)
     remarks = ("the only run is compared with copy-input.",) * candidates.copies_input
+    dataset = split.manifest.dataset
+    toy = [name for name, run in candidates.runs.items() if must_be_marked(run.manifest, dataset)]
     return StudyPlan(
-        candidates.frames, options, candidates.names, examples, spare, key, tasks, show, remarks
+        candidates.frames,
+        options,
+        candidates.names,
+        examples,
+        spare,
+        key,
+        tasks,
+        show,
+        remarks,
+        tuple(toy),
     )
 
 

@@ -111,6 +111,8 @@ def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = Fals
         {
             "name": name,
             "frames_fingerprint": plan.split.frames_fingerprint,
+            "toy_weights": list(plan.toy_weights),
+            "notes": plan.notices(),
             "options": plan.options.model_dump(include=set(StudyOptions.model_fields)),
             "counts": {
                 "examples": len(plan.examples),

@@ -59,10 +59,10 @@ def import_results(paths: Sequence[Path], folder: Path) -> Imported:
     )
     write_csv(folder / "ratings.csv", _ratings_table(ratings, kind))
     write_json(folder / "comments.json", _comments(ratings))
-    figure = win_rate_figure(rates, kind, study.split)
+    figure = win_rate_figure(rates, kind, study.split, study.labels)
     charts.save(figure, folder / "win_rates", ("png",))
     build(AgreementManifest, agreement).save(folder / AGREEMENT)
-    return Imported(rates, rejected, agreement)
+    return Imported(rates, rejected, agreement, study.labels)
 
 
 def _task(entry: StudyTask) -> PlannedTask:

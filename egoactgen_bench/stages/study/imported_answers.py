@@ -12,12 +12,13 @@ class Imported:
     """The result of an import: win rates per run, rows that do not count, and the agreement.
 
     The tables have the columns of win_rates.csv and rejected.csv; `agreement` is the content of
-    agreement.json.
+    agreement.json; `labels` are the runs' names with the mark of toy weights.
     """
 
     win_rates: pd.DataFrame
     rejected: pd.DataFrame
     agreement: dict[str, Any]
+    labels: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return "\n".join(self.sentences())
@@ -41,6 +42,7 @@ class Imported:
 
     def _rates(self) -> Iterator[str]:
         for row in self.win_rates.to_dict(orient="records"):
+            label = self.labels.get(row["run"], row["run"])
             if not row["votes"]:
                 yield f"{row['run']}: no votes."
                 continue

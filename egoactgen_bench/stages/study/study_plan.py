@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 from PIL import Image
 
+from egoactgen_bench.artifacts.manifests import TOY_MARK
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.stages.study.example_sampling import shuffled
 from egoactgen_bench.stages.study.safe_text import keyed_hash
@@ -65,6 +66,7 @@ class StudyPlan:
     tasks: list[PlannedTask]
     show: Callable[[PlannedTask], dict[str, str | Image.Image]]
     remarks: tuple[str, ...] = ()
+    toy_weights: tuple[str, ...] = ()  # the runs that have them, on the split of another data set
 
     @property
     def split(self) -> Split:
@@ -74,6 +76,11 @@ class StudyPlan:
     def notices(self) -> list[str]:
         """Sentences that the user should read."""
         found = list(self.remarks)
+        if self.toy_weights:
+            found.append(
+                f"{', '.join(self.toy_weights)} {TOY_MARK}: small weights that know only the toy "
+                "kitchen and show nothing on this data set."
+            )
         if len(self.examples) < self.options.examples:
             found.append(
                 f"only {len(self.examples)} examples can be shown, not {self.options.examples}."

@@ -56,7 +56,7 @@
         cell.scope = "col";
         head.append(cell);
       });
-      var own = slices.runs.map(function (run) { return slices.references.indexOf(run) < 0; });
+      var own = slices.runs.map(function (run) { return slices.unranked.indexOf(run) < 0; });
       var values = kind.values[metric.name], count = every ? kind.parts.length : Math.min(PARTS, kind.parts.length);
       for (var part = 0; part < count; part++) {
         var row = body.insertRow(), name = make("th", "", kind.parts[part]);
@@ -164,7 +164,8 @@
     }
     var cells = strip(sample), row = make("div", "strip" + (cells.length < 5 ? " few" : ""));
     row.style.setProperty("--columns", cells.length);
-    var leader = metric ? best(visible().map(function (run) { return metric.values[run][sample]; }), metric.up) : NaN;
+    var ranked = visible().filter(function (run) { return G.runs[run].ranked; });
+    var leader = metric ? best(ranked.map(function (run) { return metric.values[run][sample]; }), metric.up) : NaN;
     cells.forEach(function (each, index) { row.append(cell(sample, each, index, metric, leader)); });
     article.append(header, row);
     return article;
@@ -186,7 +187,7 @@
     name.append(make("span", "", each.name));
     if (metric && each.run !== undefined) {
       var found = value(metric, each.run, sample);
-      name.append(make("span", found === leader ? "top-value" : "", shown(found, metric.decimals)));
+      name.append(make("span", G.runs[each.run].ranked && found === leader ? "top-value" : "", shown(found, metric.decimals)));
     }
     button.append(name);
     button.addEventListener("click", function () { view(sample, index); });
