@@ -1,7 +1,7 @@
 """The result of an import, as tables and as sentences."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -44,13 +44,18 @@ class Imported:
         for row in self.win_rates.to_dict(orient="records"):
             label = self.labels.get(row["run"], row["run"])
             if not row["votes"]:
-                yield f"{row['run']}: no votes."
+                yield f"{label}: no votes."
                 continue
             rate, lo, hi = (f"{100 * row[column]:.1f}" for column in ("rate", "lo", "hi"))
             votes = _counted(row["votes"], "vote")
-            yield f"{row['run']}: {rate} % of {votes} (95 % interval {lo} to {hi})"
-        if self.agreement["examples"] == 1:
-            yield "All votes are on one example: intervals have no width, p-values are 1."
+            why = self.agreement["withheld_intervals"].get(row["run"], "")
+            interval = f"no interval, {why}" if why else f"95 % interval {lo} to {hi}"
+            yield f"{label}: {rate} % of {votes} ({interval})"
+        if not self.agreement["videos"]:
+            yield (
+                "The study does not name the videos of its examples (export it again to have them "
+                "recorded): each example counts as a video of its own."
+            )
 
     def _agreed(self) -> Iterator[str]:
         for question, alpha in self.agreement["krippendorff_alpha"].items():
