@@ -81,7 +81,9 @@ class ClusterMeans:
         with np.errstate(divide="ignore", invalid="ignore"):
             left_out = residuals / (1 - self._leverage)
             found: Floats = np.sum(left_out**2, axis=0) / self.counts.sum(axis=0) ** 2
-        return found
+            # Two factors are usual: 1, by simulation too large for a few equal clusters, and
+            # (g − 1) / g, too small for skewed values. This is their geometric mean.
+            return found * np.sqrt((self.clusters - 1) / self.clusters)
 
     @property
     def degrees_of_freedom(self) -> Floats:

@@ -13,8 +13,13 @@ from numpy.typing import NDArray
 from scipy import special
 
 from egoactgen_bench.analysis.cluster_means import ClusterMeans, Clusters, Floats
+from egoactgen_bench.analysis.share_intervals import (
+    TAIL,
+    clopper_pearson,
+    effective_samples,
+    limited,
+)
 
-TAIL = 0.025  # on each side of a 95 % interval
 UNBOUNDED = (-np.inf, np.inf)
 METHOD = (
     "t over clusters with jackknife variance, in the range of the metric; extended to bootstrap-t "
@@ -25,8 +30,7 @@ FEWEST_SAMPLES = 20  # fewer do not show whether values are skewed
 # Above this many standard errors of a normal sample's skewness, values count as skewed.
 SKEWED = 1.5
 BOOTSTRAP_TAIL = TAIL / 2  # few videos make a bootstrap-t interval too short
-FARTHEST = 2.0  # half widths of the t interval; some draws of few videos hardly vary
-RARE_ICC = 0.5
+FARTHEST = 3.0  # half widths of the t interval; some draws of few videos hardly vary
 BLOCK = 100_000  # weights in memory at a time
 
 
@@ -50,8 +54,8 @@ def mean_intervals(
 
     A t interval with the variance and the degrees of freedom of `ClusterMeans`, on a scale that
     keeps it in the range; where values are skewed, it is extended to a bootstrap-t interval of
-    `draws` draws. If all values are at the two bounds, they are shares, and have the interval of
-    Korn and Graubard (1998).
+    `draws` draws. If all values are at the two bounds, they are shares, and have an interval
+    as in `share_intervals`.
     """
     shares = _are_shares(values, bounds)
     reasons = [_reason(column, clusters, shares) for column in values.T]
@@ -102,7 +106,7 @@ def _ends(
     start = lowest if np.isfinite(lowest) else 0.0
     span = highest - lowest if np.isfinite(highest) else 1.0
     found = ClusterMeans.of((values - start) / span, clusters)
-    ends = _binomial(found, shares) if np.isfinite(highest) else _student(found, positive)
+    ends = _of_shares(found, shares) if np.isfinite(highest) else _student(found, positive)
     skewed = np.zeros(values.shape[1], bool) if shares else _are_skewed(values)
     if draws and skewed.any():
         other = _bootstrap_t(found.columns(skewed), positive, draws, seed)
@@ -128,48 +132,13 @@ def _around(mean: Floats, distances: Floats, positive: bool) -> Floats:
         return mean * np.exp(distances / mean) if positive else mean + distances
 
 
-def _binomial(found: ClusterMeans, shares: bool) -> Floats:
-    """Clopper and Pearson's interval for the effective sample size, of values from 0 to 1."""
+def _of_shares(found: ClusterMeans, shares: bool) -> Floats:
+    """The interval of values from 0 to 1, which need not be `shares` of 0s and 1s."""
     total = found.counts.sum(axis=0)
-    size = _effective_samples(found, shares)
-    # Samples of one video may be as similar as by RARE_ICC, if the data cannot tell.
-    per_video = total / found.effective_clusters
-    guess = total / (1 + (per_video - 1) * RARE_ICC)
-    size = np.where(_is_rare(found), np.fmin(size, guess), size)
-    size = np.minimum(size, total) if shares else size
-    hits, misses = found.mean * size, (1 - found.mean) * size
-    with np.errstate(invalid="ignore"):
-        low = np.where(hits > 0, special.betaincinv(hits, misses + 1, TAIL), 0)
-        high = np.where(misses > 0, special.betaincinv(hits + 1, misses, 1 - TAIL), 1)
-    return np.stack([low, high])
-
-
-def _effective_samples(found: ClusterMeans, shares: bool) -> Floats:
-    """(columns,) the independent samples that are as informative; NaN without any variance.
-
-    The degrees of freedom are accounted for by the ratio of two quantiles, since the binomial
-    interval knows its variance (for shares, up to that of as many independent samples).
-    """
-    known = (
-        special.stdtrit(found.counts.sum(axis=0) - 1, 1 - TAIL) if shares else -special.ndtri(TAIL)
-    )
-    quantile = special.stdtrit(found.degrees_of_freedom, 1 - TAIL)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        size: Floats = found.mean * (1 - found.mean) / found.variance * (known / quantile) ** 2
-    return np.where(np.isfinite(size), size, np.nan)
-
-
-def _is_rare(found: ClusterMeans) -> NDArray[np.bool_]:
-    """Whether the rarer outcome comes from too few videos to show how much videos differ.
-
-    The effective number of its videos is below 3, or below 8 and half of that of all samples.
-    """
-    outcomes = [found.sums, found.counts - found.sums]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        videos = [each.sum(axis=0) ** 2 / np.sum(each**2, axis=0) for each in outcomes]
-    rarer = np.minimum(*np.nan_to_num(videos))
-    rare: NDArray[np.bool_] = rarer < np.clip(found.effective_clusters / 2, 3, 8)
-    return rare
+    known = special.stdtrit(total - 1, 1 - TAIL) if shares else -special.ndtri(TAIL)
+    size = effective_samples(found.mean, found.variance, found.degrees_of_freedom, known)
+    size = limited(size, found)
+    return clopper_pearson(found.mean, np.minimum(size, total) if shares else size)
 
 
 def _are_skewed(values: Floats) -> NDArray[np.bool_]:

@@ -46,10 +46,11 @@ class AgreementManifest(Manifest):
     votes: Count
     examples: Count
     workers: Count
+    videos: Count = 0
     krippendorff_alpha: dict[str, float | None]
-    invents: dict[str, dict[str, int]] = Field(default_factory=dict)
     alpha_intervals: dict[str, dict[str, Any]] = Field(default_factory=dict)  # question → lo, hi
     withheld_intervals: dict[str, str] = Field(default_factory=dict)  # run → why
+    invents: dict[str, dict[str, int]] = Field(default_factory=dict)
     checks: dict[str, dict[str, int]]
     excluding: dict[str, dict[str, Any]]
 
@@ -65,23 +66,23 @@ class StudyManifest(Manifest):
     fingerprint: str
     frames_fingerprint: str | None = None
     candidates: list[str]
-    options: StudyChoices
     toy_weights: list[str] = Field(default_factory=list)  # those of `candidates` that use them
     notes: list[str] = Field(default_factory=list)
+    options: StudyChoices
     counts: StudyCounts
-    tasks_sha256: str  # over the secret and the tasks
     videos: dict[str, str] = Field(default_factory=dict)  # sample id → video id
+    tasks_sha256: str  # over the secret and the tasks
     secret: str = Field(pattern=r"^(?:[0-9a-f]{2})+$")
     tasks: list[StudyTask]
     files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
 
-    @classmethod
     @property
     def labels(self) -> dict[str, str]:
         """Each candidate as tables and figures show it."""
         return {run: marked(run) if run in self.toy_weights else run for run in self.candidates}
 
+    @classmethod
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:
         """0.1.0 recorded no digest of the tasks."""
         tasks, secret = content.get("tasks"), content.get("secret")

@@ -1,4 +1,4 @@
-"""Families of comparisons: references are in none, and what no test can find is said."""
+"""Families of comparisons without references, and notes about tests that cannot find anything."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_p_values_are_corrected_over_metrics_on_request():
         (1, 1, "metric", None),
     ],
 )
-def test_it_is_said_when_no_difference_can_be_significant(videos, runs, family, smallest):
+def test_a_note_says_when_no_difference_can_be_significant(videos, runs, family, smallest):
     clusters = np.arange(32) % videos
     references = ["copy-input"] if runs == 5 else []
     metrics = [measured("a"), measured("b")]

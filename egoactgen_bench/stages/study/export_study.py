@@ -119,6 +119,10 @@ def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = Fals
                 "votes": sum(task.kind == "vote" for task in plan.tasks),
                 "checks": sum(task.kind == "check" for task in plan.tasks),
             },
+            "videos": {
+                task.sample_id: str(plan.frames.rows[task.sample_id]["video_id"])
+                for task in plan.tasks
+            },
             "secret": plan.key.hex(),
             "tasks": [
                 task.as_json() | {"text": _texts(row.columns)}

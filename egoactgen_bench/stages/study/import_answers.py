@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from egoactgen_bench.api.records import Rejection
@@ -51,12 +52,11 @@ def import_results(paths: Sequence[Path], folder: Path) -> Imported:
             f"see {folder / 'rejected.csv'}, and check that the results belong to this study."
         )
     candidates, seed = study.candidates, study.options.seed
-    rates = ratings_analysis.win_rates(votes, candidates, kind, seed)
-    agreement = _agreement(ratings, candidates, kind, seed)
+    wins = ratings_analysis.wins_of(votes, candidates, kind, study.videos)
+    rates, withheld = ratings_analysis.win_rates(wins, candidates)
+    agreement = _agreement(ratings, study) | {"withheld_intervals": withheld}
     write_csv(folder / "win_rates.csv", rates)
-    write_csv(
-        folder / "comparisons.csv", ratings_analysis.comparisons(votes, candidates, kind, seed)
-    )
+    write_csv(folder / "comparisons.csv", ratings_analysis.comparisons(wins, candidates, seed))
     write_csv(folder / "ratings.csv", _ratings_table(ratings, kind))
     write_json(folder / "comments.json", _comments(ratings))
     figure = win_rate_figure(rates, kind, study.split, study.labels)
@@ -154,20 +154,21 @@ def _comments(ratings: Sequence[Rating]) -> list[dict[str, str]]:
     ]
 
 
-def _agreement(
-    ratings: Sequence[Rating], candidates: list[str], study: StudyKind, seed: int
-) -> dict[str, Any]:
+def _agreement(ratings: Sequence[Rating], study: StudyManifest) -> dict[str, Any]:
     votes = ratings_analysis.votes_of(ratings)
     known = [
         right for answers in ratings_analysis.known_answers(ratings).values() for right in answers
     ]
     repeated = ratings_analysis.repeats(ratings)
-    question = "choice" if study == "best-of" else "fits"
-    alphas = {question: ratings_analysis.alpha({(v.worker, v.task.name): v.answer for v in votes})}
-    if study == "description":
-        alphas["invents"] = ratings_analysis.alpha(
-            {(v.worker, v.task.name): v.invents for v in votes if v.invents}
+    answers = {"choice" if study.study == "best-of" else "fits": [(v, v.answer) for v in votes]}
+    if study.study == "description":
+        answers["invents"] = [(vote, vote.invents) for vote in votes if vote.invents]
+    alphas = {
+        question: ratings_analysis.agreement(
+            [vote for vote, _ in own], [answer for _, answer in own], study.videos
         )
+        for question, own in answers.items()
+    }
     suspected = {
         "speeders": ratings_analysis.speeders(ratings),
         "failed_checks": ratings_analysis.failed_checks(ratings),
@@ -175,25 +176,35 @@ def _agreement(
     return {
         "votes": len(votes),
         "examples": len({vote.task.sample_id for vote in votes}),
+        "videos": len({study.videos.get(vote.task.sample_id, "") for vote in votes} - {""}),
         "workers": len({vote.worker for vote in votes}),
-        "krippendorff_alpha": alphas,
-        **({"invents": _invents(votes, candidates)} if study == "description" else {}),
+        "krippendorff_alpha": {name: _number(found.alpha) for name, found in alphas.items()},
+        "alpha_intervals": {
+            name: {"lo": _number(found.low), "hi": _number(found.high), "reason": found.reason}
+            for name, found in alphas.items()
+        },
+        **({"invents": _invents(votes, study.candidates)} if study.study == "description" else {}),
         "checks": {
             "known_answer": {"answered": len(known), "right": sum(known)},
             "repeated": {"answered": len(repeated), "same": sum(repeated)},
         },
         "excluding": {
-            name: _without(workers, votes, candidates, study, seed)
+            name: _without(workers, votes, study)
             for name, workers in (suspected | {"both": set.union(*suspected.values())}).items()
         },
     }
 
 
-def _without(
-    workers: set[str], votes: list[Rating], candidates: list[str], study: StudyKind, seed: int
-) -> dict[str, Any]:
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _without(workers: set[str], votes: list[Rating], study: StudyManifest) -> dict[str, Any]:
     left = [vote for vote in votes if vote.worker not in workers]
-    rates = ratings_analysis.win_rates(left, candidates, study, seed) if left else pd.DataFrame()
+    rates = pd.DataFrame()
+    if left:
+        wins = ratings_analysis.wins_of(left, study.candidates, study.study, study.videos)
+        rates, _ = ratings_analysis.win_rates(wins, study.candidates)
     return {
         "workers": sorted(workers),
         "votes_left": len(left),

@@ -59,11 +59,13 @@ class Imported:
 
     def _agreed(self) -> Iterator[str]:
         for question, alpha in self.agreement["krippendorff_alpha"].items():
-            shown = (
-                "undefined (too few answers, or all answers are equal)"
-                if alpha is None
-                else f"{alpha:.3f}"
-            )
+            shown = "undefined" if alpha is None else f"{alpha:.3f}"
+            interval = self.agreement["alpha_intervals"][question]
+            if interval["reason"]:
+                shown += f" (no interval, {interval['reason']})" if alpha is not None else ""
+                shown += f" ({interval['reason']})" if alpha is None else ""
+            else:
+                shown += f" (95 % interval {interval['lo']:.3f} to {interval['hi']:.3f})"
             yield f"Krippendorff's alpha of '{question}': {shown}."
         for name, counts in self.agreement.get("invents", {}).items():
             if unfit := counts["not_fitting"]:

@@ -1,19 +1,20 @@
 """Analysis of ratings: win rates, agreement, tests between runs, checks and speeders."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from egoactgen_bench.analysis.statistics import bootstrap_intervals, holm, sign_flip_test
+from egoactgen_bench.analysis.cluster_means import Clusters, Floats, means
+from egoactgen_bench.analysis.crossed_shares import crossed_intervals, crossed_test
+from egoactgen_bench.analysis.rater_agreement import Agreement, alpha_interval
+from egoactgen_bench.analysis.statistics import holm
 from egoactgen_bench.artifacts.studies import StudyKind
 from egoactgen_bench.stages.study.ratings import Rating
 
-BOOTSTRAP = 10_000
 SPEEDER_SHARE = 1 / 3  # of the median worker's time
 
 
@@ -22,78 +23,97 @@ def votes_of(ratings: Sequence[Rating]) -> list[Rating]:
     return [rating for rating in ratings if rating.task.kind == "vote"]
 
 
-def win_rates(
-    votes: Sequence[Rating], candidates: Sequence[str], study: StudyKind, seed: int
-) -> pd.DataFrame:
-    """Win rates with 95 % intervals, bootstrapped by example.
+@dataclass(frozen=True)
+class Wins:
+    """Wins, (votes, candidates) of 1, 0 or NaN (not asked), and each vote's video and rater."""
 
-    One row per candidate: run, wins, votes, rate, lo, hi (the last three in [0, 1], NaN without
-    votes). A description set wins when it fits.
+    values: Floats
+    videos: Clusters
+    raters: Clusters
+
+
+def wins_of(
+    votes: Sequence[Rating],
+    candidates: Sequence[str],
+    study: StudyKind,
+    videos: Mapping[str, str],
+) -> Wins:
+    """The wins of each candidate; a description set wins when it fits.
+
+    `videos` maps sample ids to videos; the votes on a sample without one are a video of their own.
     """
-    values, clusters = _wins(votes, candidates, study)
-    lo, hi = bootstrap_intervals(values, clusters, BOOTSTRAP, seed)
-    wins, counts = np.nansum(values, axis=0), np.sum(~np.isnan(values), axis=0)
-    with np.errstate(invalid="ignore"):
-        rate = wins / counts
-    table = {"run": candidates, "wins": wins.astype(int), "votes": counts}
-    return pd.DataFrame(table | {"rate": rate, "lo": lo, "hi": hi})
-
-
-def comparisons(
-    votes: Sequence[Rating], candidates: Sequence[str], study: StudyKind, seed: int
-) -> pd.DataFrame:
-    """Paired differences of win rates: run_a, run_b, difference, p_value.
-
-    By a sign-flip test over examples, Holm-corrected.
-    """
-    values, clusters = _wins(votes, candidates, study)
-    by_example = pd.DataFrame(values).groupby(clusters).mean()
-    rows: list[dict[str, Any]] = []
-    for run_a, run_b in combinations(candidates, 2):
-        a, b = (by_example[candidates.index(run)].to_numpy() for run in (run_a, run_b))
-        both = (a - b)[~np.isnan(a - b)]
-        difference = float(both.mean()) if len(both) else float("nan")
-        p_value = float("nan")
-        if len(both):
-            p_value = float(sign_flip_test(both[:, None], np.arange(len(both)), seed=seed)[0])
-        rows.append({"run_a": run_a, "run_b": run_b, "difference": difference, "p_value": p_value})
-    table = pd.DataFrame(rows, columns=["run_a", "run_b", "difference", "p_value"])
-    return table.assign(p_value=holm(table["p_value"].tolist()))
-
-
-def _wins(
-    votes: Sequence[Rating], candidates: Sequence[str], study: StudyKind
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Wins, (votes, candidates) of 1, 0 or NaN (not asked), and the example of each vote."""
     values = np.full((len(votes), len(candidates)), np.nan)
     for row, rating in enumerate(votes):
         if study == "best-of":
             values[row] = [candidate == rating.answer for candidate in candidates]
         else:
             values[row, list(candidates).index(rating.task.candidates[0])] = rating.answer == "yes"
-    # By example: several raters of the same frames tend to agree, so their votes are not
-    # independent.
-    clusters = pd.factorize(np.array([rating.task.sample_id for rating in votes]))[0]
-    return values, clusters.astype(np.int64)
+    return Wins(
+        values,
+        _numbered([videos.get(vote.task.sample_id, vote.task.sample_id) for vote in votes]),
+        _numbered([vote.worker for vote in votes]),
+    )
 
 
-def alpha(answers: dict[tuple[str, str], str]) -> float | None:
-    """Nominal Krippendorff's alpha of (worker, task) → answer.
+def win_rates(wins: Wins, candidates: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Win rates with 95 % intervals over videos and raters, and why intervals are withheld.
 
-    None if it is undefined: no task has two answers, or all answers are equal.
+    One row per candidate: run, wins, votes, rate, lo, hi (the last three in [0, 1], NaN without
+    votes).
     """
-    import krippendorff
+    intervals = crossed_intervals(wins.values, wins.videos, wins.raters)
+    won, counts = np.nansum(wins.values, axis=0), np.sum(~np.isnan(wins.values), axis=0)
+    with np.errstate(invalid="ignore"):
+        rate = won / counts
+    table = {"run": candidates, "wins": won.astype(int), "votes": counts, "rate": rate}
+    reasons = {run: why for run, why in zip(candidates, intervals.reasons, strict=True) if why}
+    return pd.DataFrame(table | {"lo": intervals.low, "hi": intervals.high}), reasons
 
-    table = pd.Series(answers, dtype=object).unstack() if answers else pd.DataFrame()
-    values = sorted(set(answers.values()))
-    paired = table.loc[:, table.notna().sum() > 1]
-    if len(values) < 2 or paired.empty or paired.stack().nunique() < 2:
-        return None
-    codes = table.apply(lambda column: column.map(values.index, na_action="ignore"))
-    return float(
-        krippendorff.alpha(
-            reliability_data=codes.to_numpy(dtype=np.float64), level_of_measurement="nominal"
-        )
+
+def comparisons(wins: Wins, candidates: Sequence[str], seed: int) -> pd.DataFrame:
+    """Differences of win rates: run_a, run_b, difference, p_value (Holm-corrected over the pairs).
+
+    Over the votes on both; description sets, of which a vote judges one, by the rates that each
+    rater of each video gave them.
+    """
+    pairs = list(combinations(range(len(candidates)), 2))
+    values, videos, raters = _both(wins)
+    differences = np.stack([values[:, a] - values[:, b] for a, b in pairs], axis=1)
+    p_values = crossed_test(differences, videos, raters, seed)
+    found = [
+        (candidates[a], candidates[b], size, p_value)
+        for (a, b), size, p_value in zip(pairs, means(differences), p_values, strict=True)
+    ]
+    table = pd.DataFrame(found, columns=["run_a", "run_b", "difference", "p_value"])
+    return table.assign(p_value=holm(table["p_value"].tolist()))
+
+
+def _both(wins: Wins) -> tuple[Floats, Clusters, Clusters]:
+    """One row per video and rater, with the rates of each candidate; or one per vote on all."""
+    if not np.isnan(wins.values).any():
+        return wins.values, wins.videos, wins.raters
+    table = pd.DataFrame(wins.values).groupby([wins.videos, wins.raters]).mean()
+    videos, raters = (table.index.get_level_values(level).to_numpy() for level in (0, 1))
+    return table.to_numpy(), videos, raters
+
+
+def _numbered(names: Sequence[str]) -> Clusters:
+    """The number of each name, from 0 without gaps."""
+    return np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)[1]
+
+
+def agreement(
+    votes: Sequence[Rating], answers: Sequence[str], videos: Mapping[str, str]
+) -> Agreement:
+    """Krippendorff's alpha of the answers of votes, with its interval over videos and raters."""
+    if not votes:
+        return Agreement(float("nan"), float("nan"), float("nan"), "no answers")
+    samples = [vote.task.sample_id for vote in votes]
+    return alpha_interval(
+        _numbered(answers),
+        _numbered([vote.task.name for vote in votes]),
+        _numbered([videos.get(sample, sample) for sample in samples]),
+        _numbered([vote.worker for vote in votes]),
     )
 
 

@@ -5,11 +5,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from egoactgen_bench.analysis.rater_agreement import nominal_alpha
 from egoactgen_bench.stages.study.amazon import Assignment, parse_answers, read_results
 from egoactgen_bench.stages.study.ratings import rate
-from egoactgen_bench.stages.study.ratings_analysis import alpha
 from egoactgen_bench.stages.study.study_plan import PlannedTask
 from turk_results import results_text
+
+
+def alpha(answers):
+    """Alpha of (rater, unit) → answer."""
+    units, values = (sorted(each) for each in ({u for _, u in answers}, {*answers.values()}))
+    counts = np.zeros((len(units), len(values)))
+    for (_, unit), value in answers.items():
+        counts[units.index(unit), values.index(value)] += 1
+    return nominal_alpha(counts)
 
 
 def test_alpha_of_the_example_in_krippendorff_2011():
@@ -27,9 +36,19 @@ def test_alpha_of_the_example_in_krippendorff_2011():
         if value != "."
     }
     assert alpha(answers) == pytest.approx(0.743, abs=0.0005)
-    assert alpha({}) is None
-    assert alpha({("A", "1"): "x"}) is None
-    assert alpha({("A", "1"): "x", ("B", "1"): "x"}) is None
+    assert np.isnan(alpha({}))
+    assert np.isnan(alpha({("A", "1"): "x"}))
+    assert np.isnan(alpha({("A", "1"): "x", ("B", "1"): "x"}))
+
+
+def test_alpha_is_that_of_the_package_krippendorff():
+    import krippendorff
+
+    data = np.random.default_rng(0).integers(0, 4, (6, 40)).astype(float)
+    data[np.random.default_rng(1).random(data.shape) < 0.4] = np.nan
+    counts = np.stack([np.sum(data == value, axis=0) for value in range(4)], axis=1)
+    theirs = krippendorff.alpha(reliability_data=data, level_of_measurement="nominal")
+    assert nominal_alpha(counts.astype(float)) == pytest.approx(theirs)
 
 
 @pytest.mark.parametrize(
