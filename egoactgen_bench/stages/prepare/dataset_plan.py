@@ -39,6 +39,7 @@ def plan_dataset(
             limit=options.limit,
             times_only=options.times_only,
             locate=locate,
+            filters=options.filters,
         )
 
 

@@ -12,11 +12,18 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from egoactgen_bench.api.records import FrameSource
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.stages.prepare.sample_filters import (
+    NO_FILTERS,
+    FrameTraits,
+    SampleFilters,
+    sharpness,
+)
 from egoactgen_bench.stages.prepare.source_frames import FrameReader, ReadResult
 from egoactgen_bench.support import images
 from egoactgen_bench.support.files import sha256_bytes, write_bytes
@@ -25,6 +32,8 @@ from egoactgen_bench.support.worker_processes import worker_pool
 
 JOURNAL = ".partial"  # the folder of the journals, in the split's folder
 ROLES = ("input", "target")
+
+Places = dict[FrameSource, list[tuple[str, str]]]  # source → (sample id, role) of each use
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,7 @@ class ExtractionJob:
     folder: Path
     journal: Path
     height: int | None
+    filters: SampleFilters = NO_FILTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,16 @@ class _Frame:
     png: bytes
     sha256: str
     source_size: tuple[int, int]
+    traits: FrameTraits
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A sample whose frames, and with filters their neighbours, are being read; `left` are not."""
+
+    left: int = 0
+    frames: dict[str, _Frame | SampleError] = field(default_factory=dict)
+    around: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
 def frame_name(sample_id: str, role: str) -> str:
@@ -117,25 +137,42 @@ def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[Extract
 
 def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
     """Store the frames of one video; of each sample both or neither."""
-    places: dict[FrameSource, list[tuple[str, str]]] = defaultdict(list)
-    for sample in job.samples:
-        places[sample.input].append((sample.sample_id, "input"))
-        places[sample.target].append((sample.sample_id, "target"))
-    halves: dict[str, dict[str, _Frame | SampleError]] = defaultdict(dict)
+    frames, neighbours = _wanted(job)
+    pending: dict[str, _Pending] = defaultdict(_Pending)
+    for sample_id, _ in chain.from_iterable([*frames.values(), *neighbours.values()]):
+        pending[sample_id].left += 1
     reader = FrameReader()
     with append_regular(job.journal) as journal:
-        for source, found in reader.read(places):
-            frame = _encode(found, job.height, source.path.name)
-            for sample_id, role in places[source]:
-                halves[sample_id][role] = frame
-                if len(halves[sample_id]) == len(ROLES):
-                    outcome = _store(job.folder, sample_id, halves.pop(sample_id))
+        for source, found in reader.read([*frames, *neighbours]):
+            if not isinstance(found, SampleError):
+                for sample_id, role in neighbours.get(source, ()):
+                    pending[sample_id].around[role].append(sharpness(found))
+            if source in frames:
+                frame = _encode(found, job, source.path.name)
+                for sample_id, role in frames[source]:
+                    pending[sample_id].frames[role] = frame
+            for sample_id, _ in [*frames.get(source, ()), *neighbours.get(source, ())]:
+                pending[sample_id].left -= 1
+                if not pending[sample_id].left:
+                    outcome = _store(job, sample_id, pending.pop(sample_id))
                     if isinstance(outcome, Stored):
                         # The newline comes first, so that a truncated last line stays separate.
                         journal.write(f"\n{json.dumps(asdict(outcome))}".encode())
                         journal.flush()
                     yield outcome
     yield ReadTotals(reader.files, reader.bytes)
+
+
+def _wanted(job: ExtractionJob) -> tuple[Places, Places]:
+    """The sources of the frames, and of those that they are compared with, with their samples."""
+    frames: Places = defaultdict(list)
+    neighbours: Places = defaultdict(list)
+    for sample in job.samples:
+        for role, source in zip(ROLES, (sample.input, sample.target), strict=True):
+            frames[source].append((sample.sample_id, role))
+            for neighbour in job.filters.neighbours(source):
+                neighbours[neighbour].append((sample.sample_id, role))
+    return frames, neighbours
 
 
 def read_journals(folder: Path) -> Iterator[Stored]:
@@ -148,33 +185,35 @@ def read_journals(folder: Path) -> Iterator[Stored]:
                 continue
 
 
-def _encode(found: ReadResult, height: int | None, name: str) -> _Frame | SampleError:
+def _encode(found: ReadResult, job: ExtractionJob, name: str) -> _Frame | SampleError:
     if isinstance(found, SampleError):
         return found
-    size = found.size
-    if height is not None:
-        width, height = images.frame_size(*size, height)
+    size, source = found.size, found
+    if job.height is not None:
+        width, height = images.frame_size(*size, job.height)
         if not 0 < width * height <= images.MOST_PIXELS:
             # A damaged header may state any shape.
             shape = f"{size[0]} × {size[1]} pixels cannot be resized to a height of {height}"
             return SampleError("unsupported_image", f"{name}: {shape}")
         found = images.resize(found, (width, height))
     png = images.png_bytes(found)
-    return _Frame(png, sha256_bytes(png), size)
+    return _Frame(png, sha256_bytes(png), size, job.filters.traits(source))
 
 
-def _store(
-    folder: Path, sample_id: str, halves: dict[str, _Frame | SampleError]
-) -> Stored | Failed:
+def _store(job: ExtractionJob, sample_id: str, parts: _Pending) -> Stored | Failed:
     frames: dict[str, _Frame] = {}
     for role in ROLES:
-        half = halves[role]
+        half = parts.frames[role]
         if isinstance(half, SampleError):
             at_edge = half.code in ("after_end", "before_start")
             return Failed(sample_id, f"{role}_{half.code}" if at_edge else half.code, half.detail)
         frames[role] = half
+    try:
+        job.filters.check({role: frame.traits for role, frame in frames.items()}, parts.around)
+    except SampleError as error:
+        return Failed(sample_id, error.code, error.detail)
     for role, frame in frames.items():
-        write_bytes(folder / frame_name(sample_id, role), frame.png)
+        write_bytes(job.folder / frame_name(sample_id, role), frame.png)
     first, last = frames["input"], frames["target"]
     return Stored(sample_id, first.sha256, last.sha256, *first.source_size)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from egoactgen_bench.api.options import Cli, Options, Pairs
+from egoactgen_bench.stages.prepare.sample_filters import NO_FILTERS, SampleFilters
 
 
 class PrepareOptions(Options):
@@ -37,6 +38,31 @@ class PrepareOptions(Options):
     size: Annotated[
         int, Field(ge=16, description="Height of the stored frames."), Cli(metavar="PIXELS")
     ] = 256
+    min_sharpness: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1,
+            description="Reject a sample if a frame's sharpness is a smaller share of the sharpest "
+            "neighbour's (videos only).",
+        ),
+        Cli(metavar="SHARE"),
+    ] = None
+    sharpness_window: Annotated[
+        float,
+        Field(gt=0, le=5, description="Neighbours for --min-sharpness: within these seconds."),
+        Cli(metavar="SECONDS"),
+    ] = NO_FILTERS.sharpness_window
+    min_similarity: Annotated[
+        float | None,
+        Field(ge=-1, le=1, description="Reject a sample whose frames are less similar: unrelated."),
+        Cli(metavar="CORRELATION"),
+    ] = None
+    max_similarity: Annotated[
+        float | None,
+        Field(ge=-1, le=1, description="Reject a sample whose frames are more similar: unchanged."),
+        Cli(metavar="CORRELATION"),
+    ] = None
     workers: Annotated[
         int | None,
         Field(ge=1, description="Videos decoded at a time (default: CPUs, up to 16)."),
@@ -45,3 +71,10 @@ class PrepareOptions(Options):
     options: Annotated[
         Pairs, Field(description="The data set's own options; see `bench datasets NAME`.")
     ] = Field(default_factory=dict)
+
+    @property
+    def filters(self) -> SampleFilters:
+        """The filters that the options select."""
+        return SampleFilters(
+            self.min_sharpness, self.sharpness_window, self.min_similarity, self.max_similarity
+        )

@@ -23,6 +23,7 @@ from egoactgen_bench.stages.prepare.extraction import (
     frame_name,
     read_journals,
 )
+from egoactgen_bench.stages.prepare.sample_filters import REASONS
 from egoactgen_bench.stages.prepare.split_files import write_split
 from egoactgen_bench.stages.prepare.split_plan import SplitPlan, by_reason
 from egoactgen_bench.support.files import sha256_file
@@ -34,8 +35,8 @@ from egoactgen_bench.support.threads import map_in_threads
 class Prepared:
     """A finished split, and a summary of this call.
 
-    `failures` counts the samples whose frames are unavailable, by reason; `resumed` those that an
-    earlier call stored.
+    `failures` counts the samples whose frames are unavailable, by reason; those that a filter
+    rejects are none of them. `resumed` counts the samples that an earlier call stored.
     """
 
     split: Split
@@ -66,6 +67,7 @@ def prepare(
         # Rows that the annotation rules out stay rejected. Only missing or broken videos are tried
         # again, and only with the same decoder, as frames of two decoders must not be mixed.
         failed.subtract(rejection.reason for rejection in plan.rejections)
+        failed = _without_filtered(failed, plan)
         if not +failed or before.manifest.versions != made_by:
             return Prepared(before, +failed, already_complete=True)
     if plan.recipe["times_only"]:
@@ -80,7 +82,13 @@ def prepare(
         raise _nothing_kept(plan, failures)
     split = write_split(plan, work, made_by, stored, failures)
     failed = Counter(failure.reason for failure in failures.values())
-    return Prepared(split, failed, resumed=resumed, read=read)
+    return Prepared(split, _without_filtered(failed, plan), resumed=resumed, read=read)
+
+
+def _without_filtered(failed: Counter[str], plan: SplitPlan) -> Counter[str]:
+    """The failures without the samples that the filters reject, which is no failure."""
+    filtered = REASONS if plan.filters else ()
+    return Counter({reason: n for reason, n in failed.items() if reason not in filtered})
 
 
 def _extract(
@@ -103,7 +111,11 @@ def _extract(
     # The videos with most samples come first, so that workers finish at about the same time.
     jobs = [
         ExtractionJob(
-            tuple(items), folder, folder / JOURNAL / f"{number:06d}.jsonl", plan.recipe["size"]
+            tuple(items),
+            folder,
+            folder / JOURNAL / f"{number:06d}.jsonl",
+            plan.recipe["size"],
+            plan.filters,
         )
         for number, items in enumerate(sorted(videos.values(), key=len, reverse=True))
     ]
@@ -130,6 +142,12 @@ def _unlocated(plan: SplitPlan) -> dict[str, Rejection]:
 
 
 def _nothing_kept(plan: SplitPlan, failures: dict[str, Rejection]) -> BenchError:
+    if plan.filters and all(failure.reason in REASONS for failure in failures.values()):
+        return BenchError(
+            f"The filters reject all {len(failures):,} samples of {plan.name}: "
+            f"{by_reason(failures.values())} (the first: {next(iter(failures.values())).detail}). "
+            "Choose other thresholds."
+        )
     searched = plan.dataset.searched()
     if searched and all(failure.reason.startswith("missing_") for failure in failures.values()):
         remedy = f"Looked below --videos {plan.dataset.videos} for {', '.join(searched)}."

@@ -27,6 +27,7 @@ from egoactgen_bench.api.records import ActionClip, FrameSource, Rejection
 from egoactgen_bench.artifacts.manifests import Subset
 from egoactgen_bench.artifacts.splits import TIME_COLUMNS, fingerprint
 from egoactgen_bench.errors import NOT_A_CODE, BenchError, SampleError, did_you_mean
+from egoactgen_bench.stages.prepare.sample_filters import NO_FILTERS, SampleFilters
 from egoactgen_bench.support.images import frame_size
 from egoactgen_bench.support.safe_names import is_safe_id
 from egoactgen_bench.support.sample_drawing import draw_positions, drawing_record
@@ -50,6 +51,7 @@ class SplitPlan:
     recipe: dict[str, Any]
     rows: list[ActionClip | Rejection]
     places: dict[str, tuple[FrameSource, FrameSource] | SampleError]
+    filters: SampleFilters = NO_FILTERS
 
     @cached_property
     def clips(self) -> list[ActionClip]:
@@ -116,6 +118,7 @@ def plan_split(
     limit: int | None = None,
     times_only: bool = False,
     locate: bool = True,
+    filters: SampleFilters = NO_FILTERS,
 ) -> SplitPlan:
     """List a data set's clips and locate their frames, without reading any.
 
@@ -137,14 +140,42 @@ def plan_split(
         for row in rows
         if located and isinstance(row, ActionClip)
     }
+    _check_filters(filters, times_only, places)
     recipe = {
         "times_only": times_only,
         "size": None if times_only or dataset.keeps_frames else size,
         "limit": limit,
         **drawn,
+        **filters.recipe(),
         **plain_json(dataset, "recipe", call(dataset, "recipe")),
     }
-    return SplitPlan(dataset, name, recipe, rows, places)
+    return SplitPlan(dataset, name, recipe, rows, places, filters)
+
+
+def _check_filters(
+    filters: SampleFilters,
+    times_only: bool,
+    places: Mapping[str, tuple[FrameSource, FrameSource] | SampleError],
+) -> None:
+    """Raise `BenchError` for filters that cannot be applied."""
+    if filters and times_only:
+        raise BenchError(
+            "The filters (--min-sharpness, --min-similarity, --max-similarity) need frames, which "
+            "--times-only does not read: leave out one of them."
+        )
+    low, high = filters.min_similarity, filters.max_similarity
+    if low is not None and high is not None and low > high:
+        raise BenchError(
+            f"--min-similarity {low:g} is larger than --max-similarity {high:g}, which would "
+            "reject every sample."
+        )
+    if filters.compares_neighbours:
+        for found in places.values():
+            if not isinstance(found, SampleError) and any(each.time is None for each in found):
+                raise BenchError(
+                    f"--min-sharpness compares a frame with its neighbours in a video, and "
+                    f"{found[0].path} is not a video: use the videos, or leave out the option."
+                )
 
 
 def _listed(dataset: Dataset, most: int | None) -> list[ActionClip | Rejection]:
