@@ -124,11 +124,11 @@ def dead_workers(setting: Setting, cases: int) -> Iterator[str]:
         process = start(setting.program.call, setting.fresh(), setting.log)
         workers: list[int] = []
         while not workers and (setting.folder / "log.txt").exists():
-            workers = _children(process)
+            workers = _workers(process)
             if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 break
         time.sleep(setting.random.uniform(0, 1.5))
-        for worker in _children(process)[-1:]:
+        for worker in _workers(process)[-1:]:
             os.kill(worker, 9)
         yield setting.repeated(setting.outcome(ended(process)))
 
@@ -182,11 +182,14 @@ def _manifests(folder: Path) -> list[Path]:
     return [folder / f"{name}.json" for name in ("split", "run", "score", "study")]
 
 
-def _children(process: int) -> list[int]:
+def _workers(process: int) -> list[int]:
+    """Its worker processes, without Python's resource tracker, which prints if it is killed."""
     try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         return [
             int(each)
-            for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()
+            for each in children
+            if b"resource_tracker" not in Path(f"/proc/{each}/cmdline").read_bytes()
         ]
     except OSError:
         return []

@@ -117,6 +117,7 @@ class RunManifest(Manifest):
     toy_weights: bool = False  # toy weights on a split that is not of a toy data set
     device: str = ""
     timing: RunTiming | None = None
+    files: dict[str, str] = Field(default_factory=dict)
     versions: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+# Of run.json; `files` has the hash of samples.csv, which states seconds and is compared without.
+VOLATILE = {"timing", "device", "versions", "checksum", "files"}
+
 
 def contents(folder):
     """Every file of a run by relative path, without values that may differ between repetitions."""
@@ -17,10 +20,7 @@ def contents(folder):
         data = path.read_bytes()
         if path.name == "run.json":
             manifest = json.loads(data)
-            data = {
-                key: manifest[key]
-                for key in manifest.keys() - {"timing", "device", "versions", "checksum"}
-            }
+            data = {key: manifest[key] for key in manifest.keys() - VOLATILE}
         if path.name == "samples.csv":
             data = pd.read_csv(BytesIO(data)).drop(columns="seconds").to_csv()
         found[str(path.relative_to(folder))] = data

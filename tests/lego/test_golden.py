@@ -17,6 +17,7 @@ from egoactgen_bench.diffusion.denoiser.postprocess import stretched
 from egoactgen_bench.weights.conversion import convert
 from egoactgen_lego.generator.vllm_conditioning import conditioner_of, load_conditioner
 from reference_weights import hashed_weights, seeded
+from run_files import VOLATILE
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +175,5 @@ def test_a_released_checkpoint_runs_unchanged(golden, bench, fed_split):
 
 def frames_and_manifest(run):
     manifest = json.loads((run / "run.json").read_text())
-    kept = {
-        k: v for k, v in manifest.items() if k not in ("timing", "device", "versions", "checksum")
-    }
+    kept = {key: value for key, value in manifest.items() if key not in VOLATILE}
     return [kept, *(path.read_bytes() for path in sorted((run / "images").iterdir()))]

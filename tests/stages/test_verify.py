@@ -39,6 +39,17 @@ def test_changed_missing_and_added_frames_are_reported(bench, drawn_split):
     assert result.err == f"bench: {drawn_split} is not as recorded (differences: 3).\n"
 
 
+def test_every_cell_of_a_runs_table_is_hashed(bench, drawn_split):
+    workspace = drawn_split.parents[1]
+    assert bench("run", "--method", "copy-input", "-w", workspace).status == 0
+    path = workspace / "runs" / drawn_split.name / "copy-input" / "samples.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([lines[0], lines[1].replace(",ok,", ",ok,1"), *lines[2:]]))
+    result = bench("verify", path.parent)
+    assert result.status == 1
+    assert result.out == "samples.csv: differs from its recorded sha256\n"
+
+
 def test_changed_table_is_reported(bench, drawn_split):
     path = drawn_split / "samples.csv"
     path.write_text(path.read_text().replace("open drawer", "shut drawer"))

@@ -78,10 +78,12 @@ class RunJournal:
                 yield from entry["rows"]
 
         table = self._table(rows())
-        write_csv(self.folder / "samples.csv", table)
+        samples = self.folder / "samples.csv"
+        write_csv(samples, table)
+        files = {"files": {samples.name: sha256_file(samples)}}
         options = {"options": {"passed": passed} | self.plan["options"]}
         device = ", ".join(sorted(devices))
-        self.work.finish(options | _summary(table, seconds) | {"device": device} | facts)
+        self.work.finish(options | _summary(table, seconds) | {"device": device} | files | facts)
 
     def _table(self, rows: Iterable[Row]) -> "pd.DataFrame":
         import pandas as pd
