@@ -66,7 +66,7 @@ def markdown(table: pd.DataFrame, name: str) -> str:
         lines.append(f"| {' | '.join(map(str, cells))} |")
     note = (
         "- Means over the training seeds; the last column has the difference of each seed, which "
-        "shows how much trainings vary. Brackets: 95 % bootstrap interval, resampling videos; p: "
+        "shows how much trainings vary. Brackets: 95 % interval over videos; p: "
         "paired permutation test, flipping signs per video, not corrected for the number of rows."
     )
     return "\n".join([*lines, "", note]) + "\n"

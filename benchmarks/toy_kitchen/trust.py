@@ -18,7 +18,8 @@ NOTE = """
 - ρ over all: Spearman's ρ over all outputs of all samples; this includes differences in difficulty
   between samples.
 - The sign of each metric is chosen so that higher is better. Since a verdict is binary, even a
-  perfect metric without ties has a τ below 1. Brackets: 95 % bootstrap interval, resampling videos.
+  perfect metric without ties has a τ below 1. Brackets: 95 % interval over videos.
+- Accuracy: the share of pairs of outputs, one correct and one not, that the metric orders right.
 """
 
 
@@ -43,7 +44,8 @@ def markdown(found: pd.DataFrame, scores: Scores) -> str:
     """The metrics, sorted by τ within samples with all three."""
     order = found[found["verdict"] == TRUTH].sort_values("within", ascending=False)
     verdicts = [TRUTH, *JUDGE]
-    head = ["metric", *(f"τ within: {name}" for name in verdicts), f"ρ over all: {TRUTH}"]
+    head = ["metric", *(f"τ within: {name}" for name in verdicts)]
+    head += [f"accuracy: {TRUTH}", f"ρ over all: {TRUTH}"]
     lines = [
         f"# Agreement of metrics with the judge: {scores.manifest.split}",
         "",
@@ -53,7 +55,7 @@ def markdown(found: pd.DataFrame, scores: Scores) -> str:
     rows = found.set_index(["metric", "verdict"])
     for metric, label in zip(order["metric"], order["label"], strict=True):
         cells = [_cell(rows.loc[(metric, name)], "within") for name in verdicts]
-        cells.append(_cell(rows.loc[(metric, TRUTH)], "overall"))
+        cells += [_cell(rows.loc[(metric, TRUTH)], name) for name in ("accuracy", "overall")]
         lines.append(f"| {' | '.join([label, *cells])} |")
     counts = ", ".join(
         f"{name} {found[found['verdict'] == name]['samples'].max()}" for name in verdicts

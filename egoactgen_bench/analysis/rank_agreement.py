@@ -4,12 +4,16 @@ Values are (samples, rows) float64, where a row has one output per sample and Na
 one; `clusters` is (samples,), as in `statistics`.
 """
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
+from scipy import special
 from scipy.stats import kendalltau, spearmanr
 
 from egoactgen_bench.analysis import statistics
 from egoactgen_bench.analysis.cluster_means import Clusters, Floats, means
+from egoactgen_bench.analysis.mean_intervals import FEWEST_VIDEOS, mean_intervals
 
 SEED = 0
 
@@ -34,41 +38,85 @@ def spearman(a: Floats, b: Floats) -> float:
     return float("nan") if len(a) < 3 or _constant(a, b) else float(spearmanr(a, b).statistic)
 
 
+def accuracy(a: Floats, b: Floats) -> Floats:
+    """(samples,) share of the pairs of rows that b orders, and that a orders alike; ties count ½.
+
+    NaN for a sample in which b orders no pair.
+    """
+    rows = np.array(list(combinations(range(a.shape[1]), 2)), np.intp).reshape(-1, 2)
+    with np.errstate(invalid="ignore"):  # NaN, or twice the same infinity
+        orders = [np.sign(each[:, rows[:, 0]] - each[:, rows[:, 1]]) for each in (a, b)]
+    same_infinity = np.isinf(a[:, rows]).all(axis=2) & (a[:, rows[:, 0]] == a[:, rows[:, 1]])
+    ours = np.where(same_infinity, 0.0, orders[0])
+    counted = ~np.isnan(ours) & (np.abs(orders[1]) == 1)
+    agreed = np.where(counted, (1 + ours * np.where(counted, orders[1], 0)) / 2, 0)
+    counts = counted.sum(axis=1)
+    found: Floats = agreed.sum(axis=1) / np.where(counts, counts, np.nan)
+    return found
+
+
 def agreement(
     metrics: dict[str, Floats], verdicts: dict[str, Floats], clusters: Clusters, draws: int = 1000
 ) -> pd.DataFrame:
-    """Agreement of each metric with each verdict.
+    """Agreement of each metric with each verdict, with 95 % intervals over clusters.
 
-    `within` is the mean of Kendall's τ over samples, `overall` Spearman's ρ over all values, both
-    with 95 % bounds over clusters drawn with replacement; `samples` have a τ.
+    `within` is the mean of Kendall's τ over samples, `accuracy` that of the share of pairs in the
+    same order; both have the intervals of `mean_intervals`. `overall` is Spearman's ρ over all
+    values, with a jackknife interval. `samples` have a τ.
     """
     rows = []
     for metric, values in metrics.items():
         for verdict, judged in verdicts.items():
-            found = within(values, judged)[:, None]
-            low, high = statistics.bootstrap_intervals(found, clusters, draws, SEED)
-            bounds = _overall_bounds(values, judged, clusters, draws)
-            mean, overall = means(found), spearman(values, judged)
-            counted = int(np.sum(~np.isnan(found)))
-            rows.append((metric, verdict, counted, mean[0], low[0], high[0], overall, *bounds))
-    names = ("within", "within_lo", "within_hi", "overall", "overall_lo", "overall_hi")
+            each = within(values, judged)
+            tau = _mean_with_ends(each, clusters, (-1.0, 1.0), draws)
+            share = _mean_with_ends(accuracy(values, judged), clusters, (0.0, 1.0), draws)
+            overall = spearman(values, judged), *_overall_ends(values, judged, clusters)
+            counted = int(np.sum(~np.isnan(each)))
+            rows.append((metric, verdict, counted, *tau, *share, *overall))
+    measures = ("within", "accuracy", "overall")
+    names = [f"{measure}{end}" for measure in measures for end in ("", "_lo", "_hi")]
     return pd.DataFrame(rows, columns=["metric", "verdict", "samples", *names])
 
 
-def _overall_bounds(a: Floats, b: Floats, clusters: Clusters, draws: int) -> tuple[float, float]:
-    """95 % percentile bounds of `spearman` over clusters drawn with replacement."""
-    generator = np.random.default_rng(SEED)
-    groups = [np.flatnonzero(clusters == number) for number in range(int(clusters.max()) + 1)]
-    found = []
-    for _ in range(draws):
-        chosen = generator.integers(0, len(groups), len(groups))
-        drawn = np.concatenate([groups[number] for number in chosen])
-        found.append(spearman(a[drawn], b[drawn]))
-    # A draw of few clusters may be constant in a or b, and then has no correlation.
-    finite = [value for value in found if np.isfinite(value)]
-    if not finite:
+def compare_agreement(
+    metrics: dict[str, Floats], verdicts: dict[str, Floats], clusters: Clusters
+) -> pd.DataFrame:
+    """Paired tests of metrics by their agreement with a verdict, on the samples that both have.
+
+    One row per verdict, measure (`within` or `accuracy`) and pair of metrics: the mean difference
+    metric_a − metric_b, and the p-value of sign flips of clusters, Holm-corrected over the pairs.
+    """
+    pairs = list(combinations(range(len(metrics)), 2))
+    names, rows = list(metrics), []
+    for verdict, judged in verdicts.items():
+        for measure, function in (("within", within), ("accuracy", accuracy)):
+            values = np.stack([function(each, judged) for each in metrics.values()], axis=1)
+            if not pairs:
+                continue
+            sizes, p_values = statistics.paired_tests(values, pairs, clusters, SEED)
+            tested = zip(pairs, sizes, statistics.holm(p_values), strict=True)
+            rows += [(verdict, measure, names[a], names[b], *found) for (a, b), *found in tested]
+    columns = ["verdict", "measure", "metric_a", "metric_b", "difference", "p_value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _mean_with_ends(
+    values: Floats, clusters: Clusters, bounds: tuple[float, float], draws: int
+) -> tuple[float, float, float]:
+    found = mean_intervals(values[:, None], clusters, bounds, draws, SEED)
+    return means(values[:, None])[0], found.low[0], found.high[0]
+
+
+def _overall_ends(a: Floats, b: Floats, clusters: Clusters) -> tuple[float, float]:
+    """95 % ends of `spearman` by the jackknife over clusters, on Fisher's z scale."""
+    number = int(clusters.max()) + 1
+    rho = spearman(a, b)
+    left_out = np.array([spearman(a[clusters != c], b[clusters != c]) for c in range(number)])
+    if number < FEWEST_VIDEOS or not np.abs(rho) < 1 or not (np.abs(left_out) < 1).all():
         return float("nan"), float("nan")
-    low, high = np.quantile(finite, [0.025, 0.975])
+    spread = np.sqrt((number - 1) * np.var(np.arctanh(left_out)))
+    width = special.stdtrit(number - 1, 0.975) * spread
+    low, high = np.tanh(np.arctanh(rho) + np.array([-width, width]))
     return float(low), float(high)
 
 

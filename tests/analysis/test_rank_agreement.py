@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from egoactgen_bench.analysis.rank_agreement import agreement, spearman, within
+from egoactgen_bench.analysis.rank_agreement import (
+    accuracy,
+    agreement,
+    compare_agreement,
+    spearman,
+    within,
+)
 
 DRAWN = np.random.default_rng(0)
 METRIC = DRAWN.normal(size=(40, 9)).round(1)
@@ -51,13 +57,32 @@ def test_table_has_one_row_per_pair_with_bounds():
     table = agreement({"m": METRIC, "less": -METRIC}, verdicts, CLUSTERS, 50).set_index(
         ["metric", "verdict"]
     )
-    assert table.loc[("m", "same"), ["within", "overall", "overall_lo"]].tolist() == pytest.approx(
-        [1, 1, 1]
-    )
+    same = table.loc[("m", "same")]
+    assert same[["within", "accuracy", "overall"]].tolist() == pytest.approx([1, 1, 1])
+    assert np.isnan(same["overall_lo"])  # it is 1 without any video, too
     assert table.loc[("less", "same"), "within"] == pytest.approx(-1)
     right = table.loc[("m", "right")]
     assert right["within"] == pytest.approx(np.nanmean(within(METRIC, VERDICT)))
     assert right["within_lo"] < right["within"] < right["within_hi"]
     assert right["overall_lo"] < right["overall"] < right["overall_hi"]
+    assert right["accuracy_lo"] < right["accuracy"] < right["accuracy_hi"] < 1
     assert table.loc[("m", "constant"), "samples"] == 0
     assert np.isnan(table.loc[("m", "constant"), "within"])
+
+
+def test_accuracy_counts_ordered_pairs_and_half_of_the_ties():
+    metric = np.array([[3.0, 2.0, 2.0, np.nan], [np.inf, np.inf, 1.0, 0.0]])
+    verdict = np.array([[1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    # 3 > 2 is right, the tie counts ½; then a tie of infinities, and two right pairs.
+    assert accuracy(metric, verdict) == pytest.approx([1.5 / 2, 2.5 / 3])
+    assert np.isnan(accuracy(metric, np.ones((2, 4)))).all()
+
+
+def test_metrics_are_compared_on_the_same_samples():
+    noise = np.random.default_rng(1).normal(size=METRIC.shape)
+    metrics = {"good": METRIC, "same": METRIC * 2, "noise": noise}
+    table = compare_agreement(metrics, {"right": VERDICT}, CLUSTERS)
+    found = table.set_index(["measure", "metric_a", "metric_b"])
+    assert found.loc[("within", "good", "same"), ["difference", "p_value"]].tolist() == [0, 1]
+    for measure in ("within", "accuracy"):
+        assert found.loc[(measure, "good", "noise"), "p_value"] == pytest.approx(3 * 2 / 2**10)
