@@ -9,8 +9,8 @@ MP4, Matroska, AVI and WebM files with H.264, HEVC, MPEG-4, VP9 and MJPEG are da
 
 - the undamaged picture of its frame ("read"), or
 - a `SampleError` with a documented code, whose detail names the file ("errors"), or
-- another frame of the video, if the damaged file states it at this time ("moved"): no reader can
-  know that its times were others, or
+- another frame of the video, if the damaged file states it at this time, or leaves open which one
+  is meant ("moved"): no reader can know that its times were others, or
 - another picture, if the frame's own packet, one that it is predicted from, or the file's
   description of its pictures was changed ("altered"): bytes that are valid for the decoder.
 

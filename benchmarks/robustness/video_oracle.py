@@ -108,7 +108,20 @@ def _moved(
     found = [damaged.packets[place].data for place in places]
     # A frame whose data was damaged without effect is known by its place in the file.
     found += [packet.data for place in places for packet in original.coding.packets[place:][:1]]
-    return "" if wanted in found else fault
+    return "" if wanted in found or _is_unclear(original, damaged, places, wanted) else fault
+
+
+def _is_unclear(original: Original, damaged: Coding, places: Sequence[int], wanted: str) -> bool:
+    """Whether the file leaves open which frame is meant.
+
+    Packets are missing, and this one has other data; or a keyframe comes after packets that are
+    displayed after it, which readers that begin at the keyframe do not see.
+    """
+    lost = len(damaged.packets) != len(original.coding.packets)
+    if lost and any(damaged.packets[place].data not in original.numbers for place in places):
+        return True
+    later = [packet.data for packet in damaged.packets[max(places, default=-1) + 1 :]]
+    return original.chains[original.numbers[wanted]] == [wanted] and wanted in later
 
 
 def _in_order(original: Original, damaged: Coding) -> bool:
