@@ -36,6 +36,8 @@ def win_rate_figure(
         axes = figure.add_subplot()
         charts.horizontal_bars(axes, bars)
         label = "Chosen as best" if study == "best-of" else "Judged to fit"
-        axes.set_xlabel(f"{label} (% of votes, 95 % interval by example)", color=charts.INK)
+        axes.set_xlabel(
+            f"{label} (% of votes, 95 % interval over videos and raters)", color=charts.INK
+        )
         axes.set_title(split, loc="left", color=charts.INK, fontweight="bold")
     return figure

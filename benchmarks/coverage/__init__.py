@@ -1,0 +1,1 @@
+"""Simulated coverage of the toolkit's intervals and calibration of its tests."""

@@ -1,0 +1,87 @@
+"""The simulated rates as Markdown."""
+
+import pandas as pd
+
+HEAD = """# Coverage of intervals and calibration of tests
+
+    python -m benchmarks.coverage --csv results/measured/coverage.csv
+
+Each cell is a simulation with a known truth; coverage.csv has all cells, with the share of
+replicates in which an interval is shown, the misses on both sides and the median width.
+docs/statistics.md explains the methods.
+"""
+MEANS = """
+## 95 % intervals of means
+
+How often (in %) a shown interval contains the true mean, by the number of videos: the lowest of
+the cells with an intraclass correlation of 0.05 and 0.3. Videos have 4 or 40 samples; of unequal
+ones, the largest has 10 times as many, and the kth largest 1/k of that. 2,000 replicates per
+cell, so that a rate has a standard error of 0.5. Log-normal values have σ = 1 (a skewness of 6);
+a metric that declares a range from 0 has shorter intervals than one without.
+"""
+TESTS = """
+## Paired tests
+
+How often (in %) equal methods differ at p < 0.05: one pair, and any of the six pairs of four
+methods after Holm's correction. The highest of the cells with an intraclass correlation of 0.05
+and 0.3.
+"""
+STUDIES = """
+## User studies
+
+60 examples with 5 votes each, as `bench export-amt` writes. How often (in %) the interval of a
+win rate or of Krippendorff's alpha contains the true value (the lowest of the cells with weak and
+strong differences between videos, examples and raters), and how often two equal runs differ at p
+< 0.05 (the highest).
+"""
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """All tables, with the lowest coverage and what is withheld."""
+    intervals = table[table["what"] == "interval of a mean"]
+    tests = table[table["what"] == "paired test"]
+    parts = [
+        HEAD,
+        MEANS,
+        _grid(intervals, "covered", ["values", "sizes", "per_video"], "min"),
+        _extremes(intervals),
+        TESTS,
+        _grid(tests, "one_pair", ["values", "sizes"], "max", "one pair: "),
+        _grid(tests, "any_of_6_pairs", ["values", "sizes"], "max", "any of 6 pairs: "),
+        STUDIES,
+        *(
+            _grid(table[table["what"] == what], rate, ["raters"], how, f"{what}, raters: ")
+            for what, rate, how in (
+                ("win rate", "covered", "min"),
+                ("alpha", "covered", "min"),
+                ("test of win rates", "one_pair", "max"),
+            )
+        ),
+    ]
+    return "\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _grid(rows: pd.DataFrame, rate: str, index: list[str], how: str, start: str = "") -> str:
+    """A table with one column per number of videos, in percent."""
+    found = rows.pivot_table(index=index, columns="videos", values=rate, aggfunc=how, sort=False)
+    videos = sorted(found.columns)
+    lines = [
+        f"| {start}{', '.join(index).replace('per_video', 'samples per video')} | "
+        + " | ".join(f"{count} videos" for count in videos)
+        + " |",
+        "|---|" + "---:|" * len(videos),
+    ]
+    for key, row in found.iterrows():
+        names = key if isinstance(key, tuple) else (key,)
+        shown = ", ".join(f"{name:g}" if isinstance(name, float) else str(name) for name in names)
+        lines.append(f"| {shown} | " + " | ".join(f"{100 * row[c]:.1f}" for c in videos) + " |")
+    return "\n".join(lines)
+
+
+def _extremes(intervals: pd.DataFrame) -> str:
+    normal = intervals[(intervals["values"] == "normal") & (intervals["sizes"] == "equal")]
+    return (
+        f"Lowest rate: {100 * intervals['covered'].min():.1f} %. Normal values in videos of equal "
+        f"size: {100 * normal['covered'].min():.1f} to {100 * normal['covered'].max():.1f} %. "
+        f"Withheld: {100 * (1 - intervals['shown'].min()):.1f} % of the intervals of any cell."
+    )
