@@ -69,7 +69,7 @@ MethodOptions = Annotated[
 # Weights and scoring.
 WeightsName = Annotated[
     str | None,
-    Field(description="A path, or a name in the workspace's models/."),
+    Field(description="A path or a name in models/; toy: the small weights of the toy kitchen."),
     Cli(metavar="PATH|NAME"),
 ]
 WeightsDir = Annotated[

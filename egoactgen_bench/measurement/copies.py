@@ -27,20 +27,18 @@ def copied_role(samples: Sequence[Sample], candidate: Candidate) -> CopiedRole:
 
 
 def _all_copies(samples: Sequence[Sample], candidate: Candidate, role: CopiedRole) -> bool:
-    pairs = [
+    pairs = (
         (image, getattr(samples[position], role))
         for position in range(len(samples))
         if isinstance(image := candidate.output(position), ImageFile)
-    ]
-    other = [pair for pair in pairs if pair[0].sha256 != pair[1].sha256]
-    found = [verdict for verdict in _verdicts(other) if verdict is not None]
-    return bool(pairs) and (len(other) < len(pairs) or bool(found)) and all(found)
+    )
+    found = [verdict for verdict in _verdicts(pairs) if verdict is not None]
+    return bool(found) and all(found)
 
 
-def _verdicts(pairs: Sequence[Pair]) -> Iterator[bool | None]:
+def _verdicts(pairs: Iterator[Pair]) -> Iterator[bool | None]:
     """Whether each image is a copy, until the first that is not; None if it cannot be read."""
-    every = iter(pairs)
-    for found in (map(_is_copy, islice(every, ALONE)), map_in_threads(_is_copy, every)):
+    for found in (map(_is_copy, islice(pairs, ALONE)), map_in_threads(_is_copy, pairs)):
         for verdict in found:
             yield verdict
             if verdict is False:
@@ -48,6 +46,8 @@ def _verdicts(pairs: Sequence[Pair]) -> Iterator[bool | None]:
 
 
 def _is_copy(pair: Pair) -> bool | None:
+    if pair[0].sha256 == pair[1].sha256:
+        return True
     try:
         image = read_rgb(pair[0].path)
     except SampleError:

@@ -8,7 +8,8 @@ import pytest
 from drawn_split import write_drawn_split
 from egoactgen_bench.api.weights_folder import SHIPPED
 
-FEW = ("-o", "steps=4", "-o", "samples=2", "-o", "metric=psnr", "-o", "strengths=0.9,0,0.5")
+TOY = ("-o", "weights=toy")
+FEW = ("-o", "steps=4", "-o", "samples=2", "-o", "metric=psnr", "-o", "strengths=0.9,0,0.5", *TOY)
 
 
 @pytest.fixture
@@ -34,11 +35,12 @@ def test_the_best_strength_is_saved_and_used(bench, workspace):
     call = ("run", "--method", "sdedit", "-o", "steps=4", "--limit", 1)
     done = bench(*call, "--weights", "sdedit-drawn-train", "--name", "tuned")
     assert done.status == 0, done.err
-    assert bench(*call, "-o", f"strength={best}", "--name", "plain").status == 0
+    assert bench(*call, "--weights", "toy", "-o", f"strength={best}", "--name", "plain").status == 0
     runs = [workspace / "runs/drawn-val" / name for name in ("tuned", "plain")]
     manifests = [json.loads((run / "run.json").read_text()) for run in runs]
     assert manifests[0]["options"]["resolved"] == manifests[1]["options"]["resolved"]
     assert manifests[0]["weights"] == manifests[1]["weights"]
+    assert [manifest["toy_weights"] for manifest in manifests] == [True, True]
     images = [next((run / "images").iterdir()).read_bytes() for run in runs]
     assert images[0] == images[1]
 
@@ -51,7 +53,7 @@ def test_a_test_split_is_refused(bench, workspace):
 
 
 def test_a_metric_without_weights_is_refused_before_generating(bench, workspace):
-    done = bench("train", "sdedit", *FEW[:4], "-o", "metric=lpips", "-o", "strengths=0.5")
+    done = bench("train", "sdedit", *FEW[:4], *TOY, "-o", "metric=lpips", "-o", "strengths=0.5")
     assert done.status == 2
     assert "squeezenet1_1-b8a52dc0.pth" in done.err
     assert not (workspace / "models/sdedit-drawn-train/runs").exists()

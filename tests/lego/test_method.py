@@ -263,7 +263,7 @@ def images(run):
 
 
 def test_unknown_options_and_weights_get_a_suggestion(bench, drawn_split):
-    result = bench("run", "--method", "lego", "-o", "stepz=2")
+    result = bench("run", "--method", "lego", "--weights", "toy", "-o", "stepz=2")
     assert (result.status, "Did you mean 'steps'?" in result.err) == (2, True)
     result = bench("run", "--method", "lego", "--weights", "nowhere")
     assert result.status == 2
