@@ -13,6 +13,7 @@ from benchmarks.toy_kitchen.trust import JUDGE, TRUTH
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.presentation import charts
 from egoactgen_bench.support.images import read_rgb, resize
+from egoactgen_bench.support.sample_drawing import draw_samples
 from egoactgen_bench.toy.world.filming import video_clips
 from egoactgen_bench.toy.world.motion import PNR, PROGRESS
 from egoactgen_bench.toy.world.rendering import render
@@ -107,8 +108,8 @@ def trust(table: pd.DataFrame, stem: Path) -> None:
 
 
 def frames(workspace: Path, split: Split, rows: dict[str, list[str]], stem: Path) -> None:
-    """The first samples of some videos: input, the methods' outputs, and target."""
-    chosen = split.samples.groupby("video_id", sort=False).head(1).head(EXAMPLES)
+    """Samples drawn from all videos: input, the methods' outputs, and target."""
+    chosen = draw_samples(split.samples, EXAMPLES)
     runs = {title: rows[row][0] for title, row in COLUMNS.items() if row in rows}
     made = workspace / "runs" / split.name
     lines = {}

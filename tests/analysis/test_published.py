@@ -50,7 +50,7 @@ def test_the_derivation_of_the_counts():
 
 
 @pytest.mark.parametrize("recipe", [{"limit": 100}, {"filters": {"min_similarity": 0.5}}])
-def test_a_part_of_the_released_samples_is_no_full_set(recipe):
+def test_a_part_of_the_released_samples_is_marked_as_well(recipe):
     part = split("lego-release", 100, part="epickitchen", **recipe)
     assert not has_released_samples(part)
     assert "LEGO, other samples" in names(part)

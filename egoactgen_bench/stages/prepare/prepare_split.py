@@ -86,7 +86,7 @@ def prepare(
 
 
 def _without_filtered(failed: Counter[str], plan: SplitPlan) -> Counter[str]:
-    """The failures without the samples that the filters reject, which is no failure."""
+    """The failures without the samples that the filters reject."""
     filtered = REASONS if plan.filters else ()
     return Counter({reason: n for reason, n in failed.items() if reason not in filtered})
 

@@ -382,7 +382,7 @@ def test_a_split_of_the_first_clips_is_not_resumed(bench, tmp_path):
     assert "a finished split with other settings (recipe.drawn.rule null → " in result.err
 
 
-def test_a_limit_that_excludes_no_clip_is_no_draw(make, tmp_path):
+def test_a_limit_that_excludes_no_clip_draws_all(make, tmp_path):
     make(limit=6)
     recipe = load_split(tmp_path / "split").manifest.recipe
     assert (recipe["limit"], "drawn" in recipe) == (6, False)
