@@ -20,12 +20,13 @@ def main() -> None:
     """Simulate everything and write the tables."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--csv", type=Path, required=True, help="file of the table")
-    parser.add_argument("--replicates", type=int, default=2000, help="of means and paired tests")
+    parser.add_argument("--replicates", type=int, default=2000, help="of intervals of means")
+    parser.add_argument("--tests", type=int, default=1000, help="replicates of paired tests")
     parser.add_argument("--studies", type=int, default=200, help="replicates of studies")
     options = parser.parse_args()
     rows = chain(
         means.intervals(options.replicates),
-        means.tests(options.replicates),
+        means.tests(options.tests),
         studies.win_rates(options.studies),
         studies.alphas(options.studies),
     )

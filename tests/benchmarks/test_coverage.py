@@ -41,5 +41,10 @@ def test_the_summary_has_every_table_and_the_extremes(monkeypatch):
     text = summary.markdown(table)
     assert "| normal, equal, 4 |" in text
     assert "Lowest rate: " in text
-    for row in ("any of 6 pairs", "win rate, raters", "alpha, raters", "test of win rates, raters"):
+    for row in (
+        "any of 6 pairs: ",
+        "| win rate: raters",
+        "| alpha: raters",
+        "| test of win rates: raters",
+    ):
         assert row in text
