@@ -21,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 
+from egoactgen_bench.api.weights_folder import SHIPPED
 from egoactgen_bench.support.files import write_csv
 
 METHODS = ("copy-input", "lego", "ip2p", "sdedit", "proxedit", "diffusers")
@@ -33,6 +34,7 @@ def measure(call: dict[str, Any]) -> dict[str, Any]:
     import torch
     from PIL import Image
 
+    from egoactgen_bench.api.method import MethodContext
     from egoactgen_bench.api.records import Request
     from egoactgen_bench.generation.method_factory import build
 
@@ -50,11 +52,11 @@ def measure(call: dict[str, Any]) -> dict[str, Any]:
     steps = {} if call["name"] == "copy-input" else {"steps": call["steps"]}
     method = build(
         call["method"],
-        models=Path(call["models"]),
+        steps,
         weights=call["weights"],
-        options=steps,
-        device=call["device"],
-        dtype=call["dtype"],
+        context=MethodContext(
+            models=Path(call["models"]), device=call["device"], dtype=call["dtype"]
+        ),
     )
     before = peak(method.context.device)
     method.load()
@@ -123,7 +125,7 @@ def main() -> None:
                 "name": name,
                 "method": f"diffusers:{place}" if name == "diffusers" else name,
                 "models": f"{temporary}/models",
-                "weights": given.get(WEIGHTS.get(name, "")),
+                "weights": given.get(WEIGHTS[name], SHIPPED) if name in WEIGHTS else None,
                 "dtype": arguments.dtype,
             }
             command = [sys.executable, __file__, "--one", json.dumps(call)]

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
+from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.artifacts.workspace import Workspace
@@ -79,7 +80,8 @@ def judged(
     """Fractions of images in which the judge sees the requested action, and the video's action."""
     rows = split.samples.to_dict("records")
     labels = {true[row["sample_id"]]: row["action"] for row in rows}  # one label per action
-    built = build(method, models=place.models, cache=place.cache, device="cpu")
+    context = MethodContext(models=place.models, cache=place.cache)
+    built = build(method, context=context, dataset=split.manifest.dataset)
     built.load()
     judge, right, filmed = load_judge(), 0, 0
     for first in range(0, len(rows), BATCH):

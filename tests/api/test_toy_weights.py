@@ -43,9 +43,10 @@ def test_sdedit_s_strength_is_not_chosen_for_toy_weights_silently(bench, tmp_pat
 
 def test_named_toy_weights_are_recorded(bench, drawn_split):
     few = ("--weights", "toy", "-o", "steps=1", "--limit", 1)
-    assert bench("run", "--method", "ip2p", *few).status == 0
-    manifest = json.loads((drawn_split.parents[1] / "runs/drawn-val/ip2p/run.json").read_text())
-    assert manifest["toy_weights"] is True
+    runs = drawn_split.parents[1] / "runs/drawn-val"
+    for method in ("ip2p", "lego"):
+        assert bench("run", "--method", method, *few).status == 0
+        assert json.loads((runs / method / "run.json").read_text())["toy_weights"] is True
     out = drawn_split.parents[1] / "imagined"
     action = ("--action", "open drawer", "--method", "ip2p", "--out", out)
     assert bench("imagine", "V00_0", *action, *few[:-2]).status == 0
