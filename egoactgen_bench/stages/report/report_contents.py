@@ -128,8 +128,8 @@ def _scores(workspace: Workspace, split: Split) -> list[Scores]:
                 f"{each.folder} contains scores of another version of split '{split.name}' "
                 "(the fingerprints differ): score again with `bench score`."
             )
-    return found
         restate_published(each.manifest, split.manifest)
+    return found
 
 
 def _changed_runs(scores: Sequence[Scores], candidates: Sequence[Candidate]) -> list[str]:
