@@ -127,12 +127,12 @@ def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Tria
         batch_size=asked.batch_size,
     )
     trials.notices += notices
-    if why_not := trials.obstacle(trials.variant({})):
-        raise BenchError(why_not)
     if context.weights_folder.label and not is_toy_dataset(split.manifest.dataset):
         trials.notices.append(
             f"{TOY_MARK} every value is that of stand-ins, which know only the toy kitchen."
         )
+    if why_not := trials.obstacle(trials.variant({})):
+        raise BenchError(why_not)
     return trials
 
 
