@@ -1,12 +1,14 @@
 """The options of `bench prepare-splits`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from egoactgen_bench.api.options import Cli, Options, Pairs
-from egoactgen_bench.stages.prepare.sample_filters import NO_FILTERS, SampleFilters
+
+if TYPE_CHECKING:
+    from egoactgen_bench.stages.prepare.sample_filters import SampleFilters
 
 
 class PrepareOptions(Options):
@@ -52,7 +54,7 @@ class PrepareOptions(Options):
         float,
         Field(gt=0, le=5, description="Neighbours for --min-sharpness: within these seconds."),
         Cli(metavar="SECONDS"),
-    ] = NO_FILTERS.sharpness_window
+    ] = 0.5
     min_similarity: Annotated[
         float | None,
         Field(ge=-1, le=1, description="Reject a sample whose frames are less similar: unrelated."),
@@ -73,8 +75,11 @@ class PrepareOptions(Options):
     ] = Field(default_factory=dict)
 
     @property
-    def filters(self) -> SampleFilters:
+    def filters(self) -> "SampleFilters":
         """The filters that the options select."""
+        # Only when needed: NumPy would slow down --help.
+        from egoactgen_bench.stages.prepare.sample_filters import SampleFilters
+
         return SampleFilters(
             self.min_sharpness, self.sharpness_window, self.min_similarity, self.max_similarity
         )

@@ -12,7 +12,13 @@ from scipy.ndimage import laplace
 from egoactgen_bench.api.records import FrameSource
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.errors import SampleError
-from egoactgen_bench.stages.prepare.sample_filters import SampleFilters, sharpness, similarity
+from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions
+from egoactgen_bench.stages.prepare.sample_filters import (
+    NO_FILTERS,
+    SampleFilters,
+    sharpness,
+    similarity,
+)
 from egoactgen_bench.support.files import read_csv
 
 FPS, SIZE = 10, (160, 90)
@@ -160,6 +166,11 @@ def test_blur_is_relative_to_the_sharpest_neighbour():
     filters.check({"target": traits}, {})  # no neighbour could be read
     with pytest.raises(SampleError, match=r"blurred: target: 0\.476 of the sharpness"):
         filters.check({"target": traits}, {"target": [traits.sharpness * 2.1]})
+
+
+def test_the_options_select_no_filter_by_default():
+    assert PrepareOptions().filters == NO_FILTERS
+    assert not NO_FILTERS
 
 
 def test_neighbours_are_at_equal_steps_in_the_window():
