@@ -17,6 +17,7 @@ from egoactgen_bench.stages.prepare.split_plan import open_dataset, plan_split
 from egoactgen_bench.stages.report import write_report as reporting
 from egoactgen_bench.stages.run import run_method as running
 from egoactgen_bench.stages.score import score_runs as scoring
+from egoactgen_bench.stages.score import scoring_job
 from egoactgen_bench.stages.study.example_sampling import choose_examples
 from egoactgen_bench.stages.study.export_study import export
 from egoactgen_bench.stages.study.study_options import StudyOptions
@@ -114,7 +115,7 @@ def run(method: str, demo: Demo) -> StepResult:
 
 def score(demo: Demo) -> StepResult:
     """Score the methods' runs by all metrics that can be computed."""
-    job = scoring.prepare(
+    job = scoring_job.prepare(
         demo.split,
         [load_run(demo.place.run(demo.name, method)) for method in METHODS],
         demo.place.scores(demo.name, PROTOCOL),

@@ -79,7 +79,8 @@ class StrengthTrainer(Trainer[StrengthOptions]):
 
     def train(self) -> dict[str, Any]:
         from egoactgen_bench.stages.run.run_method import run
-        from egoactgen_bench.stages.score.score_runs import prepare, score
+        from egoactgen_bench.stages.score.score_runs import score
+        from egoactgen_bench.stages.score.scoring_job import prepare
 
         chosen, folder = self.options, self.context.folder
         whole = self.context.split
@@ -90,6 +91,7 @@ class StrengthTrainer(Trainer[StrengthOptions]):
             "metrics": [chosen.metric],
             "weights": folder_for(split.manifest.dataset, None, self.context.models),
             "device": self.context.device,
+            "only": True,
             "overwrite": True,
         }
         # Check that the metric is available before anything is generated.

@@ -29,7 +29,7 @@ class Measured:
     `totals`: (runs,) in the paper's unit. `values`: (samples, runs) in raw units, which `factor`
     converts to the paper's, with NaN for missing ones; None for a set metric. `swap` compares two
     runs by a set metric: it returns their raw difference and its p-value. `bounds`: the range of a
-    raw value.
+    raw value. `ends`: the intervals of a set metric, (runs,) low and high in the paper's unit.
     """
 
     metric: str
@@ -38,12 +38,14 @@ class Measured:
     values: Floats | None = None
     swap: Callable[[int, int], tuple[float, float]] | None = None
     bounds: tuple[float, float] = UNBOUNDED
+    ends: tuple[Floats, Floats] | None = None
 
     def intervals(self, clusters: Clusters, draws: int) -> Intervals:
-        """The 95 % intervals of the totals; empty for a set metric and without draws."""
+        """The 95 % intervals of the totals; empty without draws."""
         if self.values is None or not draws:
             nothing = np.full(len(self.totals), np.nan)
-            return Intervals(nothing, nothing, [""] * len(nothing))
+            low, high = self.ends if self.ends and draws else (nothing, nothing)
+            return Intervals(low, high, [""] * len(nothing))
         found = mean_intervals(self.values, clusters, self.bounds, draws, BOOTSTRAP_SEED)
         return replace(found, low=found.low * self.factor, high=found.high * self.factor)
 

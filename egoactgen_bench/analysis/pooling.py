@@ -15,7 +15,7 @@ from egoactgen_bench.analysis.intervals import (
     reasons,
 )
 from egoactgen_bench.analysis.mean_intervals import Intervals
-from egoactgen_bench.analysis.trainings import compare_totals, compare_trainings, interval
+from egoactgen_bench.analysis.training_seeds import compare_totals, compare_trainings, interval
 from egoactgen_bench.artifacts.manifests import ScoredRun
 from egoactgen_bench.artifacts.scores import COMPARISON_COLUMNS, Scores
 from egoactgen_bench.artifacts.splits import Split
@@ -30,8 +30,8 @@ def pool(
     """Scores with one row per group of runs; `groups` maps a row's name to its runs, in order.
 
     A sample's value is its mean over the group's runs, and missing if one of them lacks it.
-    Intervals and tests are over the trainings, too (`trainings`); a group of a single run has the
-    interval over videos, of this training, and is not tested. `<metric>_sd` is the standard
+    Intervals and tests are over the trainings, too (`training_seeds`); a group of a single run has
+    the interval over videos, of this training, and is not tested. `<metric>_sd` is the standard
     deviation of the runs' totals; `p_trainings`, in the comparisons, tests the groups' trainings
     alone. The groups in `references` are for comparison.
     """

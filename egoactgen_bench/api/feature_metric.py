@@ -120,10 +120,13 @@ class FeatureSetMetric(Metric[OptionsT]):
         return np.concatenate(sides, axis=1)
 
     def summarise(self, rows: NDArray[np.floating]) -> float:
-        width = rows.shape[1] // 2
-        sides = Side(rows, slice(0, width)), Side(rows, slice(width, 2 * width))
-        distance: float = call(self, "distance", *sides)
+        distance: float = call(self, "distance", *self.sides(rows))
         return distance
+
+    def sides(self, rows: NDArray[np.floating]) -> tuple["Side", "Side"]:
+        """The features of all outputs, and those of all targets."""
+        width = rows.shape[1] // 2
+        return Side(rows, slice(0, width)), Side(rows, slice(width, 2 * width))
 
 
 class Side:

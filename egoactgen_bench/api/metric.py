@@ -123,6 +123,15 @@ class Metric(ABC, Generic[OptionsT]):
         """
         return float(np.mean(rows[:, 0], dtype=np.float64))
 
+    def interval(
+        self, rows: NDArray[np.floating], clusters: NDArray[np.int64]
+    ) -> tuple[float, float] | None:
+        """The 95 % interval of a set metric in raw units, or None if there is none.
+
+        `clusters` is (n,), the number of each row's video. Means have intervals anyway.
+        """
+        return None
+
     def facts(self) -> Mapping[str, str]:
         """What affects a value besides options, weights and versions: preprocessing, ranges …"""
         return {}

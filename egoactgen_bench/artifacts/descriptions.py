@@ -57,9 +57,27 @@ def new_descriptions(split_folder: Path, name: str) -> Path:
     return owned_path(split_folder, f"descriptions/{name}.csv")
 
 
-def descriptions_of(split: Split, name: str | None) -> Descriptions | None:
-    """The set `name`; by default the split's only set, or None if it has none or several."""
+def descriptions_of(
+    split: Split, name: str | None, notices: list[str] | None = None
+) -> Descriptions | None:
+    """The set `name`; by default the split's only set, if it describes every sample, else None.
+
+    Appends to `notices` that the only set was not used.
+    """
+    if name is not None:
+        return load_descriptions(split.folder, name)
     known = sorted(path.stem for path in (split.folder / "descriptions").glob("*.csv"))
-    if name is None and len(known) != 1:
+    if len(known) != 1:
         return None
-    return load_descriptions(split.folder, name or known[0])
+    found = load_descriptions(split.folder, known[0])
+    ids = split.samples["sample_id"]
+    described = int(ids.isin(found.texts).sum())
+    if described == len(ids):
+        return found
+    if notices is not None:
+        notices.append(
+            f"warning: the descriptions '{found.name}' are not used, as they describe only "
+            f"{described:,} of the split's {len(ids):,} samples: pass --descriptions {found.name} "
+            "to use them."
+        )
+    return None

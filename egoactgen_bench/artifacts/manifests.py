@@ -180,6 +180,16 @@ class MetricRecord(Record):
         return low, math.inf if self.highest is None else self.highest
 
 
+class SwapTest(Record):
+    """The comparison of two runs by a set metric: raw difference and uncorrected p-value."""
+
+    metric: str
+    run_a: str
+    run_b: str
+    difference: float
+    p_value: float
+
+
 class Bootstrap(Record):
     """The parameters of the confidence intervals."""
 
@@ -215,6 +225,7 @@ class ScoreManifest(Manifest):
     runs: list[ScoredRun]
     published: list[dict[str, Any]] = Field(default_factory=list)
     metrics: dict[str, MetricRecord]
+    swap_tests: list[SwapTest] = Field(default_factory=list)
     deviating: list[str] = Field(default_factory=list)  # metrics with options set by -o
     failed_metrics: dict[str, str] = Field(default_factory=dict)
     skipped_metrics: dict[str, list[str]] = Field(default_factory=dict)

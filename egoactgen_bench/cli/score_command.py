@@ -15,7 +15,7 @@ from egoactgen_bench.stages.score.score_options import ScoreOptions
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.scores import Scores
-    from egoactgen_bench.stages.score.score_runs import ScoringJob
+    from egoactgen_bench.stages.score.scoring_job import ScoringJob
 
 
 LOADING = 2.0  # seconds
@@ -43,8 +43,9 @@ def score(arguments: ScoreArguments) -> int:
     """Score runs against the split's target frames; an interrupted call resumes."""
     from egoactgen_bench.artifacts.runs import load_run
     from egoactgen_bench.artifacts.splits import load_split
-    from egoactgen_bench.stages.score.score_runs import execute, nothing_to_measure, prepare
+    from egoactgen_bench.stages.score.score_runs import execute
     from egoactgen_bench.stages.score.scoring_estimate import estimate
+    from egoactgen_bench.stages.score.scoring_job import nothing_to_measure, prepare
     from egoactgen_bench.support.progress import report_progress
 
     place = current_workspace()

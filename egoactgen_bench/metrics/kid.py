@@ -1,8 +1,14 @@
 """The kernel Inception distance (Bińkowski et al. 2018)."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from egoactgen_bench.api.feature_metric import Features
 from egoactgen_bench.metrics.fid import InceptionDistance
-from egoactgen_bench.metrics.kernel_distance import kernel_distance
+from egoactgen_bench.metrics.kernel_distance import kernel_distance, kernel_interval
+from egoactgen_bench.support.seeds import derive_seed
+
+SEED = derive_seed(0, "kernel interval")
 
 
 class Kid(InceptionDistance):
@@ -14,3 +20,9 @@ class Kid(InceptionDistance):
     def distance(self, outputs: Features, targets: Features) -> float:
         """The squared distance; unbiased, and therefore possibly slightly negative."""
         return kernel_distance(outputs, targets)
+
+    def interval(
+        self, rows: NDArray[np.floating], clusters: NDArray[np.int64]
+    ) -> tuple[float, float] | None:
+        """Of halves of the videos (`kernel_interval`)."""
+        return kernel_interval(*self.sides(rows), clusters, SEED)

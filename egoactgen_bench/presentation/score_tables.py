@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from egoactgen_bench.artifacts.manifests import (
     REFERENCE,
@@ -24,6 +25,7 @@ _LATEX = {letter: f"\\{letter}" for letter in "&%$#_{}"} | {
     "^": "\\textasciicircum{}",
 }
 NO_INTERVAL = "–"
+PARTIAL = "†"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,14 @@ class Cell:
     interval: str = ""
     best: bool = False
     worse: bool = False  # significantly worse than the best
+    n: str = ""  # the number of samples, where it is not that of the row
+    partial: bool = False  # computed on a part of the samples, and therefore not ranked
+
+    @property
+    def content(self) -> str:
+        """The interval and n, as printed after the value."""
+        interval = f" [{self.interval}]" if self.interval else ""
+        return interval + (f" (n {self.n})" if self.n else "")
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,16 @@ class Table:
     notes: list[str]
     signatures: list[str]
     worse: str  # what * means
+    apart: dict[int, int]  # the places of metrics with too few samples → how many are advised
+
+    @property
+    def parts(self) -> list[tuple[str, list[int]]]:
+        """The places of the metrics that are printed together, with the part's title."""
+        places = [place for place in range(len(self.headings)) if place not in self.apart]
+        advised = ", ".join(f"{count:,}" for count in sorted(set(self.apart.values())))
+        title = f"Fewer samples than advised ({advised}): not ranked"
+        parts = [("", places), (title, [*self.apart])]
+        return [(title, places) for title, places in parts if places]
 
     @property
     def marks(self) -> str:
@@ -72,7 +92,12 @@ def layout(scores: Scores) -> Table:
     ]
     signatures = [_one_line(about.signature) for about in metrics.values()]
     notes = list(map(_one_line, _notes(scores)))
-    return Table(headings, rows, published, notes, signatures, _worse_mark(scores))
+    apart = {
+        place: metrics[name].advised_samples
+        for place, name in enumerate(metrics)
+        if _too_few(scores, name)
+    }
+    return Table(headings, rows, published, notes, signatures, _worse_mark(scores), apart)
 
 
 def _one_line(text: str) -> str:
@@ -83,18 +108,17 @@ def markdown(scores: Scores, title: str = "") -> str:
     """The table as Markdown, with notes and signatures below it."""
     table = layout(scores)
     place = f"{scores.manifest.split}, protocol {scores.protocol}"
-    head = [
-        f"{_plain(label)}{' ★' * primary} {'↑' if up else '↓'}"
-        for label, up, primary in table.headings
-    ]
-    lines = [
-        f"# {title}: {place}" if title else f"# {place}",
-        "",
-        _line(["run", "n", *head]),
-        _line(["---", *["---:"] * (len(head) + 1)]),
-    ]
-    for name, n, cells in table.rows + table.published:
-        lines.append(_line([_plain(name), n, *map(_markdown_cell, cells)]))
+    lines = [f"# {title}: {place}" if title else f"# {place}"]
+    for part, places in table.parts:
+        head = [
+            f"{_plain(label)}{' ★' * primary} {'↑' if up else '↓'}"
+            for label, up, primary in (table.headings[place] for place in places)
+        ]
+        lines += ["", f"{part}:", ""] if part else [""]
+        lines += [_line(["run", "n", *head]), _line(["---", *["---:"] * (len(head) + 1)])]
+        for name, n, cells in table.rows + table.published:
+            chosen = [_markdown_cell(cells[place]) for place in places]
+            lines.append(_line([_plain(name), n, *chosen]))
     notes = [_HTML.sub(r"\<", note) for note in table.notes]
     signatures = [f"`{signature.replace('`', ' ')}`" for signature in table.signatures]
     below = [*notes, *signatures]
@@ -104,24 +128,32 @@ def markdown(scores: Scores, title: str = "") -> str:
 def latex(scores: Scores) -> str:
     """The table as LaTeX (booktabs)."""
     table = layout(scores)
+    lines = [
+        f"% {scores.manifest.split}, protocol {scores.protocol}; needs \\usepackage{{booktabs}}"
+    ]
+    for part, places in table.parts:
+        lines += [f"% {part}:"] if part else []
+        lines += _latex_tabular(table, places)
+    lines += [f"% {note}" for note in [*table.notes, *table.signatures]]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_tabular(table: Table, places: list[int]) -> list[str]:
     head = [
         _escape(label) + "$^\\star$" * primary + (" $\\uparrow$" if up else " $\\downarrow$")
-        for label, up, primary in table.headings
+        for label, up, primary in (table.headings[place] for place in places)
     ]
-    lines = [
-        f"% {scores.manifest.split}, protocol {scores.protocol}; needs \\usepackage{{booktabs}}",
+    return [
         f"\\begin{{tabular}}{{l{'r' * len(head)}}}",
         "\\toprule",
         " & ".join(["Method", *head]) + " \\\\",
         "\\midrule",
-        *map(_latex_row, table.rows),
+        *(_latex_row(row, places) for row in table.rows),
         *(["\\midrule"] if table.published else []),
-        *map(_latex_row, table.published),
+        *(_latex_row(row, places) for row in table.published),
         "\\bottomrule",
         "\\end{tabular}",
-        *(f"% {note}" for note in [*table.notes, *table.signatures]),
     ]
-    return "\n".join(lines) + "\n"
 
 
 def plain(scores: Scores) -> pd.DataFrame:
@@ -151,8 +183,13 @@ def _cells(scores: Scores, metric: str) -> list[Cell]:
     references = set(scores.unranked)
     own = np.array([run not in references for run in summary["run"]]) & ~np.isnan(values)
     own &= not about.toy_weights
+    counts = _counts(scores, metric)
+    partial = (counts < summary["n"].max()) & ~np.isnan(values)
+    own &= ~partial & (not _too_few(scores, metric))
     sign = 1 if about.higher_is_better else -1
     best = max(sign * values[own]) * sign if own.any() else np.nan
+    if not about.per_sample and not about.higher_is_better and best < 0:
+        own &= False  # an estimate of a distance below 0 is noise around 0
     leaders = set(summary["run"][own & (values == best)])
     worse = _worse(scores, metric, leaders)
     return [
@@ -160,10 +197,28 @@ def _cells(scores: Scores, metric: str) -> list[Cell]:
             text="–" if np.isnan(value) else f"{value:.{about.decimals}f}",
             interval=_interval(low, high, about.decimals) or NO_INTERVAL * (run in withheld),
             best=run in leaders and own.sum() > 1,
-            worse=run in worse,
+            worse=run in worse and not part,
+            n=f"{count:,}" if part and count != n else "",
+            partial=bool(part),
         )
-        for run, value, (low, high) in zip(summary["run"], values, ends, strict=True)
+        for run, value, (low, high), count, n, part in zip(
+            summary["run"], values, ends, counts, summary["n"], partial, strict=True
+        )
     ]
+
+
+def _counts(scores: Scores, metric: str) -> NDArray[np.int64]:
+    """(rows,) the number of samples with a value."""
+    own = f"{metric}_n"
+    found: NDArray[np.int64] = scores.summary[own if own in scores.summary else "n"].to_numpy()
+    return found
+
+
+def _too_few(scores: Scores, metric: str) -> bool:
+    """Whether a row has a value of fewer samples than advised."""
+    has_value = scores.summary[metric].notna().to_numpy()
+    advised = scores.metrics[metric].advised_samples
+    return bool((_counts(scores, metric)[has_value] < advised).any())
 
 
 def _worse(scores: Scores, metric: str, leaders: set[str]) -> set[str]:
@@ -190,6 +245,8 @@ def _notes(scores: Scores) -> list[str]:
     if references:
         notes.append(f"References, not methods: {', '.join(references)}.")
     notes += _unranked(manifest)
+    if any(cell.partial for name in scores.metrics for cell in _cells(scores, name)):
+        notes.append(f"{PARTIAL} computed on a part of the samples: not ranked.")
     if toy := [about.label for about in scores.metrics.values() if about.toy_weights]:
         notes.append(
             f"{TOY_MARK} stand-ins that know only the toy kitchen, whose values are not those of "
@@ -264,19 +321,22 @@ def _plain(text: str) -> str:
 
 def _markdown_cell(cell: Cell) -> str:
     text = f"**{cell.text}**" if cell.best else cell.text
-    return text + "\\*" * cell.worse + (f" [{cell.interval}]" if cell.interval else "")
+    return text + "\\*" * cell.worse + PARTIAL * cell.partial + cell.content
 
 
-def _latex_row(row: tuple[str, str, list[Cell]]) -> str:
+def _latex_row(row: tuple[str, str, list[Cell]], places: list[int]) -> str:
     name, _, cells = row
-    return " & ".join([_escape(name), *map(_latex_cell, cells)]) + " \\\\"
+    chosen = [_latex_cell(cells[place]) for place in places]
+    return " & ".join([_escape(name), *chosen]) + " \\\\"
 
 
 def _latex_cell(cell: Cell) -> str:
     text = {"–": "--", "inf": "$\\infty$", "-inf": "$-\\infty$"}.get(cell.text, cell.text)
     text = f"\\textbf{{{text}}}" if cell.best else text
     interval = f" {{\\scriptsize [{cell.interval.replace(NO_INTERVAL, '--')}]}}"
-    return text + "$^*$" * cell.worse + interval * bool(cell.interval)
+    n = f" {{\\scriptsize ($n$ {cell.n})}}" * bool(cell.n)
+    marks = "$^*$" * cell.worse + "$^\\dagger$" * cell.partial
+    return text + marks + interval * bool(cell.interval) + n
 
 
 def _escape(text: str) -> str:

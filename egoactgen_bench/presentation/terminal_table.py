@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from egoactgen_bench.artifacts.scores import Scores
-from egoactgen_bench.presentation.score_tables import Cell, layout
+from egoactgen_bench.presentation.score_tables import PARTIAL, Cell, layout
 
 GAP = "  "
 
@@ -14,9 +14,19 @@ def text(scores: Scores, width: int = 100) -> str:
     labels = [
         f"{label}{' ★' * primary} {'↑' if up else '↓'}" for label, up, primary in table.headings
     ]
-    first = _justified(["", *labels, "samples"])
+    # A line of its own before the metrics that are not ranked.
+    parts = [([""] if part else [], places) for part, places in table.parts]
+    listed = [each for gap, places in parts for each in (*gap, *(labels[p] for p in places))]
+    first = _justified(["", *listed, "samples"])
     columns = [
-        _justified([f"{name}  ", *map(_in_line, cells), f"{n}  "], right=True)
+        _justified(
+            [
+                f"{name}  ",
+                *(each for gap, places in parts for each in (*gap, *_lines(cells, places))),
+                f"{n}  ",
+            ],
+            right=True,
+        )
         for name, n, cells in table.rows + table.published
     ]
     lines = [f"{scores.manifest.split}, protocol {scores.protocol}"]
@@ -24,7 +34,16 @@ def text(scores: Scores, width: int = 100) -> str:
         shown, columns = _fitting(columns, width - len(first[0]))
         lines += ["", *(GAP.join(row).rstrip() for row in zip(first, *shown, strict=True))]
     notes = [f"• best, * {table.worse}" if note == table.marks else note for note in table.notes]
-    return "\n".join([*lines, "", *notes]) + "\n"
+    apart = [
+        f"{part}: {', '.join(table.headings[p][0] for p in places)}."
+        for part, places in table.parts
+        if part
+    ]
+    return "\n".join([*lines, "", *apart, *notes]) + "\n"
+
+
+def _lines(cells: Sequence[Cell], places: Sequence[int]) -> list[str]:
+    return [_in_line(cells[place]) for place in places]
 
 
 def _fitting(columns: list[list[str]], width: int) -> tuple[list[list[str]], list[list[str]]]:
@@ -40,9 +59,8 @@ def _fitting(columns: list[list[str]], width: int) -> tuple[list[list[str]], lis
 
 def _in_line(cell: Cell) -> str:
     """A cell as its value, interval and mark."""
-    interval = f" [{cell.interval}]" if cell.interval else ""
-    mark = "•" if cell.best else "*" if cell.worse else " "
-    return f"{cell.text}{interval} {mark}"
+    mark = "•" if cell.best else "*" if cell.worse else PARTIAL if cell.partial else " "
+    return f"{cell.text}{cell.content} {mark}"
 
 
 def _justified(texts: Sequence[str], right: bool = False) -> list[str]:

@@ -76,6 +76,14 @@ def _temporary(path: Path, create: Callable[[Path], None]) -> Iterator[Path]:
                 return
 
 
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in this block for the same folder, then enter it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.resolve()):
+        yield
+
+
 def remove_abandoned(parent: Path, *, again: bool = False) -> None:
     """Remove the temporaries in a folder whose process has ended.
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from drawn_split import write_drawn_split
-from egoactgen_bench.analysis.trainings import seeds_needed
+from egoactgen_bench.analysis.training_seeds import seeds_needed
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights

@@ -110,9 +110,11 @@ def _trials(split: Split, run: Run, metric: str, asked: DiagnoseOptions) -> Tria
         device=resolve_device(asked.device),
         workspace=root,
     )
-    texts = descriptions_of(split, asked.descriptions)
+    notices: list[str] = []
+    texts = descriptions_of(split, asked.descriptions, notices)
     samples = Samples(split, texts.texts if texts else {})
-    candidates, notices = candidates_of(split, [run], ())
+    candidates, remarks = candidates_of(split, [run], ())
+    notices += remarks
     defaults = Defaults(split.manifest.metric_defaults)
     protocols = {name: protocol_options(plugin, name, defaults) for name in plugin.variants()}
     trials = Trials(

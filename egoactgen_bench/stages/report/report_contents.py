@@ -66,7 +66,7 @@ def gather(workspace: Workspace, split: Split, descriptions: str | None = None) 
             notices.append(f"Run '{name}' is not in the workspace: its images are not shown.")
     candidates, remarks = candidates_of(split, list(runs.values()), ()) if runs else ([], [])
     notices += [*remarks, *_changed_runs(scores, candidates)]
-    texts = descriptions_of(split, descriptions)
+    texts = descriptions_of(split, descriptions, notices)
     return Contents(
         split,
         scores,

@@ -1,5 +1,6 @@
 """The files of finished scores; score.json is written last."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,10 @@ from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import SCORE, ScoreManifest
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
-from egoactgen_bench.errors import BenchError
 from egoactgen_bench.presentation.score_tables import latex, markdown, plain
 from egoactgen_bench.stages.score.summarising import Tables
 from egoactgen_bench.support.files import sha256_file, write_csv, write_text
+from egoactgen_bench.support.replacing import replacing_folder
 
 TABLES = (
     "scores.csv",
@@ -22,54 +23,45 @@ TABLES = (
     "table.csv",
     "table.md",
     "table.tex",
+    "captions.csv",  # only if there are captions
 )
+NEXT = ".next"  # the folder of new tables
 
 
 def write_scores(folder: Path, split: Split, manifest: ScoreManifest, tables: Tables) -> Scores:
-    """Write the tables and, last, score.json."""
-    replaced = _replaced(folder / SCORE, manifest)
+    """Write the tables and score.json, all of them or none."""
+    summary = tables.summary.assign(kind=[run.kind for run in manifest.runs])
+    scores = Scores(folder, manifest, tables.values, summary, tables.comparisons, tables.errors)
+    with replacing_folder(folder / NEXT) as new:
+        write_csv(new / "scores.csv", tables.values)
+        write_csv(new / "summary.csv", summary)
+        write_csv(new / "comparisons.csv", tables.comparisons)
+        write_csv(new / "errors.csv", tables.errors)
+        if not tables.captions.empty:
+            write_csv(new / "captions.csv", tables.captions)
+        write_csv(new / "slices.csv", all_slices(scores, split))
+        write_csv(new / "table.csv", plain(scores))
+        write_text(new / "table.md", markdown(scores))
+        write_text(new / "table.tex", latex(scores))
+        files = {name: sha256_file(new / name) for name in TABLES if (new / name).is_file()}
+        manifest = manifest.model_copy(update={"files": files})
+        manifest.save(new / SCORE)
+    finish_writing(folder)
+    return replace(scores, manifest=manifest)
+
+
+def finish_writing(folder: Path) -> None:
+    """Put complete new tables in their place, also those of a call that was killed while it did so.
+
+    Scores are added to what stands in the folder, so that no moment may be without either.
+    """
+    new = folder / NEXT
+    if not (new / SCORE).is_file():
+        return
     (folder / SCORE).unlink(missing_ok=True)
-    write_csv(folder / "scores.csv", tables.values)
-    write_csv(folder / "summary.csv", tables.summary)
-    write_csv(folder / "comparisons.csv", tables.comparisons)
-    write_csv(folder / "errors.csv", tables.errors)
-    if tables.captions.empty:
+    if not read_manifest(new / SCORE, ScoreManifest).files.get("captions.csv"):
         (folder / "captions.csv").unlink(missing_ok=True)
-    else:
-        write_csv(folder / "captions.csv", tables.captions)
-    scores = Scores(
-        folder, manifest, tables.values, tables.summary, tables.comparisons, tables.errors
-    )
-    write_csv(folder / "slices.csv", all_slices(scores, split))
-    write_csv(folder / "table.csv", plain(scores))
-    write_text(folder / "table.md", markdown(scores))
-    write_text(folder / "table.tex", latex(scores))
-    files = {
-        name: sha256_file(folder / name)
-        for name in (*TABLES, "captions.csv")
-        if (folder / name).is_file()
-    }
-    manifest = manifest.model_copy(update={"files": files})
-    manifest.save(folder / SCORE)
-    return replace(scores, manifest=manifest, replaced=replaced)
-
-
-def _replaced(path: Path, new: ScoreManifest) -> str:
-    """A sentence about runs and metrics of earlier scores that the new ones lack, else empty."""
-    try:
-        old = read_manifest(path, ScoreManifest)
-    except BenchError:  # there are none, or they are damaged
-        return ""
-    runs = {run.run for run in old.runs if not run.reference} - {run.run for run in new.runs}
-    metrics = old.metrics.keys() - new.metrics.keys()
-    if not runs and not metrics:
-        return ""
-    lost = " and ".join(
-        f"{noun} {', '.join(sorted(names))}"
-        for noun, names in (("runs", runs), ("metrics", metrics))
-        if names
-    )
-    return (
-        f"These scores replace earlier ones that also had the {lost}: score all of them together "
-        "to have them in one table (measured values are cached)."
-    )
+    for name in (*TABLES, SCORE):
+        if (new / name).is_file():  # else it is in its place already
+            (new / name).replace(folder / name)
+    shutil.rmtree(new)

@@ -52,6 +52,9 @@ class ScoreOptions(Options):
         Field(description="Options of a metric; see `bench metrics NAME`."),
         Cli(("-o",), "METRIC.KEY=VALUE", list[str]),
     ] = Field(default_factory=dict)
+    only: Annotated[
+        bool, Field(description="Drop the runs and metrics of earlier scores that are not named.")
+    ] = False
     overwrite: Overwrite = False
     workspace: Annotated[
         Path | None, Field(description="Root of the workspace."), Cli(hidden=True)

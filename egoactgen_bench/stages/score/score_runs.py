@@ -2,55 +2,39 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from egoactgen_bench.analysis.mean_intervals import METHOD
 from egoactgen_bench.analysis.published import published_rows, restate_published
-from egoactgen_bench.api.metric import MetricContext
-from egoactgen_bench.api.options import chosen
-from egoactgen_bench.artifacts.descriptions import descriptions_of
+from egoactgen_bench.api.plugin_calls import call
+from egoactgen_bench.api.toy_weights import is_toy_dataset
 from egoactgen_bench.artifacts.manifest_base import build
-from egoactgen_bench.artifacts.manifests import ScoreManifest
+from egoactgen_bench.artifacts.manifests import ScoredRun, ScoreManifest
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
-from egoactgen_bench.captioning.captioner import CAPTIONERS
-from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.measurement.candidates import candidates_of
-from egoactgen_bench.measurement.measuring import Measurements, Measurer, gather
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.measurement.copies import copied_role
+from egoactgen_bench.measurement.measuring import Measurements, gather
 from egoactgen_bench.measurement.protocols import (
     PUBLISHED_PROTOCOL,
-    Defaults,
-    Selection,
-    select,
 )
-from egoactgen_bench.measurement.sources import Candidate, Samples
-from egoactgen_bench.stages.score.score_files import write_scores
+from egoactgen_bench.measurement.sources import Candidate
+from egoactgen_bench.stages.score.earlier_scores import Earlier, earlier_scores
+from egoactgen_bench.stages.score.score_columns import (
+    Column,
+    joined,
+    measured_columns,
+    table_rows,
+)
+from egoactgen_bench.stages.score.score_files import finish_writing, write_scores
 from egoactgen_bench.stages.score.score_options import ScoreOptions
+from egoactgen_bench.stages.score.scoring_job import ScoringJob, nothing_to_measure, prepare
 from egoactgen_bench.stages.score.summarising import Tables, tabulate
 from egoactgen_bench.support import provenance
-from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.progress import Progress, report_progress
-from egoactgen_bench.support.sharding import ProcessShard
-from egoactgen_bench.toy import stand_ins
-
-
-@dataclass(frozen=True)
-class ScoringJob:
-    """The inputs, metrics and output folder of scoring, with all options resolved."""
-
-    split: Split
-    candidates: list[Candidate]
-    samples: Samples
-    selection: Selection
-    measurer: Measurer
-    folder: Path
-    shard: ProcessShard
-    device: str
-    settled: dict[str, Any]  # everything that affects the values, for score.json
-    notices: list[str] = field(default_factory=list)
+from egoactgen_bench.support.replacing import exclusive
 
 
 def score(
@@ -70,82 +54,6 @@ def score(
     return execute(prepare(split, runs, Path(folder), settings, **choices), progress)
 
 
-def prepare(
-    split: Split,
-    runs: Sequence[Run],
-    folder: Path,
-    settings: ScoreOptions | None = None,
-    **choices: Any,
-) -> ScoringJob:
-    """Resolve the options of scoring. Raises `BenchError` for invalid ones.
-
-    `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
-    """
-    resolved = chosen(ScoreOptions, settings, choices, "score")
-    if resolved.captioner not in CAPTIONERS:
-        raise BenchError(
-            f"Unknown captioner '{resolved.captioner}'."
-            + did_you_mean(resolved.captioner, CAPTIONERS)
-        )
-    shard = ProcessShard.of_process()
-    root = resolved.workspace or folder
-    texts = descriptions_of(split, resolved.descriptions)
-    context = MetricContext(
-        weights=stand_ins.folder_for(split.manifest.dataset, resolved.weights, root / "models"),
-        device=resolve_device(resolved.device, shard.local_rank),
-        workspace=root,
-        fresh=resolved.overwrite,
-    )
-    samples = Samples(split, texts.texts if texts else {})
-    defaults = Defaults(split.manifest.metric_defaults, {"captioner": resolved.captioner})
-    selection = select(
-        resolved.protocol, resolved.metrics, resolved.options, context, samples.roles, defaults
-    )
-    candidates, notices = candidates_of(split, runs, resolved.references)
-    if deviating := selection.deviating():
-        notices.append(
-            f"Set by -o, deviating from protocol {resolved.protocol}: {', '.join(deviating)}."
-        )
-    measurer = Measurer(
-        samples,
-        candidates,
-        selection.metrics,
-        root / "cache",
-        resolved.batch_size,
-        fresh=resolved.overwrite,
-    )
-    settled = {
-        "split": split.name,
-        "fingerprint": split.fingerprint,
-        "frames_fingerprint": split.frames_fingerprint,
-        "protocol": resolved.protocol,
-        "descriptions": texts and {"name": texts.name, "sha256": texts.sha256},
-        "captioner": resolved.captioner,
-        "options": resolved.options,
-        "bootstrap": {
-            "draws": resolved.bootstrap,
-            "clustered_by": "video_id",
-            "level": 0.95,
-            "method": METHOD,
-        },
-        "family": resolved.family,
-        "fid_permutations": resolved.fid_permutations,
-        "batch_size": resolved.batch_size,
-    }
-    return ScoringJob(
-        split,
-        candidates,
-        samples,
-        selection,
-        measurer,
-        folder,
-        shard,
-        context.device,
-        settled,
-        notices,
-    )
-
-
 def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
     """Measure, summarise and write; returns None in all processes but the first.
 
@@ -162,40 +70,74 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
     outcome = gather(outcome, job.shard)
     if job.shard.rank != 0:
         return None
-    tables = tabulate(
-        job.measurer,
-        outcome,
-        job.split.name,
-        job.settled["bootstrap"]["draws"],
-        job.settled["fid_permutations"],
-        job.settled["family"],
-    )
-    if not tables.metrics:
+    for candidate in job.candidates:
+        candidate.copy_of = candidate.copy_of or copied_role(job.samples, candidate)
+    texts = job.settled["descriptions"]
+    columns = measured_columns(job.measurer, outcome, texts["sha256"] if texts else "")
+    for name in _with_toy_weights(job):
+        for column in columns:
+            column.about.toy_weights |= column.name == name
+    if not columns:
         nothing = f"No metric could be computed; {job.folder} is left unchanged."
         raise BenchError(
             " ".join([nothing, *job.selection.failed.values(), *outcome.broken.values()])
         )
     seconds = time.monotonic() - start
-    notices = [*job.notices, *_changes(outcome), *tables.notices]
-    failed = job.selection.failed | outcome.broken
+    with exclusive(job.folder):  # of two calls, each keeps what the other has added
+        finish_writing(job.folder)
+        return _add(job, outcome, columns, seconds)
+
+
+def _add(
+    job: ScoringJob, outcome: Measurements, columns: Sequence[Column], seconds: float
+) -> Scores:
+    """Write the tables of what was measured and of the earlier scores that stay."""
+    earlier = earlier_scores(
+        job.folder,
+        job.split,
+        job.settled["protocol"],
+        job.candidates,
+        {column.name: column.about.signature for column in columns},
+        job.images_of,
+        job.only,
+    )
+    names = [candidate.name for candidate in job.candidates]
+    rows = table_rows(list(map(_scored, job.candidates)), earlier)
+    tables = tabulate(
+        job.samples,
+        joined(columns, names, [row.run for row in rows], earlier, job.samples.ids),
+        rows,
+        outcome.failures,
+        earlier,
+        job.settled["bootstrap"]["draws"],
+        job.settled["fid_permutations"],
+        job.settled["family"],
+    )
+    counts = tables.summary.set_index("run")["n"]
+    deviating = [*earlier.deviating, *job.selection.deviating()]
     manifest = build(
         ScoreManifest,
         {
             **job.settled,
-            "runs": _runs(job.candidates, tables),
-            "published": _published(job),
+            "descriptions": job.settled["descriptions"] or earlier.descriptions,
+            "options": earlier.options | job.settled["options"],
+            "runs": [row.model_copy(update={"n": int(counts[row.run])}) for row in rows],
+            "published": _published(job, tables, deviating),
             "metrics": tables.metrics,
-            "failed_metrics": failed,
-            "skipped_metrics": job.selection.skipped,
+            "swap_tests": tables.swap_tests,
+            "deviating": deviating,
+            "failed_metrics": job.selection.failed | outcome.broken,
+            "skipped_metrics": _skipped(job.selection.skipped, tables),
             "withheld_intervals": tables.withheld,
-            "notices": notices,
+            "notices": _notices(job, outcome, tables, earlier, deviating),
             "device": provenance.device_name(job.device),
             "timing": {"seconds": round(seconds, 3), "measured_values": outcome.measured},
-            "versions": provenance.versions(_packages(job)),
+            "versions": earlier.versions | provenance.versions(_packages(job)),
         },
     )
     restate_published(manifest, job.split.manifest)
-    return write_scores(job.folder, job.split, manifest, tables)
+    scores = write_scores(job.folder, job.split, manifest, tables)
+    return replace(scores, replaced=" ".join(earlier.notices))
 
 
 def _counted(sizes: dict[int, int], bar: Progress) -> Iterator[int]:
@@ -205,34 +147,59 @@ def _counted(sizes: dict[int, int], bar: Progress) -> Iterator[int]:
         bar.update(size)
 
 
-def nothing_to_measure(job: ScoringJob) -> str:
-    """A sentence if no metric can be computed, else an empty string."""
-    if job.selection.metrics:
-        return ""
-    return f"No metric can be computed; {job.folder} is left unchanged."
+def _scored(candidate: Candidate) -> ScoredRun:
+    return ScoredRun(
+        run=candidate.name,
+        method=candidate.method,
+        reference=candidate.reference,
+        copy_of=candidate.copy_of,
+        toy_weights=candidate.toy_weights,
+        images=candidate.digest(),  # sha256 over the hashes of the images
+        samples=candidate.count,
+    )
 
 
-def _runs(candidates: Sequence[Candidate], tables: Tables) -> list[dict[str, Any]]:
-    counts = tables.summary.set_index("run")["n"]
-    return [  # `images` identifies the set of images: sha256 over their hashes
-        {
-            "run": candidate.name,
-            "method": candidate.method,
-            "reference": candidate.reference,
-            "images": candidate.digest(),
-            "samples": candidate.count,
-            "n": int(counts[candidate.name]),
-        }
-        for candidate in candidates
-    ]
+def _skipped(skipped: dict[str, list[str]], tables: Tables) -> dict[str, list[str]]:
+    """The metrics that were left out and are not in the tables, by reason."""
+    left = {
+        why: [name for name in names if name not in tables.metrics]
+        for why, names in skipped.items()
+    }
+    return {why: names for why, names in left.items() if names}
 
 
-def _published(job: ScoringJob) -> list[dict[str, Any]]:
+def _notices(
+    job: ScoringJob,
+    outcome: Measurements,
+    tables: Tables,
+    earlier: Earlier,
+    deviating: Sequence[str],
+) -> list[str]:
+    notices = [*job.notices, *earlier.remarks({candidate.name for candidate in job.candidates})]
+    if deviating:
+        protocol = job.settled["protocol"]
+        notices.append(f"Set by -o, deviating from protocol {protocol}: {', '.join(deviating)}.")
+    return list(dict.fromkeys([*notices, *_changes(outcome), *tables.notices]))
+
+
+def _with_toy_weights(job: ScoringJob) -> set[str]:
+    """The metrics that toy weights compute on a split of another data set."""
+    if is_toy_dataset(job.split.manifest.dataset):
+        return set()
+    return {
+        metric.name
+        for metric in job.selection.metrics
+        if metric.context.weights_folder.label and call(metric, "weights")
+    }
+
+
+def _published(job: ScoringJob, tables: Tables, deviating: Sequence[str]) -> list[dict[str, Any]]:
     """The paper's values, which may appear only next to rows computed as by its code."""
-    own = job.settled["protocol"] == PUBLISHED_PROTOCOL
-    own = own and not job.selection.deviating()
-    own = own and not any(metric.context.weights_folder.label for metric in job.selection.metrics)
-    return published_rows(job.split.manifest) if own else []
+    toy = any(metric.context.weights_folder.label for metric in job.selection.metrics)
+    toy = toy or any(about.toy_weights for about in tables.metrics.values())
+    if job.settled["protocol"] != PUBLISHED_PROTOCOL or deviating or toy:
+        return []
+    return published_rows(job.split.manifest)
 
 
 def _changes(outcome: Measurements) -> list[str]:

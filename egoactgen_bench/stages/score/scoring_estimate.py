@@ -4,7 +4,7 @@ from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import SCORE, ScoreManifest
 from egoactgen_bench.measurement.protocols import left_out
 from egoactgen_bench.measurement.sources import ImageFile
-from egoactgen_bench.stages.score.score_runs import ScoringJob
+from egoactgen_bench.stages.score.scoring_job import ScoringJob
 
 
 def estimate(job: ScoringJob) -> str:

@@ -1,9 +1,7 @@
 """Computes the tables of scores from measured rows: values, summaries, comparisons, captions."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,25 +20,15 @@ from egoactgen_bench.analysis.intervals import (
     reasons,
 )
 from egoactgen_bench.analysis.mean_intervals import Intervals
-from egoactgen_bench.api.metric import CaptionSource, Metric
+from egoactgen_bench.api.metric import CaptionSource
 from egoactgen_bench.api.plugin_calls import call
-from egoactgen_bench.artifacts.manifests import MetricRecord
+from egoactgen_bench.artifacts.manifests import MetricRecord, ScoredRun, SwapTest
 from egoactgen_bench.artifacts.scores import CAPTION_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
-from egoactgen_bench.errors import BenchError
-from egoactgen_bench.measurement.measuring import Failure, Measurements, Measurer
+from egoactgen_bench.measurement.measuring import Failure
+from egoactgen_bench.measurement.sources import Samples
+from egoactgen_bench.stages.score.earlier_scores import Earlier
+from egoactgen_bench.stages.score.score_columns import Column
 from egoactgen_bench.support.row_store import StoredRows
-
-
-@dataclass
-class Column:
-    """One metric for all candidates: values (n, candidates), NaN if missing, and measured rows."""
-
-    metric: Metric[Any]
-    signature: str
-    values: NDArray[np.float64]
-    totals: NDArray[np.float64]  # (candidates,)
-    counts: NDArray[np.intp]  # (candidates,)
-    rows: list[tuple[NDArray[np.intp], StoredRows]]
 
 
 @dataclass
@@ -55,135 +43,148 @@ class Tables:
     notices: list[str] = field(default_factory=list)
     metrics: dict[str, MetricRecord] = field(default_factory=dict)
     withheld: dict[str, dict[str, str]] = field(default_factory=dict)  # metric → run → why
+    swap_tests: list[SwapTest] = field(default_factory=list)
 
 
 def tabulate(
-    measurer: Measurer,
-    outcome: Measurements,
-    split: str,
+    samples: Samples,
+    columns: Sequence[Column],
+    rows: Sequence[ScoredRun],
+    failures: Iterable[Failure],
+    earlier: Earlier,
     draws: int,
     fid_permutations: int,
     family: Family = "metric",
 ) -> Tables:
-    """Compute all tables from the measurements."""
-    notices: list[str] = []
-    columns: list[Column] = []
-    for metric in measurer.metrics:
-        if metric.name in outcome.broken:
-            continue
-        try:
-            columns.append(_column(measurer, outcome, metric, notices))
-        except BenchError as error:
-            outcome.broken[metric.name] = str(error)
-    clusters = clusters_of(measurer.samples.video_ids)
-    measured = [_measured(column, clusters, fid_permutations) for column in columns]
-    runs = [candidate.name for candidate in measurer.candidates]
-    references = [candidate.name for candidate in measurer.candidates if candidate.reference]
+    """Compute all tables from the columns, which have one row for each of `rows`."""
+    clusters = clusters_of(samples.video_ids)
+    measured = [_measured(column, clusters, fid_permutations, rows) for column in columns]
+    runs = [row.run for row in rows]
+    unranked = [row.run for row in rows if not row.ranked]
     intervals = {each.metric: each.intervals(clusters, draws) for each in measured}
+    notices = _small_samples(columns, runs)
     if len(clusters) and clusters.max() == 0:
         notices.append("All samples are of one video: no intervals, and nothing is significant.")
-    elif sentence := impossible_tests(measured, runs, clusters, references, family):
+    elif sentence := impossible_tests(measured, runs, clusters, unranked, family):
         notices.append(sentence)
+    comparisons = compare(measured, runs, clusters, unranked, family)
     return Tables(
-        values=_values(measurer, columns, split),
+        values=_values(samples, columns, runs),
         summary=_summary(runs, columns, measured, intervals),
-        comparisons=compare(measured, runs, clusters, references, family),
-        errors=pd.DataFrame(_ordered(measurer, outcome.failures), columns=list(ERROR_COLUMNS)),
-        captions=_captions(measurer, columns),
+        comparisons=comparisons,
+        errors=_errors(samples, columns, runs, failures, earlier),
+        captions=_captions(samples, columns, runs, earlier),
         notices=notices,
-        metrics={column.metric.name: _about(column) for column in columns},
+        metrics={column.name: column.about for column in columns},
         withheld=reasons(intervals, runs),
+        swap_tests=[test for column in columns for test in column.swap_tests.values()],
     )
 
 
-def _column(
-    measurer: Measurer, outcome: Measurements, metric: Metric[Any], notices: list[str]
-) -> Column:
-    shape = len(measurer.samples), len(measurer.candidates)
-    values, totals = np.full(shape, np.nan), np.full(shape[1], np.nan)
-    every, small = [], []
-    for number, candidate in enumerate(measurer.candidates):
-        positions, rows = measurer.rows(outcome, number, metric)
-        every.append((positions, rows))
-        if len(rows) < metric.minimum_samples:
-            if len(rows):
-                detail = f"{len(rows)} of at least {metric.minimum_samples} samples"
-                outcome.failures.append(
-                    Failure(candidate.name, "", metric.name, "too_few_samples", detail)
-                )
-            continue
-        if len(rows) < metric.advised_samples:
-            small.append(f"{len(rows)} of '{candidate.name}'")
-        if metric.per_sample:
-            values[positions, number] = rows[:, 0]
-        totals[number] = call(metric, "summarise", np.asarray(rows) if metric.per_sample else rows)
-    if small:
-        notices.append(
-            f"warning: {metric.name} is biased and noisy below {metric.advised_samples} samples, "
-            f"and there are only {', '.join(small)}."
-        )
-    counts = np.array([len(positions) for positions, _ in every])
-    return Column(metric, metric.signature(), values, totals, counts, every)
+def _small_samples(columns: Sequence[Column], runs: Sequence[str]) -> list[str]:
+    """A sentence for each metric that has fewer samples than it should have."""
+    notices = []
+    for column in columns:
+        advised = column.about.advised_samples
+        small = (column.counts < advised) & ~np.isnan(column.totals)
+        counted = [
+            f"{count} of '{run}'"
+            for run, count, few in zip(runs, column.counts, small, strict=True)
+            if few
+        ]
+        if counted:
+            notices.append(
+                f"warning: {column.name} is biased and noisy below {advised} samples, and there "
+                f"are only {', '.join(counted)}."
+            )
+    return notices
 
 
-def _values(measurer: Measurer, columns: list[Column], split: str) -> pd.DataFrame:
+def _values(samples: Samples, columns: Sequence[Column], runs: Sequence[str]) -> pd.DataFrame:
     """One row per value, ordered by run, metric and sample; texts are categories."""
-    ids = [*measurer.samples.ids, ""]
-    runs = [candidate.name for candidate in measurer.candidates]
-    values, samples, counts = [np.empty(0)], [np.empty(0, np.intp)], []
+    ids = [*samples.ids, ""]
+    values, places, counts = [np.empty(0)], [np.empty(0, np.intp)], []
     labels: list[tuple[str, str, str]] = []  # run, metric, signature of each part
     for number, run in enumerate(runs):
         for column in columns:
             if np.isnan(column.totals[number]):
                 continue
-            positions = column.rows[number][0]
-            one = not column.metric.per_sample
-            values.append(column.totals[[number]] if one else column.values[positions, number])
-            samples.append(np.array([len(ids) - 1]) if one else positions)
+            one = not column.about.per_sample
+            positions = np.flatnonzero(~np.isnan(column.values[:, number]))
+            values.append(column.raw[[number]] if one else column.values[positions, number])
+            places.append(np.array([len(ids) - 1]) if one else positions)
             counts.append(len(values[-1]))
-            signature = f"{column.signature}|n:{len(positions)}"
-            labels.append((run, column.metric.name, signature))
+            signature = f"{column.about.signature}|n:{column.counts[number]}"
+            labels.append((run, column.name, signature))
     parts = {
         name: pd.Categorical([part[number] for part in labels]).repeat(counts)
         for number, name in enumerate(("run", "metric", "signature"))
     }
-    parts["split"] = pd.Categorical.from_codes(np.zeros(sum(counts), np.int8), pd.Index([split]))
-    parts["sample_id"] = pd.Categorical.from_codes(np.concatenate(samples), pd.Index(ids))
+    split = pd.Index([samples.split])
+    parts["split"] = pd.Categorical.from_codes(np.zeros(sum(counts), np.int8), split)
+    parts["sample_id"] = pd.Categorical.from_codes(np.concatenate(places), pd.Index(ids))
     return pd.DataFrame(parts | {"value": np.concatenate(values)})[list(VALUE_COLUMNS)]
 
 
-def _captions(measurer: Measurer, columns: list[Column]) -> pd.DataFrame:
+def _captions(
+    samples: Samples, columns: Sequence[Column], runs: Sequence[str], earlier: Earlier
+) -> pd.DataFrame:
     """One row per captioned output and captioner, however many metrics use the caption."""
-    ids = np.array(measurer.samples.ids, dtype=object)
+    ids = np.array(samples.ids, dtype=object)
     parts: list[pd.DataFrame] = []
-    for number, candidate in enumerate(measurer.candidates):
+    for number, run in enumerate(runs):
         for column in columns:
-            positions, rows = column.rows[number]
-            if not len(rows) or not column.metric.per_sample:
+            positions, rows = column.measured.get(number, ((), ()))
+            if not len(rows) or not column.about.per_sample:
                 continue
             if not isinstance(column.metric, CaptionSource):
                 continue
             for captioner, captions in call(column.metric, "captions", np.asarray(rows)).items():
                 named = {"sample_id": ids[positions], "captioner": captioner, "caption": captions}
-                parts.append(pd.DataFrame({"run": candidate.name, **named}))
-    table = pd.concat(parts) if parts else pd.DataFrame(columns=list(CAPTION_COLUMNS))
+                parts.append(pd.DataFrame({"run": run, **named}))
+        parts.append(earlier.captions[earlier.captions["run"] == run])
+    table = pd.concat(parts) if parts else earlier.captions
     return table.drop_duplicates(list(CAPTION_COLUMNS[:3]), ignore_index=True)
 
 
-def _measured(column: Column, clusters: Clusters, swaps: int) -> Measured:
+def _measured(
+    column: Column, clusters: Clusters, swaps: int, rows: Sequence[ScoredRun]
+) -> Measured:
     """A column's values; set metrics are compared by swapping only if `swaps` is positive."""
-    name, factor, totals = column.metric.name, column.metric.factor, column.totals
-    if column.metric.per_sample:
-        bounds = column.metric.bounds
-        return Measured(name, factor, totals * factor, column.values, bounds=bounds)
-    swap = partial(_swap, column, clusters, swaps) if swaps else None
-    return Measured(name, factor, totals * factor, swap=swap)
+    about = column.about
+    values = column.values if about.per_sample else None
+
+    def swap(a: int, b: int) -> tuple[float, float]:
+        runs = rows[a].run, rows[b].run
+        if swaps and {a, b} <= column.measured.keys():
+            size, p_value = _swap(column, clusters, swaps, a, b)
+            if not np.isnan(p_value):
+                column.swap_tests[runs] = SwapTest(
+                    metric=column.name,
+                    run_a=runs[0],
+                    run_b=runs[1],
+                    difference=size,
+                    p_value=p_value,
+                )
+        found = column.swap_tests.get(runs)
+        return (found.difference, found.p_value) if found else (np.nan, np.nan)
+
+    tested = not about.per_sample and (swaps or column.swap_tests)
+    return Measured(
+        column.name,
+        about.factor,
+        column.totals,
+        values,
+        swap=swap if tested else None,
+        bounds=about.bounds,
+        ends=None if about.per_sample else (column.low, column.high),
+    )
 
 
 def _summary(
-    runs: list[str],
-    columns: list[Column],
-    measured: list[Measured],
+    runs: Sequence[str],
+    columns: Sequence[Column],
+    measured: Sequence[Measured],
     intervals: dict[str, Intervals],
 ) -> pd.DataFrame:
     """One row per run, in the paper's units; `<metric>_n` for a metric with missing samples."""
@@ -198,18 +199,17 @@ def _summary(
 
 def _swap(column: Column, clusters: Clusters, swaps: int, a: int, b: int) -> tuple[float, float]:
     """The difference of two sets on their common samples, and its p-value from swapping."""
-    positions, at_a, at_b = np.intersect1d(
-        column.rows[a][0], column.rows[b][0], return_indices=True
-    )
-    if len(positions) < column.metric.minimum_samples:
+    metric, (in_a, rows_a), (in_b, rows_b) = column.metric, column.measured[a], column.measured[b]
+    positions, at_a, at_b = np.intersect1d(in_a, in_b, return_indices=True)
+    if metric is None or len(positions) < metric.minimum_samples:
         return float("nan"), float("nan")
-    store = column.rows[a][1].store
-    places_a, places_b = column.rows[a][1].places[at_a], column.rows[b][1].places[at_b]
+    store = rows_a.store
+    places_a, places_b = rows_a.places[at_a], rows_b.places[at_b]
 
     def difference(swapped: NDArray[np.bool_]) -> float:
         first = StoredRows(store, np.where(swapped, places_b, places_a))
         second = StoredRows(store, np.where(swapped, places_a, places_b))
-        summarise: Callable[[Any], float] = column.metric.summarise
+        summarise: Callable[[Any], float] = metric.summarise
         return summarise(first) - summarise(second)
 
     groups = np.unique(clusters[positions], return_inverse=True)[1]
@@ -217,29 +217,26 @@ def _swap(column: Column, clusters: Clusters, swaps: int, a: int, b: int) -> tup
     return size, statistics.swap_test(difference, groups, swaps, PERMUTATION_SEED)
 
 
-def _ordered(measurer: Measurer, failures: list[Failure]) -> list[Failure]:
+def _errors(
+    samples: Samples,
+    columns: Sequence[Column],
+    runs: Sequence[str],
+    failures: Iterable[Failure],
+    earlier: Earlier,
+) -> pd.DataFrame:
     """Failures by run, sample and metric, in the order of the tables."""
-    runs = {candidate.name: number for number, candidate in enumerate(measurer.candidates)}
-    samples = {sample_id: number for number, sample_id in enumerate(measurer.samples.ids)}
-    metrics = {metric.name: number for number, metric in enumerate(measurer.metrics)}
-    return sorted(
-        failures,
-        key=lambda each: (runs[each.run], samples.get(each.sample_id, -1), metrics[each.metric]),
+    order_of_runs, order_of_samples = _order(runs), _order(samples.ids)
+    order_of_metrics = _order([column.name for column in columns])
+    every = [*failures, *(Failure(*row) for row in earlier.errors)]
+    every.sort(
+        key=lambda each: (
+            order_of_runs[each.run],
+            order_of_samples.get(each.sample_id, -1),
+            order_of_metrics.get(each.metric, -1),
+        )
     )
+    return pd.DataFrame(every, columns=list(ERROR_COLUMNS))
 
 
-def _about(column: Column) -> MetricRecord:
-    metric = column.metric
-    lowest, highest = (float(end) if math.isfinite(end) else None for end in metric.bounds)
-    return MetricRecord(
-        label=metric.label,
-        unit=metric.unit,
-        factor=metric.factor,
-        decimals=metric.decimals,
-        higher_is_better=metric.higher_is_better,
-        primary=metric.primary,
-        per_sample=metric.per_sample,
-        signature=column.signature,
-        lowest=lowest,
-        highest=highest,
-    )
+def _order(names: Sequence[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(names)}

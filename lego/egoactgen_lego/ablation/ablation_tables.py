@@ -15,7 +15,7 @@ from egoactgen_bench.analysis.published import (
     published_note,
     published_table,
 )
-from egoactgen_bench.analysis.trainings import seeds_needed
+from egoactgen_bench.analysis.training_seeds import seeds_needed
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation.score_tables import latex, markdown, plain
 from egoactgen_bench.support.files import write_csv, write_text

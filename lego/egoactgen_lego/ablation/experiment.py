@@ -21,6 +21,7 @@ from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.candidates import REFERENCES
 from egoactgen_bench.stages.run import run_method as running
 from egoactgen_bench.stages.score import score_runs as scoring
+from egoactgen_bench.stages.score import scoring_job
 from egoactgen_bench.stages.train import train_weights as training
 from egoactgen_bench.support.devices import check_dtype, resolve_device
 from egoactgen_bench.support.sharding import ProcessShard
@@ -138,7 +139,7 @@ def check(ablation: Ablation, folder: Path) -> None:
         }
     )
     scores = _scoring(ablation, folder, [], list(REFERENCES))
-    if nothing := scoring.nothing_to_measure(scores):
+    if nothing := scoring_job.nothing_to_measure(scores):
         raise BenchError(nothing)
 
 
@@ -274,8 +275,8 @@ def _score(ablation: Ablation, folder: Path) -> Scores | None:
 
 def _scoring(
     ablation: Ablation, folder: Path, runs: Sequence[Run], references: Sequence[str]
-) -> scoring.ScoringJob:
-    return scoring.prepare(
+) -> scoring_job.ScoringJob:
+    return scoring_job.prepare(
         ablation.test,
         runs,
         folder,

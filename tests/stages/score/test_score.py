@@ -29,7 +29,9 @@ def test_files_have_the_contract_s_content(bench, drawn_split, runs):
     assert set(values["run"]) == {"near", "far", "target", "copy-input"}
     assert values["signature"].str.endswith("|r:1|n:6").all()
     summary = pd.read_csv(folder / "summary.csv", index_col="run")
-    assert list(summary) == ["n", "psnr", "psnr_lo", "psnr_hi", "ssim", "ssim_lo", "ssim_hi"]
+    assert list(summary) == [
+        *("n", "psnr", "psnr_lo", "psnr_hi", "ssim", "ssim_lo", "ssim_hi", "kind")
+    ]
     assert summary.loc["target", "psnr"] == np.inf
     assert summary[["psnr_lo", "psnr_hi"]].isna().all(axis=None)  # of only three videos
     near = values[(values["run"] == "near") & (values["metric"] == "psnr")]["value"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from egoactgen_bench.analysis.trainings import (
+from egoactgen_bench.analysis.training_seeds import (
     CrossedMean,
     compare_trainings,
     interval,

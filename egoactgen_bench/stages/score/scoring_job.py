@@ -1,0 +1,144 @@
+"""What a call of scoring measures and where it writes, with all options resolved."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from egoactgen_bench.analysis.mean_intervals import METHOD
+from egoactgen_bench.api.metric import MetricContext
+from egoactgen_bench.api.options import chosen
+from egoactgen_bench.artifacts.descriptions import descriptions_of
+from egoactgen_bench.artifacts.manifests import RUN, TOY_MARK
+from egoactgen_bench.artifacts.runs import Run, load_run
+from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.captioning.captioner import CAPTIONERS
+from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.measurement.candidates import candidate_of, candidates_of
+from egoactgen_bench.measurement.measuring import Measurer
+from egoactgen_bench.measurement.protocols import (
+    Defaults,
+    Selection,
+    select,
+)
+from egoactgen_bench.measurement.sources import Candidate, Samples
+from egoactgen_bench.stages.score.score_options import ScoreOptions
+from egoactgen_bench.support.devices import resolve_device
+from egoactgen_bench.support.sharding import ProcessShard
+from egoactgen_bench.toy import stand_ins
+
+
+@dataclass(frozen=True)
+class ScoringJob:
+    """The inputs, metrics and output folder of scoring, with all options resolved."""
+
+    split: Split
+    candidates: list[Candidate]
+    samples: Samples
+    selection: Selection
+    measurer: Measurer
+    folder: Path
+    shard: ProcessShard
+    device: str
+    settled: dict[str, Any]  # everything that affects the values, for score.json
+    images_of: Callable[[str], str | None]  # the digest of the images that a run has now
+    only: bool = False
+    notices: list[str] = field(default_factory=list)
+
+
+def prepare(
+    split: Split,
+    runs: Sequence[Run],
+    folder: Path,
+    settings: ScoreOptions | None = None,
+    **choices: Any,
+) -> ScoringJob:
+    """Resolve the options of scoring. Raises `BenchError` for invalid ones.
+
+    `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
+    """
+    resolved = chosen(ScoreOptions, settings, choices, "score")
+    if resolved.captioner not in CAPTIONERS:
+        raise BenchError(
+            f"Unknown captioner '{resolved.captioner}'."
+            + did_you_mean(resolved.captioner, CAPTIONERS)
+        )
+    shard = ProcessShard.of_process()
+    root = resolved.workspace or folder
+    notices: list[str] = []
+    texts = descriptions_of(split, resolved.descriptions, notices)
+    context = MetricContext(
+        weights=stand_ins.folder_for(split.manifest.dataset, resolved.weights, root / "models"),
+        device=resolve_device(resolved.device, shard.local_rank),
+        workspace=root,
+        fresh=resolved.overwrite,
+    )
+    samples = Samples(split, texts.texts if texts else {})
+    defaults = Defaults(split.manifest.metric_defaults, {"captioner": resolved.captioner})
+    selection = select(
+        resolved.protocol, resolved.metrics, resolved.options, context, samples.roles, defaults
+    )
+    candidates, remarks = candidates_of(split, runs, resolved.references)
+    notices += remarks
+    if texts and texts.toy_weights:
+        notices.append(f"The descriptions '{texts.name}' {TOY_MARK} come from a toy VLLM.")
+    measurer = Measurer(
+        samples,
+        candidates,
+        selection.metrics,
+        root / "cache",
+        resolved.batch_size,
+        fresh=resolved.overwrite,
+    )
+    settled = {
+        "split": split.name,
+        "fingerprint": split.fingerprint,
+        "frames_fingerprint": split.frames_fingerprint,
+        "protocol": resolved.protocol,
+        "descriptions": texts and {"name": texts.name, "sha256": texts.sha256},
+        "captioner": resolved.captioner,
+        "options": resolved.options,
+        "bootstrap": {
+            "draws": resolved.bootstrap,
+            "clustered_by": "video_id",
+            "level": 0.95,
+            "method": METHOD,
+        },
+        "family": resolved.family,
+        "fid_permutations": resolved.fid_permutations,
+        "batch_size": resolved.batch_size,
+    }
+    return ScoringJob(
+        split,
+        candidates,
+        samples,
+        selection,
+        measurer,
+        folder,
+        shard,
+        context.device,
+        settled,
+        partial(_images_of, root, split) if resolved.workspace else lambda run: None,
+        resolved.only,
+        notices,
+    )
+
+
+def _images_of(root: Path, split: Split, run: str) -> str | None:
+    """The digest of the images of a run in the workspace; None if it is not there."""
+    folder = Workspace(root).run(split.name, run)
+    if not (folder / RUN).is_file():
+        return None
+    try:
+        return candidate_of(split, load_run(folder), []).digest()
+    except BenchError:
+        return ""
+
+
+def nothing_to_measure(job: ScoringJob) -> str:
+    """A sentence if no metric can be computed, else an empty string."""
+    if job.selection.metrics:
+        return ""
+    return f"No metric can be computed; {job.folder} is left unchanged."
