@@ -1,7 +1,7 @@
 """Intervals and tests over trainings × samples, where the trainings are a sample, too.
 
 A row that pools several trainings stands for trainings with other seeds, scored on other videos.
-Both vary, and a lead that only one seed shows is no lead of the method.
+Both vary: a lead that only one seed shows does not show that the method leads.
 """
 
 from collections.abc import Sequence

@@ -70,9 +70,9 @@ def _sums_of_videos(
         rows = first[block].astype(np.float64)
         in_rows, row_of = np.unique(clusters[block], return_inverse=True)
         for other in range(0, len(second), ROWS_AT_ONCE):
-            beside = slice(other, other + ROWS_AT_ONCE)
-            columns = second[beside].astype(np.float64)
-            in_columns, column_of = np.unique(clusters[beside], return_inverse=True)
+            in_second = slice(other, other + ROWS_AT_ONCE)
+            columns = second[in_second].astype(np.float64)
+            in_columns, column_of = np.unique(clusters[in_second], return_inverse=True)
             kernel = _kernel(rows @ columns.T, rows.shape[1])
             by_row = np.zeros((len(in_rows), kernel.shape[1]))
             np.add.at(by_row, row_of, kernel)

@@ -37,7 +37,7 @@ def test_a_damaged_record_counts_as_missing(tmp_path, damage):
     assert not BatchJournal(tmp_path, {"seed": 0}, 1).complete
 
 
-def test_a_record_that_is_no_file_counts_as_missing(tmp_path):
+def test_a_record_that_is_not_a_file_counts_as_missing(tmp_path):
     path = tmp_path / "000000.json"
     os.mkfifo(path)  # opening it as a file would wait forever
     assert not BatchJournal(tmp_path, {"seed": 0}, 1).complete

@@ -8,7 +8,7 @@ from egoactgen_bench.support.regular_files import append_regular, open_regular, 
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_what_is_no_file_is_neither_read_nor_written(tmp_path, make):
+def test_what_is_not_a_file_is_neither_read_nor_written(tmp_path, make):
     path = tmp_path / "journal.jsonl"
     make(path)
     for use in (open_regular, read_regular, append_regular):

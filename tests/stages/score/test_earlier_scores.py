@@ -1,4 +1,4 @@
-"""Scoring adds to the scores that stand, and never drops any without saying so."""
+"""Scoring adds to the scores that stand, and never drops any without a sentence."""
 
 import json
 import shutil
@@ -81,16 +81,16 @@ def test_references_stay(scored):
 
 def test_only_narrows_and_says_what_it_drops(scored):
     folder, further = scored
-    said = further("near", "--metrics", "ssim", "--only")
-    assert "Earlier scores are dropped (--only): psnr of far, near." in said
+    printed = further("near", "--metrics", "ssim", "--only")
+    assert "Earlier scores are dropped (--only): psnr of far, near." in printed
     assert cells(folder) == {("near", "ssim")}
 
 
 def test_scores_of_changed_images_are_dropped(scored, drawn_split):
     folder, further = scored
     write_run(drawn_split, "far", 60)
-    said = further("near", "--metrics", "ssim")
-    assert "(the run's images have changed): psnr of far." in said
+    printed = further("near", "--metrics", "ssim")
+    assert "(the run's images have changed): psnr of far." in printed
     assert cells(folder) == {("near", "psnr"), ("near", "ssim")}
 
 
@@ -108,8 +108,8 @@ def test_scores_with_other_settings_are_not_mixed(scored):
     signature = manifest["metrics"]["psnr"]["signature"]
     manifest["metrics"]["psnr"]["signature"] = f"{signature}|older"
     (folder / "score.json").write_text(json.dumps(manifest))
-    said = further("near", "--metrics", "psnr")
-    assert "(they were measured with other settings or weights): psnr of far." in said
+    printed = further("near", "--metrics", "psnr")
+    assert "(they were measured with other settings or weights): psnr of far." in printed
     assert cells(folder) == {("near", "psnr"), ("near", "ssim"), ("far", "ssim")}
 
 
@@ -117,8 +117,8 @@ def test_scores_of_a_changed_split_are_dropped(scored):
     folder, further = scored
     manifest = json.loads((folder / "score.json").read_text())
     (folder / "score.json").write_text(json.dumps(manifest | {"fingerprint": "0" * 64}))
-    said = further("near", "--metrics", "ssim")
-    assert "Earlier scores are dropped (the split has changed): all of them." in said
+    printed = further("near", "--metrics", "ssim")
+    assert "Earlier scores are dropped (the split has changed): all of them." in printed
     assert cells(folder) == {("near", "ssim")}
 
 
