@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.coverage import means, studies
+from benchmarks.coverage import distances, means, seeds, studies
 from benchmarks.coverage.summary import markdown
 from egoactgen_bench.support.files import write_csv, write_text
+
+PARTS = ("means", "tests", "studies", "leads", "distances")
 
 
 def main() -> None:
@@ -23,14 +25,25 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=2000, help="of intervals of means")
     parser.add_argument("--tests", type=int, default=1000, help="replicates of paired tests")
     parser.add_argument("--studies", type=int, default=200, help="replicates of studies")
-    options = parser.parse_args()
-    rows = chain(
-        means.intervals(options.replicates),
-        means.tests(options.tests),
-        studies.win_rates(options.studies),
-        studies.alphas(options.studies),
+    parser.add_argument("--leads", type=int, default=2000, help="of leads over trainings")
+    parser.add_argument("--distances", type=int, default=300, help="of KID")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=PARTS, help="keep the other rows of the file"
     )
-    table = pd.DataFrame(list(rows)).round(4)
+    options = parser.parse_args()
+    parts = {
+        "means": lambda: means.intervals(options.replicates),
+        "tests": lambda: means.tests(options.tests),
+        "studies": lambda: chain(
+            studies.win_rates(options.studies), studies.alphas(options.studies)
+        ),
+        "leads": lambda: seeds.leads(options.leads),
+        "distances": lambda: distances.kernel_distances(options.distances),
+    }
+    table = pd.DataFrame([row for part in options.parts for row in parts[part]()]).round(4)
+    if options.csv.is_file() and len(options.parts) < len(PARTS):
+        kept = pd.read_csv(options.csv)
+        table = pd.concat([kept[~kept["what"].isin(table["what"])], table], ignore_index=True)
     write_csv(options.csv, table)
     write_text(options.csv.with_suffix(".md"), markdown(table))
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from benchmarks.toy_kitchen import drawing, gaps, trust
 from benchmarks.toy_kitchen.plan import CUES, Plan, World
-from egoactgen_bench.artifacts.scores import load_scores
-from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.artifacts.scores import Scores, load_scores
+from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.support.files import read_json, write_csv, write_json, write_text
 from egoactgen_lego.ablation.ablation_rows import TABLES
 
@@ -35,6 +35,7 @@ def collect(plan: Plan, results: Path) -> Iterator[Path]:
     yield results / "made.json"
     split = load_split(World(plan).split(World(plan).test))
     scores = load_scores(tables / "scores")
+    yield from _outcomes(scores, split, results)
     found = trust.table(scores, split)
     write_csv(results / "metrics.csv", found)
     write_text(results / "metrics.md", trust.markdown(found, scores))
@@ -58,14 +59,26 @@ def _gaps(plan: Plan, results: Path) -> Iterator[Path]:
     cues = {cue: (World(plan, cue), plan.iterations) for cue in ("none", "weak", "strong")}
     assert set(cues) == set(CUES)
     for name, settings, seeds in (("steps", steps, plan.seeds[:1]), ("cues", cues, plan.seeds)):
-        found = [
-            gaps.gaps(folder, load_split(where.split(where.test))).assign(**{name: key})
-            for key, (where, number) in settings.items()
-            if ((folder := plan.gap(where.cue, number, seeds)) / "ablation.json").is_file()
-        ]
+        found = []
+        for key, (where, number) in settings.items():
+            folder = plan.gap(where.cue, number, seeds)
+            if not (folder / "ablation.json").is_file():
+                continue
+            split = load_split(where.split(where.test))
+            found.append(gaps.gaps(folder, split).assign(**{name: key}))
+            yield from _outcomes(load_scores(folder / "scores"), split, results)
         if found:
             table = pd.concat(found, ignore_index=True)
             write_csv(results / f"{name}.csv", table)
             write_text(results / f"{name}.md", gaps.markdown(table, name))
             drawing.gap(table, name, results / name)
             yield results / f"{name}.md"
+
+
+def _outcomes(scores: Scores, split: Split, results: Path) -> Iterator[Path]:
+    """The outcomes of each training, clip by clip: pooled figures do not allow other tests."""
+    for run in scores.runs:
+        if run not in scores.references:
+            path = results / "outcomes" / f"{run}.csv"
+            write_csv(path, gaps.outcomes(scores, run, split))
+            yield path

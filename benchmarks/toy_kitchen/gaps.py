@@ -5,9 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from egoactgen_bench.analysis import statistics
-from egoactgen_bench.analysis.cluster_means import means
-from egoactgen_bench.artifacts.scores import load_scores
+from egoactgen_bench.analysis.cluster_means import Clusters, Floats, means
+from egoactgen_bench.analysis.intervals import clusters_of
+from egoactgen_bench.analysis.mean_intervals import UNBOUNDED, mean_intervals
+from egoactgen_bench.analysis.training_seeds import compare_trainings, interval
+from egoactgen_bench.artifacts.manifests import MetricRecord
+from egoactgen_bench.artifacts.scores import Scores, load_scores
 from egoactgen_bench.artifacts.splits import Split
 
 SHOWN = ("judge", "judge_side", "judge_target", "egovlp", "egovlp_plus", "clip", "lpips", "psnr")
@@ -18,34 +21,46 @@ def gaps(folder: Path, split: Split) -> pd.DataFrame:
     """One row per metric: both methods' means, and joint − ip2p with 95 % bounds.
 
     Values are in the paper's units, and are means over training seeds; `per_seed` is the lead of
-    each seed. Bounds are clustered by video. `p_value` is that of the paired test, not corrected.
+    each seed. Bounds and `p_value` are over videos and trainings, `p_trainings` over trainings
+    alone, neither corrected. A single training has no p, and its bounds are over videos.
     """
     scores = load_scores(folder / "scores")
     names = [name for name in SHOWN if name in scores.metrics]
     values = scores.per_sample(split.samples["sample_id"], names)
-    places = {row: _places(scores.runs, row) for row in ("ip2p", "joint")}
-    ip2p, joint = (values[:, found].mean(axis=1) for found in places.values())
-    clusters = np.unique(split.samples["video_id"], return_inverse=True)[1]
-    differences = joint - ip2p
-    low, high = statistics.bootstrap_intervals(differences, clusters, 1000)
-    factors = np.array([scores.metrics[name].factor for name in names])
-    p_values = statistics.sign_flip_test(differences, clusters)
-    each = values[:, places["joint"]] - values[:, places["ip2p"]]  # samples, seeds, metrics
-    per_seed = means(each) * factors
+    sides = [values[:, _places(scores.runs, row)] for row in ("ip2p", "joint")]
+    clusters = clusters_of(split.samples["video_id"])
     return pd.DataFrame(
-        {
-            "metric": names,
-            "label": [scores.metrics[name].label for name in names],
-            "higher_is_better": [scores.metrics[name].higher_is_better for name in names],
-            "ip2p": means(ip2p) * factors,
-            "lego": means(joint) * factors,
-            "difference": means(differences) * factors,
-            "lo": low * factors,
-            "hi": high * factors,
-            "p_value": p_values,
-            "per_seed": [" ".join(f"{seed:+.2f}" for seed in column) for column in per_seed.T],
-        }
+        [
+            _lead(name, scores.metrics[name], *(side[:, :, number] for side in sides), clusters)
+            for number, name in enumerate(names)
+        ]
     )
+
+
+def _lead(
+    name: str, about: MetricRecord, ip2p: Floats, joint: Floats, clusters: Clusters
+) -> dict[str, object]:
+    """The row of a metric from the values (samples, trainings) of both methods."""
+    differences, factor = joint - ip2p, about.factor
+    ((size, p_value, p_trainings),) = compare_trainings([joint, ip2p], [(0, 1)], clusters)
+    if differences.shape[1] > 1:
+        low, high, _ = interval(differences, clusters, UNBOUNDED)
+    else:
+        found = mean_intervals(differences, clusters)
+        low, high = found.low[0], found.high[0]
+    return {
+        "metric": name,
+        "label": about.label,
+        "higher_is_better": about.higher_is_better,
+        "ip2p": means(ip2p).mean() * factor,
+        "lego": means(joint).mean() * factor,
+        "difference": size * factor,
+        "lo": low * factor,
+        "hi": high * factor,
+        "p_value": p_value,
+        "p_trainings": p_trainings,
+        "per_seed": " ".join(f"{lead:+.2f}" for lead in means(differences) * factor),
+    }
 
 
 def markdown(table: pd.DataFrame, name: str) -> str:
@@ -61,18 +76,30 @@ def markdown(table: pd.DataFrame, name: str) -> str:
         arrow = "↑" if row["higher_is_better"] else "↓"
         bounds = f"{row['difference']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}]"
         cells = (row[name], f"{row['label']} {arrow}", f"{row['ip2p']:.2f}", f"{row['lego']:.2f}")
-        p_value = f"{row['p_value']:.3f}" if row["p_value"] >= 0.001 else "< 0.001"
-        cells = (*cells, bounds, p_value, row["per_seed"])
+        cells = (*cells, bounds, _p(row["p_value"]), row["per_seed"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     note = (
-        "- Means over the training seeds; the last column has the difference of each seed, which "
-        "shows how much trainings vary. Brackets: 95 % interval over videos; p: "
-        "paired permutation test, flipping signs per video, not corrected for the number of rows."
+        "- Means over the training seeds; the last column has the difference of each seed. "
+        "Brackets: 95 % interval over videos and trainings; p: test over both, not corrected for "
+        "the number of rows. A single training is not tested, and its interval is over videos."
     )
     return "\n".join([*lines, "", note]) + "\n"
+
+
+def _p(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}" if value >= 0.001 else "< 0.001"
 
 
 def _places(runs: list[str], row: str) -> list[int]:
     """Positions of the row's runs, by training seed."""
     found = {run: number for number, run in enumerate(runs) if f"-{row}-s" in run}
     return [found[run] for run in sorted(found, key=lambda run: int(run.rpartition("-s")[2]))]
+
+
+def outcomes(scores: Scores, run: str, split: Split) -> pd.DataFrame:
+    """The outcome of each clip of a training: sample_id, and the values of the judge and EgoVLP."""
+    names = [name for name in SHOWN if name in scores.metrics]
+    values = scores.per_sample(split.samples["sample_id"], names)[:, scores.runs.index(run)]
+    table = pd.DataFrame(values.round(4), columns=names)
+    table.insert(0, "sample_id", split.samples["sample_id"].to_numpy())
+    return table
