@@ -101,7 +101,10 @@ def ended(process: int, limit: float = 120) -> int:
 
 def kill(process: int) -> int:
     """Kill a process and its workers; return its exit status, -9 unless it had ended before."""
-    os.killpg(process, signal.SIGKILL)
+    try:
+        os.killpg(process, signal.SIGKILL)
+    except ProcessLookupError:  # it has not begun, and not founded its group yet
+        os.kill(process, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
