@@ -68,8 +68,9 @@ def score(
         progress: show progress bars.
 
     Returns:
-        The scores. They replace earlier ones of the same split and protocol, whose values stay in
-        the cache. Of several processes (torchrun), all return them when the first has written them.
+        The scores, with the runs and metrics of earlier ones of the same split and protocol whose
+        inputs are unchanged, unless `only` is set. Of several processes (torchrun), all return them
+        when the first has written them.
 
     Raises:
         BenchError: an option is invalid, a run belongs to another split, or no metric can be
