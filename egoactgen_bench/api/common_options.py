@@ -43,7 +43,7 @@ DescriptionsName = Annotated[
 ]
 SoleDescriptionsName = Annotated[
     str | None,
-    Field(description="Name of a set in the split's descriptions/ (default: the only one, if it describes every sample)."),
+    Field(description="Name of a set in the split's descriptions/ (default: the only one, if whole)."),
     Cli(metavar="NAME"),
 ]
 
