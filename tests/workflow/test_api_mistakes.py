@@ -148,10 +148,11 @@ def test_a_note_of_a_command_is_a_warning(place, tmp_path):
     assert __file__ in {warning.filename for warning in caught}
 
 
-def test_scores_that_replace_others_say_what_is_gone(split, runs):
+def test_scores_that_drop_others_say_what_is_gone(split, runs):
     bench.score(split, metrics="psnr,ssim")
-    with pytest.warns(UserWarning, match="also had the runs far and metrics ssim"):
-        bench.score(split, "near", metrics="psnr")
+    assert set(bench.score(split, "near", metrics="psnr").metrics) == {"psnr", "ssim"}
+    with pytest.warns(UserWarning, match=r"dropped \(--only\): psnr, ssim of far; ssim of near"):
+        bench.score(split, "near", metrics="psnr", only=True)
 
 
 def test_objects_are_equal_to_themselves_only(split):
