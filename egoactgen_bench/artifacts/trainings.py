@@ -9,6 +9,7 @@ from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import TRAIN, TrainManifest
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.support.files import read_csv
+from egoactgen_bench.support.regular_files import owned_path
 
 LOSSES = "loss.csv"
 
@@ -27,8 +28,8 @@ class Training:
     @property
     def losses(self) -> pd.DataFrame:
         """The loss of each step; empty if the trainer did not record it."""
-        path = self.folder / LOSSES
-        return read_csv(path) if path.is_file() else pd.DataFrame(columns=["step", "loss"])
+        path, columns = owned_path(self.folder, LOSSES), ["step", "loss"]
+        return read_csv(path, columns) if path.is_file() else pd.DataFrame(columns=columns)
 
     def __repr__(self) -> str:
         summary = f", {self.manifest.summary}" if self.manifest.summary else ""

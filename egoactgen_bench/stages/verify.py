@@ -196,12 +196,11 @@ def _split_differences(split: Split) -> list[str]:
     """Differences between the manifest and the tables."""
     if "action" not in split.samples:  # a published split: narrations may not be copied
         return []
-    rejected = read_csv(split.folder / "rejected.csv", dtype=str)
     frames = split.frames_fingerprint and frames_fingerprint(split.samples)
     computed = {
         "fingerprint": fingerprint(split.samples),
         "frames_fingerprint": frames,
-        "counts": _counts(split.samples, rejected),
+        "counts": _counts(split.samples, split.rejected),
     }
     recorded = split.manifest.model_dump()
     return [

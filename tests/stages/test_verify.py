@@ -190,3 +190,15 @@ def test_a_changed_manifest_is_named(bench, drawn_split):
     assert "run.json: differs from its checksum" in result.out + result.err
     manifest.write_text(text)
     assert bench("verify", run).status == 0
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_another_table_in_the_place_of_the_rejections_is_reported(bench, drawn_split, outside):
+    other = drawn_split.parents[2 if outside else 0] / "other.csv"
+    other.write_text("name\nsomething\n")
+    (drawn_split / "rejected.csv").unlink(missing_ok=True)
+    (drawn_split / "rejected.csv").symlink_to(other)
+    result = bench("verify", drawn_split)
+    assert result.status == 1
+    sentence = "is a link that leads out of" if outside else "rejected.csv lacks the column"
+    assert sentence in result.out
