@@ -8,10 +8,13 @@ import numpy as np
 from av.buffer import Buffer
 from PIL import Image
 
-from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.images import resize
 from egoactgen_bench.video.clean_aperture import Margins
 from egoactgen_bench.video.video_file import MAX_PIXELS
+
+# Width to height of a pixel, or the inverse; H.264 and HEVC list shapes of up to 2:1. Without the
+# limit, a damaged header would make each frame take seconds.
+LARGEST_STRETCH = 16
 
 
 def to_image(
@@ -19,7 +22,7 @@ def to_image(
 ) -> Image.Image:
     """8-bit RGB at display size: without the margins, square pixels, upright.
 
-    Raises `SampleError` or what FFmpeg raises, for example for a colour matrix that it cannot
+    Raises `ValueError` or what FFmpeg raises, for example for a colour matrix that it cannot
     convert.
     """
     image = Image.fromarray(to_rgb(frame).to_ndarray())
@@ -28,8 +31,9 @@ def to_image(
         image = image.crop(box)
     if sample_aspect_ratio not in (None, 0, 1):
         width = round(image.width * sample_aspect_ratio)
-        if not 0 < width * image.height <= MAX_PIXELS:
-            raise SampleError("undecodable", f"its pixels have the shape {sample_aspect_ratio}")
+        possible = 1 / LARGEST_STRETCH <= sample_aspect_ratio <= LARGEST_STRETCH
+        if not possible or not 0 < width * image.height <= MAX_PIXELS:
+            raise ValueError(f"its pixels have the shape {sample_aspect_ratio}")
         image = resize(image, (width, image.height))
     matrix = frame.side_data.get("DISPLAYMATRIX")
     return image if matrix is None else upright(image, bytes(cast(Buffer, matrix)))
