@@ -56,8 +56,9 @@ def decode(run: "DecodingRun", times: Sequence[float], start: int) -> Iterator[t
     video, waiting = run.video, deque(times)
     limits = [video.limit(time) for time in times]
     for shown in video.shown_from(start):
-        # No later packet can be displayed at or before the last of the times.
-        if shown.coded.dts > limits[-1]:
+        # No later packet can be displayed at or before the last of the times, unless the file's
+        # own times are damaged.
+        if shown.coded.dts > limits[-1] and not shown.damaged:
             break
         wanted = slice(bisect_left(limits, shown.coded.pts), bisect_left(limits, shown.until))
         run.take(shown, times[wanted])

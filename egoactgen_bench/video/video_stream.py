@@ -16,6 +16,7 @@ from egoactgen_bench.video.clean_aperture import clean_aperture
 from egoactgen_bench.video.decoded_times import DecodedTimes, decoded_times
 from egoactgen_bench.video.decoder_errors import as_sample_errors
 from egoactgen_bench.video.edit_lists import contiguous_until, has_several_parts
+from egoactgen_bench.video.lookahead import Lookahead
 from egoactgen_bench.video.packet_contents import Contents, inspector
 from egoactgen_bench.video.pixel_crop import pixel_crop
 from egoactgen_bench.video.video_file import (
@@ -27,8 +28,6 @@ from egoactgen_bench.video.video_file import (
 
 Packet: TypeAlias = "av.Packet[CodedStream]"
 
-
-LOOKAHEAD = 4  # packets
 AVI_HEADER = 8  # bytes of a chunk before its data
 
 
@@ -264,8 +263,7 @@ class VideoStream:
         held: deque[tuple[Coded, bool]] = deque()
         begins: list[int] = []
         shortest, last_dts = int(self.ticks), limit
-        # A few packets late: times that are too high are recognized by the lower ones behind them.
-        latest = deque([limit] * LOOKAHEAD, maxlen=LOOKAHEAD)
+        ahead = Lookahead(limit, float(self.ticks), self.is_matroska)
         for coded, damaged in self._with_damage(self._from_keyframe(limit)):
             if not coded.timed:
                 # It may interrupt the interval of any frame that is not yielded yet. Times that go
@@ -273,13 +271,13 @@ class VideoStream:
                 held = deque((earlier, True) for earlier, _ in held)
             held.append((coded, damaged or not coded.timed))
             last_dts = coded.dts
-            latest.append(last_dts)
+            ahead.add(last_dts)
             shortest = min(shortest, coded.duration or shortest)
             if coded.displayed:
                 bisect.insort(begins, coded.pts)
             while held:
                 until = successor(begins, held[0][0].pts)
-                if until is None or until > min(latest):
+                if until is None or until > ahead.lowest:
                     break
                 yield self._shown(held, until)
         cut = self.last_dts is not None and last_dts < self.last_dts

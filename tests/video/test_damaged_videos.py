@@ -1,5 +1,6 @@
 """Damaged videos: every time gives an image or an error that names the file."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from PIL import Image
 
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.video.decoder_errors import as_sample_errors
+from egoactgen_bench.video.lookahead import CLUSTER, Lookahead
 from egoactgen_bench.video.packet_contents import inspector, without_information
 from egoactgen_bench.video.video_reading import frames_at
 from mutations import mutations
-from numbered_videos import RATE, number_in, read_numbers, write_video
+from numbered_videos import HEIGHT, RATE, WIDTH, number_in, read_numbers, write_video
 
 FRAMES = 30
 X264 = {"g": "10", "bf": "2"}
@@ -163,6 +165,59 @@ def test_a_repeated_cluster_at_the_beginning_is_rejected(tmp_path: Path) -> None
     last = parts[-1].partition(bytes.fromhex("1c53bb6b"))[0]  # without the index
     path.write_bytes(mark.join([parts[0], last, *parts[1:]]))
     assert set(read_numbers(path, [0.0, 0.5])) == {"undecodable"}
+
+
+def test_frames_after_a_cluster_with_a_wrong_time_are_not_replaced(tmp_path: Path) -> None:
+    options = VIDEOS["vp9.webm"] | {"container_options": {"cluster_time_limit": "300"}}
+    path = write_video(tmp_path / "a.webm", range(FRAMES), **options)
+    data = path.read_bytes().replace(bytes.fromhex("1c53bb6b"), bytes(4))  # no index
+    before = bytes.fromhex("e782014d")  # the time of the cluster from frame 10 on: 333 ms
+    assert data.count(before) == 1
+    path.write_bytes(data.replace(before, bytes.fromhex("e78203e8")))  # 1000 ms
+    got = read_numbers(path, [(n + 0.5) / RATE for n in range(FRAMES)])
+    assert got == [*range(6), *["undecodable"] * 24]
+    assert read_numbers(path, [15.5 / RATE]) == ["undecodable"]
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_more_packets_are_read_ahead_after_a_gap(clustered: bool) -> None:
+    ahead = Lookahead(0, 1000.0, clustered)
+    found = list[int]()
+    for time in (33, 67, 1000, *range(1033, 10000, 33)):
+        ahead.add(time)
+        found.append(ahead.lowest)
+    assert found[:6] == [0, 0, 0, 0, 0, 0] if clustered else [0, 0, 0, 33, 67, 1000]
+    assert found.index(1000) == (CLUSTER + 1 if clustered else 5)
+
+
+@pytest.mark.parametrize("height", [65535, 5])
+def test_absurd_pixel_shapes_are_rejected(tmp_path: Path, height: int) -> None:
+    path = with_coded_height(tmp_path / "a.mp4", height)
+    ((_, found),) = frames_at(path, [0.0])
+    assert isinstance(found, SampleError)
+    assert (found.code, found.detail) == (
+        "undecodable",
+        f"a.mp4: its pixels have the shape {Fraction(height, HEIGHT)}",
+    )
+
+
+def test_the_longest_pixels_are_scaled_to_square(tmp_path: Path) -> None:
+    path = with_coded_height(tmp_path / "a.mp4", 16 * HEIGHT)
+    ((_, found),) = frames_at(path, [0.0])
+    assert isinstance(found, Image.Image)
+    assert found.size == (16 * WIDTH, HEIGHT)
+
+
+def with_coded_height(path: Path, height: int) -> Path:
+    """A video whose sample entry states another height than the header of its track."""
+    data = write_video(path, range(1)).read_bytes()
+    resolution = bytes.fromhex("00480000")  # 72 pixels per inch, after width and height
+    before, after = (
+        WIDTH.to_bytes(2, "big") + each.to_bytes(2, "big") + resolution for each in (HEIGHT, height)
+    )
+    assert data.count(before) == 1
+    path.write_bytes(data.replace(before, after))
+    return path
 
 
 def test_frames_lost_without_an_error_in_an_avi_are_not_replaced(tmp_path: Path) -> None:
