@@ -14,6 +14,8 @@ import av
 from PIL import Image
 
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.video.frame_conversion import to_image
+from egoactgen_bench.video.video_file import configure_decoder
 from egoactgen_bench.video.video_reading import frames_at
 
 FRAMES, RATE = 30, 30
@@ -65,6 +67,7 @@ class Original:
             max(key for key in keyframes if key <= place and shown[key] <= number)
             for number, place in enumerate(order)
         ]
+        self._packets = _packet_data(path)
         data = [packet.data for packet in self.coding.packets]
         self.chains = [data[begin : place + 1] for begin, place in zip(first, order, strict=True)]
         if len(self.pictures) != FRAMES or len(self.chains) != FRAMES:
@@ -74,6 +77,28 @@ class Original:
     def numbers(self) -> dict[str, int]:
         """The number of the frame in each packet."""
         return {chain[-1]: number for number, chain in enumerate(self.chains)}
+
+    def decoded(self, chain: list[str]) -> Image.Image | None:
+        """The picture of the last of some undamaged packets, decoded without the others.
+
+        None if the decoder finds anything wrong: it may have filled in another picture.
+        """
+        with av.open(self.path) as container:
+            stream = container.streams.video[0]
+            configure_decoder(stream)
+            frames: list[Any] = []
+            try:
+                for time, data in enumerate(chain):
+                    packet = av.Packet(self._packets[data])
+                    packet.pts = time
+                    frames += stream.codec_context.decode(packet)
+                frames += stream.codec_context.decode(None)
+            except av.FFmpegError:
+                return None
+            if any(frame.is_corrupt for frame in frames):
+                return None
+            last = [frame for frame in frames if frame.pts == len(chain) - 1]
+            return to_image(last[0], stream.sample_aspect_ratio, None) if last else None
 
 
 def judge(original: Original, damaged: Coding, number: int, found: Image.Image) -> tuple[str, str]:
@@ -87,7 +112,10 @@ def judge(original: Original, damaged: Coding, number: int, found: Image.Image) 
         return "exact", ""
     places = damaged.on_screen(TIMES[number])
     if shown is not None:
-        return "moved", _moved(original, damaged, places, number, shown)
+        fault = _moved(original, damaged, places, number, shown)
+        if fault and _is_recombined(original, damaged, places, found):
+            return "altered", ""
+        return "moved", fault
     if damaged.look != original.coding.look:
         return "altered", ""
     if places is None:
@@ -95,6 +123,38 @@ def judge(original: Original, damaged: Coding, number: int, found: Image.Image) 
     else:
         intact = bool(places) and all(_is_intact(original, damaged, place) for place in places)
     return "altered", f"frame {number} is altered, but its data is not damaged" if intact else ""
+
+
+def _is_recombined(
+    original: Original, damaged: Coding, places: Sequence[int] | None, found: Image.Image
+) -> bool:
+    """Whether the packet on screen has this picture, since what it is predicted from was exchanged.
+
+    A packet stores a difference. Between frames 0 and 1, it may be the same as between frames 10
+    and 11: with the keyframes exchanged, the packet of frame 1 gives exactly frame 11. That is
+    found by decoding the packets in the order of the damaged file. It applies only if all of them
+    are undamaged and none is missing: otherwise, a reader could have filled in a neighbour.
+    """
+    if places is None or len(damaged.packets) != len(original.coding.packets):
+        return False
+    return any(
+        original.decoded(chain) == found
+        for place in places
+        if (chain := _chain(original, damaged, place))
+        and chain != original.chains[original.numbers[chain[-1]]]
+    )
+
+
+def _chain(original: Original, damaged: Coding, place: int) -> list[str]:
+    """The packets from the keyframe before a packet to this one; empty if any is damaged."""
+    data = [packet.data for packet in damaged.packets[: place + 1]]
+    keyframes = [
+        begin
+        for begin, each in enumerate(data)
+        if each in original.numbers and original.chains[original.numbers[each]] == [each]
+    ]
+    chain = data[keyframes[-1] :] if keyframes else []
+    return chain if all(each in original.numbers for each in chain) else []
 
 
 def _moved(
@@ -183,6 +243,13 @@ def read_coding(path: Path) -> Coding:
 def _matrix(frame: Any) -> Any:
     found = frame.side_data.get("DISPLAYMATRIX")
     return b"" if found is None else found
+
+
+def _packet_data(path: Path) -> dict[str, bytes]:
+    """The data of each packet by its digest."""
+    with av.open(path) as container:
+        found = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    return {hashlib.sha256(data).hexdigest(): data for data in found}
 
 
 def _coded(packet: Any) -> Coded:
