@@ -66,10 +66,11 @@ def test_before_the_start_and_after_the_end(video: Path) -> None:
     assert read_numbers(video, times) == ["before_start", 0, 74, "after_end", "after_end"]
 
 
-def test_variable_frame_rate(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_variable_frame_rate(tmp_path: Path, name: str) -> None:
     steps = np.random.default_rng(2).integers(3, 400, 60)
     ticks = [0, *np.cumsum(steps).tolist()]
-    path = write_video(tmp_path / "a.mp4", ticks, time_base=Fraction(1, 1000))
+    path = write_video(tmp_path / name, ticks, time_base=Fraction(1, 1000))
     expected = {tick / 1000 + part: n for n, tick in enumerate(ticks) for part in (0, 0.0015)}
     assert read_numbers(path, list(expected)) == list(expected.values())
     assert read_numbers(path, [ticks[9] / 1000 - 0.0009, ticks[9] / 1000 - 0.0015]) == [8, 9]
