@@ -10,7 +10,6 @@ from egoactgen_bench.api.common_options import (
     CaptionerName,
     Device,
     Metrics,
-    Overwrite,
     Protocol,
     SoleDescriptionsName,
     WeightsDir,
@@ -55,7 +54,9 @@ class ScoreOptions(Options):
     only: Annotated[
         bool, Field(description="Drop the runs and metrics of earlier scores that are not named.")
     ] = False
-    overwrite: Overwrite = False
+    overwrite: Annotated[
+        bool, Field(description="Measure the named runs and metrics again instead of resuming.")
+    ] = False
     workspace: Annotated[
         Path | None, Field(description="Root of the workspace."), Cli(hidden=True)
     ] = None

@@ -76,9 +76,21 @@ def tabulate(
         captions=_captions(samples, columns, runs, earlier),
         notices=notices,
         metrics={column.name: column.about for column in columns},
-        withheld=reasons(intervals, runs),
+        withheld=_withheld(columns, reasons(intervals, runs), runs),
         swap_tests=[test for column in columns for test in column.swap_tests.values()],
     )
+
+
+def _withheld(
+    columns: Sequence[Column], why: dict[str, dict[str, str]], runs: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Metric → run → why there is no interval, for the cells that have a value."""
+    found: dict[str, dict[str, str]] = {}
+    for column in columns:
+        has_value = dict(zip(runs, ~np.isnan(column.totals), strict=True))
+        own = {run: text for run, text in why.get(column.name, {}).items() if has_value[run]}
+        found |= {column.name: own} if own else {}
+    return found
 
 
 def _small_samples(columns: Sequence[Column], runs: Sequence[str]) -> list[str]:

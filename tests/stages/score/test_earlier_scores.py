@@ -69,6 +69,7 @@ def test_a_cell_that_was_not_measured_is_empty_and_its_n_is_shown(scored):
     assert "| far | 6 |" in (folder / "table.md").read_text()
     table = pd.read_csv(folder / "table.csv", index_col="run")
     assert table.loc["far", "SSIM"] == "–"
+    assert set(load_scores(folder).manifest.withheld_intervals["ssim"]) == {"near"}
 
 
 def test_references_stay(scored):
