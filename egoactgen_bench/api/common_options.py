@@ -43,7 +43,7 @@ DescriptionsName = Annotated[
 ]
 SoleDescriptionsName = Annotated[
     str | None,
-    Field(description="Name of a set in the split's descriptions/ (default: a sole complete one)."),
+    Field(description="Set in the split's descriptions/ (default: the only one, if complete)."),
     Cli(metavar="NAME"),
 ]
 
