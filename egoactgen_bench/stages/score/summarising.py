@@ -84,7 +84,7 @@ def tabulate(
 def _withheld(
     columns: Sequence[Column], why: dict[str, dict[str, str]], runs: Sequence[str]
 ) -> dict[str, dict[str, str]]:
-    """Metric → run → why there is no interval, for the cells that have a value."""
+    """Metric → run → why the interval is withheld, for the cells that have a value."""
     found: dict[str, dict[str, str]] = {}
     for column in columns:
         has_value = dict(zip(runs, ~np.isnan(column.totals), strict=True))
