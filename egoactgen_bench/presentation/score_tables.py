@@ -91,7 +91,8 @@ def layout(scores: Scores) -> Table:
         if metrics.keys() & row.keys()
     ]
     signatures = [_one_line(about.signature) for about in metrics.values()]
-    notes = list(map(_one_line, _notes(scores)))
+    partial = any(cell.partial for column in columns for cell in column)
+    notes = list(map(_one_line, _notes(scores, partial)))
     apart = {
         place: metrics[name].advised_samples
         for place, name in enumerate(metrics)
@@ -230,7 +231,7 @@ def _worse(scores: Scores, metric: str, leaders: set[str]) -> set[str]:
     return ends - leaders - set(scores.unranked)
 
 
-def _notes(scores: Scores) -> list[str]:
+def _notes(scores: Scores, partial: bool) -> list[str]:
     manifest = scores.manifest
     references = [run.run for run in manifest.runs if run.reference]
     notes = [
@@ -245,7 +246,7 @@ def _notes(scores: Scores) -> list[str]:
     if references:
         notes.append(f"References, not methods: {', '.join(references)}.")
     notes += _unranked(manifest)
-    if any(cell.partial for name in scores.metrics for cell in _cells(scores, name)):
+    if partial:
         notes.append(f"{PARTIAL} computed on a part of the samples: not ranked.")
     if toy := [about.label for about in scores.metrics.values() if about.toy_weights]:
         notes.append(

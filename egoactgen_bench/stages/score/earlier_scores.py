@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from egoactgen_bench.artifacts.manifests import SCORE, MetricRecord, ScoredRun
+from egoactgen_bench.artifacts.manifests import REFERENCE, SCORE, MetricRecord, ScoredRun
 from egoactgen_bench.artifacts.scores import CAPTION_COLUMNS, ERROR_COLUMNS, Scores, load_scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
@@ -114,7 +114,9 @@ def earlier_scores(
         return Earlier(notices=lost)
     for run in found.manifest.runs:
         own = {cell for cell in every if cell[0] == run.run}
-        now = measured.get(run.run, None if run.reference else images_of(run.run))
+        # A run may be a reference, too: one whose images are copies of the input frames.
+        made = not run.method.startswith(REFERENCE)
+        now = measured.get(run.run, images_of(run.run) if made else None)
         if own and now is not None and now != run.images:
             every -= own
             lost.append(_dropped(_named(own), "the run's images have changed"))

@@ -74,9 +74,9 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
         candidate.copy_of = candidate.copy_of or copied_role(job.samples, candidate)
     texts = job.settled["descriptions"]
     columns = measured_columns(job.measurer, outcome, texts["sha256"] if texts else "")
-    for name in _with_toy_weights(job):
-        for column in columns:
-            column.about.toy_weights |= column.name == name
+    toy = _with_toy_weights(job)
+    for column in columns:
+        column.about.toy_weights = column.name in toy
     if not columns:
         nothing = f"No metric could be computed; {job.folder} is left unchanged."
         raise BenchError(
@@ -114,7 +114,7 @@ def _add(
         job.settled["family"],
     )
     counts = tables.summary.set_index("run")["n"]
-    deviating = [*earlier.deviating, *job.selection.deviating()]
+    deviating = list(dict.fromkeys([*earlier.deviating, *job.selection.deviating()]))
     manifest = build(
         ScoreManifest,
         {

@@ -95,6 +95,24 @@ def test_scores_of_changed_images_are_dropped(scored, drawn_split):
     assert cells(folder) == {("near", "psnr"), ("near", "ssim")}
 
 
+def test_scores_of_changed_copies_of_the_input_are_dropped(bench, scored, drawn_split):
+    folder, further = scored
+    assert bench("run", "--method", "copy-input", "--name", "copies").status == 0
+    further("copies", "--metrics", "psnr")
+    assert load_scores(folder).references == ["copies"]
+    write_run(drawn_split, "copies", 60)
+    printed = further("near", "--metrics", "ssim")
+    assert "(the run's images have changed): psnr of copies." in printed
+
+
+def test_options_set_by_hand_are_named_once(scored):
+    folder, further = scored
+    for run in ("near", "far"):
+        further(run, "--metrics", "psnr", "-o", "psnr.resize=released")
+    assert cells(folder) == {("near", "psnr"), ("far", "psnr")}
+    assert load_scores(folder).manifest.deviating == ["psnr"]
+
+
 def test_scores_of_a_run_that_was_removed_stay(scored, runs):
     folder, further = scored
     shutil.rmtree(runs["far"])
