@@ -101,6 +101,20 @@ class Method(ABC, Generic[OptionsT]):
         """
         return are_toy(self.context.weights)
 
+    def uses_target_time(self) -> bool:
+        """Whether requests must contain the time of the target frame, from the annotations.
+
+        Such a run knows more than the others: run.json records it, and tables mark the run.
+        """
+        return False
+
+    def call_record(self) -> dict[str, Any]:
+        """How the method calls its model, as JSON values; recorded in run.json.
+
+        In particular, what the model is given: the size of the frame and the form of the prompt.
+        """
+        return {}
+
     def sources(self) -> dict[str, str]:
         """Other inputs that affect the images, name → sha256; recorded in run.json."""
         return {}

@@ -73,7 +73,8 @@ class Request:
     """A method's input for one sample; by design it does not contain the target frame.
 
     `input` is the whole frame before the action: RGB, uint8, as stored in the split. `seed` depends
-    only on the run's seed and the sample id.
+    only on the run's seed and the sample id. `target_offset` is t_target − t_input in seconds, for
+    methods that ask for it (`Method.uses_target_time`), else None.
     """
 
     sample_id: str
@@ -81,3 +82,4 @@ class Request:
     action: str
     description: str | None
     seed: int
+    target_offset: float | None = None

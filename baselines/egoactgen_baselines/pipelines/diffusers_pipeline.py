@@ -1,7 +1,6 @@
-"""Any image-editing pipeline of diffusers, from a folder on disk: `diffusers:PATH`.
+"""Any image editor or image-to-video model of diffusers, from a folder on disk: `diffusers:PATH`.
 
-That is, any pipeline that takes an image and a prompt: InstructPix2Pix, image-to-image of every
-family, FLUX Kontext, Qwen-Image-Edit … Options that are not given keep the pipeline's defaults.
+The folder's class determines the recipe, which says how the pipeline is called (`call_recipe`).
 """
 
 import inspect
@@ -9,64 +8,39 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
-from pydantic import Field
 
+from egoactgen_baselines.frame_choice import FrameChoice, parse_frame
+from egoactgen_baselines.pipelines import pipeline_output, recipe_choice
+from egoactgen_baselines.pipelines.pipeline_arguments import CallArguments
 from egoactgen_baselines.pipelines.pipeline_folder import (
     check_folder,
     load_components,
     pipeline_class,
     pipeline_files,
+    saved_class,
 )
-from egoactgen_bench.api import options
+from egoactgen_baselines.pipelines.pipeline_options import PipelineOptions, prompt_text
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.images import resize
-from egoactgen_bench.support.seeds import torch_generator
 from egoactgen_bench.weights.pretrained import first_sentence, refusing
 
 TRIAL_STEPS = 4  # some schedulers fail with fewer
-# Pipelines whose list of images is a batch; newer families may read it as the images of one call.
-BATCHING = "StableDiffusion"
-SIDE = 256  # of the output, and of the input if the pipeline's UNet has no sample size
-
-# Option → argument of the pipeline.
-ARGUMENTS = {
-    "steps": "num_inference_steps",
-    "guidance": "guidance_scale",
-    "image_guidance": "image_guidance_scale",
-    "true_guidance": "true_cfg_scale",
-    "strength": "strength",
-    "negative_prompt": "negative_prompt",
-}
-
-
-class PipelineOptions(options.Options):
-    """Options of a pipeline's call; an option that the pipeline lacks is an error."""
-
-    prompt: Literal["action", "description"] = Field("action", description="text of the prompt")
-    steps: int | None = Field(None, ge=1, description="num_inference_steps")
-    guidance: float | None = Field(None, ge=0, description="guidance_scale")
-    image_guidance: float | None = Field(None, ge=0, description="image_guidance_scale")
-    true_guidance: float | None = Field(None, ge=0, description="true_cfg_scale")
-    strength: float | None = Field(None, ge=0, le=1, description="strength (image-to-image)")
-    negative_prompt: str | None = Field(None, description="negative_prompt")
-    size: int | None = Field(
-        None, ge=8, description="side of the square input (default: the UNet's, else 256)"
-    )
+TRIAL_FRAME = (456, 256)  # the stored size of a 16:9 video's frames
 
 
 class DiffusersPipeline(Method[PipelineOptions]):
-    """Any image-editing pipeline of diffusers, from a folder of safetensors: diffusers:PATH.
+    """Any image editor or image-to-video model of diffusers, from a folder: diffusers:PATH.
 
-    The whole frame is resized to a square; the output is 256 × 256. Each sample has its own
-    generator. No code of the folder is executed and no pickle is read.
+    The frame is passed as stored and sized as the pipeline expects; the output is resized to the
+    frame's size. Each sample has its own generator. No code of the folder is executed and no pickle
+    is read.
     """
 
     Options = PipelineOptions
@@ -77,23 +51,16 @@ class DiffusersPipeline(Method[PipelineOptions]):
         super().__init__(options, context)
         self.folder = Path(context.argument or "")
         check_folder(self.folder)
-        self.kind = pipeline_class(self.folder)
-        self._accepted = inspect.signature(self.kind.__call__).parameters
-        self._known = [name for name, passed in ARGUMENTS.items() if passed in self._accepted]
-        for name, argument in ARGUMENTS.items():
-            if getattr(options, name) is not None and name not in self._known:
-                raise BenchError(
-                    f"{self.kind.__name__} has no argument {argument} (-o {name}); available "
-                    f"options: {', '.join(self._known)}."
-                )
-        if "Inpaint" in self.kind.__name__:
-            raise BenchError(
-                f"diffusers:{self.folder} is an inpainting pipeline ({self.kind.__name__}), which "
-                "needs a mask: use a pipeline that edits whole images."
-            )
+        self.recipe, name = recipe_choice.choose(
+            self.folder, saved_class(self.folder), options.recipe
+        )
+        self.kind = pipeline_class(self.folder, name)
+        self.arguments = CallArguments(self.recipe, self.kind, self.folder, options)
+        self._frame: FrameChoice = parse_frame(options.frame or "last")
+        self._check_frame()
         self._check_strength()
-        if options.prompt == "description" and not context.described:
-            raise BenchError("-o prompt=description needs descriptions: give --descriptions NAME.")
+        if "{description}" in (options.template or f"{{{options.prompt}}}"):
+            self._require_descriptions()
 
     @cached_property
     def pipeline(self) -> Any:
@@ -123,11 +90,12 @@ class DiffusersPipeline(Method[PipelineOptions]):
         A size that does not fit, or weights of another task, would fail for every sample.
         """
         _ = self.pipeline
-        blank = Request("trial", Image.new("RGB", (SIDE, SIDE)), "trial", "trial", 0)
-        steps = self._chosen("steps")
+        blank = Request("trial", Image.new("RGB", TRIAL_FRAME), "trial", "trial", 0, 0.0)
+        steps = self.arguments.value("num_inference_steps")
         if steps is not None:
             # As few as the strength leaves a step of.
-            steps = min(steps, max(TRIAL_STEPS, math.ceil(1 / (self._chosen("strength") or 1))))
+            strength = self.arguments.value("strength") or 1
+            steps = min(steps, max(TRIAL_STEPS, math.ceil(1 / strength)))
         try:
             self._call([blank], {} if steps is None else {"num_inference_steps": steps})
         except (MemoryError, torch.OutOfMemoryError):
@@ -141,78 +109,79 @@ class DiffusersPipeline(Method[PipelineOptions]):
     def weight_files(self) -> list[Path]:
         return pipeline_files(self.folder)
 
+    def call_record(self) -> dict[str, Any]:
+        return self.arguments.record()
+
+    def uses_target_time(self) -> bool:
+        return self._frame.kind == "target-time"
+
+    def notices(self) -> list[str]:
+        if self.recipe.prompted:
+            return []
+        return [f"{self.kind.__name__} takes no text: the action has no effect on its images."]
+
     def prompt(self, request: Request) -> str:
-        chosen = request.action if self.options.prompt == "action" else request.description
-        return chosen or ""
+        """The text of the prompt, before the recipe's own form."""
+        if not self.recipe.prompted:
+            return ""
+        return prompt_text(self.options, request.action, request.description)
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
-        if not all(self.prompt(request) for request in requests):
+        if self.recipe.prompted and not all(self.prompt(request) for request in requests):
             raise SampleError("missing_description", "this sample has no description")
-        if self.kind.__name__.startswith(BATCHING):
+        # A batch has one size.
+        if self.recipe.batches and len({request.input.size for request in requests}) == 1:
             return self._call(requests)
         return [self._call([request])[0] for request in requests]
 
     def _call(
         self, requests: Sequence[Request], changed: Mapping[str, Any] | None = None
     ) -> list[Image.Image | SampleError]:
-        """One call of the pipeline, with one generator per sample; `changed` are arguments."""
-        arguments: dict[str, Any] = {
-            "prompt": [self.prompt(request) for request in requests],
-            "image": [resize(request.input, (self._side, self._side)) for request in requests],
-            # One generator per sample: with a single one, a sample's noise would depend on its
-            # batch.
-            "generator": [torch_generator(request.seed) for request in requests],
-        }
-        if self.options.negative_prompt is not None:
-            arguments["negative_prompt"] = [self.options.negative_prompt] * len(requests)
-        # Pipelines that do not batch take single values, not lists of one.
-        if len(requests) == 1:
-            arguments = {name: values[0] for name, values in arguments.items()}
-        chosen = self.options.model_dump(include=set(ARGUMENTS) - {"negative_prompt"})
-        chosen = {name: value for name, value in chosen.items() if value is not None}
-        arguments |= {ARGUMENTS[name]: value for name, value in chosen.items()}
-        if "output_type" in self._accepted:
-            # Numbers, as diffusers turns NaN into black pixels.
-            arguments["output_type"] = "np"
-        arguments |= changed or {}
+        """One call of the pipeline; `changed` are arguments."""
+        texts = [self.prompt(request) for request in requests]
+        arguments = self.arguments.of(requests, texts) | dict(changed or {})
         result = self.pipeline(**arguments)
-        flags = getattr(result, "nsfw_content_detected", None) or [False] * len(requests)
-        return [_finish(*pair) for pair in zip(result.images, flags, strict=True)]
+        if self.recipe.video is None:
+            outputs = pipeline_output.images(result, len(requests))
+        else:
+            outputs = [pipeline_output.frame_of_video(result, self._chooser(requests[0]))]
+        return [
+            output if isinstance(output, SampleError) else resize(output, request.input.size)
+            for output, request in zip(outputs, requests, strict=True)
+        ]
+
+    def _chooser(self, request: Request) -> Any:
+        assert self.recipe.video is not None
+        rate = self.options.rate or self.recipe.video.rate
+        return lambda count: self._frame.index(count, rate, request.target_offset)
+
+    def _require_descriptions(self) -> None:
+        if not self.context.described:
+            raise BenchError(
+                "a prompt with the description needs descriptions: give --descriptions NAME."
+            )
+
+    def _check_frame(self) -> None:
+        """Raise `BenchError` for a frame that no generated video can have."""
+        video = self.recipe.video
+        if video is None or self._frame.kind == "target-time":
+            return
+        count = self.arguments.value(video.frames_argument)
+        if isinstance(count, int):
+            try:
+                self._frame.index(count, self.options.rate or video.rate)
+            except SampleError as error:
+                raise BenchError(
+                    f"-o frame={self.options.frame}: {error.detail} (-o num_frames={count})."
+                ) from None
 
     def _check_strength(self) -> None:
         """Raise `BenchError` unless an image-to-image pipeline denoises for at least one step."""
-        strength, steps = self._chosen("strength"), self._chosen("steps")
+        strength = self.arguments.value("strength")
+        steps = self.arguments.value("num_inference_steps")
         if strength is not None and steps is not None and int(strength * steps) < 1:
             raise BenchError(
                 f"strength × steps is {strength} × {steps} < 1, so that no denoising step is left: "
                 "increase -o strength or -o steps."
             )
-
-    def _chosen(self, name: str) -> Any:
-        """An option, or its default in the pipeline's call; None if it has none."""
-        chosen = getattr(self.options, name)
-        argument = self._accepted.get(ARGUMENTS[name])
-        if chosen is not None or argument is None:
-            return chosen
-        return None if argument.default is argument.empty else argument.default
-
-    @property
-    def _side(self) -> int:
-        if self.options.size is not None:
-            return self.options.size
-        config = getattr(getattr(self.pipeline, "unet", None), "config", {})
-        cells = config.get("sample_size")
-        return cells * self.pipeline.vae_scale_factor if isinstance(cells, int) else SIDE
-
-
-def _finish(image: Any, flagged: bool) -> Image.Image | SampleError:
-    """A pipeline's image, or (height, width, 3) floats in [0, 1], as the method's output."""
-    if flagged:
-        return SampleError("flagged", "the pipeline's safety checker rejected the image")
-    if isinstance(image, np.ndarray):
-        if not np.isfinite(image).all():
-            return SampleError("not_finite", "the pipeline returns NaN or infinite pixels")
-        # As diffusers rounds.
-        image = Image.fromarray((image * 255).round().astype("uint8"))
-    return resize(image.convert("RGB"), (SIDE, SIDE))

@@ -1,8 +1,6 @@
 """The folder of a saved pipeline of diffusers: its class, and its components, loaded strictly."""
 
 import importlib
-import inspect
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -60,31 +58,18 @@ def _is_pipeline_module(library: Any) -> bool:
     )
 
 
-def pipeline_class(folder: Path) -> Any:
-    """The saved class if it takes an image, else the image-to-image class of its family."""
+def saved_class(folder: Path) -> str:
+    """The name of the class that the folder was saved as."""
+    return str(_index(folder).get("_class_name"))
+
+
+def pipeline_class(folder: Path, name: str) -> type[Any]:
+    """The pipeline class `name` of the installed diffusers."""
     diffusers = importlib.import_module("diffusers")
-    name = _index(folder).get("_class_name")
-    kind = getattr(diffusers, str(name), None)
+    kind = getattr(diffusers, name, None)
     if not (isinstance(kind, type) and issubclass(kind, diffusers.DiffusionPipeline)):
         raise BenchError(f"diffusers:{folder}: the installed diffusers has no pipeline '{name}'.")
-    if {"image", "prompt"} <= inspect.signature(kind.__call__).parameters.keys():
-        return kind
-    with warnings.catch_warnings():
-        # This imports every family, and Kolors' text encoder still calls torch.jit.script.
-        warnings.filterwarnings("ignore", message="`torch.jit.script`", category=FutureWarning)
-        from diffusers.pipelines import auto_pipeline
-
-    try:
-        # Private, but the public AutoPipelineForImage2Image loads the weights before the class is
-        # known.
-        return auto_pipeline._get_task_class(
-            auto_pipeline.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING, str(name)
-        )
-    except ValueError:
-        raise BenchError(
-            f"diffusers:{folder}: {name} does not take an image and a prompt, and its family has "
-            "no image-to-image pipeline."
-        ) from None
+    return kind
 
 
 def components(folder: Path) -> dict[str, tuple[str, str]]:

@@ -1,0 +1,127 @@
+"""How a pipeline of diffusers wants to be called: a `CallRecipe` per family.
+
+Pipelines agree on names (`image`, `prompt`), not on their meaning: one reads a list of images as a
+batch, another as the images of one call; one generates at the size of its input, another at a size
+of its own; some ignore guidance unless a negative prompt is given. A recipe states this for one
+family. It is plain data, so that a new family is one entry, also outside of this package:
+
+    # my_recipes.py
+    from egoactgen_baselines.pipelines.call_recipe import ByArea, CallRecipe
+
+    RECIPE = CallRecipe(
+        name="new-editor",
+        pipelines=("NewEditorPipeline",),
+        defaults={"guidance_scale": 4.0},
+        size=ByArea(1024 * 1024, multiple=16),
+        source="model card of vendor/new-editor",
+    )
+
+    bench run --method diffusers:new-editor -o recipe=my_recipes:RECIPE
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Size = tuple[int, int]  # (width, height)
+
+
+@dataclass(frozen=True)
+class ByArea:
+    """The aspect of the frame at about `area` pixels, both sides multiples of `multiple`.
+
+    `area=None` is the area that the network was trained at: the `sample_size` of its configuration.
+    `area_argument` takes width × height where the pipeline would otherwise scale them.
+    """
+
+    area: int | None = 1024 * 1024
+    multiple: int = 16
+    area_argument: str | None = None
+
+    def of(self, frame: Size, area: int) -> Size:
+        """The size for a frame of (width, height) `frame`, with `area` pixels at most about."""
+        aspect = frame[0] / frame[1]
+        width, height = math.sqrt(area * aspect), math.sqrt(area / aspect)
+        return self._rounded(width), self._rounded(height)
+
+    def _rounded(self, side: float) -> int:
+        return max(round(side / self.multiple), 1) * self.multiple
+
+    def __str__(self) -> str:
+        area = "the network's area" if self.area is None else f"{self.area:,} pixels"
+        return f"aspect of the frame at {area}, multiples of {self.multiple}"
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The one of fixed sizes (width, height) whose aspect is nearest to the frame's."""
+
+    sizes: tuple[Size, ...]
+
+    def of(self, frame: Size, area: int | None = None) -> Size:
+        """The size for a frame of (width, height) `frame`; with `area`, of those nearest to it."""
+        aspect = math.log(frame[0] / frame[1])
+
+        def distance(size: Size) -> tuple[float, float]:
+            away = abs(math.log(size[0] / size[1]) - aspect)
+            return round(away, 6), 0.0 if area is None else abs(size[0] * size[1] - area)
+
+        return min(self.sizes, key=distance)
+
+    def __str__(self) -> str:
+        return "nearest aspect of " + ", ".join(f"{w} × {h}" for w, h in self.sizes)
+
+
+@dataclass(frozen=True)
+class ByPipeline:
+    """The pipeline chooses the size from the frame itself.
+
+    `area_argument` is the call argument that changes it, if there is one; it takes the side of a
+    square of that area (`output_resolution=1024`) or, with `squared`, the area.
+    """
+
+    area_argument: str | None = None
+    squared: bool = False
+
+    def __str__(self) -> str:
+        return "chosen by the pipeline from the frame"
+
+
+@dataclass(frozen=True)
+class Video:
+    """What an image-to-video pipeline generates: its frames and how fast they are shown."""
+
+    frames: int  # default of num_frames
+    rate: float  # frames per second at which the model was trained
+    multiple: int = 4  # num_frames is a multiple of it plus 1; 1: any number
+    frames_argument: str = "num_frames"
+
+
+@dataclass(frozen=True)
+class CallRecipe:
+    """How the pipelines of one family are called.
+
+    `pipelines` are names of classes; a folder that was saved as a class of `saved_as` is loaded as
+    the first of them. `defaults` are arguments of the call that differ from the pipeline's own
+    defaults, as its model card gives them. `options` maps options of the method (`guidance`) to
+    arguments of the call where they differ from the usual ones (`guidance_scale`); None: the option
+    does not exist, although the argument does.
+    """
+
+    name: str
+    pipelines: tuple[str, ...]
+    source: str  # where the call is documented: the model card, or the pipeline's own code
+    saved_as: tuple[str, ...] = ()
+    image: str = "image"  # the argument that takes the frame; "" if it takes none
+    image_form: Literal["item", "list"] = "item"  # list: the frame is passed as [frame]
+    write_prompt: Callable[[str], Any] = field(default=str)
+    prompted: bool = True  # False: the pipeline takes no text, so the action has no effect
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, str | None] = field(default_factory=dict)
+    size: ByArea | Buckets | ByPipeline = field(default_factory=ByArea)
+    passes_size: bool = True  # as height and width; only if `size` is not ByPipeline
+    resizes_frame: bool = False  # the frame is resized to `size` before the call
+    video: Video | None = None
+    batches: bool = False  # whether lists of images, prompts and generators are a batch
+    note: str = ""  # for users, in the docs

@@ -1,0 +1,42 @@
+"""What a pipeline returns, as images: the image itself, or the chosen frame of a video."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from egoactgen_bench.errors import SampleError
+
+Output = Image.Image | SampleError
+
+
+def images(result: Any, count: int) -> list[Output]:
+    """The images of a pipeline's result for `count` samples."""
+    flags = getattr(result, "nsfw_content_detected", None) or [False] * count
+    return [
+        SampleError("flagged", "the pipeline's safety checker rejected the image")
+        if flagged
+        else as_image(image)
+        for image, flagged in zip(result.images, flags, strict=True)
+    ]
+
+
+def frame_of_video(result: Any, choose: Callable[[int], int]) -> Output:
+    """The frame of the first video of a result; `choose` gives its index of a number of frames."""
+    video = result.frames[0]
+    try:
+        return as_image(video[choose(len(video))])
+    except SampleError as error:
+        return error
+
+
+def as_image(image: Any) -> Output:
+    """A PIL image, or (height, width, 3) floats in [0, 1], as an 8-bit RGB image."""
+    if isinstance(image, np.ndarray):
+        if not np.isfinite(image).all():
+            return SampleError("not_finite", "the pipeline returns NaN or infinite pixels")
+        # As diffusers rounds.
+        image = Image.fromarray((image * 255).round().astype("uint8"))
+    result: Image.Image = image.convert("RGB")
+    return result

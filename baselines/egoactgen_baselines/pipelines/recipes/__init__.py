@@ -1,0 +1,14 @@
+"""The recipes of the families that the toolkit knows."""
+
+from egoactgen_baselines.pipelines.call_recipe import CallRecipe
+from egoactgen_baselines.pipelines.recipes import (
+    image_editing,
+    image_to_image,
+    image_to_video,
+)
+
+RECIPES: tuple[CallRecipe, ...] = (
+    *image_to_image.RECIPES,
+    *image_editing.RECIPES,
+    *image_to_video.RECIPES,
+)

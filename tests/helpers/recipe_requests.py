@@ -1,0 +1,20 @@
+"""Requests for the tests of recipes."""
+
+import numpy as np
+from PIL import Image
+
+from egoactgen_bench.api.records import Request
+
+FRAME = (456, 256)  # as frames of a 16:9 video are stored
+
+
+def frame(number=0):
+    """A wide frame with little detail: a seeded 9 × 5 pattern, enlarged."""
+    drawn = np.random.default_rng(number).integers(0, 256, (5, 9, 3), dtype=np.uint8)
+    return Image.fromarray(drawn).resize(FRAME, Image.Resampling.BICUBIC)
+
+
+def sample(number=0, seed=None, action="open drawer", **changed):
+    """A request; `number` determines its frame, and its seed unless given."""
+    seed = number if seed is None else seed
+    return Request(f"s_{number}", frame(number), action, "a hand opens it", seed, **changed)
