@@ -1,85 +1,25 @@
-"""`bench lego tune`: independence of kills, ranks and accumulation; frozen weights; errors."""
+"""`bench lego tune`: independence of kills and accumulation; frozen weights; errors."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
-from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.finetuning import training_checkpoints
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.conversion import convert
-from egoactgen_lego.stages.curate import instruction
 from egoactgen_lego.stages.tune import tune
-from egoactgen_lego.vllm import tuning_loop
 from egoactgen_lego.vllm.instructions import read_instructions
 from egoactgen_lego.vllm.prompting import QUESTION, QUESTIONS
 from egoactgen_lego.vllm.tuning_loop import Tuning
 from egoactgen_lego.vllm.vllm_model import load
-from tiny_vllm import write_tiny_vllm
+from small_tuning import HEAD, LANGUAGE, PROJECTOR, SMALL, TOWER, weights_of
 from vllm_loss import batch_and_loss
 
-# Prefixes of names as transformers writes them.
-TOWER, PROJECTOR, LANGUAGE = "vision_tower.", "multi_modal_projector.", "language_model."
 
-
-HEAD = "language_model.lm_head.weight"
-
-
-# 6 instructions, 4 per step, 12 epochs: 18 steps, whose batches span epochs.
-SMALL = {
-    "precision": "float32",
-    "batch_size": 4,
-    "epochs": 12,
-    "learning_rate": 3e-2,
-    "checkpoint_every": 5,
-}
-
-
-ANSWERS = (
-    "The person pulls the handle with the left hand.",
-    "The person grips the mug with the right hand.",
-    "The person presses the knife down on the onion.",
-)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return write_tiny_vllm(tmp_path_factory.mktemp("vllm") / "tiny-vllm")
-
-
-@pytest.fixture
-def data(drawn_split):
-    """Curated instructions of the drawn split."""
-    rows = load_split(drawn_split).samples.to_dict("records")
-    entries = [instruction(row, ANSWERS[number % 3], seed=0) for number, row in enumerate(rows)]
-    path = drawn_split / "instructions" / "curated" / "instructions.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(entries))
-    return path
-
-
-@pytest.fixture
-def tuned(weights, data, drawn_split, tmp_path):
-    def call(name="tuned", weights=weights, **options):
-        out = tmp_path / name
-        return out, tune(weights, data, drawn_split, out, options=SMALL | options, device="cpu")
-
-    return call
-
-
-def weights_of(folder):
-    return load_file(folder / "model.safetensors")
-
-
-def test_one_of_ten_questions_is_drawn_at_each_step(data, drawn_split):
-    one, other = read_instructions(data, drawn_split)[:2]
+def test_one_of_ten_questions_is_drawn_at_each_step(instructions_file, drawn_split):
+    one, other = read_instructions(instructions_file, drawn_split)[:2]
     drawn = [one.drawn_question(0, step) for step in range(200)]
     assert set(drawn) == {question.format("open drawer") for question in QUESTIONS}
     assert len(QUESTIONS) == 10
@@ -92,12 +32,12 @@ def test_one_of_ten_questions_is_drawn_at_each_step(data, drawn_split):
     ]
 
 
-def test_from_the_command_line_to_descriptions(bench, data, weights):
+def test_from_the_command_line_to_descriptions(bench, instructions_file, vllm_weights):
     options = [part for key, value in SMALL.items() for part in ("-o", f"{key}={value}")]
-    result = bench("lego", "tune", "--weights", weights, *options, "--device", "cpu")
+    result = bench("lego", "tune", "--weights", vllm_weights, *options, "--device", "cpu")
     assert result.status == 0, result.err
     assert "Tuned on 6 instructions in 18 steps" in result.out
-    folder = data.parents[4] / "models" / "vllm-drawn-val"
+    folder = instructions_file.parents[4] / "models" / "vllm-drawn-val"
     assert str(folder) in result.out
     manifest = json.loads((folder / "train.json").read_text())
     losses = [loss for _, loss in manifest["loss"]]
@@ -106,15 +46,17 @@ def test_from_the_command_line_to_descriptions(bench, data, weights):
     assert manifest["options"]["resolved"]["templates"] == "drawn"
     assert manifest["options"]["passed"] == {key: str(value) for key, value in SMALL.items()}
     assert manifest["split"] == "drawn-val"
-    before, after = weights_of(weights), weights_of(folder)
+    before, after = weights_of(vllm_weights), weights_of(folder)
     assert before.keys() == after.keys()
     for name, tensor in before.items():
         assert torch.equal(tensor, after[name]) == name.startswith(TOWER), name
     assert not list(folder.parent.glob("*.parts"))
 
-    again = bench("lego", "tune", "--weights", weights, *options, "--device", "cpu")
+    again = bench("lego", "tune", "--weights", vllm_weights, *options, "--device", "cpu")
     assert (again.status, again.out) == (0, result.out)
-    other = bench("lego", "tune", "--weights", weights, "--seed", "1", "--device", "cpu", *options)
+    other = bench(
+        "lego", "tune", "--weights", vllm_weights, "--seed", "1", "--device", "cpu", *options
+    )
     assert other.status == 2
     assert "contains a finished tuning with other settings (seed 0 → 1): choose another --name" in (
         other.err
@@ -187,12 +129,14 @@ def test_gradient_accumulation_does_not_change_the_weights(tuned):
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
-def test_lora_trains_adapters_and_saves_them_merged(tuned, weights, data, drawn_split):
+def test_lora_trains_adapters_and_saves_them_merged(
+    tuned, vllm_weights, instructions_file, drawn_split
+):
     pytest.importorskip("peft")
     out, manifest = tuned("lora", lora_rank=4, lora_alpha=16)
     losses = [loss for _, loss in manifest.loss]
     assert losses[-1] < losses[0] - 0.2
-    before, after = weights_of(weights), weights_of(out)
+    before, after = weights_of(vllm_weights), weights_of(out)
     assert before.keys() == after.keys()
     for name, tensor in before.items():
         linear = name.startswith(LANGUAGE) and "proj" in name
@@ -203,7 +147,7 @@ def test_lora_trains_adapters_and_saves_them_merged(tuned, weights, data, drawn_
             assert torch.linalg.matrix_rank(change, rtol=1e-4) <= 4
     # The loss of the merged folder is as low as that of the adapters.
     vllm = load(out, "cpu", torch.float32)
-    _, loss = batch_and_loss(vllm, read_instructions(data, drawn_split))
+    _, loss = batch_and_loss(vllm, read_instructions(instructions_file, drawn_split))
     assert loss < losses[0] - 0.2
 
 
@@ -224,123 +168,6 @@ def test_bfloat16_with_checkpointed_gradients(tuned):
     out, manifest = tuned("half", precision="bfloat16", epochs=3)
     assert {tensor.dtype for tensor in weights_of(out).values()} == {torch.bfloat16}
     assert all(np.isfinite(loss) for _, loss in manifest.loss)
-
-
-PROGRAM = "from egoactgen_bench.cli import main; main()"
-
-
-def launched(place, name, weights, data, split, program=PROGRAM, **options):
-    """A tuning in two processes: its folder and its manifest."""
-    pairs = [part for key, value in (SMALL | options).items() for part in ("-o", f"{key}={value}")]
-    command = (
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
-        *("--no-python", sys.executable, "-c", program),
-        *("lego", "tune", "--weights", weights, "--data", data, "--images", split),
-        *("--name", name, "--device", "cpu", "-w", place, *pairs),
-    )
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count("Tuned on 6 instructions") == 1  # only rank 0 reports
-    folder = place / "models" / f"vllm-{name}"
-    manifest = json.loads((folder / "train.json").read_text())
-    assert manifest["device"].startswith("2 ×")
-    return folder, manifest
-
-
-def test_two_processes_train_like_one(tuned, weights, data, drawn_split, tmp_path):
-    _, alone = tuned("alone", epochs=6)
-    both, manifest = launched(tmp_path, "both", weights, data, drawn_split, epochs=6)
-    for (_, one), (_, two) in zip(alone.loss, manifest["loss"], strict=True):
-        assert one == pytest.approx(two, abs=1e-4)
-    found = weights_of(both)
-    for name, tensor in weights_of(tmp_path / "alone").items():
-        assert (tensor - found[name]).abs().max() < 1e-4, name
-
-
-# accelerate shards on accelerators only: here two gloo processes on CPUs stand in for two GPUs.
-# Each writes its own file, since lines on one pipe can mix.
-SHARDED = """
-import os
-from pathlib import Path
-
-import torch.distributed
-from accelerate import state
-from accelerate.utils import DistributedType
-from egoactgen_bench.cli import main
-
-torch.distributed.init_process_group("gloo")
-state.PartialState._prepare_backend = lambda *_: ("gloo", DistributedType.MULTI_GPU)
-try:
-    main()
-finally:
-    shared = state.AcceleratorState()
-    place = Path(os.environ["KINDS"]) / f"kind-{shared.process_index}"
-    place.write_text(shared.distributed_type.value)
-"""
-
-
-def settings(name):
-    """The environment variables that `accelerate launch` sets for one of our configurations."""
-    from accelerate.commands.launch import _validate_launch_command, launch_command_parser
-    from accelerate.utils import launch
-
-    path = Path(tuning_loop.__file__).parents[1] / "configs" / f"{name}.yaml"
-    words = ("--config_file", str(path), "--num_processes", "2", "--no_python", "bench")
-    chosen, config, _ = _validate_launch_command(launch_command_parser().parse_args(words))
-    if not chosen.use_deepspeed:
-        return launch.prepare_multi_gpu_env(chosen)
-    chosen.deepspeed_fields_from_accelerate_config = ",".join(config.deepspeed_config)
-    return launch.prepare_deepspeed_cmd_env(chosen)[1]
-
-
-@pytest.fixture
-def sharded(tmp_path, monkeypatch):
-    """The environment in which `SHARDED` shards on CPUs."""
-    for key, value in settings("fsdp").items():
-        monkeypatch.setenv(key, value)
-    monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", "cpu")
-    monkeypatch.setenv("KINDS", str(tmp_path))
-
-
-def test_two_processes_share_one_model_by_fsdp(
-    tuned, weights, data, drawn_split, tmp_path, sharded
-):
-    options = {"precision": "bfloat16", "epochs": 3}
-    _, alone = tuned("alone", **options)
-    both, manifest = launched(tmp_path, "both", weights, data, drawn_split, SHARDED, **options)
-    assert [(tmp_path / f"kind-{rank}").read_text() for rank in (0, 1)] == ["FSDP", "FSDP"]
-    for (_, one), (_, two) in zip(alone.loss, manifest["loss"], strict=True):
-        assert one == pytest.approx(two, abs=2e-3)
-    before, after = weights_of(weights), weights_of(both)
-    assert before.keys() == after.keys()
-    for name, tensor in before.items():
-        rounded = tensor.to(torch.bfloat16)
-        assert torch.equal(rounded, after[name]) == name.startswith(TOWER), name
-
-
-DYING = """
-import os
-from egoactgen_lego.vllm.tuning_loop import Tuning
-
-step = Tuning._step
-Tuning._step = lambda self, number: os._exit(3) if number == 7 else step(self, number)
-"""
-
-
-@pytest.mark.slow
-def test_a_sharded_tuning_resumes_to_the_same_weights(
-    weights, data, drawn_split, tmp_path, sharded
-):
-    options = {"precision": "bfloat16", "epochs": 8}
-    inputs = (weights, data, drawn_split)
-    _, whole = launched(tmp_path, "whole", *inputs, SHARDED, **options)
-    with pytest.raises(AssertionError):
-        launched(tmp_path, "killed", *inputs, DYING + SHARDED, **options)
-    assert list((tmp_path / "models" / "vllm-killed.parts").glob("checkpoint-00000005/state.json"))
-    _, resumed = launched(tmp_path, "killed", *inputs, SHARDED, **options)
-    assert resumed["loss"] == whole["loss"]
-    assert resumed["weights"] == whole["weights"]  # sha256
 
 
 ENTRY = {
@@ -379,11 +206,11 @@ ENTRY = {
         ([ENTRY], "lack the 'action' that the templates need.*-o templates=stored"),
     ],
 )
-def test_invalid_data_are_refused(weights, drawn_split, tmp_path, entries, named):
+def test_invalid_data_are_refused(vllm_weights, drawn_split, tmp_path, entries, named):
     path = tmp_path / "data.json"
     path.write_text(json.dumps(entries))
     with pytest.raises(BenchError, match=named):
-        tune(weights, path, drawn_split, tmp_path / "out", device="cpu")
+        tune(vllm_weights, path, drawn_split, tmp_path / "out", device="cpu")
     assert not (tmp_path / "out").exists()
 
 
@@ -399,12 +226,3 @@ def test_invalid_data_are_refused(weights, drawn_split, tmp_path, entries, named
 def test_invalid_options_are_refused(tuned, options, named):
     with pytest.raises(BenchError, match=named):
         tuned(**options)
-
-
-def test_accelerate_reads_the_configurations():
-    fsdp, zero3 = settings("fsdp"), settings("zero3")
-    assert (fsdp["ACCELERATE_USE_FSDP"], fsdp["FSDP_VERSION"]) == ("true", "2")
-    assert fsdp["FSDP_TRANSFORMER_CLS_TO_WRAP"] == "LlamaDecoderLayer"
-    assert zero3["ACCELERATE_USE_DEEPSPEED"] == "true"
-    assert zero3["ACCELERATE_DEEPSPEED_ZERO_STAGE"] == "3"
-    assert fsdp["ACCELERATE_MIXED_PRECISION"] == zero3["ACCELERATE_MIXED_PRECISION"] == "bf16"
