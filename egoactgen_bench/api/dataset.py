@@ -26,6 +26,9 @@ class Dataset(ABC):
     draws: ClassVar[bool] = False  # synthetic: generates its own annotations and videos
     packages: ClassVar[tuple[str, ...]] = ()  # that affect its frames; recorded in split.json
     toy: ClassVar[bool] = False  # scored with the toy weights included in the package
+    # Of its frames and annotations, such as "Ego4D license agreement"; they are then sent to other
+    # machines only with --allow-upload.
+    licence: ClassVar[str | None] = None
 
     def __init_subclass__(cls) -> None:
         # An attribute of version 0.1.0; ignoring it would silently select another checkpoint.

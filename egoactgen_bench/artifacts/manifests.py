@@ -48,6 +48,7 @@ class SplitManifest(Manifest):
     counts: SplitCounts
     fingerprint: str
     frames_fingerprint: str | None = None
+    licence: str | None = None  # of the data set, as its class declares
     egovlp: EgoVLP  # repeats a value of metric_defaults, for scripts that read it
     metric_defaults: dict[str, OptionValues] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)

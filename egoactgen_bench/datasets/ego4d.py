@@ -36,6 +36,7 @@ class Ego4D(Dataset):
     """Ego4D FHO narrated actions (fho_main.json; full_scale, video_540ss or clips)."""
 
     name: ClassVar[str] = "ego4d"
+    licence: ClassVar[str | None] = "Ego4D license agreement"
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:
         super().__init__(annotations, videos, subset)

@@ -49,6 +49,7 @@ class EpicKitchens(Dataset):
     """EPIC-KITCHENS-100 action segments (annotation CSV; videos or extracted rgb_frames)."""
 
     name: ClassVar[str] = "epic-kitchens"
+    licence: ClassVar[str | None] = "EPIC-KITCHENS licence (CC BY-NC 4.0)"
     metric_defaults: ClassVar[MetricDefaults] = {"egovlp": {"clip_length": "16-frame"}}
 
     @classmethod

@@ -25,6 +25,9 @@ class LegoRelease(Dataset):
     """The LEGO authors' released pairs ({ego4d,epickitchen}_{val,train}.json and EgoGen/)."""
 
     name: ClassVar[str] = "lego-release"
+    licence: ClassVar[str | None] = (
+        "licences of Ego4D and EPIC-KITCHENS, whose frames the released LEGO data contain"
+    )
     keeps_frames: ClassVar[bool] = True
 
     def __init__(self, annotations: Path | None, videos: Path | None, subset: Subset) -> None:

@@ -61,6 +61,7 @@ def write_split(
             },
             "fingerprint": fingerprint(samples),
             "frames_fingerprint": None if stored is None else frames_fingerprint(samples),
+            "licence": plan.dataset.licence,
             "egovlp": plan.dataset.metric_defaults.get("egovlp", {}).get("clip_length", "4-frame"),
             "metric_defaults": plan.dataset.metric_defaults,
             "files": {name: sha256_file(folder / name) for name in files},

@@ -1,0 +1,1 @@
+"""OpenAI-compatible servers: chat completions and image edits, within bounds and kept on disk."""
