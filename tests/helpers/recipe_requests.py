@@ -18,3 +18,16 @@ def sample(number=0, seed=None, action="open drawer", **changed):
     """A request; `number` determines its frame, and its seed unless given."""
     seed = number if seed is None else seed
     return Request(f"s_{number}", frame(number), action, "a hand opens it", seed, **changed)
+
+
+def repeated():
+    """Three requests: one, the same with another seed, and the first again."""
+    return sample(0), sample(0, seed=1), sample(0)
+
+
+def check_repeated(outputs):
+    """Assert that the images of `repeated()` depend on their seeds only."""
+    assert [image.size for image in outputs] == [FRAME] * 3
+    one, other, again = (np.asarray(image) for image in outputs)
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)

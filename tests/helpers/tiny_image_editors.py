@@ -62,6 +62,7 @@ def autoencoder(channels=4, blocks=2, **changed):
                 "latent_channels": channels,
                 "norm_num_groups": 1,
                 "use_quant_conv": False,
+                "mid_block_add_attention": False,  # slow at 1 MP
                 "use_post_quant_conv": False,
                 "shift_factor": 0.06,
                 "scaling_factor": 1.5,

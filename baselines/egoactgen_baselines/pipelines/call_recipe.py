@@ -103,8 +103,9 @@ class CallRecipe:
     """How the pipelines of one family are called.
 
     `pipelines` are names of classes; a folder that was saved as a class of `saved_as` is loaded as
-    the first of them. `defaults` are arguments of the call that differ from the pipeline's own
-    defaults, as its model card gives them. `options` maps options of the method (`guidance`) to
+    the first of them. A recipe with `when` is for folders with these settings only, and is listed
+    before that of the others. `defaults` are arguments of the call that differ from the pipeline's
+    own defaults, as its model card gives them. `options` maps options of the method (`guidance`) to
     arguments of the call where they differ from the usual ones (`guidance_scale`); None: the option
     does not exist, although the argument does.
     """
@@ -113,6 +114,7 @@ class CallRecipe:
     pipelines: tuple[str, ...]
     source: str  # where the call is documented: the model card, or the pipeline's own code
     saved_as: tuple[str, ...] = ()
+    when: Mapping[str, Any] = field(default_factory=dict)  # settings in model_index.json
     image: str = "image"  # the argument that takes the frame; "" if it takes none
     image_form: Literal["item", "list"] = "item"  # list: the frame is passed as [frame]
     write_prompt: Callable[[str], Any] = field(default=str)
@@ -122,6 +124,8 @@ class CallRecipe:
     size: ByArea | Buckets | ByPipeline = field(default_factory=ByArea)
     passes_size: bool = True  # as height and width; only if `size` is not ByPipeline
     resizes_frame: bool = False  # the frame is resized to `size` before the call
+    output: str = "images"  # where the result contains the images
     video: Video | None = None
     batches: bool = False  # whether lists of images, prompts and generators are a batch
+    dtype: str | None = None  # the only one that the pipeline works in
     note: str = ""  # for users, in the docs

@@ -29,6 +29,7 @@ from egoactgen_bench.api.records import Request
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.images import resize
+from egoactgen_bench.support.seeds import seeded
 from egoactgen_bench.weights.pretrained import first_sentence, refusing
 
 TRIAL_STEPS = 4  # some schedulers fail with fewer
@@ -59,6 +60,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         self._frame: FrameChoice = parse_frame(options.frame or "last")
         self._check_frame()
         self._check_strength()
+        self._check_dtype()
         if "{description}" in (options.template or f"{{{options.prompt}}}"):
             self._require_descriptions()
 
@@ -141,9 +143,11 @@ class DiffusersPipeline(Method[PipelineOptions]):
         """One call of the pipeline; `changed` are arguments."""
         texts = [self.prompt(request) for request in requests]
         arguments = self.arguments.of(requests, texts) | dict(changed or {})
-        result = self.pipeline(**arguments)
+        # Some pipelines draw from the global generators as well.
+        with seeded(requests[0].seed, self.context.device):
+            result = self.pipeline(**arguments)
         if self.recipe.video is None:
-            outputs = pipeline_output.images(result, len(requests))
+            outputs = pipeline_output.images(result, self.recipe.output, len(requests))
         else:
             outputs = [pipeline_output.frame_of_video(result, self._chooser(requests[0]))]
         return [
@@ -185,3 +189,8 @@ class DiffusersPipeline(Method[PipelineOptions]):
                 f"strength × steps is {strength} × {steps} < 1, so that no denoising step is left: "
                 "increase -o strength or -o steps."
             )
+
+    def _check_dtype(self) -> None:
+        wanted = self.recipe.dtype
+        if wanted is not None and self.context.dtype != wanted:
+            raise BenchError(f"{self.kind.__name__} works in {wanted} only: pass --dtype {wanted}.")

@@ -63,6 +63,15 @@ def saved_class(folder: Path) -> str:
     return str(_index(folder).get("_class_name"))
 
 
+def saved_settings(folder: Path) -> dict[str, Any]:
+    """The settings of the pipeline itself, such as is_distilled."""
+    return {
+        name: value
+        for name, value in _index(folder).items()
+        if not name.startswith("_") and not isinstance(value, list)
+    }
+
+
 def pipeline_class(folder: Path, name: str) -> type[Any]:
     """The pipeline class `name` of the installed diffusers."""
     diffusers = importlib.import_module("diffusers")

@@ -11,14 +11,14 @@ from egoactgen_bench.errors import SampleError
 Output = Image.Image | SampleError
 
 
-def images(result: Any, count: int) -> list[Output]:
-    """The images of a pipeline's result for `count` samples."""
+def images(result: Any, name: str, count: int) -> list[Output]:
+    """The images of a pipeline's result, in its field `name`, for `count` samples."""
     flags = getattr(result, "nsfw_content_detected", None) or [False] * count
     return [
         SampleError("flagged", "the pipeline's safety checker rejected the image")
         if flagged
         else as_image(image)
-        for image, flagged in zip(result.images, flags, strict=True)
+        for image, flagged in zip(getattr(result, name), flags, strict=True)
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from egoactgen_baselines.pipelines import refusals
 from egoactgen_baselines.pipelines.call_recipe import CallRecipe
+from egoactgen_baselines.pipelines.pipeline_folder import saved_settings
 from egoactgen_baselines.pipelines.recipes import RECIPES
 from egoactgen_bench.api import plugins
 from egoactgen_bench.errors import BenchError, did_you_mean
@@ -22,13 +23,16 @@ HOW_TO_ADD = (
 def choose(folder: Path, saved: str, named: str | None) -> tuple[CallRecipe, str]:
     """The recipe for a folder whose class is `saved`, and the class to load it as.
 
-    `named` is the value of `-o recipe`. Raises `BenchError` for a class that is not an editor, or that
-    no recipe knows.
+    `named` is the value of `-o recipe`. Raises `BenchError` for a class that is not an
+    editor, or that no recipe knows.
     """
     if named is not None:
         recipe = _named(named)
         return recipe, saved if saved in recipe.pipelines else recipe.pipelines[0]
+    settings = saved_settings(folder)
     for recipe in known():
+        if any(settings.get(name) != value for name, value in recipe.when.items()):
+            continue
         if saved in recipe.pipelines:
             return recipe, saved
         if saved in recipe.saved_as:

@@ -10,13 +10,17 @@ from filelock import FileLock
 from PIL import Image
 
 import tiny_image_editors
+import tiny_qwen_editors
 from egoactgen_baselines.pipelines.diffusers_pipeline import DiffusersPipeline
 from egoactgen_baselines.pipelines.pipeline_options import PipelineOptions
 from egoactgen_bench.api.method import MethodContext
 from pipeline_recorder import recording
 from recipe_requests import FRAME, sample
 
-BUILDERS = tiny_image_editors.BUILDERS
+BUILDERS = {
+    **tiny_image_editors.BUILDERS,
+    **tiny_qwen_editors.BUILDERS,
+}
 COLUMNS = ("pipeline", "recipe", "frame", "call", "encoded", "networks")
 
 
@@ -43,8 +47,8 @@ def saved(tmp_path_factory):
 def method(saved):
     """`method(class name, **options)`: `diffusers:PATH` on that tiny pipeline."""
 
-    def build(name, **options):
-        context = MethodContext(argument=str(saved(name)), described=True)
+    def build(name, dtype="float32", **options):
+        context = MethodContext(argument=str(saved(name)), described=True, dtype=dtype)
         return DiffusersPipeline(PipelineOptions(**options), context)
 
     return build

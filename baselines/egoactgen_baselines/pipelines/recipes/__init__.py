@@ -5,10 +5,12 @@ from egoactgen_baselines.pipelines.recipes import (
     image_editing,
     image_to_image,
     image_to_video,
+    qwen_editing,
 )
 
 RECIPES: tuple[CallRecipe, ...] = (
     *image_to_image.RECIPES,
     *image_editing.RECIPES,
+    *qwen_editing.RECIPES,
     *image_to_video.RECIPES,
 )
