@@ -1,7 +1,10 @@
 """One moment of an action: positions of hands and items, and how a hand carries an item."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from random import Random
+from typing import TypeAlias
 
 from egoactgen_bench.toy.world.hands import HandPose
 from egoactgen_bench.toy.world.scene import CARRY, HANDS, REST, Hand, Item, Point, Scene
@@ -23,6 +26,13 @@ class Moment:
 
     scene: Scene
     poses: dict[Hand, HandPose]
+
+
+# The plans of an action that are possible in a scene.
+Options: TypeAlias = Callable[[Scene, Random], list[ActionPlan]]
+# A moment of an action, from the scene before it, the plan and two phases: in `reach` (0 … 1) the
+# hand moves to its goal, in `done` (0 … 1) the change happens.
+Motion: TypeAlias = Callable[[Scene, ActionPlan, float, float], Moment]
 
 
 def mix(a: Point, b: Point, t: float) -> Point:
