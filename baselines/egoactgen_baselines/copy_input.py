@@ -13,6 +13,7 @@ from egoactgen_bench.errors import SampleError
 class CopyInput(Method[Options]):
     """The input frame unchanged."""
 
+    stops_early = False
     uses_device = False
     default_batch_size = 16
 

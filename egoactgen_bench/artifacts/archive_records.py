@@ -56,6 +56,7 @@ class RowRecord(Record):
     run: Name
     copy_of: CopiedRole = ""
     toy_weights: bool = False
+    target_time: bool = False
 
 
 class ScoreRecord(Record):
@@ -88,6 +89,8 @@ class RunRecord(Record):
     weights: dict[str, Any] = {}
     counts: RunCounts | None = None
     toy_weights: bool = False
+    target_time: bool = False
+    call: dict[str, Any] = {}
     timing: RunTiming | None = None
     versions: dict[str, Any] = {}
 

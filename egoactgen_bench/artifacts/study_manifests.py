@@ -67,6 +67,7 @@ class StudyManifest(Manifest):
     frames_fingerprint: str | None = None
     candidates: list[str]
     toy_weights: list[str] = Field(default_factory=list)  # those of `candidates` that use them
+    target_time: list[str] = Field(default_factory=list)  # those that know the target's time
     notes: list[str] = Field(default_factory=list)
     options: StudyChoices
     counts: StudyCounts
@@ -80,7 +81,12 @@ class StudyManifest(Manifest):
     @property
     def labels(self) -> dict[str, str]:
         """Each candidate as tables and figures show it."""
-        return {run: marked(run) if run in self.toy_weights else run for run in self.candidates}
+        return {
+            run: marked(
+                run, toy_weights=run in self.toy_weights, target_time=run in self.target_time
+            )
+            for run in self.candidates
+        }
 
     @classmethod
     def upgraded(cls, content: dict[str, Any]) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def candidate_of(split: Split, run: Run, notices: list[str]) -> Candidate:
         run.folder,
         table.reindex(ids, fill_value=""),
         toy_weights=must_be_marked(run.manifest, split.manifest.dataset),
+        target_time=run.manifest.target_time,
     )
     if candidate.count < len(ids):
         notices.append(

@@ -84,8 +84,8 @@ class Candidate:
 
     `table` has one row per sample of the split, in its order: image (a path relative to `folder`),
     sha256, status and detail. The status is empty if the run does not contain the sample. `copy_of`
-    is the role of the frames that the images are copies of, if known; `toy_weights` is as in
-    run.json.
+    is the role of the frames that the images are copies of, if known; `toy_weights` and
+    `target_time` are as in run.json.
     """
 
     def __init__(
@@ -97,11 +97,13 @@ class Candidate:
         *,
         copy_of: CopiedRole = "",
         toy_weights: bool = False,
+        target_time: bool = False,
     ) -> None:
         self.name = name
         self.method = method
         self.copy_of = copy_of
         self.toy_weights = toy_weights
+        self.target_time = target_time
         self._folder = folder
         self._columns = {column: table[column].array for column in OUTPUT_COLUMNS}
         self.count = int((table["status"] != "").sum())
@@ -119,7 +121,7 @@ class Candidate:
     @property
     def label(self) -> str:
         """The name as figures show it."""
-        return marked(self.name) if self.toy_weights else self.name
+        return marked(self.name, toy_weights=self.toy_weights, target_time=self.target_time)
 
     def output(self, position: int) -> ImageFile | SampleError | None:
         """A sample's image, or the error recorded instead, or None if the run lacks the sample."""

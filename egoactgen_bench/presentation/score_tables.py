@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from egoactgen_bench.artifacts.manifests import (
     REFERENCE,
+    TARGET_TIME_MARK,
     TOY_MARK,
     MetricRecord,
     ScoreManifest,
@@ -275,6 +276,11 @@ def _unranked(manifest: ScoreManifest) -> list[str]:
         notes.append(
             f"{TOY_MARK} small weights that know only the toy kitchen and show nothing on this "
             f"data set; not ranked or compared: {', '.join(toy)}."
+        )
+    if timed := [run.run for run in manifest.runs if run.target_time]:
+        notes.append(
+            f"{TARGET_TIME_MARK} shows the frame at the annotated time of the target, which other "
+            f"methods do not know: {', '.join(timed)}."
         )
     return notes
 

@@ -5,6 +5,7 @@ import os
 from egoactgen_bench.errors import BenchError, did_you_mean
 
 DTYPES = ("float32", "float16", "bfloat16")
+AUTO = "auto"
 
 
 def check_dtype(name: str) -> None:

@@ -81,7 +81,7 @@ def test_changed_code_is_another_plug_in(code, drawn, tmp_path):
 
 def test_errors_name_the_line(code, drawn, tmp_path):
     made = code(10)
-    run = run_method.run(made.method, drawn[0], tmp_path / "run", device="cpu")
+    run = run_method.run(made.method, drawn[0], tmp_path / "run", device="cpu", keep_going=True)
     expected = "ZeroDivisionError: division by zero (written_plugin.py, line {})"
     assert set(run.samples["detail"]) == {expected.format(11)}
     with pytest.raises(BenchError, match=re.escape(f"failed ({expected.format(19)})")):

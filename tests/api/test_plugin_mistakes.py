@@ -120,7 +120,7 @@ def test_methods(define, drawn, tmp_path, attributes, sentence):
 def test_codes_of_failed_samples(define, drawn, tmp_path):
     errors = [SampleError("ok", "all is well"), SampleError(""), SampleError("too hard")]
     name = define(SoundMethod, {"generate": giving(errors), "default_batch_size": 3})
-    run = run_method.run(name, drawn[0], tmp_path / "run", device="cpu")
+    run = run_method.run(name, drawn[0], tmp_path / "run", device="cpu", keep_going=True)
     assert list(run.samples["status"]) == ["invalid_output"] * 3
     assert run.samples["detail"][0] == (
         "SampleError('ok: all is well'), whose code is not a word of a-z, 0-9 and _, or is 'ok'"
@@ -130,6 +130,7 @@ def test_codes_of_failed_samples(define, drawn, tmp_path):
         drawn[0],
         tmp_path / "sound",
         device="cpu",
+        keep_going=True,
     )
     assert set(load_run(tmp_path / "sound").samples["status"]) == {"no_text"}
 

@@ -215,6 +215,7 @@ def _joined_scores(
             reference=each.reference,
             copy_of=each.copy_of,
             toy_weights=each.toy_weights,
+            target_time=each.target_time,
         )
         for each in candidates
     ]

@@ -154,6 +154,7 @@ def _scored(candidate: Candidate) -> ScoredRun:
         reference=candidate.reference,
         copy_of=candidate.copy_of,
         toy_weights=candidate.toy_weights,
+        target_time=candidate.target_time,
         images=candidate.digest(),  # sha256 over the hashes of the images
         samples=candidate.count,
     )

@@ -105,6 +105,7 @@ def plan_best_of(
         show,
         remarks,
         tuple(toy),
+        tuple(name for name, run in candidates.runs.items() if run.manifest.target_time),
     )
 
 

@@ -112,6 +112,7 @@ def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = Fals
             "name": name,
             "frames_fingerprint": plan.split.frames_fingerprint,
             "toy_weights": list(plan.toy_weights),
+            "target_time": list(plan.target_time),
             "notes": plan.notices(),
             "options": plan.options.model_dump(include=set(StudyOptions.model_fields)),
             "counts": {

@@ -67,6 +67,7 @@ class StudyPlan:
     show: Callable[[PlannedTask], dict[str, str | Image.Image]]
     remarks: tuple[str, ...] = ()
     toy_weights: tuple[str, ...] = ()  # the runs that have them, on the split of another data set
+    target_time: tuple[str, ...] = ()  # the runs that were given the time of the target
 
     @property
     def split(self) -> Split:

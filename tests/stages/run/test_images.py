@@ -102,7 +102,7 @@ def test_the_other_samples_in_the_batch_of_a_failing_one_keep_their_bytes(bench,
     faulty = load_run(workspace / "runs/drawn-val/faulty")
     assert list(faulty.finished["sample_id"]) == ["V02_5"]
     assert faulty.finished["sha256"].item() == clean.loc["V02_5", "sha256"]
-    result = bench("run", "--method", f"{module}:TooFew", "--run", "few")
+    result = bench("run", "--method", f"{module}:TooFew", "--run", "few", "--keep-going")
     assert "V00_0: invalid_output (generate returned a list of 0 instead of a list of 1" in (
         result.out
     )
