@@ -9,10 +9,11 @@ import av
 from PIL import Image
 
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.video.coded_frames import Coded, Packet, Shown
 from egoactgen_bench.video.decoder_errors import as_sample_errors
 from egoactgen_bench.video.frame_conversion import to_image
 from egoactgen_bench.video.packet_contents import without_information
-from egoactgen_bench.video.video_stream import Coded, Packet, Shown, VideoStream
+from egoactgen_bench.video.video_stream import VideoStream
 
 MOST_ERRORS = 64  # while flushing a decoder, which buffers fewer frames than that
 Found = Image.Image | SampleError

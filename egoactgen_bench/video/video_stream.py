@@ -1,4 +1,4 @@
-"""The packets of a video file: seeking, display order, and detectable damage."""
+"""The packets of a video file: seeking and display order."""
 
 import bisect
 import itertools
@@ -6,18 +6,17 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import av
-from av.video.stream import VideoStream as CodedStream
 
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.video.clean_aperture import clean_aperture
+from egoactgen_bench.video.coded_frames import Coded, Packet, Shown, successor, with_damage
 from egoactgen_bench.video.decoded_times import DecodedTimes, decoded_times
 from egoactgen_bench.video.decoder_errors import as_sample_errors
 from egoactgen_bench.video.edit_lists import contiguous_until, has_several_parts
 from egoactgen_bench.video.lookahead import Lookahead
-from egoactgen_bench.video.packet_contents import Contents, inspector
+from egoactgen_bench.video.packet_contents import inspector
 from egoactgen_bench.video.pixel_crop import pixel_crop
 from egoactgen_bench.video.video_file import (
     configure_decoder,
@@ -26,44 +25,7 @@ from egoactgen_bench.video.video_file import (
     open_file,
 )
 
-Packet: TypeAlias = "av.Packet[CodedStream]"
-
 AVI_HEADER = 8  # bytes of a chunk before its data
-
-
-class Coded(NamedTuple):
-    """A packet, its times in ticks and its contents; no later packet has a pts below this dts.
-
-    `displayed`: its picture is displayed. `timed`: its times are known; if not, `pts` is a bound or
-    contradicts those of earlier packets.
-    """
-
-    packet: Packet
-    pts: int
-    dts: int
-    duration: int
-    contents: Contents
-    displayed: bool
-    timed: bool
-
-    @property
-    def lacks_pts(self) -> bool:
-        return self.packet.pts is None and self.packet.dts is not None
-
-    @property
-    def is_keyframe(self) -> bool:
-        return self.packet.is_keyframe and self.contents.picture
-
-
-class Shown(NamedTuple):
-    """A coded frame and the interval of ticks in which it is on screen: [coded.pts, until).
-
-    The interval is empty for a packet whose picture is not displayed.
-    """
-
-    coded: Coded
-    until: int
-    damaged: bool
 
 
 class VideoStream:
@@ -264,7 +226,7 @@ class VideoStream:
         begins: list[int] = []
         shortest, last_dts = int(self.ticks), limit
         ahead = Lookahead(limit, float(self.ticks), self.is_matroska)
-        for coded, damaged in self._with_damage(self._from_keyframe(limit)):
+        for coded, damaged in with_damage(self._from_keyframe(limit)):
             if not coded.timed:
                 # It may interrupt the interval of any frame that is not yielded yet. Times that go
                 # backwards leave open which of them are right.
@@ -295,24 +257,3 @@ class VideoStream:
             later.displayed and later.pts == coded.pts for later, _ in held
         )
         return Shown(coded, coded.pts if hidden else until, damaged)
-
-    def _with_damage(self, stream: Iterator[Coded]) -> Iterator[tuple[Coded, bool]]:
-        """Each packet, and whether its bytes are corrupt or may be, next to a corrupt header.
-
-        Damage inside a slice's data must be detected by the decoder, which may miss it; but damage
-        that spans two packets is visible in the header of the second.
-        """
-        previous, broken = None, False
-        for coded in stream:
-            contents, cut = coded.contents, coded.packet.is_corrupt
-            if previous is not None:
-                yield previous, broken or (not contents.starts_intact and not cut)
-            previous, broken = coded, cut or not contents.intact
-        if previous is not None:
-            yield previous, broken
-
-
-def successor(ordered: list[int], value: int) -> int | None:
-    """The smallest element above `value`."""
-    position = bisect.bisect_right(ordered, value)
-    return ordered[position] if position < len(ordered) else None
