@@ -5,12 +5,14 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from egoactgen_bench.errors import SampleError
 
 TOLERANCE = 0.001  # seconds; the frame at t is the last whose time is at most t plus this
+ROUNDING = 1e-9  # of a frame; the product of floats may fall short of a whole number
 FORMS = "last, middle, a frame's index (12), seconds (1.5s), or target-time"
+FRAME_HELP = "frame of the video: last, middle, an index, seconds (1.5s), target-time"
 
 
 @dataclass(frozen=True)
@@ -41,28 +43,36 @@ class FrameChoice:
     def index(self, count: int, rate: float, target_offset: float | None = None) -> int:
         """The index of the frame in a video of `count` frames at `rate` frames per second.
 
-        The frame at a time is the one on screen then. Of an even number of frames, the middle one
-        is the first of the later half.
+        The frame at a time is the one on screen then.
+
+        Raises:
+            SampleError: `frame_outside_video` if the video has no such frame, `no_target_time`.
+        """
+        at = self.seconds(target_offset)
+        if at is None or count < 1:
+            return self.of_count(count)
+        # A video ends where its last frame does.
+        if at < -TOLERANCE or at * rate >= count:
+            length = f"{count / rate:.3f} s"
+            raise SampleError("frame_outside_video", f"{at:.3f} s in a video of {length}")
+        return min(max(math.floor((at + TOLERANCE) * rate + ROUNDING), 0), count - 1)
+
+    def of_count(self, count: int) -> int:
+        """The index of the frame in a video of `count` frames, for a choice that is not a time.
+
+        Of an even number of frames, the middle one is the first of the later half.
 
         Raises:
             SampleError: `frame_outside_video` if the video has no such frame.
         """
         if count < 1:
             raise SampleError("frame_outside_video", "the video has no frames")
-        at = self.seconds(target_offset)
-        if at is not None:
-            wanted = math.floor((at + TOLERANCE) * rate)
-            # A video ends where its last frame does.
-            if at < 0 or at * rate >= count:
-                length = f"{count / rate:.3f} s"
-                raise SampleError("frame_outside_video", f"{at:.3f} s in a video of {length}")
-            return min(wanted, count - 1)
         if self.kind == "index":
             if self.value >= count:
                 detail = f"frame {self.value:.0f} of a video of {count} frames"
                 raise SampleError("frame_outside_video", detail)
             return int(self.value)
-        return count - 1 if self.kind == "last" else count // 2
+        return {"last": count - 1, "middle": count // 2}[self.kind]
 
 
 def parse_frame(text: str) -> FrameChoice:
@@ -82,8 +92,4 @@ def _parsed(text: str) -> str:
     return text.strip()
 
 
-FrameOption = Annotated[
-    str,
-    AfterValidator(_parsed),
-    Field(description="frame of the video: last, middle, an index, seconds (1.5s), target-time"),
-]
+FrameOption = Annotated[str, AfterValidator(_parsed)]

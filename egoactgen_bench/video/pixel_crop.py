@@ -10,7 +10,7 @@ from typing import BinaryIO
 from egoactgen_bench.video.clean_aperture import Margins
 
 # Names of elements (RFC 9559), with their length marker
-_SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
+SEGMENT, _TRACKS, _TRACK = 0x18538067, 0x1654AE6B, 0xAE
 _TYPE, _CODEC, _VIDEO, _WIDTH, _HEIGHT = 0x83, 0x86, 0xE0, 0xB0, 0xBA
 _CROPS = (0x54CC, 0x54BB, 0x54DD, 0x54AA)  # left, top, right, bottom
 _VIDEO_TYPE = 1
@@ -39,9 +39,9 @@ def _tracks(stream: BinaryIO, size: int) -> bytes:
         if place >= size:
             break
         stream.seek(place)
-        name, length, head = _header(stream.read(12))
+        name, length, head = element_header(stream.read(12))
         content = place + head
-        if name == _SEGMENT:
+        if name == SEGMENT:
             place = content  # its children follow
         elif name == _TRACKS and length is not None:
             stream.seek(content)
@@ -53,7 +53,7 @@ def _tracks(stream: BinaryIO, size: int) -> bytes:
     return b""
 
 
-def _header(data: bytes) -> tuple[int, int | None, int]:
+def element_header(data: bytes) -> tuple[int, int | None, int]:
     """Name, length of the content (None: unknown) and bytes of an element's header; 0: damaged."""
     wide = _width(data[:1])
     long = _width(data[wide : wide + 1])
@@ -72,7 +72,7 @@ def _width(first: bytes) -> int:
 def _children(data: bytes) -> Iterator[tuple[int, bytes]]:
     place = 0
     while place < len(data):
-        name, length, head = _header(data[place : place + 12])
+        name, length, head = element_header(data[place : place + 12])
         if not head or length is None:
             return
         yield name, data[place + head : place + head + length]

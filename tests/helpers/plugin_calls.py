@@ -4,6 +4,8 @@ Each function prepares what its plug-in needs in a temporary folder.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from PIL import Image
 
 from ego4d_annotations import UID, action, interval, video, write_main
 from egoactgen_bench.support.files import write_json
+from hostile_server import serving_endpoint
 
 Call = Callable[[Path], dict[str, Any]]
 SAMPLES = 4  # that methods are called with
@@ -23,6 +26,15 @@ def _finished_images(folder: Path) -> dict[str, Any]:
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 6), colour).save(target)
     return {"method": f"images:{folder}"}
+
+
+def _finished_videos(folder: Path) -> dict[str, Any]:
+    from numbered_videos import write_video  # loads av
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(SAMPLES):
+        write_video(folder / f"V{index % 3:02d}_{index}.mp4", range(index + 1))
+    return {"method": f"videos:{folder}"}
 
 
 def _few_steps(folder: Path) -> dict[str, Any]:
@@ -41,14 +53,26 @@ def _tiny_pipeline(folder: Path) -> dict[str, Any]:
     return {"method": f"diffusers:{saved}", "options": {"steps": 2, "guidance": 1.5}}
 
 
+def _served_model(folder: Path) -> dict[str, Any]:
+    return {"method": "endpoint:model", "options": {"base_url": _served_url()}}
+
+
+@cache
+def _served_url() -> str:
+    """A server of image edits on loopback until the process ends."""
+    return ExitStack().enter_context(serving_endpoint()).url
+
+
 # Method → arguments of `run_method.prepare`.
 METHODS: dict[str, Call] = {
     "diffusers": _tiny_pipeline,
+    "endpoint": _served_model,
     "images": _finished_images,
     "lego": _few_steps,
     "ip2p": _few_steps,
     "proxedit": _low_guidance,
     "sdedit": _few_steps,
+    "videos": _finished_videos,
 }
 
 

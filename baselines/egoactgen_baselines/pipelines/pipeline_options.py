@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from egoactgen_baselines.frame_choice import FrameOption
+from egoactgen_baselines.frame_choice import FRAME_HELP, FrameOption
 from egoactgen_bench.api import options
 
 # Option → argument of the pipeline's call, unless a recipe maps it elsewhere.
@@ -42,11 +42,7 @@ def _checked_template(text: str) -> str:
     return text
 
 
-Template = Annotated[
-    str,
-    AfterValidator(_checked_template),
-    Field(description='text of the prompt, such as "{action}, first-person view"'),
-]
+Template = Annotated[str, AfterValidator(_checked_template)]
 CallArguments = Annotated[dict[str, Any], BeforeValidator(_as_arguments)]
 Side = Annotated[int | None, Field(ge=8, le=8192)]
 
@@ -55,7 +51,9 @@ class PipelineOptions(options.Options):
     """Options of a pipeline's call; an option that the pipeline lacks is an error."""
 
     prompt: Literal["action", "description"] = Field("action", description="text of the prompt")
-    template: Template | None = None
+    template: Template | None = Field(
+        None, description='text of the prompt, such as "{action}, first-person view"'
+    )
     steps: int | None = Field(None, ge=1, description="num_inference_steps")
     guidance: float | None = Field(None, ge=0, description="guidance_scale")
     image_guidance: float | None = Field(None, ge=0, description="image_guidance_scale")
@@ -68,7 +66,7 @@ class PipelineOptions(options.Options):
     width: Side = Field(None, description="exact width to generate, with height")
     height: Side = Field(None, description="exact height to generate, with width")
     num_frames: int | None = Field(None, ge=1, description="frames of the video (video models)")
-    frame: FrameOption | None = None
+    frame: FrameOption | None = Field(None, description=FRAME_HELP)
     rate: float | None = Field(
         None, gt=0, description="frames per second of the video, for frame in seconds"
     )
