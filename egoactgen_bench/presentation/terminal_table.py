@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from egoactgen_bench.artifacts.scores import Scores
-from egoactgen_bench.presentation.score_tables import PARTIAL, Cell, layout
+from egoactgen_bench.presentation.score_layout import Cell, layout
+from egoactgen_bench.presentation.score_notes import PARTIAL
 
 GAP = "  "
 
