@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+MOSTLY_WITHHELD = 0.2  # intervals shown
+
 HEAD = """# Coverage of intervals and calibration of tests
 
     python -m benchmarks.coverage --csv results/measured/coverage.csv
@@ -48,6 +50,14 @@ How often (in %) the interval of KID contains the distance of the population: th
 cells with an intraclass correlation of 0.05 and 0.3; videos of 2 to 19 samples, 300 replicates per
 cell (a standard error of 1.3).
 """
+CORRELATIONS = """
+## Rank correlations of metrics
+
+How often (in %) a shown interval contains Spearman's ρ of two metrics: the lowest of the cells with
+an intraclass correlation of 0.05 and 0.3, and a true correlation of 0 and 0.5. Two runs, 4 samples
+per video; the second metric is normal, or 1 for a tenth of the samples and else 0; 500 replicates
+per cell (a standard error of 1). –: cells in which less than a fifth of the intervals are shown.
+"""
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -75,6 +85,13 @@ def markdown(table: pd.DataFrame) -> str:
         _grid(table[table["what"] == "lead over trainings"], "covered", ["seeds"], "min"),
         DISTANCES,
         _grid(table[table["what"] == "KID"], "covered", ["values"], "min", "outputs: "),
+        CORRELATIONS,
+        _grid(
+            table[(table["what"] == "rank correlation") & (table["shown"] >= MOSTLY_WITHHELD)],
+            "covered",
+            ["values", "sizes"],
+            "min",
+        ),
     ]
     return "\n".join(part.strip("\n") + "\n" for part in parts)
 
@@ -92,7 +109,8 @@ def _grid(rows: pd.DataFrame, rate: str, index: list[str], how: str, start: str 
     for key, row in found.iterrows():
         names = key if isinstance(key, tuple) else (key,)
         shown = ", ".join(f"{name:g}" if isinstance(name, float) else str(name) for name in names)
-        lines.append(f"| {shown} | " + " | ".join(f"{100 * row[c]:.1f}" for c in videos) + " |")
+        rates = ["–" if pd.isna(row[count]) else f"{100 * row[count]:.1f}" for count in videos]
+        lines.append(f"| {shown} | {' | '.join(rates)} |")
     return "\n".join(lines)
 
 

@@ -8,12 +8,12 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import special
-from scipy.stats import kendalltau, spearmanr
+from scipy.stats import kendalltau
 
 from egoactgen_bench.analysis import statistics
 from egoactgen_bench.analysis.cluster_means import Clusters, Floats, means
-from egoactgen_bench.analysis.mean_intervals import FEWEST_VIDEOS, mean_intervals
+from egoactgen_bench.analysis.mean_intervals import mean_intervals
+from egoactgen_bench.analysis.rank_correlation import mean_correlations
 
 SEED = 0
 
@@ -27,15 +27,6 @@ def kendall(a: Floats, b: Floats) -> float:
     """Kendall's τ-b over the entries that both have; NaN if a or b is constant."""
     a, b = _present(a, b)
     return float("nan") if _constant(a, b) else float(kendalltau(a, b).statistic)
-
-
-def spearman(a: Floats, b: Floats) -> float:
-    """Spearman's ρ over the entries that both have, for arrays of equal shape.
-
-    NaN if a or b is constant, or for fewer than three entries, as two always give ±1.
-    """
-    a, b = _present(a, b)
-    return float("nan") if len(a) < 3 or _constant(a, b) else float(spearmanr(a, b).statistic)
 
 
 def accuracy(a: Floats, b: Floats) -> Floats:
@@ -62,7 +53,7 @@ def agreement(
 
     `within` is the mean of Kendall's τ over samples, `accuracy` that of the share of pairs in the
     same order; both have the intervals of `mean_intervals`. `overall` is Spearman's ρ over all
-    values, with a jackknife interval. `samples` have a τ.
+    values, with the interval of `mean_correlations`. `samples` have a τ.
     """
     rows = []
     for metric, values in metrics.items():
@@ -70,7 +61,7 @@ def agreement(
             each = within(values, judged)
             tau = _mean_with_ends(each, clusters, (-1.0, 1.0), draws)
             share = _mean_with_ends(accuracy(values, judged), clusters, (0.0, 1.0), draws)
-            overall = spearman(values, judged), *_overall_ends(values, judged, clusters)
+            overall = _overall(values, judged, clusters)
             counted = int(np.sum(~np.isnan(each)))
             rows.append((metric, verdict, counted, *tau, *share, *overall))
     measures = ("within", "accuracy", "overall")
@@ -107,17 +98,11 @@ def _mean_with_ends(
     return means(values[:, None])[0], found.low[0], found.high[0]
 
 
-def _overall_ends(a: Floats, b: Floats, clusters: Clusters) -> tuple[float, float]:
-    """95 % ends of `spearman` by the jackknife over clusters, on Fisher's z scale."""
-    number = int(clusters.max()) + 1
-    rho = spearman(a, b)
-    left_out = np.array([spearman(a[clusters != c], b[clusters != c]) for c in range(number)])
-    if number < FEWEST_VIDEOS or not np.abs(rho) < 1 or not (np.abs(left_out) < 1).all():
-        return float("nan"), float("nan")
-    spread = np.sqrt((number - 1) * np.var(np.arctanh(left_out)))
-    width = special.stdtrit(number - 1, 0.975) * spread
-    low, high = np.tanh(np.arctanh(rho) + np.array([-width, width]))
-    return float(low), float(high)
+def _overall(a: Floats, b: Floats, clusters: Clusters) -> tuple[float, float, float]:
+    """Spearman's ρ of all values, with the ends of its interval."""
+    values = np.stack([a.ravel(), b.ravel()], axis=1)[:, None]
+    found = mean_correlations(values, np.repeat(clusters, a.shape[1]))
+    return float(found.rho[0, 1]), float(found.low[0, 1]), float(found.high[0, 1])
 
 
 def _present(a: Floats, b: Floats) -> tuple[Floats, Floats]:

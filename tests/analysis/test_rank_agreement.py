@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import spearmanr
 
 from egoactgen_bench.analysis.rank_agreement import (
     accuracy,
     agreement,
     compare_agreement,
-    spearman,
     within,
 )
 
@@ -30,11 +29,6 @@ def test_within_counts_the_pairs_of_each_sample():
     assert within(METRIC, VERDICT) == pytest.approx(expected, nan_ok=True)
 
 
-def test_spearman_correlates_the_ranks_of_all_outputs():
-    ranks = [rankdata(each) for each in (METRIC, VERDICT)]
-    assert spearman(METRIC, VERDICT) == pytest.approx(np.corrcoef(*ranks)[0, 1])
-
-
 def test_missing_values_are_left_out_and_infinite_ones_rank_highest():
     metric, verdict = METRIC[:2].copy(), VERDICT[:2].copy()
     metric[0, 0], verdict[0, 1], metric[0, 2] = np.nan, np.nan, np.inf
@@ -43,13 +37,14 @@ def test_missing_values_are_left_out_and_infinite_ones_rank_highest():
     expected = pairs_counted(high[0, 2:], verdict[0, 2:])
     assert within(metric, verdict)[0] == pytest.approx(expected)
     kept = np.r_[high[0, 2:], high[1]], np.r_[verdict[0, 2:], verdict[1]]
-    assert spearman(metric, verdict) == pytest.approx(spearmanr(*kept).statistic)
+    table = agreement({"m": metric}, {"v": verdict}, CLUSTERS[:2])
+    assert table["overall"][0] == pytest.approx(spearmanr(*kept).statistic)
 
 
 def test_constant_values_have_no_agreement():
     assert np.isnan(within(METRIC, np.ones_like(METRIC))).all()
-    assert np.isnan(spearman(METRIC, np.ones_like(METRIC)))
-    assert np.isnan(spearman(METRIC[0, :2], METRIC[0, 2:4]))
+    constant = {"v": np.ones_like(METRIC)}
+    assert np.isnan(agreement({"m": METRIC}, constant, CLUSTERS)["overall"][0])
 
 
 def test_table_has_one_row_per_pair_with_bounds():

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from egoactgen_bench.artifacts.manifests import TOY_MARK, MetricRecord
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation import charts
-from egoactgen_bench.presentation.score_tables import Table, layout
-from egoactgen_bench.stages.report.metric_correlations import rank_correlations
+from egoactgen_bench.presentation.score_layout import Table, layout
+from egoactgen_bench.stages.report.metric_correlations import (
+    cell,
+    metric_correlations,
+    withheld_notes,
+)
 from egoactgen_bench.stages.report.report_contents import Contents, StudyResults
 
 if TYPE_CHECKING:
@@ -24,11 +28,12 @@ LEGEND_WIDTH, LEGEND_MARK = 84, 8  # of a row and of a marker, in characters
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawing, the name of its files, and its alternative text."""
+    """A drawing, the name of its files, its alternative text, and notes below it."""
 
     name: str
     drawing: "Drawing"
     alt: str
+    notes: tuple[str, ...] = ()
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -37,14 +42,16 @@ class Figure:
         return round(96 * width), round(96 * height)
 
 
-def score_figures(scores: Scores, slices: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
-    """(`bars`, `agreement` or `verbs`, figure) for one protocol."""
+def score_figures(
+    scores: Scores, slices: pd.DataFrame, samples: pd.DataFrame
+) -> Iterator[tuple[str, Figure]]:
+    """(`bars`, `agreement` or `verbs`, figure) for one protocol; `samples` are the split's."""
     table = layout(scores)
     for number, metric in enumerate(scores.metrics):
         yield "bars", _bars(scores, metric, table, number)
     per_sample = [name for name, about in scores.metrics.items() if about.per_sample]
     if len(per_sample) > 1:
-        yield "agreement", _agreement(scores)
+        yield "agreement", _agreement(scores, samples)
     primary = [name for name in per_sample if scores.metrics[name].primary]
     for metric in primary or per_sample[:1]:
         verbs = slices[slices["by"] == "verb"]
@@ -91,32 +98,33 @@ def _bars(scores: Scores, metric: str, table: Table, number: int) -> Figure:
     return Figure(f"{scores.protocol}-{metric}", drawing, f"{about.label}: {alt}")
 
 
-def _agreement(scores: Scores) -> Figure:
-    table = rank_correlations(scores)
-    labels = [scores.metrics[str(name)].label for name in table]
+def _agreement(scores: Scores, samples: pd.DataFrame) -> Figure:
+    """ρ of each pair of metrics below the diagonal, and its interval above."""
+    metrics, found = metric_correlations(scores, samples)
+    labels = [scores.metrics[name].label for name in metrics]
     with charts.drawing():
-        side = 1.9 + 0.52 * len(labels)
+        side = 1.9 + 0.56 * len(labels)
         drawing = charts.new_figure(side, side)
         axes = drawing.add_subplot()
-        axes.imshow(table, cmap="RdBu", vmin=-1, vmax=1)
+        axes.imshow(found.rho, cmap="RdBu", vmin=-1, vmax=1)
         axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
         axes.set_yticks(range(len(labels)), labels)
-        for row, line in enumerate(table.to_numpy().tolist()):
-            for column, value in enumerate(line):
-                text, colour = (
-                    f"{value:.2f}".replace("-", "−"),
-                    "white" if abs(value) > 0.6 else charts.INK,
-                )
-                axes.text(column, row, text if isfinite(value) else "–", color=colour,
-                          ha="center", va="center", fontsize=9)  # fmt: skip
+        for row, column in np.ndindex(found.rho.shape):
+            value, interval = cell(found, row, column)
+            text, size = (value, 9) if column <= row else (interval.replace(", ", "\n"), 8)
+            colour = "white" if abs(found.rho[row, column]) > 0.6 else charts.INK
+            axes.text(column, row, text, color=colour, ha="center", va="center", fontsize=size)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0, colors=charts.INK)
-    alt = "Rank correlation of metrics over samples: " + ", ".join(
-        f"{labels[a]} and {labels[b]} {table.to_numpy()[a, b]:.2f}"
+        axes.set_title("below the diagonal: ρ, above: 95 % interval", fontsize=9, color=charts.SOFT)
+    alt = ", ".join(
+        " ".join((labels[a], "and", labels[b], *cell(found, a, b)))
         for a in range(len(labels))
         for b in range(a)
     )
-    return Figure(f"{scores.protocol}-agreement", drawing, alt)
+    notes = tuple(withheld_notes(labels, found.reasons))
+    alt = f"Rank correlation of metrics over samples: {alt}"
+    return Figure(f"{scores.protocol}-agreement", drawing, alt, notes)
 
 
 def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
@@ -168,6 +176,7 @@ def _dots(
 def all_figures(contents: Contents) -> Iterator[tuple[str, int, Figure]]:
     """(kind, index of the protocol or study, figure) of every figure in a report."""
     for number, (scores, slices) in enumerate(zip(contents.scores, contents.slices, strict=True)):
-        yield from ((kind, number, figure) for kind, figure in score_figures(scores, slices))
+        drawn = score_figures(scores, slices, contents.split.samples)
+        yield from ((kind, number, figure) for kind, figure in drawn)
     for number, study in enumerate(contents.studies):
         yield "study", number, study_figure(study)

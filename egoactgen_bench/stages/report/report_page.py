@@ -13,7 +13,7 @@ from markupsafe import Markup
 from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunManifest, RunTiming
 from egoactgen_bench.artifacts.scores import SIGNIFICANT, Scores
 from egoactgen_bench.presentation.pages import environment
-from egoactgen_bench.presentation.score_tables import layout
+from egoactgen_bench.presentation.score_layout import layout
 from egoactgen_bench.stages.report.report_contents import Contents, StudyResults
 
 LONGEST_LIST = 12  # values of one option that a run's card shows
@@ -33,6 +33,7 @@ class PlacedFigure:
     alt: str
     width: int
     height: int
+    notes: tuple[str, ...] = ()
 
 
 def render(

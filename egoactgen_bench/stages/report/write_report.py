@@ -80,7 +80,7 @@ def build(
     thumbnails = Thumbnails(folder / "thumbnails" / str(height), height)
     failed = thumbnails.make(wanted, progress)
     shown = [
-        page.PlacedFigure(kind, number, each.name, each.alt, *each.pixels)
+        page.PlacedFigure(kind, number, each.name, each.alt, *each.pixels, each.notes)
         for kind, number, each in drawn
     ]
     data = gallery(contents, selection.positions, failed)

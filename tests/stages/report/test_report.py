@@ -14,7 +14,7 @@ from drawn_runs import write_drawn_run
 from drawn_split import write_drawn_split
 from egoactgen_bench import load_run, load_scores, load_split, report, score
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.stages.report.metric_correlations import rank_correlations
+from egoactgen_bench.stages.report.metric_correlations import metric_correlations, withheld_notes
 from egoactgen_bench.support.files import read_csv, write_csv, write_json
 
 HOSTILE = '"><img src=x onerror=alert(1)> </script><script>alert(2)</script> שלום 🧅 $x^2$'
@@ -179,15 +179,32 @@ def test_imported_answers_are_on_the_page(bench, scored):
     assert (scored / "reports/drawn-val/figures/study-drawn-val-best-of.svg").is_file()
 
 
-def test_rank_correlation_is_the_mean_over_the_runs(workspace):
+def test_metrics_are_correlated_over_the_samples_of_each_run_that_is_ranked(workspace):
     scores = load_scores(workspace / "scores/drawn-val/standard")
-    table = rank_correlations(scores)
+    split = load_split(workspace / "splits/drawn-val")
+    metrics, found = metric_correlations(scores, split.samples)
+    assert metrics == ["psnr", "ssim", "change"]
     values = scores.values.pivot(index=["run", "sample_id"], columns="metric", values="value")
     by_run = [
         spearmanr(values.loc[run, "psnr"], values.loc[run, "ssim"]).statistic
         for run in ("ip2p", "lego")
     ]
-    assert table.loc["psnr", "ssim"] == pytest.approx(np.mean(by_run))
+    assert found.rho[0, 1] == pytest.approx(np.mean(by_run))
+
+
+def test_the_page_says_why_correlations_have_no_interval(workspace):
+    page = (workspace / "reports/drawn-val/index.html").read_text()
+    assert "[–] no interval, fewer than 4 videos: all pairs." in page
+    described = r'alt="Rank correlation of metrics over samples: SSIM and PSNR −?\d\.\d\d \[–\], '
+    assert re.search(described, page)
+
+
+def test_withheld_correlations_are_named():
+    reasons = dict.fromkeys([(0, 1), (0, 2), (0, 3)], "no videos") | {(1, 2): "no samples"}
+    assert withheld_notes("abcd", reasons) == [
+        "[–] no interval, no videos: all pairs of a.",
+        "[–] no interval, no samples: b and c.",
+    ]
 
 
 @pytest.mark.parametrize("name", ["figures", "figures/psnr.png", "thumbnails/256", "x/y"])
