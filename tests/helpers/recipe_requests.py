@@ -25,9 +25,12 @@ def repeated():
     return sample(0), sample(0, seed=1), sample(0)
 
 
-def check_repeated(outputs):
-    """Assert that the images of `repeated()` depend on their seeds only."""
+def check_repeated(outputs, within=0):
+    """Assert that the images of `repeated()` depend on their seeds only.
+
+    The images of a batch may differ in rounding: `within` 1.
+    """
     assert [image.size for image in outputs] == [FRAME] * 3
-    one, other, again = (np.asarray(image) for image in outputs)
-    assert np.array_equal(one, again)
-    assert not np.array_equal(one, other)
+    one, other, again = (np.asarray(image).astype(int) for image in outputs)
+    assert np.abs(one - again).max() <= within
+    assert np.abs(one - other).max() > 1

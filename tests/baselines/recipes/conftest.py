@@ -9,8 +9,11 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
+import tiny_flux2
 import tiny_image_editors
+import tiny_image_to_image
 import tiny_qwen_editors
+import tiny_video_models
 from egoactgen_baselines.pipelines.diffusers_pipeline import DiffusersPipeline
 from egoactgen_baselines.pipelines.pipeline_options import PipelineOptions
 from egoactgen_bench.api.method import MethodContext
@@ -18,8 +21,11 @@ from pipeline_recorder import recording
 from recipe_requests import FRAME, sample
 
 BUILDERS = {
+    **tiny_flux2.BUILDERS,
     **tiny_image_editors.BUILDERS,
+    **tiny_image_to_image.BUILDERS,
     **tiny_qwen_editors.BUILDERS,
+    **tiny_video_models.BUILDERS,
 }
 COLUMNS = ("pipeline", "recipe", "frame", "call", "encoded", "networks")
 

@@ -2,7 +2,7 @@
 
 from egoactgen_baselines.pipelines.call_recipe import CallRecipe
 from egoactgen_baselines.pipelines.recipes import (
-    image_editing,
+    flux_editing,
     image_to_image,
     image_to_video,
     qwen_editing,
@@ -10,7 +10,7 @@ from egoactgen_baselines.pipelines.recipes import (
 
 RECIPES: tuple[CallRecipe, ...] = (
     *image_to_image.RECIPES,
-    *image_editing.RECIPES,
+    *flux_editing.RECIPES,
     *qwen_editing.RECIPES,
     *image_to_video.RECIPES,
 )

@@ -55,6 +55,17 @@ RECIPES = (
         batches=True,
     ),
     CallRecipe(
+        name="flux-schnell-img2img",
+        pipelines=("FluxImg2ImgPipeline",),
+        saved_as=("FluxPipeline",),
+        when={"transformer/guidance_embeds": False},
+        source="model card of black-forest-labs/FLUX.1-schnell",
+        defaults={"num_inference_steps": 4, "guidance_scale": 0.0},
+        options={"guidance": None},  # has no effect
+        size=ByArea(1024 * 1024, multiple=16),
+        batches=True,
+    ),
+    CallRecipe(
         name="flux-img2img",
         pipelines=("FluxImg2ImgPipeline",),
         saved_as=("FluxPipeline",),
@@ -62,7 +73,6 @@ RECIPES = (
         defaults={"guidance_scale": 3.5},
         size=ByArea(1024 * 1024, multiple=16),
         batches=True,
-        note="FLUX.1-schnell: -o steps=4.",
     ),
     CallRecipe(
         name="qwen-image-img2img",

@@ -1,0 +1,49 @@
+"""Editors of Black Forest Labs: FLUX.1 Kontext and FLUX.2."""
+
+from egoactgen_baselines.pipelines.call_recipe import ByArea, CallRecipe
+
+RECIPES = (
+    CallRecipe(
+        name="flux-kontext",
+        pipelines=("FluxKontextPipeline",),
+        source="model card of black-forest-labs/FLUX.1-Kontext-dev",
+        defaults={"guidance_scale": 2.5},
+        # The pipeline resizes the frame to the nearest of its own 17 sizes, and generates at
+        # height × width, scaled to max_area.
+        size=ByArea(1024 * 1024, multiple=16, area_argument="max_area"),
+    ),
+    # FLUX.2 shrinks an image above 1 MP, but does not enlarge one below, and generates at its size.
+    CallRecipe(
+        name="flux2",
+        pipelines=("Flux2Pipeline",),
+        source="model card of black-forest-labs/FLUX.2-dev",
+        defaults={"guidance_scale": 4.0, "num_inference_steps": 50},
+        size=ByArea(1024 * 1024, multiple=16),
+        resizes_frame=True,
+    ),
+    CallRecipe(
+        name="flux2-klein",
+        pipelines=("Flux2KleinPipeline",),
+        when={"is_distilled": True},
+        source="model cards of black-forest-labs/FLUX.2-klein-4B and -9B",
+        defaults={"num_inference_steps": 4, "guidance_scale": 1.0},
+        options={"guidance": None},  # has no effect
+        size=ByArea(1024 * 1024, multiple=16),
+        resizes_frame=True,
+    ),
+    CallRecipe(
+        name="flux2-klein-base",
+        pipelines=("Flux2KleinPipeline",),
+        source="model cards of black-forest-labs/FLUX.2-klein-base-4B and -9B",
+        defaults={"guidance_scale": 4.0, "num_inference_steps": 50},
+        size=ByArea(1024 * 1024, multiple=16),
+        resizes_frame=True,
+    ),
+    CallRecipe(
+        name="flux2-klein-kv",
+        pipelines=("Flux2KleinKVPipeline",),
+        source="pipeline_flux2_klein_kv.py of diffusers 0.42",
+        size=ByArea(1024 * 1024, multiple=16),
+        resizes_frame=True,
+    ),
+)
