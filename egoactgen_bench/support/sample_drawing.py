@@ -26,11 +26,19 @@ def draw_positions(
     if count is None or count >= total:
         return list(range(total))
     orders = (derive_seed(seed, "drawn sample", sample_id) for sample_id in sample_ids)
-    by_video = sorted(zip(video_ids, orders, sample_ids, range(total), strict=True))
-    start = derive_seed(seed, "first drawn sample")
-    # (start / 2⁶³ + i) · total / count in integers: rounded floats could be one past the end.
-    steps = ((start + (i << 63)) * total // (count << 63) for i in range(count))
-    return sorted(by_video[step][-1] for step in steps)
+    keys = list(zip(video_ids, orders, sample_ids, strict=True))
+    return at_equal_steps(keys, count, derive_seed(seed, "first drawn sample"))
+
+
+def at_equal_steps(keys: Sequence[Any], count: int, start: int) -> list[int]:
+    """Positions of `count` of the items, ascending, taken at equal steps in the order of `keys`.
+
+    The first step begins `start` / 2⁶³ of a step from the first item.
+    """
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    # (start / 2⁶³ + i) · n / count in integers: rounded floats could be n, one past the end.
+    steps = ((start + (i << 63)) * len(keys) // (count << 63) for i in range(count))
+    return sorted(order[step] for step in steps)
 
 
 def draw_samples(samples: "pd.DataFrame", count: int | None, seed: int = 0) -> "pd.DataFrame":

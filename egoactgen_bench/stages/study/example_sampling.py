@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from egoactgen_bench.stages.study.safe_text import keyed_hash
+from egoactgen_bench.support.sample_drawing import at_equal_steps
 from egoactgen_bench.support.seeds import derive_seed
 
 
@@ -20,11 +21,9 @@ def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
     if count >= len(ids):
         return ids
     orders = (derive_seed(seed, "example", sample_id) for sample_id in ids)
-    by_verb = sorted(zip(samples["verb"].tolist(), orders, range(len(ids)), strict=True))
-    start = derive_seed(seed, "first example")
-    # (start / 2⁶³ + i) · n / count in integers: rounded floats could reach n, one past the end.
-    positions = [(start + (i << 63)) * len(ids) // (count << 63) for i in range(count)]
-    return [ids[place] for place in sorted(by_verb[position][2] for position in positions)]
+    keys = list(zip(samples["verb"].tolist(), orders, strict=True))
+    positions = at_equal_steps(keys, count, derive_seed(seed, "first example"))
+    return [ids[position] for position in positions]
 
 
 def shuffled(items: Sequence[str], key: bytes, purpose: str) -> list[str]:
