@@ -3,7 +3,7 @@
 The folder's class determines the recipe, which says how the pipeline is called (`call_recipe`).
 """
 
-import inspect
+import importlib.util
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -13,25 +13,32 @@ from typing import Any
 import torch
 from PIL import Image
 
-from egoactgen_baselines.frame_choice import FrameChoice, parse_frame
-from egoactgen_baselines.pipelines import pipeline_output, recipe_choice
+from egoactgen_baselines.frame_choice import parse_frame
+from egoactgen_baselines.pipelines import (
+    lora_adapter,
+    pipeline_memory,
+    pipeline_output,
+    recipe_choice,
+)
 from egoactgen_baselines.pipelines.pipeline_arguments import CallArguments
 from egoactgen_baselines.pipelines.pipeline_folder import (
     check_folder,
-    load_components,
     pipeline_class,
     pipeline_files,
     saved_class,
 )
+from egoactgen_baselines.pipelines.pipeline_loading import load_pipeline
 from egoactgen_baselines.pipelines.pipeline_options import PipelineOptions, prompt_text
+from egoactgen_baselines.pipelines.video_frames import VideoFrames
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.records import Request
-from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.support.files import sha256_file
 from egoactgen_bench.support.images import resize
 from egoactgen_bench.support.seeds import seeded
-from egoactgen_bench.weights.pretrained import first_sentence, refusing
+from egoactgen_bench.weights.pretrained import first_sentence
 
+PACKAGES: tuple[str, ...] = ("torch", "diffusers", "transformers", "pillow")
 TRIAL_STEPS = 4  # some schedulers fail with fewer
 TRIAL_FRAME = (456, 256)  # the stored size of a 16:9 video's frames
 
@@ -46,7 +53,8 @@ class DiffusersPipeline(Method[PipelineOptions]):
 
     Options = PipelineOptions
     takes_argument = True
-    packages = ("torch", "diffusers", "transformers", "pillow")
+    packages = PACKAGES
+    non_semantic_options = frozenset({"lora"})  # a path: `sources` has the adapter's hash
 
     def __init__(self, options: PipelineOptions, context: MethodContext) -> None:
         super().__init__(options, context)
@@ -57,33 +65,30 @@ class DiffusersPipeline(Method[PipelineOptions]):
         )
         self.kind = pipeline_class(self.folder, name)
         self.arguments = CallArguments(self.recipe, self.kind, self.folder, options)
-        self._frame: FrameChoice = parse_frame(options.frame or "last")
-        self._check_frame()
+        pipeline_memory.check(options, self.kind, context.device)
+        self.packages = PACKAGES + pipeline_memory.packages(options)  # type: ignore[misc]
+        self._adapter = lora_adapter.find(Path(options.lora)) if options.lora else None
+        self.frames: VideoFrames | None = None  # of video models
+        if self.recipe.video is not None:
+            choice = parse_frame(options.frame or "last")
+            self.frames = VideoFrames(self.recipe.video, self.arguments, choice)
+        self._check_packages()
         self._check_strength()
         self._check_dtype()
         if "{description}" in (options.template or f"{{{options.prompt}}}"):
             self._require_descriptions()
 
+    @classmethod
+    def default_dtype(cls, device: str) -> str:
+        """bfloat16 on a GPU that supports it: today's editors are published in it."""
+        on_gpu = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+        return "bfloat16" if on_gpu else "float32"
+
     @cached_property
     def pipeline(self) -> Any:
         """The pipeline, on the run's device and in its dtype."""
-        from diffusers.utils import logging
-
-        logging.disable_progress_bar()
-        quiet()
-        components = load_components(self.folder, getattr(torch, self.context.dtype))
-        taken = inspect.signature(self.kind.__init__).parameters
-        with refusing(self.folder):
-            loaded = self.kind.from_pretrained(
-                self.folder,
-                dtype=getattr(torch, self.context.dtype),
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                **{name: each for name, each in components.items() if name in taken},
-            )
-        loaded.set_progress_bar_config(disable=True)
-        return loaded.to(self.context.device)
+        dtype, device = getattr(torch, self.context.dtype), self.context.device
+        return load_pipeline(self.kind, self.folder, dtype, device, self.options, self._adapter)
 
     @torch.inference_mode()
     def load(self) -> None:
@@ -111,11 +116,14 @@ class DiffusersPipeline(Method[PipelineOptions]):
     def weight_files(self) -> list[Path]:
         return pipeline_files(self.folder)
 
+    def sources(self) -> dict[str, str]:
+        return {"lora": sha256_file(self._adapter)} if self._adapter else {}
+
     def call_record(self) -> dict[str, Any]:
         return self.arguments.record()
 
     def uses_target_time(self) -> bool:
-        return self._frame.kind == "target-time"
+        return self.frames is not None and self.frames.choice.kind == "target-time"
 
     def notices(self) -> list[str]:
         if self.recipe.prompted:
@@ -135,7 +143,12 @@ class DiffusersPipeline(Method[PipelineOptions]):
         # A batch has one size.
         if self.recipe.batches and len({request.input.size for request in requests}) == 1:
             return self._call(requests)
-        return [self._call([request])[0] for request in requests]
+        return [self._alone(request) for request in requests]
+
+    def _alone(self, request: Request) -> Image.Image | SampleError:
+        # Not after a video is generated that does not reach the frame.
+        error = None if self.frames is None else self.frames.error(request)
+        return error or self._call([request])[0]
 
     def _call(
         self, requests: Sequence[Request], changed: Mapping[str, Any] | None = None
@@ -146,19 +159,14 @@ class DiffusersPipeline(Method[PipelineOptions]):
         # Some pipelines draw from the global generators as well.
         with seeded(requests[0].seed, self.context.device):
             result = self.pipeline(**arguments)
-        if self.recipe.video is None:
+        if self.frames is None:
             outputs = pipeline_output.images(result, self.recipe.output, len(requests))
         else:
-            outputs = [pipeline_output.frame_of_video(result, self._chooser(requests[0]))]
+            outputs = [self.frames.image(result, requests[0])]
         return [
             output if isinstance(output, SampleError) else resize(output, request.input.size)
             for output, request in zip(outputs, requests, strict=True)
         ]
-
-    def _chooser(self, request: Request) -> Any:
-        assert self.recipe.video is not None
-        rate = self.options.rate or self.recipe.video.rate
-        return lambda count: self._frame.index(count, rate, request.target_offset)
 
     def _require_descriptions(self) -> None:
         if not self.context.described:
@@ -166,19 +174,12 @@ class DiffusersPipeline(Method[PipelineOptions]):
                 "a prompt with the description needs descriptions: give --descriptions NAME."
             )
 
-    def _check_frame(self) -> None:
-        """Raise `BenchError` for a frame that no generated video can have."""
-        video = self.recipe.video
-        if video is None or self._frame.kind == "target-time":
-            return
-        count = self.arguments.value(video.frames_argument)
-        if isinstance(count, int):
-            try:
-                self._frame.index(count, self.options.rate or video.rate)
-            except SampleError as error:
+    def _check_packages(self) -> None:
+        for name in self.recipe.packages:
+            if importlib.util.find_spec(name) is None:
                 raise BenchError(
-                    f"-o frame={self.options.frame}: {error.detail} (-o num_frames={count})."
-                ) from None
+                    f"{self.kind.__name__} needs the package {name}: pip install {name}."
+                )
 
     def _check_strength(self) -> None:
         """Raise `BenchError` unless an image-to-image pipeline denoises for at least one step."""

@@ -1,11 +1,14 @@
 """The folder of a saved pipeline of diffusers: its class, and its components, loaded strictly."""
 
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from egoactgen_baselines.pipelines import pipeline_memory
+from egoactgen_baselines.pipelines.memory_options import MemoryOptions
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.safe_names import is_safe_id
@@ -63,13 +66,24 @@ def saved_class(folder: Path) -> str:
     return str(_index(folder).get("_class_name"))
 
 
-def saved_settings(folder: Path) -> dict[str, Any]:
-    """The settings of the pipeline itself, such as is_distilled."""
-    return {
-        name: value
-        for name, value in _index(folder).items()
-        if not name.startswith("_") and not isinstance(value, list)
-    }
+def saved_setting(folder: Path, name: str) -> Any:
+    """A setting of the pipeline ("is_distilled") or of a component ("unet/num_frames").
+
+    None if it is not set.
+    """
+    part, _, key = name.rpartition("/")
+    value = (component_config(folder, part) if part else _index(folder)).get(key)
+    is_component = not part and isinstance(value, list)
+    return None if is_component else value
+
+
+def component_config(folder: Path, part: str) -> dict[str, Any]:
+    """The configuration of a component; empty if it cannot be read, which loading explains."""
+    try:
+        content = json.loads((folder / part / "config.json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def pipeline_class(folder: Path, name: str) -> type[Any]:
@@ -98,8 +112,10 @@ def pipeline_files(folder: Path) -> list[Path]:
     return sorted([folder / "model_index.json", *parts])
 
 
-def load_components(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """The networks of a pipeline by name, strictly, in `dtype`.
+def load_components(
+    folder: Path, dtype: torch.dtype, options: MemoryOptions | None = None
+) -> dict[str, Any]:
+    """The networks of a pipeline by name, strictly, in `dtype`, quantized as `options` say.
 
     diffusers loads the others: tokenizers, schedulers and image processors. It would also load
     networks, but draws tensors that are missing.
@@ -116,7 +132,9 @@ def load_components(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
             )
         network = isinstance(kind, type) and issubclass(kind, torch.nn.Module)
         if network or kind_name.startswith("AutoModel"):
-            found[name] = load_model(kind, folder / name, dtype=dtype)
+            config = options and pipeline_memory.quantization(options, name, library, dtype)
+            quantized = {"quantization_config": config} if config else {}
+            found[name] = load_model(kind, folder / name, dtype=dtype, **quantized)
         elif kind_name.startswith("Auto") and library == "transformers":
             # diffusers would let it ask on the terminal whether to run the folder's code.
             found[name] = load_processor(kind, folder / name)

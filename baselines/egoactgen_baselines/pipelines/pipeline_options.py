@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from egoactgen_baselines.frame_choice import FRAME_HELP, FrameOption
-from egoactgen_bench.api import options
+from egoactgen_baselines.pipelines.memory_options import MemoryOptions
 
 # Option → argument of the pipeline's call, unless a recipe maps it elsewhere.
 ARGUMENTS = {
@@ -47,7 +47,7 @@ CallArguments = Annotated[dict[str, Any], BeforeValidator(_as_arguments)]
 Side = Annotated[int | None, Field(ge=8, le=8192)]
 
 
-class PipelineOptions(options.Options):
+class PipelineOptions(MemoryOptions):
     """Options of a pipeline's call; an option that the pipeline lacks is an error."""
 
     prompt: Literal["action", "description"] = Field("action", description="text of the prompt")
