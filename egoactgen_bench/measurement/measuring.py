@@ -31,7 +31,7 @@ from egoactgen_bench.measurement.sources import (
     Source,
     content,
 )
-from egoactgen_bench.support.row_store import ABSENT, FeatureCache, StoredRows, short_keys
+from egoactgen_bench.support.row_store import ABSENT, FeatureCache, RowStore, StoredRows, short_keys
 from egoactgen_bench.support.sharding import ProcessShard
 
 Rows = NDArray[np.floating]
@@ -110,13 +110,17 @@ class Measurer:
         self.metrics = metrics
         self.batch_size = batch_size
         self._features = FeatureCache(cache / "features", fresh=fresh)
-        measured = FeatureCache(cache / "measured", fresh=fresh)
+        self._measured = FeatureCache(cache / "measured", fresh=fresh)
         groups: dict[str, list[Metric[Any]]] = {}
         for metric in metrics:
             groups.setdefault(metric.measurement(), []).append(metric)
         self._groups = list(groups.values())
-        self._stores = [measured.store(measurement) for measurement in groups]
+        self._stores = [self.kept(measurement) for measurement in groups]
         self._needs: frozenset[Role] = frozenset().union(*(metric.needs for metric in metrics))
+
+    def kept(self, signature: str) -> RowStore:
+        """The rows of one signature in the cache."""
+        return self._measured.store(signature)
 
     @property
     def batches(self) -> int:

@@ -15,7 +15,7 @@ from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.measurement.copies import copied_role
+from egoactgen_bench.measurement.copies import KEPT_AS, copied_role
 from egoactgen_bench.measurement.measuring import Measurements, gather
 from egoactgen_bench.measurement.protocols import (
     PUBLISHED_PROTOCOL,
@@ -71,7 +71,9 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
     if job.shard.rank != 0:
         return None
     for candidate in job.candidates:
-        candidate.copy_of = candidate.copy_of or copied_role(job.samples, candidate)
+        candidate.copy_of = candidate.copy_of or copied_role(
+            job.samples, candidate, job.measurer.kept(KEPT_AS)
+        )
     texts = job.settled["descriptions"]
     columns = measured_columns(job.measurer, outcome, texts["sha256"] if texts else "")
     toy = _with_toy_weights(job)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from drawn_runs import write_run
 from egoactgen_bench import load_scores, load_split
+from egoactgen_bench.measurement import sources
 from egoactgen_bench.presentation import charts
 
 ROWS = {
@@ -77,6 +78,29 @@ def test_they_are_marked_and_neither_best_nor_compared(bench, workspace):
     rows = {run.run: run for run in scores.manifest.runs}
     assert rows["toy"].toy_weights
     assert rows["images-oracle"].copy_of == "target"
+
+
+def test_a_second_call_finds_copies_without_decoding_images(bench, workspace, monkeypatch):
+    assert bench("score", *METRICS).status == 0
+    decoded = []
+    decode = sources.decode_rgb
+    monkeypatch.setattr(
+        sources, "decode_rgb", lambda data, name: (decoded.append(name), decode(data, name))[1]
+    )
+    folder = workspace / "scores/drawn-val/standard"
+    before = load_scores(folder).manifest.runs
+    assert bench("score", *METRICS).status == 0
+    assert load_scores(folder).manifest.runs == before
+    assert decoded == []
+    # Another image of the same name is compared again, by its content and not by its record.
+    run = workspace / "runs/drawn-val/images-resized"
+    changed = next((run / "images").iterdir())
+    Image.effect_noise((64, 64), 50).convert("RGB").save(changed, format="PNG")
+    assert bench("score", *METRICS).status == 0
+    rows = {row.run: row.copy_of for row in load_scores(folder).manifest.runs}
+    assert rows["images-resized"] == ""
+    assert rows["images-reencoded"] == "input"
+    assert {Path(name).parents[1].name for name in decoded} <= {"images-resized", "frames"}
 
 
 def test_the_report_and_the_archive_mark_them_too(bench, workspace):
