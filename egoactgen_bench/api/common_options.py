@@ -56,6 +56,13 @@ Device = Annotated[
     str, Field(description="auto (CUDA if available, else the CPU), cpu, cuda, cuda:1 …")
 ]
 Dtype = Annotated[str, Field(description="float32, float16 or bfloat16.")]
+MethodDtype = Annotated[
+    str,
+    Field(
+        description="float32, float16, bfloat16, or auto: float32, or bfloat16 for diffusers: on a "
+        "GPU that supports it."
+    ),
+]
 BatchSize = Annotated[int, Field(ge=1, description="Samples per batch.")]
 MethodBatchSize = Annotated[
     int | None,
@@ -102,6 +109,16 @@ DryRun = Annotated[
     bool,
     Field(description="Show what would be done without doing it."),
     Cli(("--dry-run",)),
+]
+
+
+AllowUpload = Annotated[
+    bool,
+    Field(
+        description="Allow sending frames, labels and boxes of a licensed data set to a server on "
+        "another machine."
+    ),
+    Cli(("--allow-upload",)),
 ]
 
 

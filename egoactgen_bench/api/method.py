@@ -37,7 +37,9 @@ class MethodContext:
     `weights` is an existing folder or file; None if none was named and the method has no default.
     `argument` is the text after the colon in `images:DIR`. `described` is whether the run has
     descriptions. `models` is the folder of all weights; `cache` may store anything that can be
-    computed again. `sample_ids` are those of the requests to come, if known.
+    computed again. `sample_ids` are those of the requests to come, if known. `licence` is that of
+    the frames and labels, which leave this machine only if `allow_upload` is set: see
+    `egoactgen_bench.endpoints.uploads`.
     """
 
     weights: Path | None = None
@@ -48,6 +50,8 @@ class MethodContext:
     models: Path = Path("workspace/models")
     cache: Path | None = None
     sample_ids: Sequence[str] | None = None
+    licence: str | None = None
+    allow_upload: bool = False
 
 
 class Method(ABC, Generic[OptionsT]):
@@ -64,6 +68,12 @@ class Method(ABC, Generic[OptionsT]):
     default_weights: ClassVar[str | None] = None
     default_batch_size: ClassVar[Annotated[int, Field(ge=1)]] = 1
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions run.json records
+    # Whether the same seed gives the same images; run.json records it, and tables say if not.
+    reproducible: ClassVar[bool] = True
+    # Options that affect no image: another value resumes a run.
+    non_semantic_options: ClassVar[frozenset[str]] = frozenset()
+    # Whether a run stops when its first samples all fail alike, as a broken model would continue to.
+    stops_early: ClassVar[bool] = True
     published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may need
 
     def __init__(self, options: OptionsT, context: MethodContext) -> None:
@@ -81,6 +91,11 @@ class Method(ABC, Generic[OptionsT]):
         elif not cls.uses_weights:
             raise BenchError("This method uses no weights: omit --weights.")
         return None if name is None else locate(name, models, plugin=cls)
+
+    @classmethod
+    def default_dtype(cls, device: str) -> str:
+        """The dtype of `--dtype auto` on a device."""
+        return "float32"
 
     @classmethod
     def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +133,21 @@ class Method(ABC, Generic[OptionsT]):
     def sources(self) -> dict[str, str]:
         """Other inputs that affect the images, name → sha256; recorded in run.json."""
         return {}
+
+    def batch_record(self) -> dict[str, Any]:
+        """Facts about the requests since the last call, as JSON values, for `run_record`."""
+        return {}
+
+    def run_record(self, batches: list[dict[str, Any]]) -> dict[str, Any]:
+        """Further fields of run.json, from the `batch_record` of all batches, in their order."""
+        return {}
+
+    def cost_estimate(self, images: int, earlier: dict[str, Any] | None) -> str:
+        """A sentence for `--dry-run` about what so many images cost; "" if nothing.
+
+        `earlier` is the run.json of an earlier run of this method, if there is one.
+        """
+        return ""
 
     def notices(self) -> list[str]:
         """Sentences for the user, printed with the run's result."""

@@ -15,6 +15,7 @@ TRAIN, IMAGINE, CONVERSION = "train.json", "imagine.json", "conversion.json"
 
 REFERENCE = "reference: "  # begins the `method` of a row that is made from the split's frames
 TOY_MARK = "(toy weights)"  # after the name of what has `toy_weights` set
+TARGET_TIME_MARK = "(target time)"  # after the name of a run with `target_time` set
 OptionValues = dict[str, Any]
 Subset = Literal["val", "train"]
 CopiedRole = Literal["", "input", "target"]
@@ -22,9 +23,10 @@ EgoVLP = Literal["4-frame", "16-frame"]  # the published checkpoint
 MetricDefaults = Mapping[str, Mapping[str, Any]]  # metric → option → value
 
 
-def marked(name: str) -> str:
-    """The name of a run or metric with toy weights, as tables and figures show it."""
-    return f"{name} {TOY_MARK}"
+def marked(name: str, *, toy_weights: bool = True, target_time: bool = False) -> str:
+    """The name of a run or metric as tables and figures show it, with the marks that apply."""
+    marks = [TOY_MARK] * toy_weights + [TARGET_TIME_MARK] * target_time
+    return " ".join([name, *marks])
 
 
 class SplitCounts(Record):
@@ -81,6 +83,19 @@ class PassedAndResolved(Record):
     resolved: OptionValues = Field(default_factory=dict)
 
 
+class EndpointRecord(Record):
+    """The server that generated something, what it reports, and what its replies cost."""
+
+    model: str
+    hosts: list[str]  # with which the replies were requested, or would have been
+    reported_models: list[str] = Field(default_factory=list)
+    replies: Count
+    tokens: dict[str, Count] | None = None  # in, out; None if a reply does not report them
+    sizes: dict[str, Count] = Field(default_factory=dict)  # of the images that the server sent
+    prices: dict[str, float] = Field(default_factory=dict)
+    cost: float | Literal["unknown"] = "unknown"
+
+
 class RunCounts(Record):
     """How many of a run's samples have an image."""
 
@@ -116,6 +131,10 @@ class RunManifest(Manifest):
     limit: int | None = None
     counts: RunCounts | None = None
     toy_weights: bool = False  # toy weights on a split that is not of a toy data set
+    target_time: bool = False  # whether the method was given the times of the target frames
+    call: dict[str, Any] = Field(default_factory=dict)  # how the method calls its model
+    reproducible_by_seed: bool = True
+    endpoint: EndpointRecord | None = None
     device: str = ""
     timing: RunTiming | None = None
     files: dict[str, str] = Field(default_factory=dict)
@@ -131,6 +150,7 @@ class ScoredRun(Record):
     images: str = ""  # sha256 over the hashes of the images
     copy_of: CopiedRole = ""  # the frames that all images are copies of
     toy_weights: bool = False  # as in run.json
+    target_time: bool = False  # as in run.json
     samples: Count | None = None
     n: Count = 0
 
@@ -142,7 +162,7 @@ class ScoredRun(Record):
     @property
     def label(self) -> str:
         """The name as tables and figures show it."""
-        return marked(self.run) if self.toy_weights else self.run
+        return marked(self.run, toy_weights=self.toy_weights, target_time=self.target_time)
 
     @property
     def kind(self) -> str:
@@ -320,6 +340,8 @@ class ImagineManifest(Manifest):
     sources: dict[str, str] = Field(default_factory=dict)
     dtype: str = ""
     toy_weights: bool = False  # as in run.json
+    reproducible_by_seed: bool = True
+    endpoint: EndpointRecord | None = None
     device: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 

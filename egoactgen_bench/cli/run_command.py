@@ -26,7 +26,8 @@ class RunArguments(RunOptions):
     method: Annotated[
         str,
         Field(
-            description="A name of `bench methods`, images:DIR, diffusers:PATH, or module:Class."
+            description="A name of `bench methods`, images:DIR, diffusers:PATH, endpoint:MODEL, or "
+            "module:Class."
         ),
         Cli(metavar="NAME"),
     ]
@@ -73,7 +74,7 @@ def run(arguments: RunArguments) -> int:
 
 
 def _estimate(job: "RunJob", runs: Path) -> int:
-    from egoactgen_bench.stages.run.run_method import estimate
+    from egoactgen_bench.stages.run.run_estimate import estimate
 
     if job.shard.rank == 0:
         typer.echo(estimate(job, runs))

@@ -1,7 +1,7 @@
 """What replies cost: their usage, the prices given, and a limit on one call's requests."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,11 +28,6 @@ class Usage:
             images,
         )
 
-    @property
-    def known(self) -> bool:
-        """Whether the server reports the tokens."""
-        return self.tokens_in is not None and self.tokens_out is not None
-
 
 def _count(reported: Mapping[str, Any], *names: str) -> int | None:
     value = next((reported[name] for name in names if name in reported), None)
@@ -58,6 +53,15 @@ class Prices:
     def known(self) -> bool:
         return self.tokens_in is not None or self.image is not None
 
+    def record(self) -> dict[str, float]:
+        """The prices that are given, for a manifest."""
+        named = {
+            "million_input_tokens": self.tokens_in,
+            "million_output_tokens": self.tokens_out,
+            "image": self.image,
+        }
+        return {name: price for name, price in named.items() if price is not None}
+
     def cost(self, usage: Usage) -> float | None:
         """The cost of a reply; None without prices, and without the tokens that have a price."""
         if not self.known:
@@ -69,12 +73,6 @@ class Prices:
             return None
         tokens = usage.tokens_in * self.tokens_in + usage.tokens_out * self.tokens_out
         return cost + tokens / MILLION
-
-    def total(self, usages: Iterable[Usage]) -> float | None:
-        """The cost of several replies; None if that of one is unknown."""
-        costs = [self.cost(usage) for usage in usages]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if self.known and len(known) == len(costs) else None
 
 
 @dataclass

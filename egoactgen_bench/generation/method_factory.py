@@ -12,7 +12,7 @@ from egoactgen_bench.api.plugin_calls import call, called
 from egoactgen_bench.api.plugin_code import code_sources
 from egoactgen_bench.api.plugin_declarations import build_plugin, require_subclass
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.devices import check_dtype, resolve_device
+from egoactgen_bench.support.devices import AUTO, check_dtype, resolve_device
 
 
 def build(
@@ -28,10 +28,12 @@ def build(
 
     `weights` is a path or a name in `context.models`. `context.device` may be "auto". The weights
     and argument of `context` are set here. `dataset` is that of the frames to come, None for an
-    image without one: a default of toy weights is refused unless it is a toy data set.
+    image without one: a default of toy weights is refused unless it is a toy data set. A `dtype` of
+    "auto" is the method's default on the device.
     """
     context = context or MethodContext(device="auto")
-    check_dtype(context.dtype)
+    if context.dtype != AUTO:
+        check_dtype(context.dtype)
     found, argument = plugins.load("methods", name)
     found = require_subclass(found, Method, name)
     path = call(found, "find_weights", weights, context.models)
@@ -40,9 +42,26 @@ def build(
     given = dict(options or {})
     resolved = resolve(found.Options, call(found, "suggested", path, given) | given, name)
     device = resolve_device(context.device, local_rank) if found.uses_device else "cpu"
-    return build_plugin(
-        found, resolved, replace(context, weights=path, argument=argument, device=device)
+    dtype = context.dtype
+    if dtype == AUTO:
+        dtype = call(found, "default_dtype", device)
+        check_dtype(dtype)
+    there = replace(context, weights=path, argument=argument, device=device, dtype=dtype)
+    return build_plugin(found, resolved, there)
+
+
+def semantic_options(method: Method[Any]) -> dict[str, Any]:
+    """The options that affect the images, as JSON values."""
+    dumped: dict[str, Any] = method.options.model_dump(
+        mode="json", exclude=set(method.non_semantic_options)
     )
+    return dumped
+
+
+def without_secrets(method: Method[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as passed, without those that must not be recorded (`Field(exclude=True)`)."""
+    fields = type(method.options).model_fields
+    return {key: value for key, value in options.items() if not fields[key].exclude}
 
 
 def weight_files(method: Method[Any]) -> list[Path]:

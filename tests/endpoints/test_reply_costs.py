@@ -4,6 +4,7 @@ import pytest
 
 from egoactgen_bench.endpoints.endpoint_options import EndpointOptions, make_client
 from egoactgen_bench.endpoints.reply_costs import Budget, Prices, Usage
+from egoactgen_bench.endpoints.reply_records import ReplyTally, endpoint_record, expected_cost
 from egoactgen_bench.endpoints.request_threads import in_threads
 from egoactgen_bench.errors import BenchError
 
@@ -16,10 +17,6 @@ def test_costs_are_computed_from_usage_and_prices():
     assert Prices(image=0.04).cost(Usage(images=1)) == 0.04
     assert Prices().cost(USED) is None
     assert Prices(3.0, 8.0).cost(Usage(10, None)) is None
-    assert Prices(3.0, 8.0).total([USED, USED]) == 20.0
-    assert Prices(3.0, 8.0).total([USED, Usage()]) is None
-    assert Prices(3.0, 8.0).total([]) == 0.0
-    assert Prices().total([]) is None
 
 
 @pytest.mark.parametrize(
@@ -97,3 +94,28 @@ def test_threads_keep_the_order_and_stop_at_an_error():
     with pytest.raises(BenchError, match="stop"):
         in_threads(fail, range(1000), 1)
     assert done == [0, 1, 2]
+
+
+def test_records_add_up_and_say_what_is_unknown():
+    tally = ReplyTally("h")
+    tally.add("a", Usage(10, 5, 1), "m-1", "8x8")
+    tally.add("b", Usage(20, 5, 1), "m-2", "8x8")
+    tally.add("b", Usage(30, 5, 1), "m-2", "8x6")  # repeated, and counted once
+    batches = [tally.take(), tally.take()]
+    assert (batches[0]["replies"], batches[1]["replies"]) == (2, 0)
+    found = endpoint_record("m", batches, Prices(1e6, 2e6, 0.5))
+    assert (found.tokens, found.cost, found.replies) == ({"in": 40, "out": 10}, 61.0, 2)
+    assert (found.reported_models, found.sizes) == (["m-1", "m-2"], {"8x6": 1, "8x8": 1})
+    assert endpoint_record("m", batches, Prices()).cost == "unknown"
+    tally.add("c", Usage(images=1), "")
+    unknown = endpoint_record("m", [*batches, tally.take()], Prices(1.0, 1.0))
+    assert (unknown.tokens, unknown.cost, unknown.hosts) == (None, "unknown", ["h"])
+    assert endpoint_record("m", [tally.take()], Prices(image=0.5)).cost == 0.0
+
+
+def test_a_cost_is_expected_from_prices_and_earlier_replies():
+    assert expected_cost(10, 1, Prices(image=0.04), None) == "at a cost of about 0.40"
+    earlier = {"tokens": {"in": 2000, "out": 1000}, "replies": 2}
+    assert expected_cost(10, 1, Prices(100.0, 200.0), earlier) == "at a cost of about 2.00"
+    assert "until an earlier run" in expected_cost(10, 1, Prices(100.0, 200.0), None)
+    assert "give prices" in expected_cost(10, 1, Prices(), earlier)

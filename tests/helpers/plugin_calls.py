@@ -57,10 +57,13 @@ def _served_model(folder: Path) -> dict[str, Any]:
     return {"method": "endpoint:model", "options": {"base_url": _served_url()}}
 
 
+SERVERS = ExitStack()  # those that run until the process ends
+
+
 @cache
 def _served_url() -> str:
-    """A server of image edits on loopback until the process ends."""
-    return ExitStack().enter_context(serving_endpoint()).url
+    """A server of image edits on loopback."""
+    return SERVERS.enter_context(serving_endpoint()).url
 
 
 # Method → arguments of `run_method.prepare`.

@@ -8,6 +8,7 @@ from PIL import Image
 
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.endpoints.uploads import licence_of, licence_of_image
 from egoactgen_bench.errors import BenchError, SampleError, did_you_mean
 from egoactgen_bench.support.images import decode, frame_size, read_image_file, read_rgb, resize
 
@@ -22,6 +23,7 @@ class Context:
     dataset: str | None = None  # of the split
     action: str | None = None
     description: str | None = None
+    licence: str | None = None  # of the frame and its label
 
 
 def context_of_image(path: Path) -> Context:
@@ -33,7 +35,8 @@ def context_of_image(path: Path) -> Context:
         image = decode(read_image_file(path), path.name).convert("RGB")
     except SampleError as error:
         raise BenchError(f"{path} is not a readable image ({error.detail}).") from None
-    return Context(slug(path.stem, "picture"), resize(image, frame_size(*image.size)))
+    frame = resize(image, frame_size(*image.size))
+    return Context(slug(path.stem, "picture"), frame, licence=licence_of_image(path))
 
 
 def context_of_sample(split: Split, sample_id: str, descriptions: str | None = None) -> Context:
@@ -61,6 +64,7 @@ def context_of_sample(split: Split, sample_id: str, descriptions: str | None = N
         split.manifest.dataset,
         sample["action"],
         texts.get(sample_id),
+        licence_of(split.manifest),
     )
 
 

@@ -72,6 +72,8 @@ def method_for(options: ImagineOptions, context: Context, models: Path, cache: P
         models=models,
         cache=cache,
         sample_ids=[context.name],
+        licence=context.licence,
+        allow_upload=options.allow_upload,
     )
     return method_factory.build(
         options.method,
@@ -105,7 +107,7 @@ def imagine(
     shown = sha256_bytes(png_bytes(context.frame))
     plan = {
         "method": name,
-        "options": method.options.model_dump(mode="json"),
+        "options": method_factory.semantic_options(method),
         "seed": seed,
         "context": {
             "name": context.name,
@@ -148,10 +150,12 @@ def imagine(
         "frames": [frame.model_dump() for frame in frames],
         "grid": {"image": GRID, "sha256": sha256_bytes(grid)},
         "toy_weights": toy,
+        "reproducible_by_seed": method.reproducible,
         "device": provenance.device_name(method.context.device),
         "versions": provenance.versions(method.packages),
     }
-    return Imagined(folder, work.finish(content))
+    recorded = call(method, "run_record", [call(method, "batch_record")])
+    return Imagined(folder, work.finish(content | recorded))
 
 
 def check_actions(actions: Sequence[str], descriptions: Sequence[str]) -> None:

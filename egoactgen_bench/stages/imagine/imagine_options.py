@@ -4,7 +4,13 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from egoactgen_bench.api.common_options import Device, Dtype, MethodOptions, WeightsName
+from egoactgen_bench.api.common_options import (
+    AllowUpload,
+    Device,
+    MethodDtype,
+    MethodOptions,
+    WeightsName,
+)
 from egoactgen_bench.api.options import Cli, Options
 
 
@@ -30,5 +36,6 @@ class ImagineOptions(Options):
     weights: WeightsName = None
     seed: Annotated[int, Field(description="Each frame's seed derives from it.")] = 0
     device: Device = "auto"
-    dtype: Dtype = "float32"
+    dtype: MethodDtype = "auto"
     options: MethodOptions = Field(default_factory=dict)
+    allow_upload: AllowUpload = False

@@ -5,7 +5,7 @@
 <run>/samples.csv, run.json    written last, after all batches; plan and journal are then removed
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,9 @@ from egoactgen_bench.support.safe_names import is_safe_id
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+Facts = Callable[[list[dict[str, Any]]], dict[str, Any]]
 
 
 class RunJournal:
@@ -49,11 +52,12 @@ class RunJournal:
             return load_run(self.folder)
         return Run(self.folder, build(RunManifest, self.plan), table)
 
-    def assemble(self, passed: dict[str, Any], facts: dict[str, Any]) -> Run | None:
+    def assemble(self, passed: dict[str, Any], facts: Facts) -> Run | None:
         """Write samples.csv, then run.json, and return the run; None while a batch is missing.
 
-        `passed` are the method's options as passed, `facts` further fields of run.json. The last
-        process to finish does this; two at the same time write the same bytes.
+        `passed` are the method's options as passed; `facts` returns further fields of run.json from
+        what the method recorded about each batch. The last process to finish does this; two at the
+        same time write the same bytes.
         """
         if not self.finished:
             if not self.batches.complete:
@@ -67,14 +71,15 @@ class RunJournal:
         self._sweep(run)
         return run
 
-    def _write(self, passed: dict[str, Any], facts: dict[str, Any]) -> None:
-        seconds, devices = 0.0, set()
+    def _write(self, passed: dict[str, Any], facts: Facts) -> None:
+        seconds, devices, recorded = 0.0, set(), []
 
         def rows() -> Iterator[Row]:
             nonlocal seconds
             for entry in self.batches.entries(range(self.batches.batches)):
                 seconds += entry["seconds"]
                 devices.add(entry["device"])
+                recorded.append(entry.get("recorded", {}))
                 yield from entry["rows"]
 
         table = self._table(rows())
@@ -83,7 +88,8 @@ class RunJournal:
         files = {"files": {samples.name: sha256_file(samples)}}
         options = {"options": {"passed": passed} | self.plan["options"]}
         device = ", ".join(sorted(devices))
-        self.work.finish(options | _summary(table, seconds) | {"device": device} | files | facts)
+        found = _summary(table, seconds) | {"device": device} | files
+        self.work.finish(options | found | facts(recorded))
 
     def _table(self, rows: Iterable[Row]) -> "pd.DataFrame":
         import pandas as pd

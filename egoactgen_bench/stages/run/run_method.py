@@ -13,12 +13,12 @@ from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.batch_journal import OK, BatchWork
 from egoactgen_bench.artifacts.descriptions import load_descriptions
-from egoactgen_bench.artifacts.manifest_base import read_manifest
-from egoactgen_bench.artifacts.manifests import RunManifest
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.endpoints.uploads import licence_of
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.generation import answers, method_factory
+from egoactgen_bench.stages.run.first_failures import FirstFailures
 from egoactgen_bench.stages.run.run_journal import RunJournal
 from egoactgen_bench.stages.run.run_options import RunOptions
 from egoactgen_bench.support import provenance
@@ -29,6 +29,7 @@ from egoactgen_bench.support.sharding import ProcessShard
 
 Sample = dict[str, Any]  # a row of a samples.csv
 SAMPLE_COLUMNS = ("sample_id", "input_frame", "action")  # of the split
+TIME_COLUMNS = ("t_input", "t_target")  # only for methods that ask for them
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class RunJob:
     shard: ProcessShard
     journal: RunJournal
     toy_weights: bool  # whether they affect the images of a split that is not of a toy data set
+    keep_going: bool = False
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -100,8 +102,6 @@ def prepare(
     texts = (
         load_descriptions(split.folder, resolved.descriptions) if resolved.descriptions else None
     )
-    needed = split.samples[list(SAMPLE_COLUMNS)][: resolved.limit]
-    samples = cast("list[Sample]", needed.to_dict("records"))
     dataset = split.manifest.dataset
     built = method_factory.build(
         method,
@@ -113,15 +113,20 @@ def prepare(
             described=texts is not None,
             models=resolved.models,
             cache=resolved.cache,
-            sample_ids=[sample["sample_id"] for sample in samples],
+            licence=licence_of(split.manifest),
+            allow_upload=resolved.allow_upload,
+            sample_ids=list(split.samples["sample_id"][: resolved.limit]),
         ),
         dataset=dataset,
         local_rank=shard.local_rank,
     )
+    timed = bool(call(built, "uses_target_time"))
+    needed = split.samples[[*SAMPLE_COLUMNS, *(TIME_COLUMNS if timed else ())]][: resolved.limit]
+    samples = cast("list[Sample]", needed.to_dict("records"))
     size = resolved.batch_size or built.default_batch_size
     plan = {
         "method": _without_folders(method, built.context.argument),
-        "options": {"resolved": built.options.model_dump(mode="json")},
+        "options": {"resolved": method_factory.semantic_options(built)},
         "seed": resolved.seed,
         "split": split.name,
         "fingerprint": split.fingerprint,
@@ -130,16 +135,21 @@ def prepare(
         "descriptions_sha256": texts and texts.sha256,
         "weights": provenance.hashes(method_factory.weight_files(built)),
         "sources": method_factory.sources(built),
-        "dtype": resolved.dtype,
+        "dtype": built.context.dtype,
         # Part of the plan, as other kernels round differently and may change pixels by one level.
         "batch_size": size,
         # A limit that excludes no sample gives the same run as none.
         "limit": resolved.limit if len(samples) < len(split.samples) else None,
+        "target_time": timed,
+        "call": call(built, "call_record"),
     }
     journal = RunJournal(folder, plan, batches=-(-len(samples) // size))
     toy = method_factory.uses_toy_weights(built, dataset) or bool(texts and texts.toy_weights)
     described = texts.texts if texts else {}
-    return RunJob(split, built, samples, described, dict(resolved.options), shard, journal, toy)
+    passed = method_factory.without_secrets(built, resolved.options)
+    return RunJob(
+        split, built, samples, described, passed, shard, journal, toy, resolved.keep_going
+    )
 
 
 def _without_folders(method: str, argument: str | None) -> str:
@@ -158,32 +168,56 @@ def execute(job: RunJob, overwrite: bool = False, progress: bool = False) -> Run
     facts = {
         "versions": provenance.versions(job.method.packages),
         "toy_weights": job.toy_weights,
+        "reproducible_by_seed": job.method.reproducible,
     }
-    return journal.assemble(job.passed, facts) or journal.partial(work.own)
+
+    def complete(recorded: list[dict[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = call(job.method, "run_record", recorded)
+        return found | facts
+
+    return journal.assemble(job.passed, complete) or journal.partial(work.own)
 
 
 def _generate(job: RunJob, progress: bool) -> None:
     if job.work.missing:
         call(job.method, "load")
     device = provenance.device_name(job.method.context.device)
+    facts: dict[int, dict[str, Any]] = {}  # about each batch
+
+    def record(batch: int, rows: list[Sample]) -> None:
+        job.journal.batches.record(batch, rows, device=device, **facts.pop(batch))
+
+    missing = job.work.missing
+    whole = len(missing) == job.journal.batches.batches
+    first = FirstFailures(job.plan["method"], whole, record)
+    if job.keep_going or not job.method.stops_early:
+        first.end()
 
     def generate(batch: int) -> None:
         start = time.perf_counter()
-        rows = _generate_batch(job, job.batch(batch))
+        rows, not_asked = _generate_batch(job, job.batch(batch))
         seconds = time.perf_counter() - start
-        job.journal.batches.record(batch, rows, device=device, seconds=seconds)
+        facts[batch] = {"seconds": seconds, "recorded": call(job.method, "batch_record")}
+        first.add(batch, rows, not_asked)
+        if batch == missing[-1]:
+            first.finish()
 
     job.work.run(generate, progress)
 
 
-def _generate_batch(job: RunJob, samples: list[Sample]) -> list[Sample]:
-    """Generate one batch, write its images, and return its rows of samples.csv."""
+def _generate_batch(job: RunJob, samples: list[Sample]) -> tuple[list[Sample], frozenset[str]]:
+    """Generate one batch and write its images.
+
+    Returns its rows of samples.csv, and the ids of samples whose input frame cannot be read.
+    """
     # Threads, as reading and writing PNG takes longer than a fast method and releases the GIL.
     with ThreadPoolExecutor() as threads:
         requests = list(threads.map(partial(_request, job), samples))
         outputs = answers.ask(job.method, requests)
         ids = [sample["sample_id"] for sample in samples]
-        return list(threads.map(partial(_row, job), ids, outputs))
+        rows = list(threads.map(partial(_row, job), ids, outputs))
+    pairs = zip(ids, requests, strict=True)
+    return rows, frozenset(each for each, request in pairs if isinstance(request, SampleError))
 
 
 def _request(job: RunJob, sample: Sample) -> Request | SampleError:
@@ -195,7 +229,13 @@ def _request(job: RunJob, sample: Sample) -> Request | SampleError:
     # From the id instead of the position, so that a sample's noise does not depend on the limit,
     # the order or the shard.
     seed = derive_seed(job.plan["seed"], sample_id)
-    return Request(sample_id, image, sample["action"], job.descriptions.get(sample_id), seed)
+    described = job.descriptions.get(sample_id)
+    return Request(sample_id, image, sample["action"], described, seed, _target_offset(sample))
+
+
+def _target_offset(sample: Sample) -> float | None:
+    """t_target − t_input in seconds; None unless the method asks for it."""
+    return sample["t_target"] - sample["t_input"] if "t_target" in sample else None
 
 
 def _row(job: RunJob, sample_id: str, answer: answers.Answer) -> Sample:
@@ -214,29 +254,3 @@ def _row(job: RunJob, sample_id: str, answer: answers.Answer) -> Sample:
     image = f"images/{sample_id}.png"
     data = write_png(job.journal.folder / image, answer.output)
     return row | {"image": image, "sha256": sha256_bytes(data)}
-
-
-def estimate(job: RunJob, runs: Path) -> str:
-    """Estimate images, disk space, and time from an earlier run of the same method."""
-    job.journal.work.check()
-    work = job.work
-    total = work.count(work.own)
-    left = 0 if job.journal.finished else work.count(work.missing)
-    frames = [job.split.frame_path(sample["input_frame"]) for sample in job.samples[:100]]
-    sizes = [frame.stat().st_size for frame in frames if frame.is_file()]
-    disk = left * sum(sizes) / max(len(sizes), 1) / 1e6
-    speed = _earlier_speed(job.plan["method"], runs)
-    expected = f"about {left / speed:.0f} s" if speed else "time unknown without an earlier run"
-    return (
-        f"{job.plan['method']} on {job.split.name}: {total} images, {total - left} of them done, "
-        f"{left} to generate in {job.journal.folder}: about {disk:.1f} MB, {expected}."
-    )
-
-
-def _earlier_speed(method: str, runs: Path) -> float | None:
-    paths = sorted(runs.glob("*/*/run.json"), key=lambda path: path.stat().st_mtime_ns)
-    for path in reversed(paths):
-        manifest = read_manifest(path, RunManifest)
-        if manifest.method == method and manifest.timing and manifest.timing.images_per_second:
-            return manifest.timing.images_per_second
-    return None

@@ -1,19 +1,23 @@
 """The options of `bench run`."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from egoactgen_bench.api.common_options import (
+    AllowUpload,
     DescriptionsName,
     Device,
-    Dtype,
     Limit,
     MethodBatchSize,
+    MethodDtype,
     MethodOptions,
     PlaceOptions,
     Seed,
     Shard,
     WeightsName,
 )
+from egoactgen_bench.api.options import Cli
 
 
 class RunOptions(PlaceOptions):
@@ -25,6 +29,14 @@ class RunOptions(PlaceOptions):
     seed: Seed = 0
     batch_size: MethodBatchSize = None
     device: Device = "auto"
-    dtype: Dtype = "float32"
+    dtype: MethodDtype = "auto"
     limit: Limit = None
     shard: Shard = "1/1"
+    allow_upload: AllowUpload = False
+    keep_going: Annotated[
+        bool,
+        Field(
+            description="Finish even if the first samples all fail alike; else the run then stops."
+        ),
+        Cli(("--keep-going",)),
+    ] = False
