@@ -90,12 +90,20 @@ class ByPipeline:
 
 @dataclass(frozen=True)
 class Video:
-    """What an image-to-video pipeline generates: its frames and how fast they are shown."""
+    """What an image-to-video pipeline generates: its frames and how fast they are shown.
+
+    The argument `num_frames` is a multiple of `multiple` plus `rest`; `length` gives the number of
+    frames that the video then has, where they differ. `rate_argument` takes the frames per second.
+    """
 
     frames: int  # default of num_frames
     rate: float  # frames per second at which the model was trained
-    multiple: int = 4  # num_frames is a multiple of it plus 1; 1: any number
+    multiple: int = 4
+    rest: int = 1
+    length: Callable[[int], int] = int
     frames_argument: str = "num_frames"
+    rate_argument: str | None = None
+    output: str = "frames"  # where the result contains the video
 
 
 @dataclass(frozen=True)
@@ -114,9 +122,12 @@ class CallRecipe:
     pipelines: tuple[str, ...]
     source: str  # where the call is documented: the model card, or the pipeline's own code
     saved_as: tuple[str, ...] = ()
-    when: Mapping[str, Any] = field(default_factory=dict)  # settings in model_index.json
+    # Settings of the pipeline ("is_distilled") or of a component ("unet/num_frames"); None: absent.
+    when: Mapping[str, Any] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()  # that it imports, and that are not installed with the toolkit
     image: str = "image"  # the argument that takes the frame; "" if it takes none
-    image_form: Literal["item", "list"] = "item"  # list: the frame is passed as [frame]
+    # list: the frame is passed as [frame]; still: as a video of equal frames
+    image_form: Literal["item", "list", "still"] = "item"
     write_prompt: Callable[[str], Any] = field(default=str)
     prompted: bool = True  # False: the pipeline takes no text, so the action has no effect
     defaults: Mapping[str, Any] = field(default_factory=dict)

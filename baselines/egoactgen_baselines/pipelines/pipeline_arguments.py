@@ -1,7 +1,6 @@
 """The arguments of a pipeline's call, from its recipe, the options and the requests."""
 
 import inspect
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from egoactgen_baselines.pipelines.call_recipe import Buckets, ByArea, ByPipeline, CallRecipe, Size
+from egoactgen_baselines.pipelines.pipeline_folder import component_config
 from egoactgen_baselines.pipelines.pipeline_options import ARGUMENTS, PipelineOptions
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError
@@ -59,15 +59,20 @@ class CallArguments:
     @cached_property
     def _options(self) -> dict[str, str]:
         """Option → argument, of those that the call has."""
-        named = ARGUMENTS | dict(self.recipe.options)
+        frames = (
+            {} if self.recipe.video is None else {"num_frames": self.recipe.video.frames_argument}
+        )
+        named = ARGUMENTS | frames | dict(self.recipe.options)
         return {name: each for name, each in named.items() if each and each in self.accepted}
 
     @cached_property
     def constant(self) -> dict[str, Any]:
         """The arguments that are equal for all samples."""
         arguments = dict(self.recipe.defaults)
-        if self.recipe.video is not None:
-            arguments[self.recipe.video.frames_argument] = self.recipe.video.frames
+        if (video := self.recipe.video) is not None:
+            arguments[video.frames_argument] = video.frames
+            if video.rate_argument is not None:
+                arguments[video.rate_argument] = self.options.rate or video.rate
         for name, argument in self._options.items():
             if getattr(self.options, name) is not None:
                 arguments[argument] = getattr(self.options, name)
@@ -112,13 +117,22 @@ class CallArguments:
             each["negative_prompt"] = [arguments["negative_prompt"]] * len(requests)
         # Pipelines that do not batch take single values, not lists of one.
         arguments |= {k: values if len(requests) > 1 else values[0] for k, values in each.items()}
-        if self.recipe.image and self.recipe.image_form == "list":
-            arguments[self.recipe.image] = frames
+        if self.recipe.image and self.recipe.image_form != "item":
+            arguments[self.recipe.image] = frames * self._copies
         arguments |= self._size_arguments(requests[0].input.size)
         if "output_type" in self.accepted:
             # Numbers, as diffusers turns NaN into black pixels.
             arguments["output_type"] = "np"
         return arguments
+
+    @property
+    def _copies(self) -> int:
+        """How often a list contains the frame."""
+        video = self.recipe.video
+        if self.recipe.image_form != "still" or video is None:
+            return 1
+        count: int = self.constant[video.frames_argument]
+        return count
 
     def record(self) -> dict[str, Any]:
         """How the pipeline is called, for run.json."""
@@ -155,23 +169,17 @@ class CallArguments:
             (
                 config["sample_size"]
                 for part in ("unet", "transformer")
-                if isinstance((config := self._config(part)).get("sample_size"), int)
+                if isinstance(
+                    (config := component_config(self.folder, part)).get("sample_size"), int
+                )
             ),
             None,
         )
-        blocks = self._config("vae").get("block_out_channels")
+        blocks = component_config(self.folder, "vae").get("block_out_channels")
         if cells is None or not isinstance(blocks, list) or not blocks:
             return TYPICAL_AREA
         side: int = cells * 2 ** (len(blocks) - 1)
         return side * side
-
-    def _config(self, part: str) -> dict[str, Any]:
-        file = self.folder / part / "config.json"
-        try:
-            content = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}  # loading the network names what is wrong with the file
-        return content if isinstance(content, dict) else {}
 
     def _check_size_options(self) -> None:
         rule = self.recipe.size
@@ -193,15 +201,18 @@ class CallArguments:
                 )
 
     def _check_video_options(self) -> None:
-        video, count = self.recipe.video, self.options.num_frames
+        video = self.recipe.video
         if video is None:
             for name in ("frame", "rate", "num_frames"):
                 if getattr(self.options, name) is not None:
                     raise BenchError(
                         f"{self.kind.__name__} generates images, not videos: omit -o {name}."
                     )
-        elif count is not None and (count - 1) % video.multiple:
+            return
+        count = self.value(video.frames_argument)
+        if not isinstance(count, int) or count < 1 or (count - video.rest) % video.multiple:
+            plus = f" plus {video.rest}" if video.rest else ""
             raise BenchError(
-                f"{self.kind.__name__} generates multiples of {video.multiple} frames plus one; "
-                f"-o num_frames={count} is not."
+                f"{self.kind.__name__} generates multiples of {video.multiple} frames{plus}; "
+                f"{video.frames_argument}={count} is not."
             )

@@ -1,6 +1,5 @@
-"""What a pipeline returns, as images: the image itself, or the chosen frame of a video."""
+"""The images that a pipeline returns."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,15 +19,6 @@ def images(result: Any, name: str, count: int) -> list[Output]:
         else as_image(image)
         for image, flagged in zip(getattr(result, name), flags, strict=True)
     ]
-
-
-def frame_of_video(result: Any, choose: Callable[[int], int]) -> Output:
-    """The frame of the first video of a result; `choose` gives its index of a number of frames."""
-    video = result.frames[0]
-    try:
-        return as_image(video[choose(len(video))])
-    except SampleError as error:
-        return error
 
 
 def as_image(image: Any) -> Output:

@@ -8,7 +8,7 @@ from typing import Any
 
 from egoactgen_baselines.pipelines import refusals
 from egoactgen_baselines.pipelines.call_recipe import CallRecipe
-from egoactgen_baselines.pipelines.pipeline_folder import saved_settings
+from egoactgen_baselines.pipelines.pipeline_folder import saved_setting
 from egoactgen_baselines.pipelines.recipes import RECIPES
 from egoactgen_bench.api import plugins
 from egoactgen_bench.errors import BenchError, did_you_mean
@@ -29,15 +29,16 @@ def choose(folder: Path, saved: str, named: str | None) -> tuple[CallRecipe, str
     if named is not None:
         recipe = _named(named)
         return recipe, saved if saved in recipe.pipelines else recipe.pipelines[0]
-    settings = saved_settings(folder)
     for recipe in known():
-        if any(settings.get(name) != value for name, value in recipe.when.items()):
-            continue
-        if saved in recipe.pipelines:
+        if saved in recipe.pipelines and _fits(folder, recipe):
             return recipe, saved
-        if saved in recipe.saved_as:
+        if saved in recipe.saved_as and _fits(folder, recipe):
             return recipe, recipe.pipelines[0]
     raise BenchError(f"diffusers:{folder}: {_why_not(saved)}")
+
+
+def _fits(folder: Path, recipe: CallRecipe) -> bool:
+    return all(saved_setting(folder, name) == value for name, value in recipe.when.items())
 
 
 def known() -> Iterator[CallRecipe]:
@@ -84,6 +85,13 @@ def _why_not(saved: str) -> str:
         )
     accepted = inspect.signature(kind.__call__).parameters
     takes_image = any(name in accepted for name in ("image", "images", "input_images", "video"))
+    if settings := sorted(
+        {name for each in known() if saved in each.pipelines for name in each.when}
+    ):
+        return (
+            f"{saved} has recipes, but for other values of {', '.join(settings)}: this folder is "
+            f"for another task. {HOW_TO_ADD}"
+        )
     why = refusals.reason(saved, takes_image, "prompt" in accepted)
     if why is not None:
         return f"{saved} {why}. Use a pipeline that edits a whole image by an instruction."

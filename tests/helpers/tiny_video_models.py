@@ -1,0 +1,7 @@
+"""Tiny random image-to-video pipelines: `BUILDERS[name]()` gives one to save."""
+
+import tiny_wan_models
+
+BUILDERS = {
+    **tiny_wan_models.BUILDERS,
+}
