@@ -1,6 +1,7 @@
 """Wan and the models that are based on it: what reaches the networks."""
 
 import pytest
+import torch
 
 from egoactgen_bench.errors import BenchError
 from recipe_requests import FRAME
@@ -152,18 +153,19 @@ def test_helios(calls):
 
 
 @pytest.mark.parametrize(
-    ("name", "guided"), [("HeliosPyramidPipeline", 2), ("Helios distilled", 1)]
+    ("name", "guided"), [("HeliosPyramidPipeline", True), ("Helios distilled", False)]
 )
 def test_helios_in_a_pyramid(calls, name, guided):
     stages = {"pyramid_num_inference_steps_list": [1, 1, 1]}
     (image,), recorded = calls(name, width=128, height=64, num_frames=33, arguments=stages)
     assert image.size == FRAME
     assert set(recorded.encoded) == {(128, 64)}
-    shapes = [step["hidden_states"].shape[-2:] for step in recorded.of("transformer")]
-    assert shapes[0] == (2, 4)  # a quarter of the latent size
-    assert shapes[-1] == (8, 16)
-    guided = 2 if name == "HeliosPyramidPipeline" else 1
-    assert shapes == [shape for shape in dict.fromkeys(shapes) for _ in range(guided)]
+    steps = recorded.of("transformer")
+    shapes = [tuple(step["hidden_states"].shape[-2:]) for step in steps]
+    # Twice in each stage: with and without the prompt, or an extra step for the first chunk.
+    assert shapes == [(2, 4)] * 2 + [(4, 8)] * 2 + [(8, 16)] * 2
+    one, two = (step["encoder_hidden_states"] for step in steps[:2])
+    assert torch.equal(one, two) != guided
 
 
 def test_chunks_of_helios(method):
