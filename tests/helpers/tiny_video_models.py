@@ -1,7 +1,9 @@
 """Tiny random image-to-video pipelines: `BUILDERS[name]()` gives one to save."""
 
+import tiny_ltx_models
 import tiny_wan_models
 
 BUILDERS = {
+    **tiny_ltx_models.BUILDERS,
     **tiny_wan_models.BUILDERS,
 }
