@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from egoactgen_bench.support.seeds import derive_seed
+from egoactgen_bench.support.seeds import derive_seed, derive_seeds
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
 # As recorded in manifests.
 RULE = "systematic over samples sorted by video"
@@ -25,20 +27,26 @@ def draw_positions(
     total = len(sample_ids)
     if count is None or count >= total:
         return list(range(total))
-    orders = (derive_seed(seed, "drawn sample", sample_id) for sample_id in sample_ids)
-    keys = list(zip(video_ids, orders, sample_ids, strict=True))
-    return at_equal_steps(keys, count, derive_seed(seed, "first drawn sample"))
+    orders = derive_seeds(seed, "drawn sample", last=sample_ids)
+    return at_equal_steps(video_ids, orders, count, derive_seed(seed, "first drawn sample"))
 
 
-def at_equal_steps(keys: Sequence[Any], count: int, start: int) -> list[int]:
-    """Positions of `count` of the items, ascending, taken at equal steps in the order of `keys`.
+def at_equal_steps(
+    strata: Sequence[str], orders: "NDArray[np.int64]", count: int, start: int
+) -> list[int]:
+    """Positions of `count` of the items, ascending, taken at equal steps of their order.
 
-    The first step begins `start` / 2⁶³ of a step from the first item.
+    Items are ordered by stratum and, within it, by `orders`. The first step begins `start` / 2⁶³ of
+    a step from the first item.
     """
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    # (start / 2⁶³ + i) · n / count in integers: rounded floats could be n, one past the end.
-    steps = ((start + (i << 63)) * len(keys) // (count << 63) for i in range(count))
-    return sorted(order[step] for step in steps)
+    import numpy as np
+
+    ranks = {stratum: rank for rank, stratum in enumerate(sorted(set(strata)))}
+    order = np.lexsort((orders, np.array([ranks[stratum] for stratum in strata])))
+    total = len(strata)
+    # (start / 2⁶³ + i) · total / count in integers: rounded floats could be one past the end.
+    steps = ((start + (i << 63)) * total // (count << 63) for i in range(count))
+    return sorted(int(order[step]) for step in steps)
 
 
 def draw_samples(samples: "pd.DataFrame", count: int | None, seed: int = 0) -> "pd.DataFrame":

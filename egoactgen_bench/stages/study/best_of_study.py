@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image
 
 from egoactgen_bench.api.toy_weights import must_be_marked
+from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.workspace import Workspace
@@ -53,7 +54,8 @@ class Candidates:
         """Ids and verbs of the split's samples that every run has an image for."""
         samples = self.split.samples[["sample_id", "verb"]]
         for run in self.runs.values():
-            samples = samples[samples["sample_id"].isin(run.finished["sample_id"])]
+            finished = set(run.samples["sample_id"][run.samples["status"] == OK].tolist())
+            samples = samples[[each in finished for each in samples["sample_id"].tolist()]]
         return samples
 
     def image(self, name: str, sample_id: str) -> Image.Image:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from egoactgen_bench.stages.study.safe_text import keyed_hash
 from egoactgen_bench.support.sample_drawing import at_equal_steps
-from egoactgen_bench.support.seeds import derive_seed
+from egoactgen_bench.support.seeds import derive_seed, derive_seeds
 
 
 def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
@@ -20,9 +20,9 @@ def choose_examples(samples: pd.DataFrame, count: int, seed: int) -> list[str]:
     ids: list[str] = samples["sample_id"].tolist()
     if count >= len(ids):
         return ids
-    orders = (derive_seed(seed, "example", sample_id) for sample_id in ids)
-    keys = list(zip(samples["verb"].tolist(), orders, strict=True))
-    positions = at_equal_steps(keys, count, derive_seed(seed, "first example"))
+    orders = derive_seeds(seed, "example", last=ids)
+    start = derive_seed(seed, "first example")
+    positions = at_equal_steps(samples["verb"].tolist(), orders, count, start)
     return [ids[position] for position in positions]
 
 
