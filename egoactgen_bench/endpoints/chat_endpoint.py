@@ -37,7 +37,7 @@ def chat(
     messages: Sequence[Message],
     *,
     schema: Mapping[str, Any] | None = None,
-    draw: int = 0,
+    draw: int | str = 0,
     **parameters: Any,
 ) -> ChatReply:
     """The reply to a conversation; raises as `EndpointClient.ask`.

@@ -57,7 +57,7 @@ class EndpointRequest:
     path: str
     body: Mapping[str, Any]
     images: Sequence[InputImage] = ()
-    draw: int = 0
+    draw: int | str = 0
 
     @property
     def digest(self) -> str:

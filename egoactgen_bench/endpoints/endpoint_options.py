@@ -30,17 +30,17 @@ class EndpointOptions(Options):
             description="Base URL of an OpenAI-compatible server (default: $OPENAI_BASE_URL, else "
             "OpenAI's).",
         ),
-        Cli(metavar="URL"),
+        Cli(metavar="URL", envvar="OPENAI_BASE_URL"),
     ] = None
     key: Annotated[
         str | None,
         Field(
             exclude=True,
             repr=False,
-            description="API key; better set $OPENAI_API_KEY, since other users of the machine can "
-            "see options.",
+            description="API key; better set $OPENAI_API_KEY, since other users of the machine "
+            "can see options.",
         ),
-        Cli(metavar="KEY"),
+        Cli(metavar="KEY", envvar="OPENAI_API_KEY", show_default=False),
     ] = None
     concurrency: Annotated[
         int, Field(ge=1, le=256, description="Number of requests at a time.")
@@ -69,6 +69,26 @@ class EndpointOptions(Options):
     def prices(self) -> Prices:
         """Raises `BenchError` if only one of the prices of tokens is given."""
         return Prices(self.price_in, self.price_out)
+
+
+class ChatEndpointOptions(EndpointOptions):
+    """How a chat model behind an endpoint is called."""
+
+    model: Annotated[
+        str | None,
+        Field(description="Name of the model at the endpoint."),
+        Cli(metavar="NAME", envvar="OPENAI_MODEL"),
+    ] = None
+    concurrency: Annotated[
+        int, Field(ge=1, le=256, description="Number of requests at a time.")
+    ] = 8
+    timeout: Annotated[
+        float, Field(gt=0, description="Seconds of one request with all its attempts.")
+    ] = 300.0
+    attempt_timeout: Annotated[float, Field(gt=0, description="Seconds of one attempt.")] = 60.0
+    retries: Annotated[
+        int, Field(ge=0, le=100, description="Retries of a failed request, with growing delays.")
+    ] = 6
 
 
 # Of these and of subclasses' further prices.

@@ -6,7 +6,11 @@ from pydantic import Field
 
 from egoactgen_bench.artifacts.batch_journal import Row
 from egoactgen_bench.artifacts.manifest_base import Count, Manifest, Record
-from egoactgen_bench.artifacts.manifests import DescriptionsManifest, PassedAndResolved
+from egoactgen_bench.artifacts.manifests import (
+    DescriptionsManifest,
+    EndpointRecord,
+    PassedAndResolved,
+)
 from egoactgen_bench.support.safe_names import SafeName
 
 CURATION, ABLATION = "curation.json", "ablation.json"
@@ -29,6 +33,8 @@ class EnrichManifest(DescriptionsManifest):
     weights: dict[str, str]
     counts: dict[str, Count]
     failed: list[Row]
+    reproducible_by_seed: bool = True
+    endpoint: EndpointRecord | None = None
     timing: VllmTiming | None = None
     versions: dict[str, str] = Field(default_factory=dict)
 
@@ -104,7 +110,8 @@ class CurationManifest(Manifest):
     drawn: dict[str, Any] | None = None  # how `limit` samples were drawn
     counts: CurationCounts
     replies: dict[str, Count]
-    tokens: dict[str, Count]
+    tokens: dict[str, Count | None]  # None if a reply does not report them
+    endpoint: EndpointRecord | None = None
     images: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
 

@@ -13,7 +13,14 @@ from egoactgen_bench.endpoints.image_edits import edit_image
 from egoactgen_bench.endpoints.input_images import InputImage
 from egoactgen_bench.endpoints.kept_replies import KeptReplies
 from egoactgen_bench.errors import BenchError, SampleError
-from hostile_server import BEHAVIOURS, IMAGE_BEHAVIOURS, encoded, image_reply, serving_endpoint
+from hostile_server import (
+    BEHAVIOURS,
+    IMAGE_BEHAVIOURS,
+    encoded,
+    good_chat,
+    image_reply,
+    serving_endpoint,
+)
 
 KEY = "sk-very-secret"
 FRAME = InputImage(Image.new("RGB", (24, 16), (9, 8, 7)))
@@ -200,3 +207,21 @@ def test_opaque_alpha_and_other_formats_are_accepted(tmp_path):
             found = edit_image(made_client(server.url, None), [FRAME], "x")
         assert found.image.tobytes() == image.tobytes()
         assert (found.usage.tokens_in, found.usage.tokens_out, found.usage.images) == (300, 1000, 1)
+
+
+def test_texts_that_no_file_can_store_are_repaired():
+    with serving_endpoint(lambda call: call.say(good_chat("a\ud800b"))) as server:
+        assert ask("chat", made_client(server.url, None)).text == "a?b"
+
+
+def test_a_schema_asks_for_structured_output():
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}}
+    with serving_endpoint() as server:
+        client = made_client(server.url, None)
+        found = chat(client, [user_message("How many?")], schema=schema, seed=3, temperature=None)
+    assert found.ended
+    assert (found.usage.tokens_in, found.usage.tokens_out, found.model) == (100, 10, "m-2026")
+    (call,) = server.calls
+    assert call.fields["response_format"]["json_schema"]["schema"] == schema
+    assert call.fields["seed"] == 3
+    assert "temperature" not in call.fields

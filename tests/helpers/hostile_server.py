@@ -39,6 +39,12 @@ class Call:
     before: int  # number of earlier requests with the same content
 
     @property
+    def query(self) -> str:
+        """The last message of a chat."""
+        content = self.fields["messages"][-1]["content"]
+        return content if isinstance(content, str) else content[-1]["text"]
+
+    @property
     def chat(self) -> bool:
         return self.path.endswith("/chat/completions")
 

@@ -6,13 +6,14 @@ import time
 import pandas as pd
 import pytest
 
-from chat_server import GOOD, completion, good, serving
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.verify import verify
 from egoactgen_lego.curation.asking import Query, description_in, messages, read_examples
 from egoactgen_lego.curation.named_boxes import Boxes
 from egoactgen_lego.options.curate_options import EXAMPLES
+from hostile_server import TEXT as GOOD
+from hostile_server import good_chat, serving_endpoint
 
 FOLDER = "instructions/curated"
 
@@ -28,7 +29,7 @@ def curate(bench, server, *arguments):
 
 
 def test_sentences_are_also_written_as_descriptions(bench, drawn_split):
-    with serving(answer) as server:
+    with serving_endpoint(answer) as server:
         result = curate(bench, server, "--descriptions", "true")
     assert result.status == 0, result.err
     samples = pd.read_csv(drawn_split / "samples.csv")
@@ -37,8 +38,12 @@ def test_sentences_are_also_written_as_descriptions(bench, drawn_split):
     assert verify(drawn_split) == []
 
 
-def answer(handler, query, before):
-    handler.say(good())
+def good(text=GOOD):
+    return good_chat(json.dumps({"description": text}))
+
+
+def answer(call):
+    call.say(good())
 
 
 def rows_of(folder):
@@ -46,13 +51,13 @@ def rows_of(folder):
 
 
 def test_descriptions_become_instruction_data(bench, drawn_split):
-    with serving(answer) as server:
+    with serving_endpoint(answer) as server:
         result = curate(bench, server, "--price-in", "1.5", "--price-out", "2")
         again = curate(bench, server)
     assert (result.status, again.status) == (0, 0), result.err
     assert "6 of 6 samples described" in result.out
     assert "600 tokens in, 60 out, cost 0.0010" in result.out
-    assert len(server.requests) == 6  # no reply is requested twice
+    assert len(server.calls) == 6  # no reply is requested twice
     folder = drawn_split / FOLDER
     data = json.loads((folder / "instructions.json").read_text())
     samples = pd.read_csv(drawn_split / "samples.csv")
@@ -82,11 +87,11 @@ def test_the_conversation_contains_examples_and_boxes(bench, drawn_split, tmp_pa
     }
     path = tmp_path / "boxes.json"
     path.write_text(json.dumps(boxes))
-    with serving(answer) as server:
+    with serving_endpoint(answer) as server:
         result = curate(bench, server, "--boxes", path, "--limit", 2, "--temperature", "0.2")
     assert result.status == 1
     assert "failed: V01_4: no_boxes" in result.out
-    (request,) = server.requests
+    (request,) = [call.fields for call in server.calls]
     assert (request["model"], request["temperature"]) == ("m", 0.2)
     assert "max_tokens" not in request
     assert [message["role"] for message in request["messages"]] == [
@@ -103,13 +108,13 @@ def test_the_conversation_contains_examples_and_boxes(bench, drawn_split, tmp_pa
 
 
 def test_a_rate_limit_is_respected(bench, drawn_split):
-    def limited(handler, query, before):
-        if before == 0:
-            handler.say({"error": {"message": "slow down"}}, 429, Retry_After="1")
+    def limited(call):
+        if call.before == 0:
+            call.say({"error": {"message": "slow down"}}, 429, Retry_After="1")
         else:
-            handler.say(good())
+            call.say(good())
 
-    with serving(limited) as server:
+    with serving_endpoint(limited) as server:
         result = curate(bench, server, "--limit", 1)
     assert result.status == 0, result.out
     first, second = server.times
@@ -118,35 +123,35 @@ def test_a_rate_limit_is_respected(bench, drawn_split):
 
 
 def test_requests_are_retried_after_timeouts_disconnections_and_failures(bench, drawn_split):
-    def bad(handler, query, before):
-        if before:
-            handler.say(good())
-        elif "open" in query:
+    def bad(call):
+        if call.before:
+            call.say(good())
+        elif "open" in call.query:
             time.sleep(2)
-        elif "take" in query:  # less than the announced length, then the connection ends
-            handler.say(b'{"choices": [', Content_Length="4000")
-            handler.close_connection = True
+        elif "take" in call.query:  # less than the announced length, then the connection ends
+            call.say(b'{"choices": [', Content_Length="4000")
+            call.handler.close_connection = True
         else:
-            handler.say({"error": {"message": "overloaded"}}, 503)
+            call.say({"error": {"message": "overloaded"}}, 503)
 
-    with serving(bad) as server:
-        result = curate(bench, server, "--limit", 3, "--timeout", "0.7")
+    with serving_endpoint(bad) as server:
+        result = curate(bench, server, "--limit", 3, "--attempt-timeout", "0.7")
     assert result.status == 0, result.out
-    assert len(server.requests) == 6
+    assert len(server.calls) == 6
 
 
 def test_invalid_replies_are_counted_and_kept_but_never_become_data(bench, drawn_split):
-    def nonsense(handler, query, before):
-        if "open" in query:
-            handler.say(completion("I am a language model and cannot see boxes."))
-        elif "take" in query:
-            handler.say(completion('{"description": "It takes the', "length"))
-        elif before < 2:
-            handler.say(good("too short"))
+    def nonsense(call):
+        if "open" in call.query:
+            call.say(good_chat("I am a language model and cannot see boxes."))
+        elif "take" in call.query:
+            call.say(good_chat('{"description": "It takes the', finish_reason="length"))
+        elif call.before < 2:
+            call.say(good("too short"))
         else:
-            handler.say(good())
+            call.say(good())
 
-    with serving(nonsense) as server:
+    with serving_endpoint(nonsense) as server:
         result = curate(bench, server, "--limit", 3, "--attempts", "3")
     assert result.status == 1
     assert "failed: V00_0: malformed (not a JSON object)" in result.out
@@ -158,70 +163,70 @@ def test_invalid_replies_are_counted_and_kept_but_never_become_data(bench, drawn
     assert "cannot see boxes" not in (folder / "instructions.json").read_text()
     assert sum("cannot see boxes" in row["reply"] for row in rows_of(folder)) == 3
 
-    with serving(answer) as server:  # only missing samples are requested again
+    with serving_endpoint(answer) as server:  # only missing samples are requested again
         result = curate(bench, server, "--limit", 3)
     assert result.status == 0
-    assert len(server.requests) == 2
+    assert len(server.calls) == 2
 
 
 def test_replies_in_another_protocol_fail_samples_but_not_the_call(bench, drawn_split):
     bodies = iter([b"<html>", b"[]", b"{}", b'{"choices": []}'])
 
-    def strange(handler, query, before):
-        handler.say(next(bodies))
+    def strange(call):
+        call.say(next(bodies))
 
-    with serving(strange) as server:
+    with serving_endpoint(strange) as server:
         result = curate(bench, server, "--limit", 4, "--retries", "0", "--concurrency", "1")
     assert result.status == 1, result.err
-    assert result.out.count("no_reply") == 5  # four samples and the count
+    assert result.out.count("bad_reply") == 5  # four samples and the count
     assert "0 of 4 samples described" in result.out
 
 
 @pytest.mark.parametrize(("status", "named"), [(401, "rejects the key"), (404, "no model 'm'")])
 def test_a_call_that_would_always_fail_ends_at_once(bench, drawn_split, status, named):
-    def refuse(handler, query, before):
-        handler.say({"error": {"message": "no"}}, status)
+    def refuse(call):
+        call.say({"error": {"message": "no"}}, status)
 
-    with serving(refuse) as server:
+    with serving_endpoint(refuse) as server:
         result = curate(bench, server, "--concurrency", "1")
     assert result.status == 2
     assert named in result.err
-    assert len(server.requests) <= 2
+    assert len(server.calls) <= 2
 
 
 def test_key_and_model_come_from_the_environment_and_are_not_written(
     bench, drawn_split, monkeypatch
 ):
-    with serving(answer) as server:
+    with serving_endpoint(answer) as server:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         monkeypatch.setenv("OPENAI_MODEL", "other")
         result = bench("lego", "curate", "--limit", 2)
     assert result.status == 0, result.err
-    assert server.headers[0]["Authorization"] == "Bearer sk-secret"
-    assert server.requests[0]["model"] == "other"
+    assert server.calls[0].headers["Authorization"] == "Bearer sk-secret"
+    assert server.calls[0].fields["model"] == "other"
     written = [path for path in drawn_split.rglob("*") if path.is_file()]
     assert not any(b"sk-secret" in path.read_bytes() for path in written)
 
 
 def test_the_number_of_simultaneous_requests_is_limited(bench, drawn_split):
-    def slow(handler, query, before):
+    def slow(call):
         time.sleep(0.1)
-        handler.say(good())
+        call.say(good())
 
-    with serving(slow) as server:
+    with serving_endpoint(slow) as server:
         curate(bench, server, "--concurrency", "2")
     assert server.most == 2
 
 
 def test_an_incomplete_line_is_dropped_and_another_plan_refused(bench, drawn_split):
-    with serving(answer) as server:
+    with serving_endpoint(answer) as server:
         curate(bench, server, "--limit", 3)
         path = drawn_split / FOLDER / "replies.jsonl"
         whole = path.read_bytes()
         path.write_bytes(whole[:-20])  # killed while it wrote
         assert curate(bench, server, "--limit", 3).status == 0
-        assert len(server.requests) == 4
+        assert len(server.calls) == 3  # the reply is kept elsewhere, too
         assert len(path.read_bytes().splitlines()) == 3
         other = curate(bench, server, "--limit", 3, "--seed", "1")
         assert other.status == 2
@@ -312,7 +317,7 @@ def test_limited_samples_are_drawn_from_all_videos(bench, drawn_split):
     samples = pd.read_csv(drawn_split / "samples.csv").sort_values("video_id", kind="stable")
     samples["video_id"] = ["V00"] * 4 + ["V01"] * 2
     samples.to_csv(drawn_split / "samples.csv", index=False)
-    with serving(answer) as server:
+    with serving_endpoint(answer) as server:
         result = curate(bench, server, "--limit", 3)
     assert result.status == 0, result.err
     line = "Samples: 3 of the split's 6 samples, drawn from all its videos (seed 0)."
@@ -326,7 +331,7 @@ def test_limited_samples_are_drawn_from_all_videos(bench, drawn_split):
 
 
 def test_a_curation_of_the_first_samples_is_not_resumed(bench, drawn_split):
-    with serving(answer) as server:
+    with serving_endpoint(answer) as server:
         curate(bench, server, "--limit", 3)
         manifest = drawn_split / FOLDER / "curation.json"
         content = json.loads(manifest.read_text())

@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 
+from egoactgen_bench.errors import SampleError
 from egoactgen_bench.toy.world.actions import ACTIONS
 from egoactgen_bench.toy.world.filming import video_clips
 from egoactgen_bench.toy.world.motion import PNR
 from egoactgen_lego.curation.asking import Query, description_in
-from egoactgen_lego.curation.chat import NoReply
 from egoactgen_lego.curation.named_boxes import Box, Boxes
 from egoactgen_lego.curation.sentence_templates import Templates
 from egoactgen_lego.toy import tower_training
@@ -56,7 +56,7 @@ def test_templates_cover_every_narration_of_the_world():
     ],
 )
 def test_templates_give_no_reply_to_unknown_queries(asked, reason):
-    with pytest.raises(NoReply, match=reason):
+    with pytest.raises(SampleError, match=reason):
         Templates().ask([{"role": "user", "content": asked.text()}])
 
 

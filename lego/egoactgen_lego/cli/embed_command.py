@@ -8,6 +8,7 @@ from pydantic import Field
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_lego.cli.vllm_options import (
+    VLLM_WEIGHTS,
     VllmArguments,
     checked_question,
     make_engine,
@@ -19,6 +20,7 @@ from egoactgen_lego.cli.vllm_options import (
 class EmbedArguments(VllmArguments):
     """Which descriptions are embedded, and where the features are written."""
 
+    weights: Annotated[str, Field(description=VLLM_WEIGHTS), Cli(metavar="PATH|NAME")]
     descriptions: Annotated[
         str, Field(description="A name in the split's descriptions/."), Cli(metavar="NAME")
     ]
@@ -34,7 +36,7 @@ def embed(asked: EmbedArguments) -> int:
     from egoactgen_bench.artifacts.descriptions import load_descriptions
     from egoactgen_lego.stages.embed import embed as embed_split
 
-    engine = make_engine(asked)
+    engine = make_engine(asked, asked.weights)
     done = embed_split(
         engine,
         load_descriptions(engine.split.folder, asked.descriptions),

@@ -25,17 +25,12 @@ if TYPE_CHECKING:
     from egoactgen_lego.vllm.vllm_result import VllmOutcome
 
 
-class VllmArguments(Options):
-    """A VLLM, the split that it processes, and how its features are written."""
+VLLM_WEIGHTS = "A LLaVA in transformers' format: a path, or a name in the workspace's models/."
 
-    weights: Annotated[
-        str,
-        Field(
-            description="A LLaVA in transformers' format: a path, or a name in the workspace's "
-            "models/."
-        ),
-        Cli(metavar="PATH|NAME"),
-    ]
+
+class VllmArguments(Options):
+    """The split that a VLLM processes, and how its features are written."""
+
     split: SplitName = None
     question: Annotated[
         str | None,
@@ -61,8 +56,8 @@ class VllmArguments(Options):
     overwrite: Overwrite = False
 
 
-def make_engine(asked: VllmArguments) -> "Engine":
-    """The engine for the VLLM and the split that the options name."""
+def make_engine(asked: VllmArguments, weights: str) -> "Engine":
+    """The engine for a VLLM, and the split that the options name."""
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_lego.vllm.engine import Engine, EngineOptions
     from egoactgen_lego.vllm_weights import find_weights
@@ -70,7 +65,7 @@ def make_engine(asked: VllmArguments) -> "Engine":
     place = current_workspace()
     split = load_split(place.find_split(asked.split))
     options = EngineOptions(**asked.model_dump(include=set(EngineOptions.model_fields)))
-    return Engine(split, find_weights(asked.weights, place.models), options)
+    return Engine(split, find_weights(weights, place.models), options)
 
 
 def make_writer(asked: VllmArguments, folder: Path) -> "FeatureWriter":

@@ -23,7 +23,7 @@ INSTRUCTION = (
     'Answer with one JSON object {"description": "..."} and nothing else.'
 )
 
-Message = dict[str, str]
+Message = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Chat models: any endpoint with OpenAI's chat protocol, or a model on this machine."""
+"""Chat models: one behind an OpenAI-compatible API, or on this machine."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -7,27 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from egoactgen_bench.endpoints.chat_endpoint import ChatReply, chat
+from egoactgen_bench.endpoints.endpoint_client import EndpointClient
+from egoactgen_bench.endpoints.reply_costs import Usage
+from egoactgen_bench.endpoints.reply_records import endpoint_record
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.weights.pretrained import load_model, load_processor
 from egoactgen_lego.curation.asking import Message
-from egoactgen_lego.curation.bounded_requests import bounded_client, within
-
-LONGEST_DELAY = 60.0  # seconds between attempts that the client accepts of a Retry-After
-
-
-@dataclass(frozen=True)
-class Reply:
-    """A reply: its text, whether it is complete, and the number of input and output tokens."""
-
-    text: str
-    ended: bool
-    tokens_in: int
-    tokens_out: int
-
-
-class NoReply(Exception):  # noqa: N818
-    """A request failed after all retries; other requests may succeed."""
+from egoactgen_lego.curation.replies import Replies
 
 
 class Chat(ABC):
@@ -35,112 +23,44 @@ class Chat(ABC):
 
     name: str
 
+    def origin(self, replies: Replies) -> dict[str, Any]:
+        """Fields of a manifest about the server that replied, if there is one."""
+        return {}
+
     @abstractmethod
-    def ask(self, messages: Sequence[Message]) -> Reply:
-        """Raises `NoReply` if this request failed, `BenchError` if every request would fail."""
+    def ask(self, messages: Sequence[Message], draw: int | str = 0) -> ChatReply:
+        """The reply to a conversation; another `draw` asks for another reply.
+
+        Raises `SampleError` if this request failed, `BenchError` if every request would fail.
+        """
 
 
 @dataclass(frozen=True)
-class Endpoint(Chat):
-    """An OpenAI-compatible endpoint, called through the official client.
+class ServedChat(Chat):
+    """A chat model behind an OpenAI-compatible API."""
 
-    The client retries after time-outs, broken connections, 408, 409, 429 and 5xx, with growing
-    delays or after the server's Retry-After. A reply is read within bounds, and redirects are not
-    followed: see `bounded_requests`.
-    """
-
-    name: str
-    base_url: str | None
-    key: str
-    retries: int = 6
-    timeout: float = 60.0  # of one attempt's reads, and of its whole reply, in seconds
+    client: EndpointClient
     temperature: float | None = None  # None: the endpoint's default
     max_tokens: int | None = None
 
-    @cached_property
-    def _client(self) -> Any:
-        try:
-            from openai import OpenAI
-        except ModuleNotFoundError:
-            raise BenchError(
-                "Chat endpoints need the package openai: run pip install 'egoactgen-bench[curate]'."
-            ) from None
-        if self.base_url and not self.base_url.startswith(("http://", "https://")):
-            raise BenchError(f"--base-url is '{self.base_url}', expected http://… or https://….")
-        return OpenAI(
-            http_client=bounded_client(self.timeout),
-            base_url=self.base_url,
-            api_key=self.key,
-            max_retries=self.retries,
-            timeout=self.timeout,
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.client.model
+
+    def origin(self, replies: Replies) -> dict[str, Any]:
+        client = self.client
+        tallies = [replies.tally(client.address.host)]
+        record = endpoint_record(client.model, tallies, client.budget.prices)
+        return {"endpoint": record.model_dump(mode="json")}
+
+    def ask(self, messages: Sequence[Message], draw: int | str = 0) -> ChatReply:
+        return chat(
+            self.client,
+            messages,
+            draw=draw,
+            temperature=self.temperature,
+            max_tokens=self.max_tokens,
         )
-
-    def ask(self, messages: Sequence[Message]) -> Reply:
-        client = self._client
-        import openai
-
-        chosen = {"temperature": self.temperature, "max_tokens": self.max_tokens}
-        given = {key: value for key, value in chosen.items() if value is not None}
-        try:
-            return within(
-                self._longest,
-                lambda: _reply(
-                    client.chat.completions.create(
-                        model=self.name, messages=list(messages), **given
-                    )
-                ),
-            )
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise BenchError(
-                f"{self._place} rejects the key ({error.status_code}): "
-                "set OPENAI_API_KEY or pass --key."
-            ) from None
-        except openai.NotFoundError:
-            raise BenchError(
-                f"{self._place} has no model '{self.name}', or no chat API at this URL (404): "
-                "correct --model or --base-url."
-            ) from None
-        except openai.APIStatusError as error:
-            if 300 <= error.status_code < 400:
-                raise BenchError(
-                    f"{self._place} redirects to another address ({error.status_code}), which is "
-                    "not followed: pass the final address as --base-url."
-                ) from None
-            raise NoReply(f"{type(error).__name__}: {_first_line(error)}") from None
-        except Exception as error:  # noqa: BLE001  a reply can be malformed in any way
-            raise NoReply(_cause(error)) from None
-
-    @property
-    def _longest(self) -> float:
-        """Seconds of a request with all its attempts, and the delays between them."""
-        return (2 * self.timeout + LONGEST_DELAY) * (self.retries + 1)
-
-    @property
-    def _place(self) -> str:
-        return self.base_url or "The OpenAI API"
-
-
-def _reply(answer: Any) -> Reply:
-    choice, usage = answer.choices[0], answer.usage
-    # JSON can contain halves of surrogate pairs, which no file can store.
-    text = (choice.message.content or "").encode("utf-8", "replace").decode("utf-8")
-    return Reply(
-        text,
-        choice.finish_reason == "stop",
-        usage.prompt_tokens if usage else 0,
-        usage.completion_tokens if usage else 0,
-    )
-
-
-def _cause(error: Exception) -> str:
-    """What failed: the client's errors of a connection state it in their cause only."""
-    if isinstance(error.__cause__, OSError):
-        error = error.__cause__
-    return f"{type(error).__name__}: {_first_line(error)}"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:200]
 
 
 @dataclass(frozen=True)
@@ -167,7 +87,7 @@ class Local(Chat):
             raise BenchError(f"{self.folder} has no chat template: use an instruction-tuned model.")
         return model.to(resolve_device(self.device)), tokenizer
 
-    def ask(self, messages: Sequence[Message]) -> Reply:
+    def ask(self, messages: Sequence[Message], draw: int | str = 0) -> ChatReply:
         model, tokenizer = self._loaded
         inputs = tokenizer.apply_chat_template(
             list(messages), add_generation_prompt=True, return_tensors="pt", return_dict=True
@@ -175,9 +95,8 @@ class Local(Chat):
         asked = inputs["input_ids"].shape[1]
         made = model.generate(**inputs, do_sample=False, max_new_tokens=self.max_tokens)
         new = made[0, asked:]
-        return Reply(
+        return ChatReply(
             tokenizer.decode(new, skip_special_tokens=True),
             len(new) < self.max_tokens,
-            asked,
-            len(new),
+            Usage(asked, len(new)),
         )

@@ -8,9 +8,12 @@ import re
 from collections.abc import Sequence
 from math import hypot
 
+from egoactgen_bench.endpoints.chat_endpoint import ChatReply
+from egoactgen_bench.endpoints.reply_costs import Usage
+from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.seeds import derive_seed
 from egoactgen_lego.curation.asking import Message
-from egoactgen_lego.curation.chat import Chat, NoReply, Reply
+from egoactgen_lego.curation.chat import Chat
 
 Edges = tuple[float, ...]
 
@@ -40,18 +43,19 @@ class Templates(Chat):
 
     name = "templates"
 
-    def ask(self, messages: Sequence[Message]) -> Reply:
+    def ask(self, messages: Sequence[Message], draw: int | str = 0) -> ChatReply:
         """The description for the label and the boxes of the last message.
 
-        Raises `NoReply` for an action that the toy kitchen does not have, and if the box of a hand
-        or of the object of change is missing.
+        Raises `SampleError` for an action that the toy kitchen does not have, and if the box of a
+        hand or of the object of change is missing.
         """
         query = messages[-1]["content"]
         try:
             text = describe(query)
         except ValueError as error:
-            raise NoReply(str(error)) from None
-        return Reply(json.dumps({"description": text}), True, len(query.split()), len(text.split()))
+            raise SampleError("no_reply", str(error)) from None
+        usage = Usage(len(query.split()), len(text.split()))
+        return ChatReply(json.dumps({"description": text}), True, usage)
 
 
 def describe(query: str) -> str:

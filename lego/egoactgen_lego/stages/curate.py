@@ -1,10 +1,8 @@
 """The stage `curate`: instruction data for tuning the VLLM (section 3.1 of the paper)."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from egoactgen_bench.artifacts.descriptions import new_descriptions
 from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
-from egoactgen_bench.errors import BenchError
+from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import (
     read_json,
@@ -26,18 +24,24 @@ from egoactgen_bench.support.files import (
 )
 from egoactgen_bench.support.sample_drawing import draw_samples, drawing_record
 from egoactgen_bench.support.seeds import derive_seed
-from egoactgen_lego.curation.asking import Example, Query, description_in, messages, read_examples
+from egoactgen_lego.curation.asking import (
+    Example,
+    Message,
+    Query,
+    description_in,
+    messages,
+    read_examples,
+)
 from egoactgen_lego.curation.box_sources import read_boxes
-from egoactgen_lego.curation.chat import Chat, NoReply, Reply
+from egoactgen_lego.curation.chat import Chat
 from egoactgen_lego.curation.named_boxes import Boxes, Sample
-from egoactgen_lego.curation.replies import OK, Replies, Row
+from egoactgen_lego.curation.replies import OK, Replies, Row, failed_row, reply_row
+from egoactgen_lego.curation.requesting import Progress, Requesting
 from egoactgen_lego.lego_manifests import CURATION, CurationManifest
 from egoactgen_lego.options.curate_options import CurateOptions
 from egoactgen_lego.vllm.prompting import IMAGE, QUESTIONS
 
 DATA, REPLIES = "instructions.json", "replies.jsonl"
-
-Progress = Callable[[Replies, int], None]
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,12 @@ def curate(
     replies = Replies(folder / REPLIES)
     done = {key for key, row in replies.latest().items() if row["status"] == OK}
     missing = {key: query for key, query in queries.items() if key not in done}
-    _ask_all(chat, worked, missing, replies, asked, progress)
-    return _finish(split, work, samples, queries, replies)
+
+    def ask(sample_id: str, draw: int) -> Row:
+        return _ask(chat, sample_id, messages(worked, missing[sample_id]), draw)
+
+    Requesting(asked.concurrency, asked.attempts).all(ask, missing, replies, progress)
+    return _finish(split, work, samples, queries, replies, chat.origin(replies))
 
 
 def _forget(folder: Path) -> None:
@@ -117,64 +125,20 @@ def _plan(
     }
 
 
-def _ask_all(
-    chat: Chat,
-    worked: Sequence[Example],
-    queries: Mapping[str, Query],
-    replies: Replies,
-    options: CurateOptions,
-    progress: Progress,
-) -> None:
-    """Request each description, several at a time, and record replies as they arrive."""
-    tried = dict.fromkeys(queries, 0)
-    waiting = iter(queries)
-    left = len(queries)
-    with ThreadPoolExecutor(options.concurrency) as threads:
-        running: dict[Future[Row], str] = {}
-
-        def send(keys: Iterator[str]) -> None:
-            for key in keys:
-                tried[key] += 1
-                asked = messages(worked, queries[key])
-                running[threads.submit(_ask, chat, key, asked)] = key
-
-        send(islice(waiting, options.concurrency))
-        while running:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                key = running.pop(future)
-                row = future.result()
-                replies.add(row)
-                again = row["status"] not in (OK, "no_reply") and tried[key] < options.attempts
-                left -= not again
-                progress(replies, left)
-                send(iter([key]) if again else islice(waiting, 1))
-
-
-def _ask(chat: Chat, sample_id: str, asked: Sequence[dict[str, str]]) -> Row:
+def _ask(chat: Chat, sample_id: str, asked: Sequence[Message], draw: int) -> Row:
     """One reply as a row; a failed request gives a row, too."""
     try:
-        reply = chat.ask(asked)
-    except NoReply as error:
-        return _row(sample_id, "no_reply", str(error), Reply("", False, 0, 0))
+        # With the sample, as two of them may ask the same and yet are to be described separately.
+        reply = chat.ask(asked, f"{sample_id} {draw}")
+    except SampleError as error:
+        return failed_row(sample_id, error)
     if not reply.ended:
-        return _row(sample_id, "cut_off", "the reply exceeds the maximum length", reply)
+        return reply_row(sample_id, "cut_off", "the reply exceeds the maximum length", reply)
     try:
         description_in(reply.text)
     except ValueError as error:
-        return _row(sample_id, "malformed", str(error), reply)
-    return _row(sample_id, OK, "", reply)
-
-
-def _row(sample_id: str, status: str, detail: str, reply: Reply) -> Row:
-    return {
-        "sample_id": sample_id,
-        "status": status,
-        "detail": detail,
-        "reply": reply.text,
-        "tokens_in": reply.tokens_in,
-        "tokens_out": reply.tokens_out,
-    }
+        return reply_row(sample_id, "malformed", str(error), reply)
+    return reply_row(sample_id, OK, "", reply)
 
 
 def _finish(
@@ -183,8 +147,9 @@ def _finish(
     samples: Sequence[Sample],
     queries: Mapping[str, Query],
     replies: Replies,
+    origin: Mapping[str, Any],
 ) -> CurationResult:
-    """Write the data, then the manifest."""
+    """Write the data, then the manifest; `origin` are the fields about the model's server."""
     latest = replies.latest()
     without_boxes = {"status": "no_boxes", "detail": "no boxes for this sample"}
     data, lacking = [], []
@@ -197,12 +162,12 @@ def _finish(
         else:
             lacking.append(row)
     write_json(work.folder / DATA, data)
-    tokens_in, tokens_out = replies.tokens()
     manifest = work.finish(
         {
             "counts": {"samples": len(samples), "described": len(data), "lacking": len(lacking)},
             "replies": replies.counts(),
-            "tokens": {"in": tokens_in, "out": tokens_out},
+            "tokens": {"in": replies.usage.tokens_in, "out": replies.usage.tokens_out},
+            **origin,
             "images": f"relative to the folder of the split {split.name}",
             "versions": provenance.versions(("openai", "transformers")),
         }

@@ -12,8 +12,9 @@ from egoactgen_bench.support import provenance
 from egoactgen_lego.features.feature_computation import Embedder, require_computable
 from egoactgen_lego.features.feature_files import FeatureWriter
 from egoactgen_lego.lego_manifests import EmbedManifest
-from egoactgen_lego.vllm.engine import Engine, Sample
+from egoactgen_lego.vllm.engine import Engine
 from egoactgen_lego.vllm.prompting import QUESTION
+from egoactgen_lego.vllm.sample_choice import Sample
 from egoactgen_lego.vllm.vllm_model import PACKAGES
 from egoactgen_lego.vllm.vllm_result import VllmOutcome, VllmResult
 

@@ -19,8 +19,9 @@ from egoactgen_lego.features.feature_computation import require_computable
 from egoactgen_lego.features.feature_files import FeatureWriter
 from egoactgen_lego.features.feature_kind import Reading
 from egoactgen_lego.lego_manifests import EnrichManifest
-from egoactgen_lego.vllm.engine import Engine, Sample
+from egoactgen_lego.vllm.engine import Engine
 from egoactgen_lego.vllm.prompting import QUESTION
+from egoactgen_lego.vllm.sample_choice import Sample
 from egoactgen_lego.vllm.sampling import Sampling
 from egoactgen_lego.vllm.text_generation import Writing, generator_of, one_line
 from egoactgen_lego.vllm.vllm_model import PACKAGES

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from PIL import Image
@@ -18,20 +18,12 @@ from egoactgen_bench.artifacts.batch_journal import BatchWork, Row
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.devices import check_dtype, resolve_device
-from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.provenance import hashes
-from egoactgen_bench.support.sample_drawing import (
-    draw_samples,
-    drawing_record,
-    drawing_sentence,
-    first_samples,
-)
 from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_lego.options.vllm_limit import VllmLimit
+from egoactgen_lego.vllm.sample_choice import Sample, SampleChoice, input_frame
 from egoactgen_lego.vllm.vllm_model import VLLM, check_folder, load
 from egoactgen_lego.vllm.vllm_result import VllmResult
-
-Sample = dict[str, Any]  # a row of a split's samples.csv
 
 
 class EngineOptions(Options):
@@ -58,30 +50,18 @@ class Engine:
         self.split.require_frames()
 
     @cached_property
+    def choice(self) -> SampleChoice:
+        """The samples of the split that the limit selects."""
+        return SampleChoice(self.split, self.options.limit)
+
+    @property
     def samples(self) -> list[Sample]:
-        table, limit = self.split.samples, self.options.limit
-        # Not the seed of `enrich`: `embed`, which has none, reads the descriptions of the same
-        # samples.
-        chosen = draw_samples(table, limit) if self._draws else table[:limit]
-        return cast("list[Sample]", chosen.to_dict("records"))
-
-    @property
-    def _draws(self) -> bool:
-        """Whether a limit draws samples; of a test split, runs and features need the same ones."""
-        return self.split.manifest.subset == "train"
-
-    @property
-    def _drawn(self) -> dict[str, Any] | None:
-        total = len(self.split.samples)
-        return drawing_record(total, self.options.limit) if self._draws else None
+        return self.choice.samples
 
     @property
     def selection(self) -> str:
         """Which samples a limit selects, as a phrase; empty if all."""
-        count, total = len(self.samples), len(self.split.samples)
-        if self._drawn:
-            return drawing_sentence(self._drawn)
-        return first_samples(count, total) if count < total else ""
+        return self.choice.selection
 
     @property
     def batches(self) -> int:
@@ -112,7 +92,7 @@ class Engine:
             "dtype": self.options.dtype,
             "batch_size": self.options.batch_size,
             "limit": self.options.limit,
-            "drawn": self._drawn,
+            "drawn": self.choice.drawn,
         }
 
     @cached_property
@@ -157,10 +137,4 @@ class Engine:
     def frames(self, samples: Sequence[Sample]) -> list[Image.Image | SampleError]:
         """The input frame of each sample, or the error if it cannot be read."""
         with ThreadPoolExecutor() as threads:
-            return list(threads.map(self._frame, samples))
-
-    def _frame(self, sample: Sample) -> Image.Image | SampleError:
-        try:
-            return read_rgb(self.split.frame_path(sample["input_frame"]))
-        except SampleError as error:
-            return SampleError(error.code, f"input frame {sample['input_frame']}")
+            return list(threads.map(partial(input_frame, self.split), samples))
