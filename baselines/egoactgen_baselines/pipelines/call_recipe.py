@@ -55,9 +55,13 @@ class ByArea:
 
 @dataclass(frozen=True)
 class Buckets:
-    """The one of fixed sizes (width, height) whose aspect is nearest to the frame's."""
+    """The one of fixed sizes (width, height) whose aspect is nearest to the frame's.
+
+    With `only`, the pipeline generates no other size.
+    """
 
     sizes: tuple[Size, ...]
+    only: bool = False
 
     def of(self, frame: Size, area: int | None = None) -> Size:
         """The size for a frame of (width, height) `frame`; with `area`, of those nearest to it."""
@@ -125,6 +129,7 @@ class CallRecipe:
     # Settings of the pipeline ("is_distilled") or of a component ("unet/num_frames"); None: absent.
     when: Mapping[str, Any] = field(default_factory=dict)
     packages: tuple[str, ...] = ()  # that it imports, and that are not installed with the toolkit
+    versions: tuple[str, ...] = ()  # of installed packages, if it fails with others: "torch<3"
     image: str = "image"  # the argument that takes the frame; "" if it takes none
     # list: the frame is passed as [frame]; still: as a video of equal frames
     image_form: Literal["item", "list", "still"] = "item"

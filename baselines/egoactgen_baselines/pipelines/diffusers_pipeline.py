@@ -3,7 +3,6 @@
 The folder's class determines the recipe, which says how the pipeline is called (`call_recipe`).
 """
 
-import importlib.util
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -19,6 +18,7 @@ from egoactgen_baselines.pipelines import (
     pipeline_memory,
     pipeline_output,
     recipe_choice,
+    required_packages,
 )
 from egoactgen_baselines.pipelines.pipeline_arguments import CallArguments
 from egoactgen_baselines.pipelines.pipeline_folder import (
@@ -72,7 +72,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         if self.recipe.video is not None:
             choice = parse_frame(options.frame or "last")
             self.frames = VideoFrames(self.recipe.video, self.arguments, choice)
-        self._check_packages()
+        required_packages.check(self.recipe, self.kind.__name__)
         self._check_strength()
         self._check_dtype()
         if "{description}" in (options.template or f"{{{options.prompt}}}"):
@@ -173,13 +173,6 @@ class DiffusersPipeline(Method[PipelineOptions]):
             raise BenchError(
                 "a prompt with the description needs descriptions: give --descriptions NAME."
             )
-
-    def _check_packages(self) -> None:
-        for name in self.recipe.packages:
-            if importlib.util.find_spec(name) is None:
-                raise BenchError(
-                    f"{self.kind.__name__} needs the package {name}: pip install {name}."
-                )
 
     def _check_strength(self) -> None:
         """Raise `BenchError` unless an image-to-image pipeline denoises for at least one step."""

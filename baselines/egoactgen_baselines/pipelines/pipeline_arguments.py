@@ -191,9 +191,13 @@ class CallArguments:
                 f"{self.kind.__name__} chooses the size from the frame itself: omit -o "
                 f"{'width and -o height' if sized else 'resolution'}."
             )
+        size = self.options.width, self.options.height
+        if sized and isinstance(rule, Buckets) and rule.only and size not in rule.sizes:
+            sizes = ", ".join(f"{width} × {height}" for width, height in rule.sizes)
+            raise BenchError(f"{self.kind.__name__} generates these sizes only: {sizes}.")
         if not isinstance(rule, ByArea) or self.options.width is None:
             return
-        for side in (self.options.width, self.options.height):
+        for side in size:
             if side is not None and side % rule.multiple:
                 raise BenchError(
                     f"{self.kind.__name__} generates sides that are multiples of {rule.multiple}; "

@@ -12,6 +12,8 @@ from PIL import Image
 import tiny_flux2
 import tiny_image_editors
 import tiny_image_to_image
+import tiny_other_editors
+import tiny_qwen_based_editors
 import tiny_qwen_editors
 import tiny_video_models
 from egoactgen_baselines.pipelines.diffusers_pipeline import DiffusersPipeline
@@ -24,6 +26,8 @@ BUILDERS = {
     **tiny_flux2.BUILDERS,
     **tiny_image_editors.BUILDERS,
     **tiny_image_to_image.BUILDERS,
+    **tiny_other_editors.BUILDERS,
+    **tiny_qwen_based_editors.BUILDERS,
     **tiny_qwen_editors.BUILDERS,
     **tiny_video_models.BUILDERS,
 }

@@ -3,6 +3,7 @@
 from egoactgen_baselines.pipelines.call_recipe import CallRecipe
 from egoactgen_baselines.pipelines.recipes import (
     flux_editing,
+    image_editing,
     image_to_image,
     image_to_video,
     qwen_editing,
@@ -12,5 +13,6 @@ RECIPES: tuple[CallRecipe, ...] = (
     *image_to_image.RECIPES,
     *flux_editing.RECIPES,
     *qwen_editing.RECIPES,
+    *image_editing.RECIPES,
     *image_to_video.RECIPES,
 )
