@@ -57,6 +57,7 @@ class RowRecord(Record):
     copy_of: CopiedRole = ""
     toy_weights: bool = False
     target_time: bool = False
+    reproducible_by_seed: bool = True
 
 
 class ScoreRecord(Record):
@@ -90,6 +91,7 @@ class RunRecord(Record):
     counts: RunCounts | None = None
     toy_weights: bool = False
     target_time: bool = False
+    reproducible_by_seed: bool = True
     call: dict[str, Any] = {}
     timing: RunTiming | None = None
     versions: dict[str, Any] = {}

@@ -151,6 +151,7 @@ class ScoredRun(Record):
     copy_of: CopiedRole = ""  # the frames that all images are copies of
     toy_weights: bool = False  # as in run.json
     target_time: bool = False  # as in run.json
+    reproducible_by_seed: bool = True
     samples: Count | None = None
     n: Count = 0
 

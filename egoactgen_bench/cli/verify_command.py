@@ -44,6 +44,8 @@ def verify(arguments: VerifyArguments) -> int:
     if not differences:
         equal = f", and equals {against}" if against else ""
         typer.echo(f"{folder}: everything is as recorded{equal}")
+        for remark in stage.remarks(folder):
+            typer.echo(remark)
         return EXIT_DONE
     for difference in differences[:SHOWN]:
         typer.echo(difference)

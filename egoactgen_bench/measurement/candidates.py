@@ -74,6 +74,7 @@ def candidate_of(split: Split, run: Run, notices: list[str]) -> Candidate:
         table.reindex(ids, fill_value=""),
         toy_weights=must_be_marked(run.manifest, split.manifest.dataset),
         target_time=run.manifest.target_time,
+        reproducible_by_seed=run.manifest.reproducible_by_seed,
     )
     if candidate.count < len(ids):
         notices.append(

@@ -84,8 +84,8 @@ class Candidate:
 
     `table` has one row per sample of the split, in its order: image (a path relative to `folder`),
     sha256, status and detail. The status is empty if the run does not contain the sample. `copy_of`
-    is the role of the frames that the images are copies of, if known; `toy_weights` and
-    `target_time` are as in run.json.
+    is the role of the frames that the images are copies of, if known; `toy_weights`,
+    `target_time` and `reproducible_by_seed` are as in run.json.
     """
 
     def __init__(
@@ -98,12 +98,14 @@ class Candidate:
         copy_of: CopiedRole = "",
         toy_weights: bool = False,
         target_time: bool = False,
+        reproducible_by_seed: bool = True,
     ) -> None:
         self.name = name
         self.method = method
         self.copy_of = copy_of
         self.toy_weights = toy_weights
         self.target_time = target_time
+        self.reproducible_by_seed = reproducible_by_seed
         self._folder = folder
         self._columns = {column: table[column].array for column in OUTPUT_COLUMNS}
         self.count = int((table["status"] != "").sum())

@@ -27,6 +27,10 @@ def table_notes(scores: Scores, partial: bool) -> list[str]:
     if references:
         notes.append(f"References, not methods: {', '.join(references)}.")
     notes += _unranked(manifest)
+    if drawn := [run.run for run in manifest.runs if not run.reproducible_by_seed]:
+        notes.append(
+            f"Not reproducible by the seed, as a server generates the images: {', '.join(drawn)}."
+        )
     if partial:
         notes.append(f"{PARTIAL} computed on a part of the samples: not ranked.")
     if toy := [about.label for about in scores.metrics.values() if about.toy_weights]:

@@ -94,6 +94,19 @@ def verify(folder: Path) -> list[str]:
         return [*differences, str(error)]
 
 
+def remarks(folder: Path) -> list[str]:
+    """What the recorded hashes of a verified folder do not promise."""
+    if (
+        not (folder / RUN).is_file()
+        or read_manifest(folder / RUN, RunManifest).reproducible_by_seed
+    ):
+        return []
+    return [
+        "note: a server generated these images, which the seed does not reproduce; the run can be "
+        "repeated from its kept replies only."
+    ]
+
+
 def against(folder: Path, standard: Path) -> list[str]:
     """How a split differs from a standard split, whose split.json is `standard`.
 

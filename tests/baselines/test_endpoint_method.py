@@ -54,7 +54,7 @@ def settled(folder):
 
 
 def test_images_have_the_size_of_the_frame_and_their_origin_is_recorded(
-    generate, folder, drawn_split, tmp_path
+    generate, bench, folder, drawn_split, tmp_path
 ):
     with serving_endpoint() as server:
         result = generate(server.url, price_in=1, price_out=10)
@@ -84,6 +84,13 @@ def test_images_have_the_size_of_the_frame_and_their_origin_is_recorded(
         if path.is_file():
             assert KEY.encode() not in path.read_bytes(), path
     assert "127.0.0.1:" not in (folder / "run.json").read_text()
+    verified = bench("verify", folder)
+    assert verified.status == 0
+    assert "which the seed does not reproduce" in verified.out
+    scored = bench("score", "--metrics", "psnr", "--reference", "copy-input")
+    assert scored.status == 0, scored.err
+    note = "Not reproducible by the seed, as a server generates the images: endpoint-model."
+    assert note in " ".join(scored.out.split())
 
 
 def test_a_repeated_call_asks_nothing_and_gives_the_same_bytes(generate, folder):

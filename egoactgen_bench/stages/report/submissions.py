@@ -216,6 +216,7 @@ def _joined_scores(
             copy_of=each.copy_of,
             toy_weights=each.toy_weights,
             target_time=each.target_time,
+            reproducible_by_seed=each.reproducible_by_seed,
         )
         for each in candidates
     ]

@@ -157,6 +157,7 @@ def _scored(candidate: Candidate) -> ScoredRun:
         copy_of=candidate.copy_of,
         toy_weights=candidate.toy_weights,
         target_time=candidate.target_time,
+        reproducible_by_seed=candidate.reproducible_by_seed,
         images=candidate.digest(),  # sha256 over the hashes of the images
         samples=candidate.count,
     )
