@@ -143,6 +143,8 @@ def _type_text(field: FieldInfo) -> str:
 def _name(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return "|".join(map(str, get_args(annotation)))
+    if get_origin(annotation) is Annotated:
+        return _name(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
         return "|".join(_name(part) for part in get_args(annotation))
     if annotation is NoneType:

@@ -15,9 +15,9 @@ RETRYABLE = (408, 409, 425, 429)
 
 def is_retryable(reply: RawReply) -> bool:
     """Whether another attempt may succeed."""
-    if error_of(reply).get("code") == "insufficient_quota":
+    if not (reply.status in RETRYABLE or reply.status >= 500):
         return False
-    return reply.status in RETRYABLE or reply.status >= 500
+    return error_of(reply).get("code") != "insufficient_quota"
 
 
 def retry_delay(attempt: int, outcome: RawReply | str) -> float:

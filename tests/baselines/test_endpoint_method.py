@@ -305,3 +305,9 @@ def test_a_killed_run_resumes_without_asking_again(count, tmp_path):
     samples = pd.read_csv(place / "runs" / "drawn-val" / "m" / "samples.csv")
     assert Counter(samples["status"]) == {"ok": count}
     assert json.loads((place / "runs/drawn-val/m/run.json").read_text())["counts"]["failed"] == 0
+
+
+def test_the_options_are_listed_with_their_types(bench):
+    result = bench("methods", "endpoint")
+    assert result.status == 0
+    assert ("template", "str|none") in [tuple(line.split()[:2]) for line in result.out.splitlines()]
