@@ -96,14 +96,16 @@ class ByPipeline:
 class Video:
     """What an image-to-video pipeline generates: its frames and how fast they are shown.
 
-    The argument `num_frames` is a multiple of `multiple` plus `rest`; `length` gives the number of
-    frames that the video then has, where they differ. `rate_argument` takes the frames per second.
+    The argument `num_frames` is a multiple of `multiple` plus `rest`, and at least `least`;
+    `length` gives the number of frames that the video then has, where they differ. `rate_argument`
+    takes the frames per second.
     """
 
     frames: int  # default of num_frames
     rate: float  # frames per second at which the model was trained
     multiple: int = 4
     rest: int = 1
+    least: int = 1
     length: Callable[[int], int] = int
     frames_argument: str = "num_frames"
     rate_argument: str | None = None

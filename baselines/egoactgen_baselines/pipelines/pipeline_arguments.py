@@ -214,9 +214,12 @@ class CallArguments:
                     )
             return
         count = self.value(video.frames_argument)
-        if not isinstance(count, int) or count < 1 or (count - video.rest) % video.multiple:
-            plus = f" plus {video.rest}" if video.rest else ""
-            raise BenchError(
-                f"{self.kind.__name__} generates multiples of {video.multiple} frames{plus}; "
-                f"{video.frames_argument}={count} is not."
-            )
+        if isinstance(count, int) and count >= video.least:
+            if (count - video.rest) % video.multiple == 0:
+                return
+        plus = f" plus {video.rest}" if video.rest else ""
+        at_least = f", at least {video.least}" if video.least > 1 else ""
+        raise BenchError(
+            f"{self.kind.__name__} generates multiples of {video.multiple} frames{plus}{at_least}; "
+            f"{video.frames_argument}={count} is not."
+        )

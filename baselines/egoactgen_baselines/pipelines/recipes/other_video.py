@@ -58,7 +58,8 @@ def _kandinsky5(name: str, size: ByArea, **settings: str) -> CallRecipe:
         # Without a negative prompt, it uses its own.
         defaults={"guidance_scale": 5.0},
         size=size,
-        video=Video(frames=121, rate=24),
+        # With fewer, it normalizes by frames that do not exist.
+        video=Video(frames=121, rate=24, least=17),
     )
 
 
