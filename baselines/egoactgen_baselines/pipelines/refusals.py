@@ -17,6 +17,9 @@ _REASONS = (
         "is an upscaler, which would return the input frame enlarged",
     ),
     (r"Layered", "generates the layers of an image, not an image"),
+    (r"VideoToVideo", "changes the look of a video and keeps its motion, which one frame lacks"),
+    (r"SanaWM", "needs the path of a camera"),
+    (r"LTX2(InContext|HDR)", "needs a reference video"),
     (r"Prior|Decoder(?!s)", "is one stage of a cascade and does not generate an image on its own"),
     (r"Audio|Music|Sound|AceStep|Speech", "generates sound"),
 )
