@@ -84,7 +84,6 @@ def _why_not(saved: str) -> str:
             "a version that has it, or generate the images elsewhere and use images:DIR."
         )
     accepted = inspect.signature(kind.__call__).parameters
-    takes_image = any(name in accepted for name in ("image", "images", "input_images", "video"))
     if settings := sorted(
         {name for each in known() if saved in each.pipelines for name in each.when}
     ):
@@ -92,7 +91,7 @@ def _why_not(saved: str) -> str:
             f"{saved} has recipes, but for other values of {', '.join(settings)}: this folder is "
             f"for another task. {HOW_TO_ADD}"
         )
-    why = refusals.reason(saved, takes_image, "prompt" in accepted)
+    why = refusals.reason(saved, accepted)
     if why is not None:
         return f"{saved} {why}. Use a pipeline that edits a whole image by an instruction."
     return f"no recipe says how {saved} is called. {HOW_TO_ADD}"
