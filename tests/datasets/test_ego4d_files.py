@@ -111,3 +111,15 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     count, kilobytes = map(int, done.stdout.split())
     assert count == 3000
     assert kilobytes < 30_000
+
+
+def test_a_byte_order_mark_is_skipped_and_utf_16_is_named(tmp_path: Path) -> None:
+    path = write_main(tmp_path, video(interval(action())))
+    data = path.read_bytes()
+    expected = list(Ego4D(path, None, "val").clips())
+    path.write_bytes(b"\xef\xbb\xbf" + data)
+    assert list(Ego4D(path, None, "val").clips()) == expected
+    for encoding in ("utf-16-le", "utf-16-be"):
+        path.write_bytes(f"\ufeff{data.decode()}".encode(encoding))
+        with pytest.raises(BenchError, match=r"fho_main\.json is encoded in UTF-16: save it as"):
+            list(Ego4D(path, None, "val").clips())
