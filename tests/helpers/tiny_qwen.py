@@ -35,7 +35,7 @@ def tokenizer(*special):
     return made
 
 
-def _ids(tokens):
+def ids(tokens):
     names = ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id")
     return dict(zip(names, tokens.convert_tokens_to_ids(list(VISION)), strict=True))
 
@@ -70,7 +70,7 @@ def qwen2_5_vl(layers=1):
             "out_hidden_size": WIDTH,
             "fullatt_block_indexes": [],  # within windows only, which is faster
         },
-        **_ids(tokens),
+        **ids(tokens),
     )
     processor = Qwen2VLProcessor(
         Qwen2VLImageProcessor(), tokens, Qwen2VLVideoProcessor(), chat_template=CHAT
@@ -96,7 +96,7 @@ def qwen3_vl(layers=1, **text):
             "deepstack_visual_indexes": [0],
             "num_position_embeddings": 16,
         },
-        **_ids(tokens),
+        **ids(tokens),
     )
     processor = Qwen3VLProcessor(
         Qwen2VLImageProcessor(patch_size=16),

@@ -20,6 +20,8 @@ from egoactgen_baselines.pipelines import (
     recipe_choice,
     required_packages,
 )
+from egoactgen_baselines.pipelines.modular_blocks import is_modular
+from egoactgen_baselines.pipelines.modular_folder import used_components
 from egoactgen_baselines.pipelines.pipeline_arguments import CallArguments
 from egoactgen_baselines.pipelines.pipeline_folder import (
     check_folder,
@@ -64,6 +66,8 @@ class DiffusersPipeline(Method[PipelineOptions]):
             self.folder, saved_class(self.folder), options.recipe
         )
         self.kind = pipeline_class(self.folder, name)
+        modular = is_modular(self.kind)
+        self._used = used_components(self.folder, self.kind, self.recipe) if modular else None
         self.arguments = CallArguments(self.recipe, self.kind, self.folder, options)
         pipeline_memory.check(options, self.kind, context.device)
         self.packages = PACKAGES + pipeline_memory.packages(options)  # type: ignore[misc]
@@ -88,7 +92,9 @@ class DiffusersPipeline(Method[PipelineOptions]):
     def pipeline(self) -> Any:
         """The pipeline, on the run's device and in its dtype."""
         dtype, device = getattr(torch, self.context.dtype), self.context.device
-        return load_pipeline(self.kind, self.folder, dtype, device, self.options, self._adapter)
+        return load_pipeline(
+            self.kind, self.folder, self.recipe, dtype, device, self.options, self._adapter
+        )
 
     @torch.inference_mode()
     def load(self) -> None:
@@ -114,7 +120,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
             ) from error
 
     def weight_files(self) -> list[Path]:
-        return pipeline_files(self.folder)
+        return pipeline_files(self.folder, self._used)
 
     def sources(self) -> dict[str, str]:
         return {"lora": sha256_file(self._adapter)} if self._adapter else {}

@@ -10,7 +10,8 @@ from typing import Any
 from PIL import Image
 
 from egoactgen_baselines.pipelines.call_recipe import Buckets, ByArea, ByPipeline, CallRecipe, Size
-from egoactgen_baselines.pipelines.pipeline_folder import component_config
+from egoactgen_baselines.pipelines.modular_blocks import call_parameters
+from egoactgen_baselines.pipelines.pipeline_folder import component_config, components
 from egoactgen_baselines.pipelines.pipeline_options import ARGUMENTS, PipelineOptions
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError
@@ -54,7 +55,7 @@ class CallArguments:
     @cached_property
     def accepted(self) -> Mapping[str, inspect.Parameter]:
         """The parameters of the pipeline's call."""
-        return inspect.signature(self.kind.__call__).parameters
+        return call_parameters(self.kind, self.recipe, "guider" in components(self.folder))
 
     @cached_property
     def _options(self) -> dict[str, str]:

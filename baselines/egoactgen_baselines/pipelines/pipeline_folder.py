@@ -2,13 +2,15 @@
 
 import importlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from egoactgen_baselines.pipelines import pipeline_memory
+from egoactgen_baselines.pipelines import modular_folder, pipeline_memory
 from egoactgen_baselines.pipelines.memory_options import MemoryOptions
+from egoactgen_baselines.pipelines.modular_blocks import is_modular
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.safe_names import is_safe_id
@@ -16,15 +18,18 @@ from egoactgen_bench.weights.model_folders import check_folder_files, read_files
 from egoactgen_bench.weights.pretrained import load_model, load_processor
 
 LIBRARIES = ("diffusers", "transformers")  # a folder may name classes of these only
+INDEX = "model_index.json"
 
 
 def check_folder(folder: Path) -> None:
     """Raise `BenchError` for a folder that is not a saved pipeline, or could execute code."""
-    if not (folder / "model_index.json").is_file():
+    if not _index_file(folder).is_file():
         raise BenchError(
-            f"diffusers:{folder} contains no model_index.json; give a folder written by diffusers' "
+            f"diffusers:{folder} contains no {INDEX}; give a folder written by diffusers' "
             "save_pretrained."
         )
+    if _has_modular_index(folder):
+        modular_folder.check_blocks(folder)
     for name, value in _index(folder).items():
         library = value[0] if isinstance(value, list) and len(value) == 2 else None
         known = library is None or library in LIBRARIES or _is_pipeline_module(library)
@@ -73,8 +78,10 @@ def saved_setting(folder: Path, name: str) -> Any:
     """
     part, _, key = name.rpartition("/")
     value = (component_config(folder, part) if part else _index(folder)).get(key)
-    is_component = not part and isinstance(value, list)
-    return None if is_component else value
+    is_component = isinstance(value, list) and not any(
+        isinstance(each, int | float) for each in value
+    )
+    return None if is_component and not part else value
 
 
 def component_config(folder: Path, part: str) -> dict[str, Any]:
@@ -89,10 +96,19 @@ def component_config(folder: Path, part: str) -> dict[str, Any]:
 def pipeline_class(folder: Path, name: str) -> type[Any]:
     """The pipeline class `name` of the installed diffusers."""
     diffusers = importlib.import_module("diffusers")
-    kind = getattr(diffusers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.DiffusionPipeline)):
+    kind: Any = getattr(diffusers, name, None)
+    if not is_modular(kind) and not (
+        isinstance(kind, type) and issubclass(kind, diffusers.DiffusionPipeline)
+    ):
         raise BenchError(f"diffusers:{folder}: the installed diffusers has no pipeline '{name}'.")
-    return kind
+    if is_modular(kind) != _has_modular_index(folder):
+        expected = modular_folder.INDEX if is_modular(kind) else INDEX
+        raise BenchError(
+            f"diffusers:{folder}: {name} is described by a {expected}, but the folder contains a "
+            f"{_index_file(folder).name}."
+        )
+    found: type[Any] = kind
+    return found
 
 
 def components(folder: Path) -> dict[str, tuple[str, str]]:
@@ -106,24 +122,30 @@ def components(folder: Path) -> dict[str, tuple[str, str]]:
     }
 
 
-def pipeline_files(folder: Path) -> list[Path]:
-    """The files that are read: the index, and those of each component."""
-    parts = [file for name in components(folder) for file in read_files(folder / name)]
-    return sorted([folder / "model_index.json", *parts])
+def pipeline_files(folder: Path, names: Iterable[str] | None = None) -> list[Path]:
+    """The files that are read: the index, and those of all components, or of `names`."""
+    read = components(folder) if names is None else names
+    parts = [file for name in read for file in read_files(folder / name)]
+    return sorted([_index_file(folder), *parts])
 
 
 def load_components(
-    folder: Path, dtype: torch.dtype, options: MemoryOptions | None = None
+    folder: Path,
+    names: Iterable[str],
+    dtype: torch.dtype,
+    options: MemoryOptions,
+    networks_only: bool = True,
 ) -> dict[str, Any]:
-    """The networks of a pipeline by name, strictly, in `dtype`, quantized as `options` say.
+    """The components `names` of a pipeline, strictly, in `dtype`, quantized as `options` say.
 
-    diffusers loads the others: tokenizers, schedulers and image processors. It would also load
-    networks, but draws tensors that are missing.
+    With `networks_only`, diffusers loads the others: tokenizers, schedulers and image processors.
+    It would also load networks, but draws tensors that are missing.
     """
     from diffusers import DiffusionPipeline
 
     found: dict[str, Any] = {}
-    for name, (library, kind_name) in components(folder).items():
+    for name in names:
+        library, kind_name = components(folder)[name]
         kind = _component_class(library, kind_name)
         if isinstance(kind, type) and issubclass(kind, DiffusionPipeline):
             raise BenchError(
@@ -132,11 +154,16 @@ def load_components(
             )
         network = isinstance(kind, type) and issubclass(kind, torch.nn.Module)
         if network or kind_name.startswith("AutoModel"):
-            config = options and pipeline_memory.quantization(options, name, library, dtype)
+            config = pipeline_memory.quantization(options, name, library, dtype)
             quantized = {"quantization_config": config} if config else {}
             found[name] = load_model(kind, folder / name, dtype=dtype, **quantized)
-        elif kind_name.startswith("Auto") and library == "transformers":
-            # diffusers would let it ask on the terminal whether to run the folder's code.
+        elif not networks_only and kind is None:
+            raise BenchError(
+                f"diffusers:{folder}: the installed {library} has no class '{kind_name}', which is "
+                f"the component '{name}'."
+            )
+        elif not networks_only or (kind_name.startswith("Auto") and library == "transformers"):
+            # diffusers would let an Auto class ask on the terminal whether to run its code.
             found[name] = load_processor(kind, folder / name)
     return found
 
@@ -147,8 +174,19 @@ def _component_class(library: str, name: str) -> Any:
     return getattr(importlib.import_module(place), name, None)
 
 
+def _has_modular_index(folder: Path) -> bool:
+    return _index_file(folder).name == modular_folder.INDEX
+
+
+def _index_file(folder: Path) -> Path:
+    modular = folder / modular_folder.INDEX
+    return modular if modular.is_file() and not (folder / INDEX).is_file() else folder / INDEX
+
+
 def _index(folder: Path) -> dict[str, Any]:
-    content = read_json(folder / "model_index.json")
+    if _has_modular_index(folder):
+        return modular_folder.read_index(folder)
+    content = read_json(folder / INDEX)
     if not isinstance(content, dict):
-        raise BenchError(f"{folder / 'model_index.json'} does not contain a JSON object.")
+        raise BenchError(f"{folder / INDEX} does not contain a JSON object.")
     return content

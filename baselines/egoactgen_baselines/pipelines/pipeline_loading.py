@@ -6,9 +6,12 @@ from typing import Any
 
 import torch
 
-from egoactgen_baselines.pipelines import lora_adapter, pipeline_memory
+from egoactgen_baselines.pipelines import lora_adapter, modular_call, pipeline_memory
+from egoactgen_baselines.pipelines.call_recipe import CallRecipe
 from egoactgen_baselines.pipelines.memory_options import MemoryOptions
-from egoactgen_baselines.pipelines.pipeline_folder import load_components
+from egoactgen_baselines.pipelines.modular_blocks import is_modular
+from egoactgen_baselines.pipelines.modular_folder import used_components
+from egoactgen_baselines.pipelines.pipeline_folder import components, load_components
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.weights.pretrained import refusing
 
@@ -16,6 +19,7 @@ from egoactgen_bench.weights.pretrained import refusing
 def load_pipeline(
     kind: type[Any],
     folder: Path,
+    recipe: CallRecipe,
     dtype: torch.dtype,
     device: str,
     options: MemoryOptions,
@@ -29,18 +33,30 @@ def load_pipeline(
 
     logging.disable_progress_bar()
     quiet()
-    components = load_components(folder, dtype, options)
+    modular = is_modular(kind)
+    names = used_components(folder, kind, recipe) if modular else list(components(folder))
+    parts = load_components(folder, names, dtype, options, networks_only=not modular)
+    if modular:
+        loaded = modular_call.assemble(kind, folder, parts, recipe)
+    else:
+        loaded = _from_pretrained(kind, folder, parts, dtype)
+    loaded.set_progress_bar_config(disable=True)
+    if adapter is not None:
+        lora_adapter.load(loaded, adapter, options.lora_scale)
+    placed = pipeline_memory.place(loaded, options, device)
+    return modular_call.ModularCall(placed, recipe.guider) if modular else placed
+
+
+def _from_pretrained(
+    kind: type[Any], folder: Path, parts: dict[str, Any], dtype: torch.dtype
+) -> Any:
     taken = inspect.signature(kind.__init__).parameters
     with refusing(folder):
-        loaded = kind.from_pretrained(
+        return kind.from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
-            **{name: each for name, each in components.items() if name in taken},
+            **{name: each for name, each in parts.items() if name in taken},
         )
-    loaded.set_progress_bar_config(disable=True)
-    if adapter is not None:
-        lora_adapter.load(loaded, adapter, options.lora_scale)
-    return pipeline_memory.place(loaded, options, device)

@@ -23,6 +23,11 @@ def check(options: MemoryOptions, kind: type[Any], device: str) -> None:
     on_gpu = device.startswith("cuda")
     if options.offload != "none" and not on_gpu:
         raise BenchError(f"-o offload={options.offload} needs a GPU: on the CPU, omit it.")
+    if options.offload != "none" and not hasattr(kind, "enable_model_cpu_offload"):
+        raise BenchError(
+            f"-o offload={options.offload}: diffusers' {kind.__name__} has no such offload; for "
+            "less memory, pass -o quantization=int8 or nf4."
+        )
     if options.quantization == "none":
         return
     if options.quantization == "nf4" and not on_gpu:

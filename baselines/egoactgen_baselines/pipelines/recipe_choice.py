@@ -1,6 +1,5 @@
 """The recipe of a pipeline's class: a known one, a plug-in's, or the one named by `-o recipe`."""
 
-import inspect
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from egoactgen_baselines.pipelines import refusals
 from egoactgen_baselines.pipelines.call_recipe import CallRecipe
+from egoactgen_baselines.pipelines.modular_blocks import call_parameters, is_modular
 from egoactgen_baselines.pipelines.pipeline_folder import saved_setting
 from egoactgen_baselines.pipelines.recipes import RECIPES
 from egoactgen_bench.api import plugins
@@ -78,12 +78,14 @@ def _why_not(saved: str) -> str:
     import diffusers
 
     kind = getattr(diffusers, saved, None)
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.DiffusionPipeline)):
+    if not is_modular(kind) and not (
+        isinstance(kind, type) and issubclass(kind, diffusers.DiffusionPipeline)
+    ):
         return (
             f"the installed diffusers {diffusers.__version__} has no pipeline '{saved}'. Install "
             "a version that has it, or generate the images elsewhere and use images:DIR."
         )
-    accepted = inspect.signature(kind.__call__).parameters
+    accepted = call_parameters(kind)
     if settings := sorted(
         {name for each in known() if saved in each.pipelines for name in each.when}
     ):

@@ -10,8 +10,10 @@ from filelock import FileLock
 from PIL import Image
 
 import tiny_flux2
+import tiny_flux3
 import tiny_image_editors
 import tiny_image_to_image
+import tiny_modular
 import tiny_other_editors
 import tiny_qwen_based_editors
 import tiny_qwen_editors
@@ -24,8 +26,10 @@ from recipe_requests import FRAME, sample
 
 BUILDERS = {
     **tiny_flux2.BUILDERS,
+    **tiny_flux3.BUILDERS,
     **tiny_image_editors.BUILDERS,
     **tiny_image_to_image.BUILDERS,
+    **tiny_modular.BUILDERS,
     **tiny_other_editors.BUILDERS,
     **tiny_qwen_based_editors.BUILDERS,
     **tiny_qwen_editors.BUILDERS,
@@ -46,7 +50,7 @@ def saved(tmp_path_factory):
     def folder(name):
         path = base / name
         with FileLock(f"{path}.lock"):
-            if not (path / "model_index.json").is_file():
+            if not list(path.glob("*model_index.json")):
                 BUILDERS[name]().save_pretrained(path, safe_serialization=True)
         return path
 

@@ -5,7 +5,7 @@ from egoactgen_baselines.pipelines.call_recipe import ByArea, CallRecipe
 RECIPES = (
     CallRecipe(
         name="flux-kontext",
-        pipelines=("FluxKontextPipeline",),
+        pipelines=("FluxKontextPipeline", "FluxKontextModularPipeline"),
         source="model card of black-forest-labs/FLUX.1-Kontext-dev",
         defaults={"guidance_scale": 2.5},
         # The pipeline resizes the frame to the nearest of its own 17 sizes, and generates at
@@ -15,7 +15,7 @@ RECIPES = (
     # FLUX.2 shrinks an image above 1 MP, but does not enlarge one below, and generates at its size.
     CallRecipe(
         name="flux2",
-        pipelines=("Flux2Pipeline",),
+        pipelines=("Flux2Pipeline", "Flux2ModularPipeline"),
         source="model card of black-forest-labs/FLUX.2-dev",
         defaults={"guidance_scale": 4.0, "num_inference_steps": 50},
         size=ByArea(1024 * 1024, multiple=16),
@@ -23,7 +23,7 @@ RECIPES = (
     ),
     CallRecipe(
         name="flux2-klein",
-        pipelines=("Flux2KleinPipeline",),
+        pipelines=("Flux2KleinPipeline", "Flux2KleinModularPipeline"),
         when={"is_distilled": True},
         source="model cards of black-forest-labs/FLUX.2-klein-4B and -9B",
         defaults={"num_inference_steps": 4, "guidance_scale": 1.0},
@@ -33,7 +33,7 @@ RECIPES = (
     ),
     CallRecipe(
         name="flux2-klein-base",
-        pipelines=("Flux2KleinPipeline",),
+        pipelines=("Flux2KleinPipeline", "Flux2KleinBaseModularPipeline"),
         source="model cards of black-forest-labs/FLUX.2-klein-base-4B and -9B",
         defaults={"guidance_scale": 4.0, "num_inference_steps": 50},
         size=ByArea(1024 * 1024, multiple=16),

@@ -56,7 +56,7 @@ RECIPES = (
     ),
     CallRecipe(
         name="flux-schnell-img2img",
-        pipelines=("FluxImg2ImgPipeline",),
+        pipelines=("FluxImg2ImgPipeline", "FluxModularPipeline"),
         saved_as=("FluxPipeline",),
         when={"transformer/guidance_embeds": False},
         source="model card of black-forest-labs/FLUX.1-schnell",
@@ -67,7 +67,7 @@ RECIPES = (
     ),
     CallRecipe(
         name="flux-img2img",
-        pipelines=("FluxImg2ImgPipeline",),
+        pipelines=("FluxImg2ImgPipeline", "FluxModularPipeline"),
         saved_as=("FluxPipeline",),
         source="model card of black-forest-labs/FLUX.1-dev",
         defaults={"guidance_scale": 3.5},

@@ -10,7 +10,8 @@ SIZE = ByArea(1024 * 1024, multiple=32)
 RECIPES = (
     CallRecipe(
         name="qwen-image-edit",
-        pipelines=("QwenImageEditPipeline",),
+        pipelines=("QwenImageEditPipeline", "QwenImageEditModularPipeline"),
+        guider="true_cfg_scale",
         source="model card of Qwen/Qwen-Image-Edit",
         defaults=GUIDED,
         options=NO_DISTILLED_GUIDANCE,
@@ -18,7 +19,8 @@ RECIPES = (
     ),
     CallRecipe(
         name="qwen-image-edit-plus",
-        pipelines=("QwenImageEditPlusPipeline",),
+        pipelines=("QwenImageEditPlusPipeline", "QwenImageEditPlusModularPipeline"),
+        guider="true_cfg_scale",
         source="model cards of Qwen/Qwen-Image-Edit-2509 and -2511",
         defaults={"num_inference_steps": 40, **GUIDED},
         options=NO_DISTILLED_GUIDANCE,
@@ -26,7 +28,12 @@ RECIPES = (
     ),
     CallRecipe(
         name="qwen-image-2.1",
-        pipelines=("QwenImage21Pipeline",),
+        pipelines=(
+            "QwenImage21Pipeline",
+            "QwenImage21ModularPipeline",
+            "QwenImage21TurboModularPipeline",
+        ),
+        guider="true_cfg_scale",
         source="pipeline_qwenimage21.py of diffusers 0.42",
         defaults={"negative_prompt": " "},  # true_cfg_scale is 1: for -o true_guidance alone
         size=ByPipeline("output_resolution"),
