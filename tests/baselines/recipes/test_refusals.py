@@ -48,7 +48,8 @@ REASONS = {
     "DDPMPipeline": "takes neither an image nor a text",
     "KolorsImg2ImgPipeline": NO_RECIPE,
     "StableUnCLIPImg2ImgPipeline": NO_RECIPE,
-    "WanVideoToVideoPipeline": NO_RECIPE,
+    "WanVideoToVideoPipeline": "keeps its motion, which one frame lacks",
+    "LTX2InContextPipeline": "needs a reference video",
     "Step1XEditPipelineV1P2": "has no pipeline 'Step1XEditPipelineV1P2'",
     "HiDreamE1Pipeline": "has no pipeline 'HiDreamE1Pipeline'",
 }
