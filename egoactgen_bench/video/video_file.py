@@ -44,8 +44,17 @@ def _regular(path: str, flags: int) -> int:
         return os.dup(stream.fileno())
 
 
-def open_container(file: CountedFile) -> InputContainer:
+def open_container(file: CountedFile, name: str) -> InputContainer:
+    """Open a file for reading; raises `SampleError` `undecodable` for a program stream."""
     container = av.open(file, "r", metadata_errors="replace")
+    if container.format.name == "mpeg":
+        container.close()
+        # FFmpeg counts its frames from the place at which it begins to read.
+        raise SampleError(
+            "undecodable",
+            f"{name} is an MPEG program stream (.mpg, .vob), in which frames cannot be found by "
+            "time: remux it as MP4 or Matroska",
+        )
     # PyAV lets FFmpeg invent missing presentation times from the times of the next packets: in AVI
     # every frame before a dropped one would end too early.
     container.flags &= ~_GENERATE_TIMES

@@ -39,7 +39,7 @@ class VideoStream:
         self.file = open_file(path)
         try:
             with as_sample_errors(path.name):
-                self.container = open_container(self.file)
+                self.container = open_container(self.file, path.name)
                 self._open(path)
         except BaseException:
             self.close()

@@ -274,6 +274,17 @@ def test_an_unknown_codec_and_an_empty_file_are_named(tmp_path: Path) -> None:
     assert read_numbers(path, [0.0]) == ["undecodable"]
 
 
+def test_a_program_stream_is_named(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mpg", range(40), codec="mpeg2video")
+    ((_, found),) = frames_at(path, [0.5])
+    assert isinstance(found, SampleError)
+    assert found.code == "undecodable"
+    assert found.detail.startswith("a.mpg is an MPEG program stream (.mpg, .vob)")
+    # The same packets are read exactly from a container with times.
+    whole = remuxed(path, tmp_path / "a.mkv", lambda _, packet: [packet])
+    assert read_numbers(whole, middle([0, 17, 30])) == [0, 17, 30]
+
+
 def test_a_colour_matrix_that_cannot_be_converted_is_rejected(tmp_path: Path) -> None:
     def mark(stream: Any) -> None:
         stream.codec_context.colorspace = 10  # BT.2020 with constant luminance
