@@ -65,6 +65,8 @@ if TYPE_CHECKING:
     from egoactgen_bench.workflow.loading import load_study as load_study
     from egoactgen_bench.workflow.loading import load_training as load_training
     from egoactgen_bench.workflow.loading import slice_scores as slice_scores
+    from egoactgen_bench.workflow.scorer import Scorer as Scorer
+    from egoactgen_bench.workflow.scorer import compare as compare
     from egoactgen_bench.workflow.user_studies import export_study as export_study
     from egoactgen_bench.workflow.user_studies import import_answers as import_answers
 
@@ -118,6 +120,7 @@ _MODULES = {
         "load_training",
         "slice_scores",
     ),
+    "workflow.scorer": ("Scorer", "compare"),
     "workflow.user_studies": ("export_study", "import_answers"),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}

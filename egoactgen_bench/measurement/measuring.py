@@ -200,12 +200,15 @@ class Measurer:
         outcome: Measurements,
     ) -> None:
         """Measure a candidate's missing rows; metrics that miss the same rows share a batch."""
-        todo: dict[Places, list[int]] = {}
-        for number in range(len(self._groups)):
+        todo: dict[tuple[Places, bool], list[int]] = {}
+        for number, group in enumerate(self._groups):
             wanted = self._wanted(column, number, entries, outcome)
-            todo.setdefault(tuple(wanted), []).append(number)
-        todo.pop((), None)
-        for positions, numbers in todo.items():
+            # In a batch with targets, outputs are resized to them: the value of a metric that reads
+            # no targets must not depend on the other metrics of the call.
+            if wanted:
+                key = tuple(wanted), "target" in group[0].needs
+                todo.setdefault(key, []).append(number)
+        for (positions, _), numbers in todo.items():
             needs = frozenset().union(*(self._groups[number][0].needs for number in numbers))
             items = {
                 role: [entries[position].item(role) for position in positions] for role in needs
@@ -242,7 +245,7 @@ class Measurer:
         if group[0].name in outcome.broken:
             return
         try:
-            results = _checked_rows(group[0], batch)
+            results = checked_rows(group[0], batch)
         except BenchError as error:
             outcome.broken |= {metric.name: str(error) for metric in group}
             return
@@ -259,7 +262,7 @@ class Measurer:
             outcome.measured += len(rows)
 
 
-def _checked_rows(metric: Metric[Any], batch: Batch) -> list[Rows | SampleError]:
+def checked_rows(metric: Metric[Any], batch: Batch) -> list[Rows | SampleError]:
     """One row per sample, or the reason why it has none."""
     try:
         with reporting(metric, "measure", samples=True):
@@ -271,7 +274,7 @@ def _checked_rows(metric: Metric[Any], batch: Batch) -> list[Rows | SampleError]
             return [error]
         # It is not known which sample the error is of: measured alone, the others keep their
         # values.
-        singles = (_checked_rows(metric, batch.single(index)) for index in range(len(batch)))
+        singles = (checked_rows(metric, batch.single(index)) for index in range(len(batch)))
         return [row for single in singles for row in single]
     checked_array(metric, "measure", rows, (len(batch), "width"))
     bad = np.isnan(rows) if metric.may_be_infinite else ~np.isfinite(rows)

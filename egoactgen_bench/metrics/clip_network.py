@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from egoactgen_bench.api.metric_batch import Extractor, Size
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.metrics.tensors import evaluating, normalise, unit_tensor
+from egoactgen_bench.metrics.tensors import evaluating, normalise, one_by_one_on_cpu, unit_tensor
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
@@ -51,6 +51,7 @@ class ClipImages(Extractor):
         """The released code resizes a frame of any size directly to the network's square."""
         return super().fit(output, size) if self.preprocessing == "open_clip" else output
 
+    @one_by_one_on_cpu
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, d) of norm 1; d is 768 for ViT-L/14, 512 for ViT-B."""
@@ -72,6 +73,7 @@ class ClipTexts(Extractor):
     def signature(self) -> str:
         return f"clip-text|{content_digest(self.weights)}"
 
+    @one_by_one_on_cpu
     @evaluating()
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
         """(n, d) of norm 1; d is 768 for ViT-L/14, 512 for ViT-B."""

@@ -17,7 +17,7 @@ class ClipText(Metric[Options]):
     factor = 100
     higher_is_better = True
     bounds = (-1.0, 1.0)
-    needs = frozenset({"output", "action"})
+    needs = frozenset({"output", "target", "action"})  # the target, as it determines the size
     packages = ("open_clip_torch", "pillow", "torch")
     published_weights = (PUBLISHED["ViT-L-14"],)
 

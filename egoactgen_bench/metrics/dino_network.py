@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from egoactgen_bench.api.metric_batch import Extractor
-from egoactgen_bench.metrics.tensors import evaluating
+from egoactgen_bench.metrics.tensors import evaluating, one_by_one_on_cpu
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.pretrained import load_model, load_processor
 
@@ -27,6 +27,7 @@ class DinoImages(Extractor):
     def signature(self) -> str:
         return f"dinov2|{content_digest(self.folder)}"
 
+    @one_by_one_on_cpu
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 768) float32, not normalised."""

@@ -22,6 +22,7 @@ from egoactgen_bench.metrics.tensors import (
     centre_square,
     evaluating,
     normalise,
+    one_by_one_on_cpu,
     resize_bilinear,
     unit_tensor,
 )
@@ -82,6 +83,7 @@ class EgovlpSentences(Extractor):
         files = self.checkpoint, self.distilbert / "vocab.txt", self.distilbert / "config.json"
         return "|".join(["egovlp-text", *map(content_digest, files)])
 
+    @one_by_one_on_cpu
     def extract(self, items: Sequence[tuple[Any, ...]]) -> NDArray[np.float32]:
         """(n, 256) float32, not normalised."""
         encoder = _sentence_encoder(self.checkpoint, self.distilbert, self.device)

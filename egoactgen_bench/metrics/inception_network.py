@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from egoactgen_bench.api.metric_batch import Extractor, Size
-from egoactgen_bench.metrics.tensors import evaluating, placed
+from egoactgen_bench.metrics.tensors import evaluating, one_by_one_on_cpu, placed
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
 from egoactgen_bench.weights.pretrained import refusing
@@ -47,6 +47,7 @@ class InceptionImages(Extractor):
         """The released code resizes a frame of any size directly to the network's square."""
         return super().fit(output, size) if self.mode == "clean" else output
 
+    @one_by_one_on_cpu
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 2048) float32."""

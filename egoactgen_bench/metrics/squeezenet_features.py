@@ -17,6 +17,7 @@ from egoactgen_bench.metrics.tensors import (
     IMAGENET_STD,
     evaluating,
     normalise,
+    one_by_one_on_cpu,
     unit_tensor,
 )
 from egoactgen_bench.support import images
@@ -53,6 +54,7 @@ class ToyImages(Extractor):
     def signature(self) -> str:
         return f"toy-features|{content_digest(self.weights)}|mean-square:1"
 
+    @one_by_one_on_cpu
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 64) float32."""

@@ -32,7 +32,7 @@ class Judge(Metric[Options]):
     unit, factor, decimals = "%", 100, 1
     higher_is_better = True
     bounds = (0.0, 1.0)
-    needs = frozenset({"input", "output", "truth"})
+    needs = frozenset({"input", "output", "target", "truth"})  # the target determines the size
     packages = ("pillow", "torch")
     asks: ClassVar[Question] = "action"
 
