@@ -185,5 +185,5 @@ def test_run_json_records_options_and_adapter(bench, drawn_split, saved, adapter
     assert set(manifest["sources"]) == {"lora"}
     assert manifest["dtype"] == "float32"
     assert manifest["call"]["recipe"] == "flux-kontext"
-    assert manifest["call"]["frame"] == "as stored"
+    assert manifest["call"]["frame"] == "resized to the generated size"
     assert manifest["call"]["arguments"]["guidance_scale"] == 2.5

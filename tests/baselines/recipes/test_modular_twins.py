@@ -7,16 +7,17 @@ from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwen
 
 from egoactgen_bench.errors import BenchError
 from recipe_requests import FRAME, repeated, sample
-from tiny_modular import TWINS
+from tiny_modular import TWINS, VIDEO_TWINS
 
 KONTEXT, KLEIN_BASE = "FluxKontextModularPipeline", "Flux2KleinBaseModularPipeline"
 EDIT = "QwenImageEditModularPipeline"
 OPTIONS = {
-    # Without its own resizing to 1 MP, for speed.
-    KONTEXT: {"resolution": 192, "arguments": {"_auto_resize": False}},
     "QwenImage21ModularPipeline": {"resolution": 256, "true_guidance": 3.0},
     "FluxModularPipeline": {"resolution": 192, "strength": 1.0},
 }
+
+
+SMALL_VIDEO = {"width": 96, "height": 64, "num_frames": 9, "steps": 2, "frame": "middle"}
 
 
 @pytest.fixture
@@ -45,6 +46,19 @@ def test_a_twin_gives_the_image_of_its_family(calls, sixteenth, name):
     assert counts(of_twin) == counts(of_family)
 
 
+@pytest.mark.parametrize("name", VIDEO_TWINS)
+def test_a_video_twin_gives_the_frame_of_its_family(calls, capfd, name):
+    (expected,), of_family = calls(VIDEO_TWINS[name], **SMALL_VIDEO)
+    capfd.readouterr()
+    (image,), of_twin = calls(name, **SMALL_VIDEO)
+    assert "it/s" not in capfd.readouterr().err  # no progress bar
+    assert np.abs(np.asarray(image).astype(int) - np.asarray(expected)).max() <= 1
+    assert of_twin.encoded == of_family.encoded == [(96, 64)]
+    # Twice per step: with the prompt, and with the negative prompt.
+    denoised = sum(len(of_twin.of(part)) for part in ("transformer", "transformer_2"))
+    assert denoised == 2 * 2
+
+
 def test_each_sample_has_its_own_noise(calls):
     options = {"resolution": 128, "steps": 1}
     one, other, again = (
@@ -56,8 +70,8 @@ def test_each_sample_has_its_own_noise(calls):
 
 def test_default_arguments(method):
     arguments = method(KONTEXT).arguments.of([sample()], ["open drawer"])
-    assert arguments["image"].size == FRAME
-    assert (arguments["width"], arguments["height"]) == (1360, 768)
+    size = arguments["width"], arguments["height"]
+    assert arguments["image"].size == size == (1360, 768)
     assert (arguments["guidance_scale"], arguments["max_area"]) == (2.5, 1360 * 768)
     assert arguments["generator"].initial_seed() == 0
     arguments = method(EDIT).arguments.of([sample()], ["open drawer"])

@@ -7,10 +7,10 @@ RECIPES = (
         name="flux-kontext",
         pipelines=("FluxKontextPipeline", "FluxKontextModularPipeline"),
         source="model card of black-forest-labs/FLUX.1-Kontext-dev",
-        defaults={"guidance_scale": 2.5},
-        # The pipeline resizes the frame to the nearest of its own 17 sizes, and generates at
-        # height × width, scaled to max_area.
+        # The pipeline would resize the frame to the nearest of 17 sizes, whatever it generates at.
+        defaults={"guidance_scale": 2.5, "_auto_resize": False},
         size=ByArea(1024 * 1024, multiple=16, area_argument="max_area"),
+        resizes_frame=True,
     ),
     # FLUX.2 shrinks an image above 1 MP, but does not enlarge one below, and generates at its size.
     CallRecipe(
