@@ -23,11 +23,12 @@ from hostile_server import (
 )
 
 KEY = "sk-very-secret"
+SLOW = ("stalls", "drips", "drips headers")
 FRAME = InputImage(Image.new("RGB", (24, 16), (9, 8, 7)))
 
 
 def made_client(url, folder, **limits):
-    bounds = {"timeout": 0.8, "attempt_timeout": 0.4, "retries": 1, "largest": 1 << 20} | limits
+    bounds = {"timeout": 20, "attempt_timeout": 10, "retries": 1, "largest": 1 << 20} | limits
     return EndpointClient(
         "m", parse_address(url), KEY, RequestLimits(**bounds), KeptReplies(folder)
     )
@@ -44,9 +45,11 @@ def ask(kind, client):
 def test_each_hostile_reply_is_a_bounded_and_named_failure(name, kind, tmp_path, monkeypatch):
     monkeypatch.setattr(retry_delays, "FIRST_DELAY", 0.01)
     behave, code = BEHAVIOURS[name]
+    # Short only where the time is what ends the request, as a busy machine may be slow.
+    slow = {"timeout": 0.6, "attempt_timeout": 0.3} if name in SLOW else {}
     begun = time.monotonic()
     with serving_endpoint(behave) as server:
-        client = made_client(server.url, tmp_path)
+        client = made_client(server.url, tmp_path, **slow)
         with pytest.raises(SampleError if code else BenchError) as failure:
             ask(kind, client)
         requests = len(server.calls)
@@ -54,7 +57,7 @@ def test_each_hostile_reply_is_a_bounded_and_named_failure(name, kind, tmp_path,
             with pytest.raises(SampleError, match="refused"):
                 ask(kind, client)
             assert len(server.calls) == requests == 1
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 4
     assert KEY not in str(failure.value)
     assert str(failure.value).isprintable()
     if code:
