@@ -40,8 +40,16 @@ class FinishedFiles:
         chosen = self.files if sample_ids is None else set(sample_ids) & self.files.keys()
         files = [path for name in self.files if name in chosen for path in self.files[name]]
         names = (path.relative_to(self.folder).as_posix() for path in files)
-        lines = (f"{sha256_file(path)}  {name}\n" for path, name in zip(files, names, strict=True))
+        lines = (f"{_sha256(path)}  {name}\n" for path, name in zip(files, names, strict=True))
         return sha256_bytes("".join(lines).encode())
+
+
+def _sha256(path: Path) -> str:
+    """A file's sha256, or a text if it cannot be read: that costs its sample, not the run."""
+    try:
+        return sha256_file(path)
+    except OSError:
+        return "unreadable"
 
 
 def find_files(

@@ -33,7 +33,7 @@ class Images(Method[Options]):
         self.files = FinishedFiles("images", folder, SUFFIXES, wanted)
 
     def sources(self) -> dict[str, str]:
-        return {"images": self.files.sha256()}
+        return {"images": self.files.sha256(self.context.sample_ids)}
 
     def generate(self, requests: Sequence[Request]) -> list[Image.Image | SampleError]:
         return [self._find(request.sample_id) for request in requests]

@@ -1,6 +1,7 @@
 """The stage run: its images and their record, and the samples that fail."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -140,8 +141,24 @@ def test_finished_images_are_imported_unchanged_in_any_format(bench, workspace):
         ours = Image.open(run.image_path(row.image))
         assert (ours.format, ours.size) == ("PNG", theirs.size)
         assert ours.tobytes() == theirs.convert("RGB").tobytes()
+    # Images of no sample are not part of the run's identity; those of samples are.
+    Image.new("RGB", (4, 4)).save(folder / "grid.png")
+    assert "already complete" in bench("run", "--method", "images:theirs").out
     Image.new("RGB", (4, 4)).save(folder / "V02_5.png")
     assert "sources.images" in bench("run", "--method", "images:theirs").err
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("gone")])
+def test_what_is_not_a_readable_image_costs_one_sample(bench, workspace, make):
+    folder = workspace / "theirs"
+    folder.mkdir()
+    for sample_id in ("V00_0", "V01_1"):
+        Image.new("RGB", (4, 4)).save(folder / f"{sample_id}.png")
+    make(folder / "V02_2.png")
+    result = bench("run", "--method", "images:theirs", "--limit", 3)
+    assert result.status == 1, result.err
+    assert re.search(r"failed: V02_2: (undecodable|missing)_image \(V02_2\.png\)", result.out)
+    assert len(load_run(workspace / "runs/drawn-val/images-theirs").finished) == 2
 
 
 @pytest.mark.parametrize(
