@@ -28,7 +28,7 @@ FRAME = InputImage(Image.new("RGB", (24, 16), (9, 8, 7)))
 
 
 def made_client(url, folder, **limits):
-    bounds = {"timeout": 20, "attempt_timeout": 10, "retries": 1, "largest": 1 << 20} | limits
+    bounds = {"timeout": 20, "attempt_timeout": 10, "retries": 1, "largest": 4 << 20} | limits
     return EndpointClient(
         "m", parse_address(url), KEY, RequestLimits(**bounds), KeptReplies(folder)
     )
