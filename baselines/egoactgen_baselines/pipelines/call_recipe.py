@@ -146,6 +146,7 @@ class CallRecipe:
     video: Video | None = None
     batches: bool = False  # whether lists of images, prompts and generators are a batch
     dtype: str | None = None  # the only one that the pipeline works in
+    in_float32: tuple[str, ...] = ()  # components that stay in it, whatever the others are in
     guider: str = "guidance_scale"  # argument for the scale of a modular pipeline's guider
     leaves_out: tuple[str, ...] = ()  # steps of a modular pipeline that are not executed
     note: str = ""  # for users, in the docs

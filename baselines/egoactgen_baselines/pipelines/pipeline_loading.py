@@ -35,7 +35,10 @@ def load_pipeline(
     quiet()
     modular = is_modular(kind)
     names = used_components(folder, kind, recipe) if modular else list(components(folder))
-    parts = load_components(folder, names, dtype, options, networks_only=not modular)
+    exact = [name for name in names if name in recipe.in_float32]
+    others = [name for name in names if name not in exact]
+    parts = load_components(folder, others, dtype, options, networks_only=not modular)
+    parts |= load_components(folder, exact, torch.float32, options, networks_only=not modular)
     if modular:
         loaded = modular_call.assemble(kind, folder, parts, recipe)
     else:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from egoactgen_bench.errors import BenchError
-from recipe_requests import FRAME
+from recipe_requests import FRAME, sample
 from video_recipes import STEPS, check_call, default_call, small_run
 
 # Of HeliosScheduler, which passes tensors to np.linspace.
@@ -145,6 +145,23 @@ def test_lucy_edit_is_given_a_still_video(calls, method):
     assert len(recorded.of("transformer")) == 3 * STEPS * 2
     (video,) = recorded.of("vae", "encode")[0]["args"]
     assert (video == video[:, :, :1]).all()
+
+
+def test_the_autoencoder_and_the_image_encoder_stay_in_float32(method):
+    for name in ("Wan 2.1", "ChronoEditPipeline", "LucyEditPipeline"):
+        built = method(name, dtype="bfloat16", width=112, height=64, steps=1, num_frames=None)
+        parts = built.pipeline.components
+        exact = {key for key, part in parts.items() if getattr(part, "dtype", 0) == torch.float32}
+        assert exact == {"vae", "image_encoder"} & parts.keys()
+        assert parts["transformer"].dtype == torch.bfloat16
+
+
+def test_lucy_edit_in_bfloat16(method):
+    # Its pipeline passes float32 pixels to the autoencoder.
+    size = {"width": 112, "height": 64}
+    built = method("LucyEditPipeline", dtype="bfloat16", num_frames=5, steps=1, **size)
+    (image,) = built.generate([sample()])
+    assert image.size == FRAME
 
 
 def test_helios(calls):

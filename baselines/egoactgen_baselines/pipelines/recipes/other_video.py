@@ -45,6 +45,7 @@ def _sana(name: str, area: int, **settings: int) -> CallRecipe:
             "use_resolution_binning": False,
         },
         size=ByArea(area, multiple=32),
+        in_float32=("vae",),
         video=Video(frames=81, rate=16, frames_argument="frames"),
     )
 

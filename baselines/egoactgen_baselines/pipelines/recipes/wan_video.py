@@ -12,6 +12,7 @@ NEGATIVE_PROMPT = (
 )
 AT_480P, AT_720P = ByArea(480 * 832), ByArea(720 * 1280)
 FIVE_SECONDS = Video(frames=81, rate=16)
+EXACT = ("vae", "image_encoder")  # in float32, as in all examples
 
 WAN = (
     CallRecipe(
@@ -22,6 +23,7 @@ WAN = (
         source="model card of Wan-AI/Wan2.2-TI2V-5B-Diffusers",
         defaults={"negative_prompt": NEGATIVE_PROMPT, "guidance_scale": 5.0},
         size=ByArea(704 * 1280, multiple=32),
+        in_float32=EXACT,
         video=Video(frames=121, rate=24),
         note="Published as WanPipeline; it takes an image all the same.",
     ),
@@ -33,6 +35,7 @@ WAN = (
         source="model card of Wan-AI/Wan2.1-I2V-14B-480P-Diffusers",
         defaults={"negative_prompt": NEGATIVE_PROMPT, "guidance_scale": 5.0},
         size=AT_480P,
+        in_float32=EXACT,
         video=FIVE_SECONDS,
         note="For the 720P weights, pass -o resolution=960.",
     ),
@@ -47,6 +50,7 @@ WAN = (
             "num_inference_steps": 40,
         },
         size=AT_480P,
+        in_float32=EXACT,
         video=FIVE_SECONDS,
         note="For 720P, pass -o resolution=960.",
     ),
@@ -59,6 +63,7 @@ SKYREELS_V2 = (
         source="pipeline_skyreels_v2_i2v.py of diffusers 0.42",
         defaults={"guidance_scale": 5.0},
         size=ByArea(544 * 960),
+        in_float32=EXACT,
         video=Video(frames=97, rate=24),
         note="For the 720P weights, pass -o resolution=960 -o num_frames=121.",
     ),
@@ -69,6 +74,7 @@ SKYREELS_V2 = (
         source="pipeline_skyreels_v2_diffusion_forcing_i2v.py of diffusers 0.42",
         defaults={"guidance_scale": 5.0, "addnoise_condition": 20},
         size=ByArea(544 * 960),
+        in_float32=EXACT,
         video=Video(frames=97, rate=24),
         note="More than 97 frames need -o arguments='{\"overlap_history\": 17}'.",
     ),
@@ -88,6 +94,7 @@ HELIOS = (
         source="documentation of diffusers: Helios-Base",
         defaults=HELIOS_DEFAULTS,
         size=ByArea(384 * 640),
+        in_float32=EXACT,
         video=HELIOS_VIDEO,
     ),
     CallRecipe(
@@ -101,6 +108,7 @@ HELIOS = (
             "is_amplify_first_chunk": True,
         },
         size=HALVED_TWICE,
+        in_float32=EXACT,
         video=HELIOS_VIDEO,
         note="Distilled: it needs no guidance.",
     ),
@@ -115,6 +123,7 @@ HELIOS = (
             "zero_steps": 1,
         },
         size=HALVED_TWICE,
+        in_float32=EXACT,
         video=HELIOS_VIDEO,
     ),
 )
@@ -128,6 +137,7 @@ EDITORS = (
         # Without temporal reasoning it makes 5 frames whatever num_frames is.
         options={"num_frames": None},
         size=AT_720P,
+        in_float32=EXACT,
         video=Video(frames=5, rate=16),
         note=(
             "An image editor: the last frame is the edited image. Temporal reasoning: -o "
@@ -144,6 +154,7 @@ EDITORS = (
             "num_temporal_reasoning_steps": 50,
         },
         size=AT_720P,
+        in_float32=EXACT,
         video=Video(frames=29, rate=16),
         note="By -o recipe=chronoedit-reasoning only.",
     ),
@@ -155,6 +166,7 @@ EDITORS = (
         image_form="still",
         defaults={"negative_prompt": "", "guidance_scale": 5.0},
         size=AT_480P,
+        in_float32=EXACT,
         video=FIVE_SECONDS,
         note="It edits videos: it is given one of equal frames.",
     ),
