@@ -32,21 +32,26 @@ class ByArea:
     """The aspect of the frame at about `area` pixels, both sides multiples of `multiple`.
 
     `area=None` is the area that the network was trained at: the `sample_size` of its configuration.
-    `area_argument` takes width × height where the pipeline would otherwise scale them.
+    `area_argument` takes width × height where the pipeline would otherwise scale them. With
+    `at_most`, rounding never gives more pixels than `area`.
     """
 
     area: int | None = 1024 * 1024
     multiple: int = 16
     area_argument: str | None = None
+    at_most: bool = False
 
     def of(self, frame: Size, area: int) -> Size:
-        """The size for a frame of (width, height) `frame`, with `area` pixels at most about."""
+        """The size for a frame of (width, height) `frame`, with about `area` pixels."""
         aspect = frame[0] / frame[1]
-        width, height = math.sqrt(area * aspect), math.sqrt(area / aspect)
-        return self._rounded(width), self._rounded(height)
+        sides = math.sqrt(area * aspect), math.sqrt(area / aspect)
+        width, height = (self._rounded(side) for side in sides)
+        if self.at_most and width * height > area:
+            width, height = (self._rounded(side, math.floor) for side in sides)
+        return width, height
 
-    def _rounded(self, side: float) -> int:
-        return max(round(side / self.multiple), 1) * self.multiple
+    def _rounded(self, side: float, how: Callable[[float], int] = round) -> int:
+        return max(how(side / self.multiple), 1) * self.multiple
 
     def __str__(self) -> str:
         area = "the network's area" if self.area is None else f"{self.area:,} pixels"

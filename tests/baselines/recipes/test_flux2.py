@@ -18,6 +18,14 @@ def test_the_frame_is_enlarged_to_the_generated_size(method, name):
     assert arguments["generator"].initial_seed() == 0
 
 
+@pytest.mark.parametrize("frame", [(456, 256), (256, 456), (1280, 1024), (1280, 800), (341, 256)])
+def test_the_frame_is_never_above_1_mp(method, frame):
+    """The pipeline would shrink it, and then generate at another size than the frame's."""
+    width, height = method(DEV).arguments.size(frame)
+    assert 0.95 * 1024**2 < width * height <= 1024**2
+    assert width / height == pytest.approx(frame[0] / frame[1], rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("name", "steps", "guidance"),
     [(DEV, 50, 4.0), (BASE, 50, 4.0), (DISTILLED, 4, 1.0), (KV, 4, None)],

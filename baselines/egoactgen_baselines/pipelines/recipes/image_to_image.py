@@ -79,7 +79,7 @@ RECIPES = (
         pipelines=("QwenImageImg2ImgPipeline",),
         saved_as=("QwenImagePipeline",),
         source="pipeline_qwenimage_img2img.py of diffusers 0.42",
-        # Without a negative prompt there is no guidance.
+        # It guides only with a negative prompt.
         defaults={"negative_prompt": " ", "true_cfg_scale": 4.0},
         options={"guidance": None},  # has no effect
         size=ByArea(1024 * 1024, multiple=16),
