@@ -1,5 +1,6 @@
 """The client against a hostile server: each request costs one bounded, named failure."""
 
+import json
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from egoactgen_bench.endpoints.endpoint_client import EndpointClient, RequestLim
 from egoactgen_bench.endpoints.image_edits import edit_image
 from egoactgen_bench.endpoints.input_images import InputImage
 from egoactgen_bench.endpoints.kept_replies import KeptReplies
+from egoactgen_bench.endpoints.request_threads import in_threads
 from egoactgen_bench.errors import BenchError, SampleError
 from hostile_server import (
     BEHAVIOURS,
@@ -74,6 +76,33 @@ def test_an_image_that_is_none_is_named_and_not_kept(name, tmp_path):
         assert len(server.calls) == 1
     assert failure.value.code == code
     assert list(tmp_path.rglob("*.reply")) == []
+
+
+def test_the_key_is_removed_from_headers_and_escaped_texts(tmp_path):
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
+    with (
+        serving_endpoint(lambda call: call.say(b"<html>", Content_Type=KEY)) as server,
+        pytest.raises(SampleError, match=r"not a JSON object \(\*\*\*\)"),
+    ):
+        ask("chat", made_client(server.url, None))
+    with serving_endpoint(lambda call: call.say(b"", Content_Encoding=KEY)) as server:
+        with pytest.raises(SampleError) as failure:
+            ask("chat", made_client(server.url, None))
+        assert KEY[:8] not in str(failure.value)
+    reply = json.dumps(good_chat("Your key is KEY.")).replace("KEY", escaped).encode()
+    with serving_endpoint(lambda call: call.say(reply)) as server:
+        assert ask("chat", made_client(server.url, tmp_path)).text == "Your key is ***."
+    (kept,) = tmp_path.rglob("*.reply")
+    assert escaped.encode() not in kept.read_bytes()
+
+
+def test_many_threads_share_the_connections(tmp_path):
+    with serving_endpoint() as server:
+        client = made_client(server.url, tmp_path)
+        asked = [[user_message(f"What is {number}?")] for number in range(200)]
+        replies = in_threads(lambda messages: chat(client, messages), asked, 16)
+        assert len(replies) == len(server.calls) == 200
+        assert server.most <= 16
 
 
 @pytest.mark.parametrize("kind", ["chat", "image"])
