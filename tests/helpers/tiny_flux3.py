@@ -72,6 +72,7 @@ def _flux3(name, distilled):
             "vae": tiny_flux2.autoencoder(),
             "transformer": _transformer(distilled),
         },
+        settings={},
     )
 
 

@@ -9,14 +9,21 @@ import tiny_flux2
 import tiny_image_editors
 import tiny_image_to_image
 import tiny_qwen_editors
+import tiny_video_models
 
 FAMILIES = {
     **tiny_flux2.BUILDERS,
     **tiny_image_editors.BUILDERS,
     **tiny_image_to_image.BUILDERS,
     **tiny_qwen_editors.BUILDERS,
+    **tiny_video_models.BUILDERS,
 }
 # Class → the tiny pipeline of its family.
+VIDEO_TWINS = {
+    "LTXModularPipeline": "LTXPipeline",
+    "Wan22Image2VideoModularPipeline": "Wan 2.2",
+    "WanImage2VideoModularPipeline": "Wan 2.1",
+}
 TWINS = {
     "Flux2KleinBaseModularPipeline": "Flux2KleinPipeline",
     "Flux2KleinModularPipeline": "Flux2KleinPipeline-distilled",
@@ -32,12 +39,16 @@ TWINS = {
 class Modular:
     """A modular pipeline that is saved with the call of other pipelines."""
 
-    def __init__(self, name, components):
+    def __init__(self, name, components, settings):
         kind = getattr(diffusers, name)
         parts = getattr(diffusers, kind.default_blocks_name)()
-        wanted = {each.name for each in parts.expected_components} & set(components)
         self.pipeline = kind(blocks=parts)
-        self.pipeline.update_components(**{each: components[each] for each in wanted})
+        for wanted, given in (
+            (parts.expected_components, components),
+            (parts.expected_configs, settings),
+        ):
+            names = {each.name for each in wanted} & set(given)
+            self.pipeline.update_components(**{each: given[each] for each in names})
 
     def save_pretrained(self, folder, safe_serialization=True):
         # Without the last argument it warns that its default has changed.
@@ -47,7 +58,11 @@ class Modular:
 
 
 def _twin(name, family):
-    return lambda: Modular(name, FAMILIES[family]().components)
+    def build():
+        pipeline = FAMILIES[family]()
+        return Modular(name, pipeline.components, pipeline.config)
+
+    return build
 
 
-BUILDERS = {name: _twin(name, family) for name, family in TWINS.items()}
+BUILDERS = {name: _twin(name, family) for name, family in (TWINS | VIDEO_TWINS).items()}

@@ -38,7 +38,7 @@ class ModularCall:
             for name in self.guiders:
                 guider = getattr(self.modular, name)
                 guider.guidance_scale = scale
-                # At most 1 is no guidance in other pipelines, too.
+                # As in other pipelines, which guide with more than 1 only.
                 guider.enable() if scale > 1 else guider.disable()
         with _silent():
             state = self._run(arguments)
@@ -65,7 +65,16 @@ def assemble(kind: type[Any], folder: Path, components: dict[str, Any], recipe: 
     with refusing(folder), _silent():
         pipeline = kind(blocks=parts)
         pipeline.update_components(**components, **settings)
+    _hide_progress(parts)
     return pipeline
+
+
+def _hide_progress(parts: Any) -> None:
+    """Disable the progress bars of all blocks: the pipeline only knows those of the first level."""
+    for each in parts.sub_blocks.values():
+        if hasattr(each, "set_progress_bar_config"):
+            each.set_progress_bar_config(disable=True)
+        _hide_progress(each)
 
 
 @contextmanager

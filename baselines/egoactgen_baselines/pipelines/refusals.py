@@ -20,7 +20,7 @@ _REASONS = (
         "is one stage of a cascade and does not generate an image on its own",
     ),
     (
-        r"Control|Adapter|Transfer|WanAnimate|VACE",
+        r"Control|Adapter|Transfer|WanAnimate|VACE|Vace",
         "takes a control picture: it would read the frame as edges, depth or a pose",
     ),
     (

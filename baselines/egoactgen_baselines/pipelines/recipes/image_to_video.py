@@ -5,12 +5,14 @@ from egoactgen_baselines.pipelines.recipes import (
     cosmos_video,
     hunyuan_video,
     ltx_video,
+    modular_video,
     other_video,
     wan_video,
 )
 
 RECIPES: tuple[CallRecipe, ...] = (
     *wan_video.RECIPES,
+    *modular_video.RECIPES,
     *ltx_video.RECIPES,
     *hunyuan_video.RECIPES,
     *cosmos_video.RECIPES,

@@ -12,7 +12,7 @@ DISTILLED = "For distilled weights, pass -o guidance=1 -o steps=8."
 RECIPES = (
     CallRecipe(
         name="ltx-i2v",
-        pipelines=("LTXImageToVideoPipeline",),
+        pipelines=("LTXImageToVideoPipeline", "LTXModularPipeline"),
         saved_as=("LTXPipeline",),
         source="documentation of diffusers: LTX-Video",
         defaults={"negative_prompt": NEGATIVE_PROMPT, **DECODER},
