@@ -311,3 +311,12 @@ def test_the_options_are_listed_with_their_types(bench):
     result = bench("methods", "endpoint")
     assert result.status == 0
     assert ("template", "str|none") in [tuple(line.split()[:2]) for line in result.out.splitlines()]
+
+
+def test_a_missing_package_is_named_before_anything_is_sent(generate, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with serving_endpoint() as server:
+        result = generate(server.url)
+    assert result.status == 2
+    assert "pip install 'egoactgen-bench[endpoint]'" in result.err
+    assert server.calls == []

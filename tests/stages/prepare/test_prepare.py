@@ -171,3 +171,9 @@ def test_a_careless_data_set_is_rejected(videos, monkeypatch, ids, sentence):
 def test_unsafe_names_are_refused(videos):
     with pytest.raises(BenchError, match="is not a valid name for a split"):
         plan_split(Drawn(None, videos, "val"), name="../elsewhere")
+
+
+def test_the_licence_of_the_data_set_is_recorded(make, monkeypatch):
+    assert make("free").split.manifest.licence is None
+    monkeypatch.setattr(Drawn, "licence", "Mine")
+    assert make("licensed").split.manifest.licence == "Mine"
