@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import forked_trials
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -31,6 +33,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Libraries that log some deprecations instead of issuing a warning.
 LOGGERS = ("accelerate", "diffusers", "huggingface_hub", "peft", "transformers")
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _quick_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TorchScript archives are tried in forks, not in new processes of Python."""
+    monkeypatch.setattr("egoactgen_bench.weights.torchscript.execute", forked_trials.execute)
 
 
 class DeprecationLog(logging.Handler):

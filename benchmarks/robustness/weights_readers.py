@@ -130,10 +130,14 @@ def _write_egovlp(folder: Path) -> None:
 
 
 def _torchscript(folder: Path) -> Result:
-    from egoactgen_bench.weights.torchscript import load_torchscript
+    import forked_trials
+    from egoactgen_bench.weights import torchscript
 
+    torchscript.execute = forked_trials.execute
+    torchscript.check_torchscript(folder / "script.pt")
+    torchscript.check_execution(folder / "script.pt", (1, 2))
     with torch.inference_mode():
-        return [load_torchscript(folder / "script.pt")(torch.ones(1, 2)).numpy()]
+        return [torchscript.load_torchscript(folder / "script.pt")(torch.ones(1, 2)).numpy()]
 
 
 def _write_torchscript(folder: Path) -> None:

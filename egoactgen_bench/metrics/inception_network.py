@@ -22,7 +22,7 @@ from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
 from egoactgen_bench.weights.pretrained import refusing
 from egoactgen_bench.weights.stored_tensors import must_fit
-from egoactgen_bench.weights.torchscript import check_torchscript
+from egoactgen_bench.weights.torchscript import check_execution, check_torchscript
 
 if TYPE_CHECKING:
     Inception3 = nn.Module  # torchvision has no types
@@ -94,6 +94,7 @@ def _load(weights: Path, mode: Mode, device: str) -> Any:
     with must_fit(weights, "FID's Inception"):
         if mode == "clean":
             check_torchscript(weights)
+            check_execution(weights, (1, 3, 299, 299), "layers")
             with refusing(weights), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PyTorch deprecates the format of this archive
                 # clean-fid appends the file's name itself.

@@ -8,6 +8,7 @@ from typing import Any
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.model_folders import indexed_files
+from egoactgen_bench.weights.stored_sizes import wrong_size
 from egoactgen_bench.weights.stored_tensors import read_stored, read_tensors
 
 # Nothing of these would run, but a file that refers to them is malicious: the user should know.
@@ -100,8 +101,8 @@ def read_source(source: Path) -> dict[str, Any]:
 def check_archive(path: Path) -> bool:
     """Whether a checkpoint is a zip archive, as PyTorch writes since 1.6.
 
-    Raises `BenchError` if it does not exist, or if its members would unpack to much more than the
-    file: PyTorch stores tensors uncompressed, so that only a bomb does.
+    Raises `BenchError` if it does not exist, if its members would unpack to much more than the file
+    (PyTorch stores tensors uncompressed, so that only a bomb does), or if a tensor's data are cut.
     """
     if not path.is_file():
         raise BenchError(f"{path} does not exist.")
@@ -110,14 +111,18 @@ def check_archive(path: Path) -> bool:
             return False
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
+            size = path.stat().st_size
+            bomb = unpacked > 2 * size + COMPRESSED_CODE
+            wrong = None if bomb else wrong_size(archive)
     except Exception as error:  # a damaged directory can fail anywhere in zipfile
         raise _unreadable(path, error) from error
-    size = path.stat().st_size
-    if unpacked > 2 * size + COMPRESSED_CODE:
+    if bomb:
         raise BenchError(
             f"{path} has {size:,} bytes, but unpacks to {unpacked:,}: it is not a checkpoint of "
             "PyTorch, which stores tensors uncompressed. Get it from a source you trust."
         )
+    if wrong is not None:
+        raise BenchError(f"{path} is damaged: {wrong}. Compare its hash with the published one.")
     return True
 
 

@@ -81,9 +81,9 @@ def check_contract(metric: Metric, folder: Path, rows_within: float = 1e-6) -> N
 def _check_summary(metric: Metric) -> None:
     """The target scores best, noise makes it worse, and more noise worse still.
 
-    A metric that compares with a text may rank the target anywhere.
+    A metric that compares with a text or a fact may rank the target anywhere.
     """
-    if "target" not in metric.needs or metric.needs & {"action", "description"}:
+    if "target" not in metric.needs or metric.needs & {"action", "description", "truth"}:
         return
     batches = [Batch(drawn_items(metric, noise=noise)) for noise in (0, 10, 80)]
     values = [metric.summarise(metric.measure(batch)) for batch in batches]
