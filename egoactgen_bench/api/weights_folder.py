@@ -9,6 +9,7 @@ from typing import Any
 from egoactgen_bench.api.published_weights import how_to_get
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import read_json
+from egoactgen_bench.support.regular_files import is_relative_name
 
 STAND_INS = "stand-ins.json"
 SHIPPED = "toy"  # the name of the weights included in the packages, wherever weights are named
@@ -39,12 +40,27 @@ class WeightsFolder:
 
 @cache
 def open_weights_folder(path: Path) -> WeightsFolder:
-    """The folder at `path`, with the stand-ins that its `stand-ins.json` declares, if any."""
+    """The folder at `path`, with the stand-ins that its `stand-ins.json` declares, if any.
+
+    Raises `BenchError` if that file is malformed, or names files outside of the folder.
+    """
     declared = path / STAND_INS
     if not declared.is_file():
         return WeightsFolder(path)
     content = read_json(declared)
-    return WeightsFolder(path, content["name"], content["files"])
+    label = content.get("name") if isinstance(content, dict) else None
+    files = content.get("files") if isinstance(content, dict) else None
+    if not (
+        isinstance(label, str)
+        and label
+        and isinstance(files, dict)
+        and all(isinstance(name, str) and is_relative_name(name) for name in files.values())
+    ):
+        raise BenchError(
+            f"{declared} is not an object with a 'name' and 'files', which maps published names to "
+            "files of the folder: remove it, unless the folder contains stand-ins."
+        )
+    return WeightsFolder(path, label, files)
 
 
 def means_shipped(name: str | None, *folders: Path) -> bool:
