@@ -32,11 +32,14 @@ def _text(seed: int, names: Iterable[str]) -> bytes:
     return "\x1f".join([str(seed), *names]).encode()
 
 
-def torch_generator(seed: int) -> "torch.Generator":
-    """A CPU generator, so that noise does not depend on the device of the model."""
+def torch_generator(seed: int, device: str = "cpu") -> "torch.Generator":
+    """A generator on the CPU, so that noise does not depend on the device of the model.
+
+    `device` is for code that accepts generators on the model's device only.
+    """
     import torch
 
-    return torch.Generator("cpu").manual_seed(seed)
+    return torch.Generator(device).manual_seed(seed)
 
 
 @contextmanager

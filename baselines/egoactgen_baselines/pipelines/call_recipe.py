@@ -152,6 +152,7 @@ class CallRecipe:
     batches: bool = False  # whether lists of images, prompts and generators are a batch
     dtype: str | None = None  # the only one that the pipeline works in
     in_float32: tuple[str, ...] = ()  # components that stay in it, whatever the others are in
+    draws_on_device: bool = False  # its generators must be on the model's device, not on the CPU
     guider: str = "guidance_scale"  # argument for the scale of a modular pipeline's guider
     leaves_out: tuple[str, ...] = ()  # steps of a modular pipeline that are not executed
     note: str = ""  # for users, in the docs

@@ -161,7 +161,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
     ) -> list[Image.Image | SampleError]:
         """One call of the pipeline; `changed` are arguments."""
         texts = [self.prompt(request) for request in requests]
-        arguments = self.arguments.of(requests, texts) | dict(changed or {})
+        arguments = self.arguments.of(requests, texts, self.context.device) | dict(changed or {})
         # Some pipelines draw from the global generators as well.
         with seeded(requests[0].seed, self.context.device):
             result = self.pipeline(**arguments)

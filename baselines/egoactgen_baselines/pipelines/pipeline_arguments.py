@@ -102,11 +102,14 @@ class CallArguments:
             return rule.of(frame, chosen * chosen if chosen else None)
         return rule.of(frame, chosen * chosen if chosen else rule.area or self._trained_area)
 
-    def of(self, requests: Sequence[Request], texts: Sequence[str]) -> dict[str, Any]:
+    def of(
+        self, requests: Sequence[Request], texts: Sequence[str], device: str = "cpu"
+    ) -> dict[str, Any]:
         """The arguments of one call for these requests; the prompts are `texts`."""
+        device = device if self.recipe.draws_on_device else "cpu"
         # One generator per sample: with a single one, a sample's noise would depend on its batch.
         each: dict[str, list[Any]] = {
-            "generator": [torch_generator(request.seed) for request in requests]
+            "generator": [torch_generator(request.seed, device) for request in requests]
         }
         if self.recipe.prompted:
             each["prompt"] = [self.recipe.write_prompt(text) for text in texts]

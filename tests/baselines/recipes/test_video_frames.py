@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from egoactgen_baselines.pipelines import pipeline_arguments
 from egoactgen_bench.errors import BenchError, SampleError
 from recipe_requests import FRAME, sample
 
@@ -103,6 +104,25 @@ def test_frames_that_are_not_finite(method):
     built.pipeline = lambda **arguments: SimpleNamespace(frames=video)
     (output,) = built.generate([sample()])
     assert output.code == "not_finite"
+
+
+@pytest.mark.parametrize(
+    ("name", "device"),
+    [
+        (NAME, "cpu"),
+        ("LTX2Pipeline", "cpu"),
+        # These call torch.rand with the model's device.
+        ("HeliosPipeline", "cuda:1"),
+        ("HeliosPyramidPipeline", "cuda:1"),
+        ("Helios distilled", "cuda:1"),
+        ("LTXPipeline", "cuda:1"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning")
+def test_the_device_of_the_generators(method, monkeypatch, name, device):
+    monkeypatch.setattr(pipeline_arguments, "torch_generator", lambda seed, place: (seed, place))
+    arguments = method(name).arguments.of([sample(3)], ["open drawer"], "cuda:1")
+    assert arguments["generator"] == (3, device)
 
 
 def test_image_editors_have_no_frames(method):

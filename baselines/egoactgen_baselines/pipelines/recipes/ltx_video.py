@@ -16,6 +16,7 @@ RECIPES = (
         saved_as=("LTXPipeline",),
         source="documentation of diffusers: LTX-Video",
         defaults={"negative_prompt": NEGATIVE_PROMPT, **DECODER},
+        draws_on_device=True,
         size=SIZE,
         video=VIDEO,
         note=DISTILLED,

@@ -95,6 +95,7 @@ HELIOS = (
         defaults=HELIOS_DEFAULTS,
         size=ByArea(384 * 640),
         in_float32=EXACT,
+        draws_on_device=True,
         video=HELIOS_VIDEO,
     ),
     CallRecipe(
@@ -109,6 +110,7 @@ HELIOS = (
         },
         size=HALVED_TWICE,
         in_float32=EXACT,
+        draws_on_device=True,
         video=HELIOS_VIDEO,
         note="Distilled: it needs no guidance.",
     ),
@@ -124,6 +126,7 @@ HELIOS = (
         },
         size=HALVED_TWICE,
         in_float32=EXACT,
+        draws_on_device=True,
         video=HELIOS_VIDEO,
     ),
 )
