@@ -218,9 +218,9 @@ class CallArguments:
                     )
             return
         count = self.value(video.frames_argument)
-        if isinstance(count, int) and count >= video.least:
-            if (count - video.rest) % video.multiple == 0:
-                return
+        enough = isinstance(count, int) and count >= video.least
+        if enough and (count - video.rest) % video.multiple == 0:
+            return
         plus = f" plus {video.rest}" if video.rest else ""
         at_least = f", at least {video.least}" if video.least > 1 else ""
         raise BenchError(
