@@ -8,6 +8,7 @@ import torch
 
 from egoactgen_baselines.pipelines import lora_adapter, modular_call, pipeline_memory
 from egoactgen_baselines.pipelines.call_recipe import CallRecipe
+from egoactgen_baselines.pipelines.library_messages import show_once
 from egoactgen_baselines.pipelines.memory_options import MemoryOptions
 from egoactgen_baselines.pipelines.modular_blocks import is_modular
 from egoactgen_baselines.pipelines.modular_folder import used_components
@@ -33,6 +34,7 @@ def load_pipeline(
 
     logging.disable_progress_bar()
     quiet()
+    show_once()
     modular = is_modular(kind)
     names = used_components(folder, kind, recipe) if modular else list(components(folder))
     exact = [name for name in names if name in recipe.in_float32]
