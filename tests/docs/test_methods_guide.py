@@ -3,9 +3,9 @@
 import pytest
 from PIL import Image
 
-from egoactgen_baselines.finished_files import find_files
-from egoactgen_baselines.finished_images import SUFFIXES as IMAGES
-from egoactgen_baselines.finished_videos import SUFFIXES as VIDEOS
+from egoactgen_baselines.finished.finished_files import find_files
+from egoactgen_baselines.finished.finished_images import SUFFIXES as IMAGES
+from egoactgen_baselines.finished.finished_videos import SUFFIXES as VIDEOS
 
 
 @pytest.mark.parametrize("layout", ["P01_3.png", "images/P01_3.jpg", "val/P01/3/00042.webp"])

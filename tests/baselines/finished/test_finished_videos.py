@@ -6,7 +6,7 @@ import shutil
 import pytest
 from PIL import Image
 
-from egoactgen_baselines.finished_videos import VideoOptions, Videos
+from egoactgen_baselines.finished.finished_videos import VideoOptions, Videos
 from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError

@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 from pydantic import Field
 
-from egoactgen_baselines.finished_files import FinishedFiles
+from egoactgen_baselines.finished.finished_files import FinishedFiles
 from egoactgen_baselines.frame_choice import FRAME_HELP, FrameOption, parse_frame
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import Options

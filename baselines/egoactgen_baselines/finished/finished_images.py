@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from egoactgen_baselines.finished_files import FinishedFiles
+from egoactgen_baselines.finished.finished_files import FinishedFiles
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import Request

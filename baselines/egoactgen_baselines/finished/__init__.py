@@ -1,0 +1,1 @@
+"""Images and videos that were generated elsewhere, as methods."""
