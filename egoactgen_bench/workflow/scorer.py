@@ -2,15 +2,26 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import pandas as pd
 from PIL import Image
+from pydantic import Field
 
 from egoactgen_bench.api import plugins
+from egoactgen_bench.api.common_options import (
+    BatchSize,
+    CaptionerName,
+    Device,
+    Protocol,
+    WeightsDir,
+)
 from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch, Role
+from egoactgen_bench.api.options import Options, Pairs
+from egoactgen_bench.api.options import chosen as resolve_choices
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.artifacts.splits import Split
@@ -27,12 +38,12 @@ from egoactgen_bench.support.memory_images import ValueRange, rgb_images
 from egoactgen_bench.support.row_store import FeatureCache
 from egoactgen_bench.toy import stand_ins
 from egoactgen_bench.workflow.named_inputs import (
-    Folder,
     items,
     path_or_none,
     plugin_name,
     workspace_of,
 )
+from egoactgen_bench.workflow.option_signature import accepts
 
 ROLES: frozenset[Role] = frozenset({"output", "target", "input", "action", "description", "truth"})
 ARGUMENTS: dict[Role, str] = {
@@ -41,6 +52,26 @@ ARGUMENTS: dict[Role, str] = {
     "description": "descriptions",
     "truth": "truths",
 }
+
+
+MetricNames = str | type[Metric[Any]] | Sequence[str | type[Metric[Any]]]
+
+
+class ScorerOptions(Options):
+    """The options of `Scorer`, named as those of `bench score`."""
+
+    protocol: Protocol = "standard"
+    weights: WeightsDir = None
+    captioner: CaptionerName = "transformers"
+    batch_size: BatchSize = 16
+    device: Device = "auto"
+    options: Annotated[
+        Pairs, Field(description='Options of a metric: {"lpips.network": "vgg"}.')
+    ] = Field(default_factory=dict)
+    workspace: Annotated[
+        Path | None,
+        Field(description="The workspace (default: $BENCH_WORKSPACE, else ./workspace)."),
+    ] = None
 
 
 class Scorer:
@@ -61,48 +92,40 @@ class Scorer:
         metrics: names of `bench metrics`, or metric classes.
         dataset: the data set that declares defaults of metrics (EgoVLP's checkpoint): a name of
             `bench datasets`, or a prepared `Split`. Toy data sets use the toy weights.
-        protocol: "standard" or "lego-release".
-        options: options of metrics, as in `{"lpips.network": "vgg"}`.
-        weights_dir: the folder of the metrics' weights (default: the workspace's models/).
         value_range: the range of images with float values: "unit" for [0, 1], "signed" for
             [−1, 1]. uint8 needs none.
-        device: "auto", "cpu", "cuda", "cuda:1" …
-        batch_size: samples that the networks process at once.
-        workspace: the workspace of weights (default: `$BENCH_WORKSPACE`, else ./workspace).
+        settings, choices: fields of `ScorerOptions`, as one object or as keywords.
 
     Raises:
         BenchError: an unknown metric or option, or weights that are missing.
     """
 
+    @accepts(ScorerOptions)
     def __init__(
         self,
-        metrics: str | type[Metric[Any]] | Sequence[str | type[Metric[Any]]],
-        *,
+        metrics: MetricNames,
         dataset: str | Split | None = None,
-        protocol: str = "standard",
-        options: Mapping[str, Any] | None = None,
-        weights_dir: Folder | None = None,
         value_range: ValueRange | None = None,
-        device: str = "auto",
-        batch_size: int = 16,
-        workspace: Folder | None = None,
+        settings: ScorerOptions | None = None,
+        **choices: Any,
     ) -> None:
-        if batch_size < 1:
-            raise BenchError(f"batch_size is {batch_size}, expected at least 1.")
-        place = workspace_of(workspace, dataset if isinstance(dataset, Split) else None)
+        """Load nothing yet; `Scorer` describes the arguments."""
+        chosen = resolve_choices(ScorerOptions, settings, choices, "Scorer")
+        place = workspace_of(chosen.workspace, dataset if isinstance(dataset, Split) else None)
         name, declared = _declared(dataset)
         context = MetricContext(
-            weights=stand_ins.folder_for(name, path_or_none(weights_dir), place.models),
-            device=resolve_device(device),
+            weights=stand_ins.folder_for(name, path_or_none(chosen.weights), place.models),
+            device=resolve_device(chosen.device),
             workspace=place.root,
         )
+        defaults = Defaults(declared, {"captioner": chosen.captioner})
         selection = select(
-            protocol, _names(metrics), dict(options or {}), context, ROLES, Defaults(declared)
+            chosen.protocol, _names(metrics), chosen.options, context, ROLES, defaults
         )
         if selection.failed:
             raise BenchError(" ".join(selection.failed.values()))
         self.value_range = value_range
-        self.batch_size = batch_size
+        self.batch_size = chosen.batch_size
         self.metrics = selection.metrics
         groups: dict[str, list[Metric[Any]]] = {}
         for metric in self.metrics:
@@ -284,7 +307,7 @@ class Scorer:
 def compare(
     outputs: Any,
     targets: Any,
-    metrics: str | type[Metric[Any]] | Sequence[str | type[Metric[Any]]],
+    metrics: MetricNames,
     inputs: Any = None,
     actions: str | Sequence[str] | None = None,
     **choices: Any,

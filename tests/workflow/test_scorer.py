@@ -188,11 +188,11 @@ def test_too_few_samples_of_a_set_have_no_value(scored):
 
 
 def test_a_data_set_declares_its_defaults():
-    weights = {"weights_dir": Path(bench.__file__).parent / "toy/metric_weights"}
+    weights = {"weights": Path(bench.__file__).parent / "toy/metric_weights"}
     for name in (None, "ego4d", "toy-kitchen"):
         metric = Scorer("egovlp", dataset=name, device="cpu", **weights).metrics[0]
         assert metric.options.clip_length == "4-frame"
-    # The 16-frame checkpoint, of which there is no toy version.
+    # No toy version of the 16-frame checkpoint exists.
     with pytest.raises(BenchError, match="egovlp needs epic_mir_plus"):
         Scorer("egovlp", dataset="epic-kitchens", device="cpu", **weights)
     with pytest.raises(BenchError, match="depend on its annotations: pass dataset=split"):
