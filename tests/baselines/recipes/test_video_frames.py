@@ -1,5 +1,6 @@
 """Which frame of a generated video is the image, and what is checked before it is generated."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -128,3 +129,18 @@ def test_the_device_of_the_generators(method, monkeypatch, name, device):
 def test_image_editors_have_no_frames(method):
     with pytest.raises(BenchError, match="generates images, not videos: omit -o frame"):
         method("FluxKontextPipeline", frame="last")
+
+
+def test_bench_run_records_the_call(bench, drawn_split, saved):
+    small = {"width": 64, "height": 32, "num_frames": 5, "steps": 1, "frame": "target-time"}
+    options = [word for pair in small.items() for word in ("-o", "=".join(map(str, pair)))]
+    call = ("run", "--method", f"diffusers:{saved(NAME)}", "--run", "wan", "--limit", 1, *options)
+    result = bench(*call, "-o", "rate=2")
+    assert (result.status, result.err) == (0, "")
+    folder = drawn_split.parents[1] / "runs/drawn-val/wan"
+    manifest = json.loads((folder / "run.json").read_text())
+    assert manifest["target_time"]
+    assert manifest["call"]["recipe"] == "wan-2.1-i2v"
+    assert manifest["call"]["arguments"]["num_frames"] == 5
+    assert manifest["call"]["frame"] == "as stored"
+    assert len(list((folder / "images").iterdir())) == 1
