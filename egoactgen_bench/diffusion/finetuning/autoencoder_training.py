@@ -19,7 +19,7 @@ from egoactgen_bench.diffusion.finetuning import starting_networks, training_che
 from egoactgen_bench.diffusion.finetuning.frame_latents import Frame, frames_of
 from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw
 from egoactgen_bench.diffusion.finetuning.training_loop import Batch, TrainingLoop, TrainingTask
-from egoactgen_bench.diffusion.finetuning.training_options import LoopOptions
+from egoactgen_bench.diffusion.finetuning.training_options import SquareFrameOptions
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.images import read_rgb, resize
@@ -40,7 +40,7 @@ VAE = {
 MEASURED = 256  # frames from which the latents' mean and variance are computed
 
 
-class AutoencoderOptions(LoopOptions):
+class AutoencoderOptions(SquareFrameOptions):
     """Options for training the autoencoder."""
 
     kl_weight: float = Field(1e-8, ge=0, description="weight of the KL divergence from N(0, 1)")

@@ -41,15 +41,6 @@ class LoopOptions(options.Options):
         "float32", description="bfloat16: activations only; the weights stay float32"
     )
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
-    flip: float = Field(
-        0.5, ge=0, le=1, description="share of samples whose two frames are mirrored"
-    )
-    size: int = Field(
-        256,
-        ge=8,
-        multiple_of=8,
-        description="side in pixels of the squares that frames are squashed to",
-    )
 
     # Not transformers' schedule, whose warm-up starts at rate 0 and so wastes the first step. The
     # shipped weights were trained with this one.
@@ -63,7 +54,21 @@ class LoopOptions(options.Options):
         return self.learning_rate * (1 + cos(pi * done)) / 2
 
 
-class FinetuningOptions(LoopOptions):
+class SquareFrameOptions(LoopOptions):
+    """Options of a training on frames that are squashed to squares."""
+
+    flip: float = Field(
+        0.5, ge=0, le=1, description="share of samples whose two frames are mirrored"
+    )
+    size: int = Field(
+        256,
+        ge=8,
+        multiple_of=8,
+        description="side in pixels of the squares that frames are squashed to",
+    )
+
+
+class FinetuningOptions(SquareFrameOptions):
     """Options for finetuning a denoiser."""
 
     init: str | None = Field(
