@@ -14,6 +14,7 @@ from PIL import Image
 
 from egoactgen_baselines.frame_choice import parse_frame
 from egoactgen_baselines.pipelines import (
+    adapter_base,
     lora_adapter,
     pipeline_memory,
     pipeline_output,
@@ -71,7 +72,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         self.arguments = CallArguments(self.recipe, self.kind, self.folder, options)
         pipeline_memory.check(options, self.kind, context.device)
         self.packages = PACKAGES + pipeline_memory.packages(options)  # type: ignore[misc]
-        self._adapter = lora_adapter.find(Path(options.lora)) if options.lora else None
+        self._adapter = lora_adapter.find(options.lora, context.models) if options.lora else None
         self.frames: VideoFrames | None = None  # of video models
         if self.recipe.video is not None:
             choice = parse_frame(options.frame or "last")
@@ -79,7 +80,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         required_packages.check(self.recipe, self.kind.__name__)
         self._check_strength()
         self._check_dtype()
-        if "{description}" in (options.template or f"{{{options.prompt}}}"):
+        if "{description}" in options.written:
             self._require_descriptions()
 
     @classmethod
@@ -132,9 +133,13 @@ class DiffusersPipeline(Method[PipelineOptions]):
         return self.frames is not None and self.frames.choice.kind == "target-time"
 
     def notices(self) -> list[str]:
-        if self.recipe.prompted:
-            return []
-        return [f"{self.kind.__name__} takes no text: the action has no effect on its images."]
+        found = []
+        if not self.recipe.prompted:
+            name = self.kind.__name__
+            found.append(f"{name} takes no text: the action has no effect on its images.")
+        if self._adapter is not None:
+            found += adapter_base.notices(self._adapter, self.folder, self.options.model_dump())
+        return found
 
     def prompt(self, request: Request) -> str:
         """The text of the prompt, before the recipe's own form."""

@@ -1,4 +1,4 @@
-"""A LoRA adapter of a pipeline: `-o lora=PATH`, loaded completely or refused."""
+"""A LoRA adapter of a pipeline: `-o lora=PATH|NAME`, loaded completely or refused."""
 
 import logging
 from collections.abc import Iterator
@@ -14,11 +14,14 @@ NAME = "adapter"
 FILES = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
 
 
-def find(path: Path) -> Path:
-    """The adapter's file: `path` itself, or the one in that folder.
+def find(name: str, models: Path) -> Path:
+    """The adapter's file: the path `name`, or that name in `models`, or the file in that folder.
 
     Raises `BenchError` if there is none, or if it is not a safetensors file.
     """
+    path = next((path for path in (Path(name), models / name) if path.exists()), None)
+    if path is None:
+        raise BenchError(f"-o lora={name} does not exist, neither as a path nor in {models}.")
     if path.is_dir():
         found = [path / name for name in FILES if (path / name).is_file()]
         found = found or sorted(path.glob("*.safetensors"))
@@ -31,8 +34,6 @@ def find(path: Path) -> Path:
             f"-o lora={path} is not a .safetensors file: adapters in other formats may contain "
             "code, and are not read."
         )
-    if not path.is_file():
-        raise BenchError(f"-o lora={path} does not exist.")
     check_safetensors(path)
     return path
 

@@ -32,6 +32,6 @@ class MemoryOptions(options.Options):
         0.05, gt=0, le=1, description="relative change up to which first-block skips"
     )
     lora: str | None = Field(
-        None, description="LoRA adapter: a .safetensors file, or the folder of one"
+        None, description="LoRA adapter, by path or name: a .safetensors file, or the folder of one"
     )
     lora_scale: float = Field(1.0, ge=-10, le=10, description="weight of the adapter")

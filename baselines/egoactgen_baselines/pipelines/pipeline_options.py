@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from egoactgen_baselines.frame_choice import FRAME_HELP, FrameOption
 from egoactgen_baselines.pipelines.memory_options import MemoryOptions
+from egoactgen_bench.api import options
 
 # Option → argument of the pipeline's call, unless a recipe maps it elsewhere.
 ARGUMENTS = {
@@ -47,13 +48,23 @@ CallArguments = Annotated[dict[str, Any], BeforeValidator(_as_arguments)]
 Side = Annotated[int | None, Field(ge=8, le=8192)]
 
 
-class PipelineOptions(MemoryOptions):
-    """Options of a pipeline's call; an option that the pipeline lacks is an error."""
+class PromptOptions(options.Options):
+    """How the prompt is made from the action and its description."""
 
     prompt: Literal["action", "description"] = Field("action", description="text of the prompt")
     template: Template | None = Field(
         None, description='text of the prompt, such as "{action}, first-person view"'
     )
+
+    @property
+    def written(self) -> str:
+        """The template of the prompt."""
+        return self.template or f"{{{self.prompt}}}"
+
+
+class PipelineOptions(MemoryOptions, PromptOptions):
+    """Options of a pipeline's call; an option that the pipeline lacks is an error."""
+
     steps: int | None = Field(None, ge=1, description="num_inference_steps")
     guidance: float | None = Field(None, ge=0, description="guidance_scale")
     image_guidance: float | None = Field(None, ge=0, description="image_guidance_scale")
@@ -86,9 +97,9 @@ class PipelineOptions(MemoryOptions):
         return self
 
 
-def prompt_text(chosen: PipelineOptions, action: str, description: str | None) -> str:
+def prompt_text(chosen: PromptOptions, action: str, description: str | None) -> str:
     """The text of the prompt; empty if a description is wanted and missing."""
-    template = chosen.template or f"{{{chosen.prompt}}}"
+    template = chosen.written
     if "{description}" in template and not description:
         return ""
     return template.format(action=action, description=description)

@@ -72,6 +72,7 @@ def test_an_adapter_that_does_not_fit_is_refused(method, adapter, tmp_path):
             _ = method(NAME, lora=str(path)).pipeline
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(file.read_bytes()[:100])
+    (tmp_path / "adapter.bin").write_bytes(b"")
     for path, sentence in (
         (damaged, "damaged"),
         (tmp_path / "none.safetensors", "does not exist"),
