@@ -85,7 +85,7 @@ WeightsDir = Annotated[
     Cli(("--weights-dir",), "DIR"),
 ]
 Preset = Annotated[
-    str, Field(description="toy (small, from scratch) or sd15 (from Stable Diffusion 1.5).")
+    str, Field(description="toy (small), sd15 (from Stable Diffusion 1.5) or editor (for lora).")
 ]
 Metrics = Annotated[
     Words | None,

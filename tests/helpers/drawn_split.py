@@ -12,13 +12,20 @@ from egoactgen_bench.support.images import write_png
 
 
 def write_drawn_split(
-    folder: Path, count: int, size: tuple[int, int] = (96, 64), subset: str = "val"
+    folder: Path,
+    count: int,
+    size: tuple[int, int] | list[tuple[int, int]] = (96, 64),
+    subset: str = "val",
 ) -> Path:
-    """Write a split of `count` samples whose frames are seeded colour fields, as PNG."""
+    """Write a split of `count` samples whose frames are seeded colour fields, as PNG.
+
+    Several sizes (width, height) are those of the samples in turn.
+    """
 
     rows = []
+    sizes = size if isinstance(size, list) else [size]
     for index in range(count):
-        noise = np.random.default_rng(index)
+        noise, own = np.random.default_rng(index), sizes[index % len(sizes)]
         sample_id = f"V{index % 3:02d}_{index}"
         row: dict[str, object] = {
             "sample_id": sample_id,
@@ -34,11 +41,11 @@ def write_drawn_split(
         }
         for role in ("input", "target"):
             small = noise.integers(0, 256, (4, 6, 3), dtype=np.uint8)
-            image = Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
+            image = Image.fromarray(small).resize(own, Image.Resampling.BICUBIC)
             relative = f"frames/{sample_id}/{role}.png"
             row[f"{role}_frame"] = relative
             row[f"{role}_sha256"] = sha256_bytes(write_png(folder / relative, image))
-        rows.append(row | {"width": size[0], "height": size[1]})
+        rows.append(row | {"width": own[0], "height": own[1]})
     samples = pd.DataFrame(rows)
     write_csv(folder / "samples.csv", samples)
     write_csv(folder / "rejected.csv", pd.DataFrame(columns=["row", "reason", "detail"]))
