@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.coverage import correlations, distances, means, seeds, studies
+from benchmarks.coverage import agreements, correlations, distances, means, seeds, studies
 from benchmarks.coverage.summary import markdown
 from egoactgen_bench.support.files import write_csv, write_text
 
-PARTS = ("means", "tests", "studies", "leads", "distances", "correlations")
+PARTS = ("means", "tests", "studies", "leads", "distances", "correlations", "agreements")
 
 
 def main() -> None:
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--leads", type=int, default=2000, help="of leads over trainings")
     parser.add_argument("--distances", type=int, default=300, help="of KID")
     parser.add_argument("--correlations", type=int, default=500, help="of metrics")
+    parser.add_argument("--agreements", type=int, default=400, help="of metrics with raters")
     parser.add_argument(
         "--parts", nargs="+", choices=PARTS, default=PARTS, help="keep the other rows of the file"
     )
@@ -41,6 +42,7 @@ def main() -> None:
         "leads": lambda: seeds.leads(options.leads),
         "distances": lambda: distances.kernel_distances(options.distances),
         "correlations": lambda: correlations.correlations(options.correlations),
+        "agreements": lambda: agreements.agreements(options.agreements),
     }
     table = pd.DataFrame([row for part in options.parts for row in parts[part]()]).round(4)
     if options.csv.is_file() and len(options.parts) < len(PARTS):

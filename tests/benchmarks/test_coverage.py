@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from benchmarks.coverage import correlations, distances, means, seeds, studies, summary
+from benchmarks.coverage import agreements, correlations, distances, means, seeds, studies, summary
 
 REPLICATES = 400  # a rate of 95 % has a standard error of 1.1
 
@@ -34,6 +34,7 @@ def test_the_summary_has_every_table_and_the_extremes(monkeypatch):
     monkeypatch.setattr(studies, "TRUTH_DRAWS", 2000)
     monkeypatch.setattr(distances, "POPULATION", 200)
     monkeypatch.setattr(correlations, "TRUTH_DRAWS", 200)
+    monkeypatch.setattr(agreements, "TRUTH_EXAMPLES", 200)
     cells = [("normal", "equal", 0.3, 5), ("log-normal", "unequal", 0.3, 8)]
     rows = [means.interval_cell(*cell, 4, 20) for cell in cells]
     rows += [means.test_cell("normal", "equal", 0.3, 5, 4, 20)]
@@ -41,6 +42,8 @@ def test_the_summary_has_every_table_and_the_extremes(monkeypatch):
     rows += [studies.alpha_cell("much", 5, 5, 5)]
     rows += [next(seeds.leads(5)), next(distances.kernel_distances(3))]
     rows += [next(correlations.correlations(3))]
+    rows += [*agreements.agreement_cell("much", 5, 5, 3)]
+    rows += [*agreements.agreement_tests("much", 5, 5, 3)]
     table = pd.DataFrame(rows)
     text = summary.markdown(table)
     assert "| normal, equal, 4 |" in text
@@ -53,5 +56,8 @@ def test_the_summary_has_every_table_and_the_extremes(monkeypatch):
         "| seeds | 8 videos |",
         "| outputs: values | 8 videos |",
         "| values, sizes | 5 videos |",
+        "| tau: values, raters | 5 videos |",
+        "| raters, 5 |",
+        "| test by values, raters | 5 videos |",
     ):
         assert row in text
