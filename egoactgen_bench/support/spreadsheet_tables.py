@@ -5,6 +5,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from egoactgen_bench.errors import BenchError
@@ -19,19 +20,31 @@ BYTE_ORDER_MARKS = (  # the longer ones first: UTF-32's starts with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 LONGEST_CELL = 1 << 24
-REMEDY = "download the batch's results again, or save the table as 'CSV UTF-8'"
 
 
-def read_rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str] | str]]:
+@dataclass(frozen=True)
+class TableKind:
+    """What a table is: its name in messages, its columns, and where to get it."""
+
+    noun: str
+    needed: tuple[str, ...]
+    origin: str  # "download the batch's results"
+
+    @property
+    def remedy(self) -> str:
+        return f"{self.origin} again, or save the table as 'CSV UTF-8'"
+
+
+def read_rows(path: Path, kind: TableKind) -> Iterator[tuple[int, dict[str, str] | str]]:
     """The line number of each row and its cells by column name, or a text why it has none.
 
     Cells that are cut off at the end of a line are empty; lines without any text are skipped.
-    Raises `BenchError` if the file cannot be read, or its first line lacks a `needed` column.
+    Raises `BenchError` if the file cannot be read, or its first line lacks a column.
     """
-    with _longer_cells(), _opened(path) as stream:
+    with _longer_cells(), _opened(path, kind) as stream:
         first = stream.readline(LONGEST_CELL)
         above = int(first.startswith("sep="))  # Excel's own line, which names the separator
-        separator, header = _header(path, stream.readline(LONGEST_CELL) if above else first, needed)
+        separator, header = _header(path, stream.readline(LONGEST_CELL) if above else first, kind)
         lines = csv.reader(stream, delimiter=separator)
         for cells in lines:
             if any(cell.strip() for cell in cells):
@@ -49,7 +62,7 @@ def _longer_cells() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
+def _opened(path: Path, kind: TableKind) -> Iterator[io.TextIOWrapper]:
     """The file as text; every error of reading it becomes a `BenchError`."""
     try:
         with open_regular(path) as binary:
@@ -62,18 +75,20 @@ def _opened(path: Path) -> Iterator[io.TextIOWrapper]:
     except UnicodeError:
         # Not read as Windows-1252: other code pages look the same, and comments would be garbled.
         raise BenchError(
-            f"{path} is not a readable results file (its encoding is neither UTF-8 nor UTF-16): "
-            f"{REMEDY}."
+            f"{path} is not a readable {kind.noun} (its encoding is neither UTF-8 nor UTF-16): "
+            f"{kind.remedy}."
         ) from None
     except csv.Error as error:
-        raise BenchError(f"{path} is not a readable results file ({error}): {REMEDY}.") from None
+        raise BenchError(
+            f"{path} is not a readable {kind.noun} ({error}): {kind.remedy}."
+        ) from None
     except OSError as error:
         if path.is_dir():
-            raise BenchError(f"{path} is a folder: pass the results files in it.") from None
+            raise BenchError(f"{path} is a folder: pass a {kind.noun} in it.") from None
         raise BenchError(f"{path} cannot be read ({reason(error)}).") from None
 
 
-def _header(path: Path, line: str, needed: Sequence[str]) -> tuple[str, list[str]]:
+def _header(path: Path, line: str, kind: TableKind) -> tuple[str, list[str]]:
     """The separator and the names of the columns, "" for columns without a name."""
     if "\0" in line:
         raise UnicodeError("UTF-16 without a byte order mark")
@@ -81,16 +96,16 @@ def _header(path: Path, line: str, needed: Sequence[str]) -> tuple[str, list[str
         separator: [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
         for separator in SEPARATORS
     }
-    separator = max(parsed, key=lambda each: len(set(needed) & set(parsed[each])))
+    separator = max(parsed, key=lambda each: len(set(kind.needed) & set(parsed[each])))
     header = parsed[separator]
-    if missing := [column for column in needed if column not in header]:
+    if missing := [column for column in kind.needed if column not in header]:
         raise BenchError(
-            f"{path} is not a Mechanical Turk results file: it lacks the column "
-            f"{', '.join(missing)}. Download the batch's results as CSV."
+            f"{path} is not a {kind.noun}: it lacks the column {', '.join(missing)}. "
+            f"{kind.origin[0].upper()}{kind.origin[1:]} as CSV."
         )
     names = [name for name in header if name]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise BenchError(f"{path} has two columns named '{twice[0]}': {REMEDY}.")
+        raise BenchError(f"{path} has two columns named '{twice[0]}': {kind.remedy}.")
     return separator, header
 
 

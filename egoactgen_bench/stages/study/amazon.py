@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.api.records import Rejection
-from egoactgen_bench.stages.study.spreadsheet_tables import read_rows
+from egoactgen_bench.support.spreadsheet_tables import TableKind, read_rows
 
 # The columns of a batch results file before Input.… and Answer.…, in Amazon's order.
 RESULT_COLUMNS = (
@@ -40,7 +40,11 @@ RESULT_COLUMNS = (
     "Last30DaysApprovalRate",
     "Last7DaysApprovalRate",
 )
-NEEDED = ("AssignmentId", "WorkerId", "AssignmentStatus")
+RESULTS = TableKind(
+    "Mechanical Turk results file",
+    ("AssignmentId", "WorkerId", "AssignmentStatus"),
+    "download the batch's results",
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -61,7 +65,7 @@ def read_results(path: Path, pseudonym: Callable[[str], str]) -> Iterator[Assign
     A row that cannot be read becomes a `Rejection` `bad_row`. Raises `BenchError` if the file is
     not a results file.
     """
-    for line, row in read_rows(path, NEEDED):
+    for line, row in read_rows(path, RESULTS):
         place = f"{path.name}:{line}"
         if isinstance(row, str):
             yield Rejection(place, "bad_row", row)

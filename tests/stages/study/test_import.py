@@ -262,7 +262,7 @@ def test_other_files_are_refused_in_one_sentence(bench, study, tmp_path):
         ([tmp_path], "is a folder"),
         ([tmp_path / "other.csv"], "is not a Mechanical Turk results file"),
         ([tmp_path / "empty.csv"], "is not a Mechanical Turk results file"),
-        ([tmp_path / "binary.csv"], "is not a readable results file"),
+        ([tmp_path / "binary.csv"], "is not a readable Mechanical Turk results file"),
         ([tmp_path / "unknown.csv"], "unknown_task"),
         (
             [tmp_path / "other.csv", "--study", tmp_path],
