@@ -9,7 +9,7 @@ import pandas as pd
 from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import RUN, RunManifest
-from egoactgen_bench.artifacts.sample_tables import check_files, check_ids, image_stem
+from egoactgen_bench.artifacts.sample_tables import check_count, check_files, check_ids, image_stem
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv
@@ -116,7 +116,10 @@ def load_run(
 
     folder = folder_or_name(run, RUN, find)
     manifest = read_manifest(folder / RUN, RunManifest)
-    return Run(folder, manifest, read_samples(owned_path(folder, "samples.csv")))
+    path = owned_path(folder, "samples.csv")
+    samples = read_samples(path)
+    check_count(path, samples, manifest.counts.samples if manifest.counts else None, RUN)
+    return Run(folder, manifest, samples)
 
 
 def read_samples(path: Path) -> pd.DataFrame:

@@ -40,6 +40,15 @@ def check_ids(path: Path, sample_ids: Iterable[str]) -> None:
         seen.add(sample_id)
 
 
+def check_count(path: Path, samples: pd.DataFrame, recorded: int | None, manifest: str) -> None:
+    """Raise `BenchError` for a table with more or fewer samples than its manifest records."""
+    if recorded is not None and len(samples) != recorded:
+        raise BenchError(
+            f"{path} contains {len(samples):,} samples, but {manifest} records {recorded:,}: "
+            "restore the file, or make the folder again."
+        )
+
+
 def check_files(
     path: Path, samples: pd.DataFrame, column: str, hashed: str, stem: Callable[[str], str]
 ) -> None:

@@ -149,7 +149,10 @@ def _check(folder: Path, manifest: ScoreManifest, summary: pd.DataFrame) -> None
                 f"{folder / SCORE} contains the run {name[:80]!r}, which is not a name."
             )
     columns = {f"{metric}{end}" for metric in manifest.metrics for end in ("", "_lo", "_hi")}
-    if summary["run"].tolist() != runs or not columns <= set(summary):
+    withheld = manifest.withheld_intervals
+    known = withheld.keys() <= manifest.metrics.keys()
+    known = known and all(by_run.keys() <= set(runs) for by_run in withheld.values())
+    if summary["run"].tolist() != runs or not columns <= set(summary) or not known:
         raise BenchError(
             f"{folder / 'summary.csv'} and {SCORE} are not of the same runs and metrics: score "
             f"again with `{ScoreManifest.made_by}`."

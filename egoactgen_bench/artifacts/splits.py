@@ -11,7 +11,13 @@ import pandas as pd
 
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import SPLIT, SplitManifest
-from egoactgen_bench.artifacts.sample_tables import check_files, check_ids, frame_stem, numbers
+from egoactgen_bench.artifacts.sample_tables import (
+    check_count,
+    check_files,
+    check_ids,
+    frame_stem,
+    numbers,
+)
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_csv, read_json
@@ -118,7 +124,10 @@ def load_split(split: Path | str | None = None, *, workspace: Path | str | None 
     """
     folder = folder_or_name(split, SPLIT, Workspace.of(workspace).find_split)
     manifest = read_manifest(folder / SPLIT, SplitManifest)
-    return Split(folder, manifest, _samples(owned_path(folder, "samples.csv")))
+    path = owned_path(folder, "samples.csv")
+    samples = _samples(path)
+    check_count(path, samples, manifest.counts.kept, SPLIT)
+    return Split(folder, manifest, samples)
 
 
 def _samples(path: Path) -> pd.DataFrame:

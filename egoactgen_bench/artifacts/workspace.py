@@ -121,7 +121,7 @@ class Workspace:
 
 
 def _finished(folder: Path, manifest: str) -> list[str]:
-    return sorted(path.parent.name for path in folder.glob(f"*/{manifest}"))
+    return sorted(path.parent.name for path in folder.glob(f"*/{manifest}") if path.is_file())
 
 
 def folder_or_name(

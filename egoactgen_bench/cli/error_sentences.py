@@ -47,7 +47,8 @@ def one_line(sentence: str) -> str:
 
 def os_sentence(error: OSError) -> str:
     """The file and what to do about it."""
-    path = error.filename or error.filename2 or innermost_path(error.__traceback__)
+    # Of a file that replaces another one, the other one: it is what is in the way.
+    path = error.filename2 or error.filename or innermost_path(error.__traceback__)
     what = _REMEDIES.get(error.errno or 0) or error.strerror or str(error)
     if path is None:
         return f"{what[0].upper()}{what[1:]}."

@@ -7,6 +7,7 @@ processes never write to the same file. Only an index of the rows is kept in mem
 """
 
 import hashlib
+import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from egoactgen_bench.support.regular_files import append_regular, open_regular
 
 KEY_BYTES = 32
+_KEY_FILE = re.compile(r"[0-9a-f]{12}-f[48]-[1-9][0-9]{0,8}\.keys")
 BLOCK_BITS = 40  # a place is block << BLOCK_BITS | row
 ABSENT = -1
 
@@ -145,7 +147,10 @@ class RowStore:
             self._take_in(path)
 
     def _key_files(self) -> set[Path]:
-        return set(self._folder.glob("*.keys")) if self._folder else set()
+        found = self._folder.glob("*.keys") if self._folder else ()
+        # Not files of other programs, such as `._<name>`, which macOS writes next to each file.
+        own = (path for path in found if _KEY_FILE.fullmatch(path.name) and path.is_file())
+        return {path for path in own if path.with_suffix(".rows").is_file()}
 
     def _take_in(self, path: Path) -> None:
         known = self._counts.get(path, 0)

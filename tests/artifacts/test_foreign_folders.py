@@ -1,5 +1,6 @@
 """Splits and runs from others: they can name only their own files."""
 
+import re
 import shutil
 
 import pytest
@@ -64,6 +65,20 @@ def test_a_sample_occurs_once(drawn_split, drawn_run):
     change(drawn_run, "sample_id", "V01_1")
     for load, folder in ((load_split, drawn_split), (load_run, drawn_run)):
         assert "contains the sample 'V01_1' twice" in refused(load, folder)
+
+
+def test_a_cut_table_is_not_a_smaller_split_or_run(drawn_split, drawn_run):
+    write_json(
+        drawn_run / "run.json", read_json(drawn_run / "run.json") | {"counts": {"samples": 6}}
+    )
+    for load, folder in ((load_split, drawn_split), (load_run, drawn_run)):
+        table = read_csv(folder / "samples.csv", dtype=str)
+        for rows in (table[:4], table[:0]):
+            write_csv(folder / "samples.csv", rows)
+            sentence = rf"contains {len(rows)} samples, but {load.__name__[5:]}\.json records 6"
+            assert re.search(sentence, refused(load, folder))
+        write_csv(folder / "samples.csv", table)
+        load(folder)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +161,9 @@ def test_scores_and_their_tables_are_of_the_same_runs(drawn_split, drawn_run, tm
     manifest = read_json(tmp_path / "out/score.json")
     for runs in ([], manifest["runs"] * 2, [manifest["runs"][0] | {"run": "x"}]):
         write_json(tmp_path / "out/score.json", manifest | {"runs": runs})
+        assert "not of the same runs and metrics" in refused(load_scores, tmp_path / "out")
+    for withheld in ({"nothing": {}}, {"psnr": {"x": "why"}}):
+        write_json(tmp_path / "out/score.json", manifest | {"withheld_intervals": withheld})
         assert "not of the same runs and metrics" in refused(load_scores, tmp_path / "out")
     for name in ("../x", "a/b", "..", ""):
         runs = [manifest["runs"][0] | {"run": name}]

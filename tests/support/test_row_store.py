@@ -46,6 +46,19 @@ def test_a_process_killed_while_writing_leaves_only_complete_rows(tmp_path):
     assert (again.find(short_keys(keys("a", "b"))) == ABSENT).tolist() == [False, True]
 
 
+def test_files_that_are_not_its_own_are_ignored(tmp_path):
+    RowStore(tmp_path).add(keys("a"), np.array([[1.0]]))
+    own = next(tmp_path.glob("*.keys"))
+    for name in (f"._{own.stem}", "a-b-c-d", f"{own.stem} copy", "0123456789ab-zz-1"):
+        (tmp_path / f"{name}.keys").write_bytes(bytes(64))  # macOS, a sync service, anything
+        (tmp_path / f"{name}.rows").write_bytes(bytes(64))
+    (tmp_path / "0123456789ab-f8-1.keys").write_bytes(bytes(64))  # without rows
+    (tmp_path / "ba9876543210-f8-1.keys").mkdir()
+    store = RowStore(tmp_path)
+    assert store.read(store.find(short_keys(keys("a")))).tolist() == [[1.0]]
+    assert store.find(short_keys([bytes(32)])).tolist() == [ABSENT]
+
+
 def test_a_fresh_store_ignores_existing_rows(tmp_path):
     RowStore(tmp_path).add(keys("a"), np.array([[1.0]]))
     assert RowStore(tmp_path, fresh=True).find(short_keys(keys("a"))).tolist() == [ABSENT]
