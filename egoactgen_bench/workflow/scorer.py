@@ -27,6 +27,7 @@ from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.measurement.measuring import Failure
+from egoactgen_bench.measurement.memory_images import ValueRange, rgb_images
 from egoactgen_bench.measurement.memory_rows import (
     MemoryRows,
     require_distinct,
@@ -34,7 +35,6 @@ from egoactgen_bench.measurement.memory_rows import (
 )
 from egoactgen_bench.measurement.protocols import Defaults, select
 from egoactgen_bench.support.devices import resolve_device
-from egoactgen_bench.support.memory_images import ValueRange, rgb_images
 from egoactgen_bench.support.row_store import FeatureCache
 from egoactgen_bench.toy import stand_ins
 from egoactgen_bench.workflow.named_inputs import (

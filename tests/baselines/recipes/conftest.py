@@ -35,7 +35,15 @@ BUILDERS = {
     **tiny_qwen_editors.BUILDERS,
     **tiny_video_models.BUILDERS,
 }
-COLUMNS = ("pipeline", "recipe", "frame", "call", "encoded", "networks")
+COLUMNS = (
+    "pipeline",
+    "recipe",
+    "frame",
+    "default_call",
+    "tested_call",
+    "seen_by_autoencoder",
+    "calls_of_networks",
+)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +80,8 @@ def method(saved):
 def calls(method):
     """`calls(class name, *requests, **options)`: (outputs, what reached the networks).
 
-    With EDITORS_CSV=FILE in the environment, each call is added to that table.
+    With EDITORS_CSV=FILE in the environment, each call is added to that table, together with the
+    call that the options' defaults make.
     """
 
     def run(name, *requests, **options):
@@ -96,7 +105,8 @@ def calls(method):
 
 
 def _add(path, built, given, recorded):
-    passed = {k: _text(v) for k, v in given.items() if k not in ("generator", "output_type")}
+    defaults = DiffusersPipeline(PipelineOptions(), built.context)
+    default_call = defaults.arguments.of([sample()], ["open drawer"])
     counts = {}
     for name, called, _ in recorded:
         counts[f"{name}.{called}"] = counts.get(f"{name}.{called}", 0) + 1
@@ -104,7 +114,8 @@ def _add(path, built, given, recorded):
         built.kind.__name__,
         built.recipe.name,
         "×".join(map(str, FRAME)),
-        json.dumps(passed, ensure_ascii=False),
+        _as_json(default_call),
+        _as_json(given),
         " ".join(f"{w}×{h}" for w, h in recorded.encoded),
         json.dumps(counts),
     )
@@ -112,6 +123,11 @@ def _add(path, built, given, recorded):
     with path.open("a", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerows([COLUMNS, row] if new else [row])
+
+
+def _as_json(arguments):
+    shown = {k: _text(v) for k, v in arguments.items() if k not in ("generator", "output_type")}
+    return json.dumps(shown, ensure_ascii=False, default=str)
 
 
 def _text(value):
