@@ -63,6 +63,7 @@ def draw_split(folder: Path, count: int) -> None:
     descriptions = samples[["sample_id"]].assign(description=samples["action"] + ". " + texts)
     write_csv(folder / "descriptions" / "drawn.csv", descriptions)
     manifest = {"name": folder.name, "dataset": "drawn", "subset": "val", "egovlp": "4-frame"}
+    manifest |= {"recipe": {}, "counts": {"kept": count, "rejected": 0, "by_reason": {}}}
     prints = {
         "fingerprint": fingerprint(samples),
         "frames_fingerprint": frames_fingerprint(samples),
@@ -106,7 +107,7 @@ def draw_scores(folder: Path, workspace: Path, runs: list[str]) -> None:
         "fingerprint": split.fingerprint,
         "protocol": "standard",
         "bootstrap": {"draws": 100},
-        "runs": [{"run": run, "reference": False, "images": None, "n": len(ids)} for run in runs],
+        "runs": [{"run": run, "reference": False, "n": len(ids)} for run in runs],
         "published": [],
         "metrics": {
             m: about | {"label": m, "signature": m, "higher_is_better": m != "lpips"}

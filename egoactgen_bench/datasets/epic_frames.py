@@ -1,7 +1,7 @@
 """Extracted frames of EPIC-KITCHENS: folders or tar archives of numbered JPEGs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from math import floor
 from pathlib import Path
@@ -80,7 +80,7 @@ class ExtractedFrames:
                 return FrameSource(place, member=archive.members[stem])
             damage = archive.damage or damage
             last = max(last, max(archive.members, default=""))
-        raise _absent(name, stem, last, damage)
+        raise _absent(name, stem, last, damage, places)
 
     def _find(self, video_id: str) -> list[Path]:
         """All folders and archives of a video's frames."""
@@ -127,12 +127,13 @@ def _frames_in(folder: Path) -> Iterator[str]:
     return (match[1].lower() for match in names if match is not None)
 
 
-def _absent(name: str, stem: str, last: str, damage: str) -> SampleError:
+def _absent(name: str, stem: str, last: str, damage: str, places: Sequence[Path]) -> SampleError:
     if damage:
         # It may have been in the part that cannot be read.
         return SampleError("undecodable", f"{damage}; without {name}")
     if not last:
-        return SampleError("missing_frame", f"{name}; no frames of this video were found")
+        where = ", ".join(place.name for place in places)
+        return SampleError("missing_frame", f"{name}; {where} contains no {frame_name(0, 60)}, …")
     code = "target_after_end" if stem > last else "missing_frame"
     return SampleError(code, f"{name}; last frame: {last}.jpg")
 

@@ -120,6 +120,18 @@ def test_a_folder_in_the_place_of_each_file(bench, drawn_split, tmp_path):
         path.write_bytes(kept)
 
 
+def test_the_folder_that_a_file_would_replace_is_named():
+    error = IsADirectoryError(errno.EISDIR, "Is a directory", "new/a.csv", None, "a.csv")
+    sentence = error_sentences.os_sentence(error)
+    assert sentence.startswith("a.csv: a folder is in the place of a file")
+
+
+def test_a_folder_named_like_a_manifest_is_no_run(bench, drawn_split):
+    assert bench("run", "--method", "copy-input").status == 0
+    (drawn_split.parents[1] / "runs/drawn-val/x/run.json").mkdir(parents=True)
+    assert bench("score", "--metrics", "psnr").status == 0
+
+
 def test_a_file_in_the_place_of_a_folder(bench, drawn_split):
     workspace = drawn_split.parents[1]
     for name in ("runs", "scores", "reports", "cache"):

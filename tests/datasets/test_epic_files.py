@@ -140,6 +140,19 @@ def test_layouts_of_extracted_frames(tmp_path: Path, place: str) -> None:
     assert found[0] == FrameSource(folder / "frame_0000000488.jpg")
 
 
+def test_frames_of_other_names_are_not_found_and_the_expected_name_is_given(tmp_path: Path) -> None:
+    folder = tmp_path / "data/P90_01"
+    folder.mkdir(parents=True)
+    for name in ("frame_000488.jpg", "img_0000000488.jpg", "frame_0000000488.png"):
+        (folder / name).touch()
+    write_info(tmp_path)
+    reader = epic_dataset(tmp_path, epic_row(), videos=tmp_path / "data")
+    [clip] = reader.clips()
+    assert isinstance(clip, ActionClip)
+    with pytest.raises(SampleError, match=r"P90_01 contains no frame_0000000001\.jpg, …"):
+        reader.locate(clip)
+
+
 def test_upper_case_endings_of_frames_and_archives(tmp_path: Path) -> None:
     folder = tmp_path / "data/P90_01"
     folder.mkdir(parents=True)
