@@ -31,16 +31,20 @@ from pydantic import Field
 
 from egoactgen_bench.api import metric_deviations as deviations
 from egoactgen_bench.api import options
+from egoactgen_bench.api.image_judge import ImageJudge
 from egoactgen_bench.api.metric_batch import Batch, Role
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.plugin_code import signed_code
 from egoactgen_bench.api.plugin_declarations import defaults_of
 from egoactgen_bench.api.published_weights import PublishedWeights, how_to_get
 from egoactgen_bench.api.weights_folder import WeightsFolder, open_weights_folder
-from egoactgen_bench.errors import BenchError
+from egoactgen_bench.artifacts.manifests import CopiedRole
+from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.provenance import content_digest, versions
 
 OptionsT = TypeVar("OptionsT", bound=options.Options)
+# (n, width), or for each sample its row or the reason why it has none.
+Rows = NDArray[np.floating] | Sequence[NDArray[np.floating] | SampleError]
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,14 @@ class MetricContext:
 
     `weights` is the folder of weight files. `workspace` is the root of the workspace: a metric may
     store computed values in its `cache/`. With `fresh`, the cache of earlier calls is not used.
+    `judge` is the vision-language model that the user named, if any.
     """
 
     weights: Path = Path("models")
     device: str = "cpu"
     workspace: Path = field(default_factory=lambda: Path("workspace"))
     fresh: bool = False
+    judge: ImageJudge | None = None
 
     @property
     def weights_folder(self) -> WeightsFolder:
@@ -91,6 +97,10 @@ class Metric(ABC, Generic[OptionsT]):
     minimum_samples: ClassVar[int] = 1  # below: refused
     advised_samples: ClassVar[int] = 1  # below: a warning
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # of a raw value
+    # References that the target must beat, copies of these frames: tables warn where it does not.
+    controls: ClassVar[tuple[CopiedRole, ...]] = ()
+    questions_per_sample: ClassVar[int] = 1  # to the judge, for estimates
+    against: str | None = None  # the run or reference whose images are the role "against"
     may_be_infinite: bool = False  # False: a value that is not finite is a failed sample
 
     def __init__(self, options: OptionsT, context: MetricContext) -> None:
@@ -108,11 +118,12 @@ class Metric(ABC, Generic[OptionsT]):
         return deviations.of_options(cls.Options) | deviations.COMMON
 
     @abstractmethod
-    def measure(self, batch: Batch) -> NDArray[np.floating]:
+    def measure(self, batch: Batch) -> Rows:
         """One row of statistics per sample, (n, width) float32 or float64.
 
         A row depends on its own sample alone: never on other samples, the batch size or an earlier
-        call. A row that contains NaN marks its sample as failed; so does a `SampleError`.
+        call. A row that contains NaN marks its sample as failed; so does a `SampleError`, raised or
+        in the place of its row in a list.
         """
 
     def summarise(self, rows: NDArray[np.floating]) -> float:
@@ -135,6 +146,10 @@ class Metric(ABC, Generic[OptionsT]):
     def facts(self) -> Mapping[str, str]:
         """What affects a value besides options, weights and versions: preprocessing, ranges …"""
         return {}
+
+    def note(self) -> str:
+        """What the notes of every table say about how the values were measured; empty: nothing."""
+        return ""
 
     def weights(self) -> tuple[tuple[str, ...], ...]:
         """The files or folders needed from the weights folder, each with its alternatives."""

@@ -15,7 +15,8 @@ from egoactgen_bench.errors import did_you_mean
 from egoactgen_bench.support import images
 from egoactgen_bench.support.row_store import FeatureCache, Revised
 
-ImageRole = Literal["output", "target", "input"]
+# against: the image of another run that the metric names
+ImageRole = Literal["output", "target", "input", "against"]
 TextRole = Literal["action", "description", "truth"]  # truth: JSON
 Role = ImageRole | TextRole
 Item = Image.Image | str

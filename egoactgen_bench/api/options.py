@@ -22,7 +22,7 @@ class Cli:
 
     `flags` are its names. `kind` is the type that the command line reads, if a validator converts
     it to the field's type. A `positional` field is an argument. `hidden` fields exist only in
-    Python.
+    Python. Fields of one `panel` are listed together.
     """
 
     flags: tuple[str, ...] = ()
@@ -32,6 +32,7 @@ class Cli:
     hidden: bool = False
     envvar: str | None = None
     show_default: bool | str = True
+    panel: str | None = None
 
 
 class Options(BaseModel):

@@ -18,7 +18,7 @@ TOY_MARK = "(toy weights)"  # after the name of what has `toy_weights` set
 TARGET_TIME_MARK = "(target time)"  # after the name of a run with `target_time` set
 OptionValues = dict[str, Any]
 Subset = Literal["val", "train"]
-CopiedRole = Literal["", "input", "target"]
+CopiedRole = Literal["", "input", "target", "other target"]  # that of another sample
 EgoVLP = Literal["4-frame", "16-frame"]  # the published checkpoint
 MetricDefaults = Mapping[str, Mapping[str, Any]]  # metric → option → value
 
@@ -189,6 +189,8 @@ class MetricRecord(Record):
     highest: float | None = None
     position: int = 0  # in the order of the tables
     advised_samples: Count = 1
+    note: str = Field(default="", max_length=4096)  # of every table, on how values were measured
+    controls: list[CopiedRole] = Field(default_factory=list)  # that the target must beat
 
     @property
     def title(self) -> str:
@@ -221,11 +223,21 @@ class Bootstrap(Record):
     method: str = ""
 
 
+class JudgeUse(Record):
+    """What one call sent to a judge behind an endpoint, and what that cost."""
+
+    requests: Count
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    cost: float | None = None  # None without prices
+
+
 class ScoreTiming(Record):
-    """The duration of scoring, and the number of values measured."""
+    """The duration of scoring, the number of values measured, and the use of a judge."""
 
     seconds: float = Field(ge=0)
     measured_values: Count
+    judge: JudgeUse | None = None
 
 
 class ScoreManifest(Manifest):

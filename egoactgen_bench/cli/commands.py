@@ -57,6 +57,7 @@ def _parameter(key: str, field: FieldInfo) -> inspect.Parameter:
         "metavar": how.metavar,
         "envvar": how.envvar,
         "show_default": how.show_default,
+        "rich_help_panel": how.panel,
         **_bounds(field),
     }
     kind: Any = how.kind or field.annotation

@@ -55,7 +55,9 @@ def score(arguments: ScoreArguments) -> int:
     folder = arguments.out or place.scores(split.name, arguments.protocol)
     # Importing PyTorch may take several seconds; a refusal before that is the only message.
     with report_progress("score", len(split.samples), "sample", first=LOADING):
-        job = prepare(split, runs, folder, arguments, workspace=place.root)
+        job = prepare(
+            split, runs, folder, arguments, workspace=place.root, offline=arguments.dry_run
+        )
     if arguments.dry_run:
         typer.echo(estimate(job))
         typer.echo("Nothing was done (--dry-run).")
@@ -97,6 +99,21 @@ def _report(scores: "Scores") -> int:
         typer.echo(notice, err=True)
     if scores.replaced:
         typer.echo(f"note: {scores.replaced}", err=True)
+    _report_use(scores)
     typer.echo(text(scores, terminal_width()))
     typer.echo(f"Scores in {scores.folder}: table.md has the table with each metric's signature.")
     return EXIT_DONE if scores.complete else EXIT_PARTIAL
+
+
+def _report_use(scores: "Scores") -> None:
+    """Print what the call sent to a judge, and what that cost."""
+    timing = scores.manifest.timing
+    if timing is None or timing.judge is None:
+        return
+    use = timing.judge
+    cost = "unknown cost (give prices)" if use.cost is None else f"cost {use.cost:.4f}"
+    typer.echo(
+        f"note: {use.requests:,} requests to the judge, {use.tokens_in:,} tokens in, "
+        f"{use.tokens_out:,} out, {cost}; all replies are kept.",
+        err=True,
+    )

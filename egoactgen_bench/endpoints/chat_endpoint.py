@@ -16,12 +16,17 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class ChatReply:
-    """A reply: its text, whether it is complete, its usage, and the model that it names."""
+    """A reply: its text, whether it is complete, its usage, and the model that it names.
+
+    `version` is the model alone, `model` also names the configuration of the server, which may
+    differ between replies.
+    """
 
     text: str
     ended: bool
     usage: Usage
     model: str = ""
+    version: str = ""
 
 
 def user_message(text: str, images: Sequence[InputImage] = ()) -> Message:
@@ -38,9 +43,10 @@ def chat(
     *,
     schema: Mapping[str, Any] | None = None,
     draw: int | str = 0,
+    again: bool = False,
     **parameters: Any,
 ) -> ChatReply:
-    """The reply to a conversation; raises as `EndpointClient.ask`.
+    """The reply to a conversation; raises as `EndpointClient.ask`, which explains `again`.
 
     `schema` is the JSON schema of the reply's text. `parameters` are those of the API, such as
     `temperature`, `max_tokens` and `seed`; None leaves the endpoint's default.
@@ -50,7 +56,7 @@ def chat(
     if schema is not None:
         described = {"name": "reply", "strict": True, "schema": dict(schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": described}
-    return client.ask(EndpointRequest("chat/completions", body, draw=draw), _read)
+    return client.ask(EndpointRequest("chat/completions", body, draw=draw), _read, again=again)
 
 
 def _read(found: dict[str, Any]) -> ChatReply:
@@ -67,7 +73,10 @@ def _read(found: dict[str, Any]) -> ChatReply:
         raise SampleError("bad_reply", "the reply's message is not a text")
     # JSON can contain halves of surrogate pairs, which no file can store.
     whole = (text or "").encode("utf-8", "replace").decode("utf-8")
-    return ChatReply(whole, finish == "stop", Usage.of(found.get("usage")), reported_model(found))
+    named = found.get("model")
+    version = short_line(named)[:128] if isinstance(named, str) else ""
+    usage = Usage.of(found.get("usage"))
+    return ChatReply(whole, finish == "stop", usage, reported_model(found), version)
 
 
 def reported_model(found: Mapping[str, Any]) -> str:

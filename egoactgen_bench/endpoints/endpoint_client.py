@@ -101,15 +101,19 @@ class EndpointClient:
     _idle: list[Any] = field(default_factory=list, repr=False)
     _ended: threading.Event = field(default_factory=threading.Event, repr=False)
 
-    def ask(self, request: EndpointRequest, read: Reader[ResultT]) -> ResultT:
+    def ask(
+        self, request: EndpointRequest, read: Reader[ResultT], *, again: bool = False
+    ) -> ResultT:
         """The result of a request: of a kept reply, else of one that is requested and then kept.
+
+        With `again`, a kept reply is not used, but replaced.
 
         Raises `SampleError` if this request failed (`refused`, `bad_request`, `bad_reply`,
         `no_reply`), and `BenchError` if every request would fail or a limit is reached. Refusals
         are kept as results are; after the other failures, the next call requests again.
         """
         digest = request.digest
-        found = self.kept.find(digest, self.limits.largest)
+        found = None if again else self.kept.find(digest, self.limits.largest)
         if found is not None:
             try:
                 return _result(found, read)

@@ -89,6 +89,8 @@ class Budget:
     max_requests: int | None = None
     requests: int = 0
     spent: float = 0.0
+    tokens_in: int = 0  # that servers reported
+    tokens_out: int = 0
     _in_progress: int = 0
     _expected: float = 0.0
     _unknown: bool = False
@@ -126,6 +128,8 @@ class Budget:
             self._in_progress -= 1
             if usage is None:
                 return
+            self.tokens_in += usage.tokens_in or 0
+            self.tokens_out += usage.tokens_out or 0
             cost = self.prices.cost(usage)
             if cost is None:
                 self._unknown = self.prices.known

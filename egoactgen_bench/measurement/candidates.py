@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from egoactgen_bench.api.toy_weights import must_be_marked
 from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.manifests import REFERENCE, CopiedRole
@@ -9,9 +11,15 @@ from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.sources import OUTPUT_COLUMNS, Candidate
+from egoactgen_bench.support.seeds import derive_seeds
 
 # Name → the frame that is the output.
-REFERENCES: dict[str, CopiedRole] = {"target": "target", "copy-input": "input"}
+REFERENCES: dict[str, CopiedRole] = {
+    "target": "target",
+    "copy-input": "input",
+    "other-target": "other target",
+}
+LABELS = ("video_id", "action")
 
 
 def candidates_of(
@@ -40,7 +48,7 @@ def candidates_of(
                 )
             notices.append(f"The run '{name}' takes the place of the reference of that name.")
         else:
-            candidates.append(_reference(split, name))
+            candidates.append(reference_of(split, name))
     if not candidates:
         raise BenchError(
             f"Split '{split.name}' has no finished run to score: make one with `bench run`, "
@@ -84,8 +92,37 @@ def candidate_of(split: Split, run: Run, notices: list[str]) -> Candidate:
     return candidate
 
 
-def _reference(split: Split, name: str) -> Candidate:
+def reference_of(split: Split, name: str) -> Candidate:
+    """The reference of a name in `REFERENCES`."""
     role = REFERENCES[name]
-    frames = {f"{role}_frame": "image", f"{role}_sha256": "sha256"}
+    frame = "input" if role == "input" else "target"
+    frames = {f"{frame}_frame": "image", f"{frame}_sha256": "sha256"}
     table = split.samples[list(frames)].rename(columns=frames).assign(status=OK, detail="")
+    if role == "other target":
+        table = table.iloc[other_samples(split)]
     return Candidate(name, f"{REFERENCE}{role}", split.folder, table, copy_of=role)
+
+
+def other_samples(split: Split) -> list[int]:
+    """For each sample the position of one of another video, drawn by the sample's id.
+
+    Of another action, too, unless all other videos show the same one. Raises `BenchError` for a
+    split of one video.
+    """
+    samples = split.samples
+    # As numbers, which are compared in a hundredth of the time.
+    videos, actions = (np.unique(samples[name], return_inverse=True)[1] for name in LABELS)
+    if not videos.any():
+        raise BenchError(
+            f"The reference other-target needs samples of two videos, and split '{split.name}' has "
+            "one: omit it."
+        )
+    found = []
+    for video, action, seed in zip(
+        videos, actions, derive_seeds(0, "other-target", last=samples["sample_id"]), strict=True
+    ):
+        other = videos != video
+        distinct = other & (actions != action)
+        places = np.flatnonzero(distinct if distinct.any() else other)
+        found.append(int(places[seed % len(places)]))
+    return found

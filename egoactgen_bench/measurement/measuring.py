@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.metric_batch import Batch, Role
-from egoactgen_bench.api.plugin_calls import called, checked_array, reporting
-from egoactgen_bench.errors import NOT_A_CODE, BenchError, SampleError
+from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.measurement.checked_rows import checked_rows
 from egoactgen_bench.measurement.sources import (
     Candidate,
     Content,
@@ -92,7 +92,8 @@ class Measurements:
 class Measurer:
     """Measures metrics on candidates; metrics of equal `measurement()` share one set of rows.
 
-    `fresh` measures again what is cached.
+    `fresh` measures again what is cached. `against` has the images that candidates are compared
+    with by metrics of pairs.
     """
 
     def __init__(
@@ -104,8 +105,10 @@ class Measurer:
         batch_size: int,
         *,
         fresh: bool = False,
+        against: Candidate | None = None,
     ) -> None:
         self.samples = samples
+        self.against = against
         self.candidates = candidates
         self.metrics = metrics
         self.batch_size = batch_size
@@ -138,7 +141,7 @@ class Measurer:
         outcome = Measurements(np.zeros(shape, np.uint64))
         for number in batches:
             part = self.samples_of(number)
-            frames = {position: self._frames(self.samples[position]) for position in part}
+            frames = {position: self._frames(position) for position in part}
             outcome.count_changed("", frames.values())
             across: dict[tuple[int, ...], dict[str, Any]] = {}
             for column, candidate in enumerate(self.candidates):
@@ -167,9 +170,12 @@ class Measurer:
             )
         return positions, StoredRows(store, places)
 
-    def _frames(self, sample: Sample) -> dict[Role, Content]:
+    def _frames(self, position: int) -> dict[Role, Content]:
         """The frames and texts of one sample that the metrics need, by role."""
-        every: dict[Role, ImageFile | str | None] = {
+        sample: Sample = self.samples[position]
+        other = self.against.output(position) if self.against else None
+        every: dict[Role, ImageFile | SampleError | str | None] = {
+            "against": other,
             "target": sample.target,
             "input": sample.input,
             "action": sample.action,
@@ -260,26 +266,6 @@ class Measurer:
         if rows:
             self._stores[number].add(keys, np.stack(rows))
             outcome.measured += len(rows)
-
-
-def checked_rows(metric: Metric[Any], batch: Batch) -> list[Rows | SampleError]:
-    """One row per sample, or the reason why it has none."""
-    try:
-        with reporting(metric, "measure", samples=True):
-            rows = metric.measure(batch)
-    except SampleError as error:
-        if not error.is_valid:
-            raise BenchError(f"{called(metric)}.measure raised {error!r}, {NOT_A_CODE}.") from None
-        if len(batch) == 1:
-            return [error]
-        # It is not known which sample the error is of: measured alone, the others keep their
-        # values.
-        singles = (checked_rows(metric, batch.single(index)) for index in range(len(batch)))
-        return [row for single in singles for row in single]
-    checked_array(metric, "measure", rows, (len(batch), "width"))
-    bad = np.isnan(rows) if metric.may_be_infinite else ~np.isfinite(rows)
-    failure = SampleError("not_finite", f"{metric.name} returned NaN or infinity")
-    return [failure if wrong else row for row, wrong in zip(rows, bad.any(axis=1), strict=True)]
 
 
 def gather(outcome: Measurements, shard: ProcessShard) -> Measurements:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from egoactgen_bench.api.metric import Metric
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.measurement.measuring import Failure, checked_rows
+from egoactgen_bench.measurement.checked_rows import checked_rows
+from egoactgen_bench.measurement.measuring import Failure
 
 Rows = NDArray[np.floating]
 

@@ -60,7 +60,7 @@ class Samples(Sequence[Sample]):
     @property
     def roles(self) -> frozenset[Role]:
         """The roles that a metric can read."""
-        found: set[Role] = {"output", "target", "input", "action"}
+        found: set[Role] = {"output", "target", "input", "action", "against"}
         found |= {"description"} if self._descriptions else set()
         return frozenset(found | ({"truth"} if self._truth else set()))
 
@@ -169,6 +169,8 @@ def content(found: ImageFile | SampleError | str | None, role: Role) -> Content:
     """The content of a role: a text, a file that was read, or the error that prevents it."""
     if found is None:
         return SampleError(f"no_{role}")
+    if isinstance(found, SampleError) and role != "output":
+        return SampleError(f"{role}_{found.code}", found.detail)
     if not isinstance(found, ImageFile):
         return found
     try:

@@ -38,10 +38,16 @@ def table_notes(scores: Scores, partial: bool) -> list[str]:
             f"{TOY_MARK} stand-ins that know only the toy kitchen, whose values are not those of "
             f"the published networks; nothing is marked as best: {', '.join(toy)}."
         )
+    notes += [f"{each.label}: {each.note}." for each in scores.metrics.values() if each.note]
     notes += manifest.notices
     notes += [f"Not computed: {why}" for why in manifest.failed_metrics.values()]
     if len(scores.errors):
-        notes.append(f"{len(scores.errors)} values could not be computed: see errors.csv.")
+        codes = ", ".join(
+            f"{count} {code}" for code, count in scores.errors["code"].value_counts().items()
+        )
+        notes.append(
+            f"{len(scores.errors)} values could not be computed ({codes}): see errors.csv."
+        )
     return notes
 
 

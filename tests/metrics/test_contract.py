@@ -14,6 +14,7 @@ from egoactgen_bench.api import plugins
 from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.measurement.protocols import PROTOCOLS
+from fake_judge import FakeJudge
 from metric_contract import check_contract, drawn_items
 
 NAMES = list(plugins.registered("metrics"))
@@ -25,7 +26,8 @@ def made(name: str, protocol: str | None = None, **context: Path) -> Metric:
     """A registered metric with the options of a protocol, by default of its first one."""
     metric = plugins.load("metrics", name)[0]
     variants = metric.variants()
-    return metric(variants[protocol or next(iter(variants))], MetricContext(**context))
+    options = variants[protocol or next(iter(variants))]
+    return metric(options, MetricContext(judge=FakeJudge(), **context))
 
 
 def with_small_weights(name: str, folder: Path, workspace: Path) -> Metric:

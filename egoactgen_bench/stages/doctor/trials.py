@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from egoactgen_bench.api.metric import Metric, MetricContext
+from egoactgen_bench.api.metric import Metric, MetricContext, Rows
 from egoactgen_bench.api.metric_batch import Batch, Role
 from egoactgen_bench.api.metric_deviations import Deviation
 from egoactgen_bench.api.options import Options, resolve
@@ -43,7 +43,7 @@ class Variant(Metric[Options]):
         formula = f"{type(self.metric).__module__}.{type(self.metric).__qualname__}"
         return "|".join([formula, self.metric.measurement(), *self._changes])
 
-    def measure(self, batch: Batch) -> NDArray[np.floating]:
+    def measure(self, batch: Batch) -> Rows:
         for change in self._changes.values():
             batch = batch.changed(change)
         return self.metric.measure(batch)

@@ -81,6 +81,8 @@ def _measured(
     measurer: Measurer, outcome: Measurements, metric: Metric[Any], descriptions: str
 ) -> Column:
     about = _about(metric, descriptions if "description" in metric.needs else "")
+    if metric.against and measurer.against:
+        about.signature += f"|images:{measurer.against.digest()[:12]}"
     size = len(measurer.samples), len(measurer.candidates)
     column = Column.empty(metric.name, about, *size)
     column.metric = metric
@@ -124,6 +126,8 @@ def _about(metric: Metric[Any], descriptions: str) -> MetricRecord:
         highest=highest,
         position=metric.position,
         advised_samples=metric.advised_samples,
+        note=call(metric, "note"),
+        controls=list(metric.controls),
     )
 
 

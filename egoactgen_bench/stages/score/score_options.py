@@ -14,10 +14,11 @@ from egoactgen_bench.api.common_options import (
     SoleDescriptionsName,
     WeightsDir,
 )
-from egoactgen_bench.api.options import Cli, Options, Pairs, Words
+from egoactgen_bench.api.options import Cli, Pairs, Words
+from egoactgen_bench.judging.judge_options import JudgeOptions
 
 
-class ScoreOptions(Options):
+class ScoreOptions(JudgeOptions):
     """Options for scoring runs.
 
     Earlier measurements are reused from `workspace`/cache (default: the folder of the scores).
@@ -27,7 +28,7 @@ class ScoreOptions(Options):
     protocol: Protocol = "standard"
     references: Annotated[
         Words,
-        Field(description="Rows to add: target, copy-input."),
+        Field(description="Rows to add: target, copy-input, other-target."),
         Cli(("--reference",), "A,B", str),
     ] = ()
     weights: WeightsDir = None

@@ -10,11 +10,12 @@ from egoactgen_bench.analysis.published import published_rows, restate_published
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.api.toy_weights import is_toy_dataset
 from egoactgen_bench.artifacts.manifest_base import build
-from egoactgen_bench.artifacts.manifests import ScoredRun, ScoreManifest
+from egoactgen_bench.artifacts.manifests import JudgeUse, ScoredRun, ScoreManifest
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.judging.served_judge import ServedJudge
 from egoactgen_bench.measurement.copies import KEPT_AS, copied_role
 from egoactgen_bench.measurement.measuring import Measurements, gather
 from egoactgen_bench.measurement.protocols import (
@@ -133,7 +134,11 @@ def _add(
             "withheld_intervals": tables.withheld,
             "notices": _notices(job, outcome, tables, earlier, deviating),
             "device": provenance.device_name(job.device),
-            "timing": {"seconds": round(seconds, 3), "measured_values": outcome.measured},
+            "timing": {
+                "seconds": round(seconds, 3),
+                "measured_values": outcome.measured,
+                "judge": _judge_use(job),
+            },
             "versions": earlier.versions | provenance.versions(_packages(job)),
         },
     )
@@ -214,6 +219,22 @@ def _changes(outcome: Measurements) -> list[str]:
         for name, count in sorted(outcome.changed.items())
         if count
     ]
+
+
+def _judge_use(job: ScoringJob) -> JudgeUse | None:
+    """What this call sent to a judge; None if it asked nothing."""
+    if not isinstance(job.judge, ServedJudge):
+        return None
+    budget = job.judge.client.budget
+    if not budget.requests:
+        return None
+    cost = round(budget.spent, 6) if budget.prices.known else None
+    return JudgeUse(
+        requests=budget.requests,
+        tokens_in=budget.tokens_in,
+        tokens_out=budget.tokens_out,
+        cost=cost,
+    )
 
 
 def _packages(job: ScoringJob) -> list[str]:

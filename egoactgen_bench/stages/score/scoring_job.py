@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.analysis.mean_intervals import METHOD
+from egoactgen_bench.api.image_judge import ImageJudge
 from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.options import chosen
 from egoactgen_bench.artifacts.descriptions import descriptions_of
@@ -15,8 +16,15 @@ from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.captioning.captioner import CAPTIONERS
+from egoactgen_bench.endpoints.uploads import licence_of
 from egoactgen_bench.errors import BenchError, did_you_mean
-from egoactgen_bench.measurement.candidates import candidate_of, candidates_of
+from egoactgen_bench.judging.open_judge import open_judge
+from egoactgen_bench.measurement.candidates import (
+    REFERENCES,
+    candidate_of,
+    candidates_of,
+    reference_of,
+)
 from egoactgen_bench.measurement.measuring import Measurer
 from egoactgen_bench.measurement.protocols import (
     Defaults,
@@ -46,6 +54,7 @@ class ScoringJob:
     images_of: Callable[[str], str | None]  # the digest of the images that a run has now
     only: bool = False
     notices: list[str] = field(default_factory=list)
+    judge: ImageJudge | None = None
 
 
 def prepare(
@@ -53,11 +62,14 @@ def prepare(
     runs: Sequence[Run],
     folder: Path,
     settings: ScoreOptions | None = None,
+    *,
+    offline: bool = False,
     **choices: Any,
 ) -> ScoringJob:
     """Resolve the options of scoring. Raises `BenchError` for invalid ones.
 
-    `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
+    With `offline`, nothing is asked of a judge, not even its version: for estimates. `settings` and
+    `choices` are fields of `ScoreOptions`; `choices` override `settings`.
     """
     resolved = chosen(ScoreOptions, settings, choices, "score")
     if resolved.captioner not in CAPTIONERS:
@@ -69,11 +81,22 @@ def prepare(
     root = resolved.workspace or folder
     notices: list[str] = []
     texts = descriptions_of(split, resolved.descriptions, notices)
+    device = resolve_device(resolved.device, shard.local_rank)
+    judge = open_judge(
+        resolved,
+        metrics=resolved.metrics or (),
+        licence=licence_of(split.manifest),
+        cache=root / "cache",
+        device=device,
+        fresh=resolved.overwrite,
+        offline=offline,
+    )
     context = MetricContext(
         weights=stand_ins.folder_for(split.manifest.dataset, resolved.weights, root / "models"),
-        device=resolve_device(resolved.device, shard.local_rank),
+        device=device,
         workspace=root,
         fresh=resolved.overwrite,
+        judge=judge,
     )
     samples = Samples(split, texts.texts if texts else {})
     defaults = Defaults(split.manifest.metric_defaults, {"captioner": resolved.captioner})
@@ -91,6 +114,7 @@ def prepare(
         root / "cache",
         resolved.batch_size,
         fresh=resolved.overwrite,
+        against=_against(split, selection, root, notices),
     )
     settled = {
         "split": split.name,
@@ -123,7 +147,25 @@ def prepare(
         partial(_images_of, root, split) if resolved.workspace else lambda run: None,
         resolved.only,
         notices,
+        judge,
     )
+
+
+def _against(
+    split: Split, selection: Selection, root: Path, notices: list[str]
+) -> Candidate | None:
+    """The run or reference that metrics of pairs compare with, if any."""
+    names = sorted({metric.against for metric in selection.metrics if metric.against})
+    if len(names) > 1:
+        raise BenchError(
+            f"Metrics compare with different runs ({', '.join(names)}): score them one by one."
+        )
+    if not names:
+        return None
+    if names[0] in REFERENCES:
+        return reference_of(split, names[0])
+    found = Workspace(root).find_run(split.name, names[0])
+    return candidate_of(split, load_run(found), notices)
 
 
 def _images_of(root: Path, split: Split, run: str) -> str | None:

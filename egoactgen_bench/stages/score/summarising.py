@@ -26,6 +26,7 @@ from egoactgen_bench.artifacts.manifests import MetricRecord, ScoredRun, SwapTes
 from egoactgen_bench.artifacts.scores import CAPTION_COLUMNS, ERROR_COLUMNS, VALUE_COLUMNS
 from egoactgen_bench.measurement.measuring import Failure
 from egoactgen_bench.measurement.sources import Samples
+from egoactgen_bench.stages.score.control_rows import control_notices
 from egoactgen_bench.stages.score.earlier_scores import Earlier
 from egoactgen_bench.stages.score.score_columns import Column
 from egoactgen_bench.support.row_store import StoredRows
@@ -67,6 +68,7 @@ def tabulate(
         notices.append("All samples are of one video: no intervals, and nothing is significant.")
     elif sentence := impossible_tests(measured, runs, clusters, unranked, family):
         notices.append(sentence)
+    notices += control_notices(columns, rows, clusters)
     comparisons = compare(measured, runs, clusters, unranked, family)
     return Tables(
         values=_values(samples, columns, runs),

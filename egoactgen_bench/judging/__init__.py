@@ -1,0 +1,1 @@
+"""Vision-language models as judges: behind an endpoint, or on this machine."""
