@@ -169,7 +169,7 @@ def _slices(scores: Scores, slices: pd.DataFrame) -> dict[str, Any]:
             "parts": parts,
             "sizes": [int(n) for n in rows.groupby("part", sort=False)["n"].max()],
             "values": {
-                name: [[_cell(table, name, part, scores) for part in parts] for table in by_run]
+                name: [_cells(table, name, scores.metrics[name].decimals) for table in by_run]
                 for name in names
             },
         }
@@ -183,11 +183,14 @@ def _slices(scores: Scores, slices: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _cell(table: pd.DataFrame, metric: str, part: str, scores: Scores) -> list[Any]:
-    decimals = scores.metrics[metric].decimals
-    found: list[Any] = [table.at[part, f"{metric}{end}"] for end in ("", "_lo", "_hi")]
-    values = map(float, found)
-    return [round(v, decimals) if isfinite(v) else None if v != v else str(v) for v in values]
+def _cells(table: pd.DataFrame, metric: str, decimals: int) -> list[list[Any]]:
+    """A metric's value, low and high end for each part of a run's slices."""
+    columns = [table[f"{metric}{end}"].astype(float).tolist() for end in ("", "_lo", "_hi")]
+    return [[_number(each, decimals) for each in cell] for cell in zip(*columns, strict=True)]
+
+
+def _number(value: float, decimals: int) -> Any:
+    return round(value, decimals) if isfinite(value) else None if value != value else str(value)
 
 
 def _look(about: MetricRecord) -> dict[str, Any]:
