@@ -21,11 +21,14 @@ from egoactgen_bench.stages.score import scoring_job
 from egoactgen_bench.stages.study.example_sampling import choose_examples
 from egoactgen_bench.stages.study.export_study import export
 from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.toy.judge_server import MODEL, serving_judge
 
 DATASET = "toy-kitchen"
 METHODS = ("lego", "ip2p", "sdedit", "proxedit")
 REFERENCE = "copy-input"
 PROTOCOL = "standard"
+JUDGED = ("vlm_action", "vlm_scene", "vlm_hands", "vlm_prefers")
+CONTROLS = (REFERENCE, "target", "other-target")
 EXAMPLES = 6  # samples in the figure of the report
 
 
@@ -41,6 +44,7 @@ class Demo:
     workers: int = 1
     device: str = "auto"
     overwrite: bool = False
+    vlm_judge: bool = False  # also score with a toy vision-language model behind an endpoint
 
     @property
     def split(self) -> Split:
@@ -76,6 +80,7 @@ def steps(demo: Demo) -> list[tuple[str, Step]]:
         (f"Generate and prepare {demo.clips} clips of the toy kitchen", prepare),
         *((f"Run {method}", partial(run, method)) for method in METHODS),
         (f"Score the runs and the reference {REFERENCE}", score),
+        *([("Let a toy vision-language model judge the images", judge)] * demo.vlm_judge),
         ("Export a user study of which image is best", export_study),
         ("Write the report", report),
     ]
@@ -126,6 +131,27 @@ def score(demo: Demo) -> StepResult:
         overwrite=demo.overwrite,
     )
     scores = scoring.execute(job, progress=True)
+    return StepResult(complete=scores is not None and scores.complete)
+
+
+def judge(demo: Demo) -> StepResult:
+    """Add the metrics of a vision-language model, which a toy one answers on loopback."""
+    several = demo.split.samples["video_id"].nunique() > 1
+    with serving_judge() as url:
+        job = scoring_job.prepare(
+            demo.split,
+            [load_run(demo.place.run(demo.name, method)) for method in METHODS],
+            demo.place.scores(demo.name, PROTOCOL),
+            workspace=demo.place.root,
+            protocol=PROTOCOL,
+            metrics=JUDGED,
+            references=CONTROLS if several else CONTROLS[:-1],
+            judge_url=url,
+            judge_model=MODEL,
+            device=demo.device,
+            overwrite=demo.overwrite,
+        )
+        scores = scoring.execute(job, progress=True)
     return StepResult(complete=scores is not None and scores.complete)
 
 

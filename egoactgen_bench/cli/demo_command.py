@@ -37,6 +37,11 @@ class DemoArguments(Options):
     name: Annotated[
         str, Field(description="Name of the split in the workspace."), Cli(metavar="SPLIT")
     ] = "demo"
+    vlm_judge: Annotated[
+        bool,
+        Field(description="Also score with a toy vision-language model behind an endpoint."),
+        Cli(("--vlm-judge",)),
+    ] = False
     overwrite: Overwrite = False
 
 
@@ -65,6 +70,7 @@ def demo(arguments: DemoArguments) -> int:
         workers=arguments.workers or default_workers(),
         device=arguments.device,
         overwrite=arguments.overwrite,
+        vlm_judge=arguments.vlm_judge,
     )
     complete = True
     ordered = steps(settled)

@@ -20,12 +20,15 @@ from egoactgen_bench.api.common_options import (
 from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch, Role
-from egoactgen_bench.api.options import Options, Pairs
+from egoactgen_bench.api.options import Pairs
 from egoactgen_bench.api.options import chosen as resolve_choices
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.endpoints.uploads import licence_of
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.judging.judge_options import JudgeOptions
+from egoactgen_bench.judging.open_judge import open_judge
 from egoactgen_bench.measurement.measuring import Failure
 from egoactgen_bench.measurement.memory_images import ValueRange, rgb_images
 from egoactgen_bench.measurement.memory_rows import (
@@ -57,7 +60,7 @@ ARGUMENTS: dict[Role, str] = {
 MetricNames = str | type[Metric[Any]] | Sequence[str | type[Metric[Any]]]
 
 
-class ScorerOptions(Options):
+class ScorerOptions(JudgeOptions):
     """The options of `Scorer`, named as those of `bench score`."""
 
     protocol: Protocol = "standard"
@@ -94,7 +97,8 @@ class Scorer:
             `bench datasets`, or a prepared `Split`. Toy data sets use the toy weights.
         value_range: the range of images with float values: "unit" for [0, 1], "signed" for
             [−1, 1]. uint8 needs none.
-        settings, choices: fields of `ScorerOptions`, as one object or as keywords.
+        settings, choices: fields of `ScorerOptions`, as one object or as keywords. Those that begin
+            with `judge_` are for the vlm_ metrics.
 
     Raises:
         BenchError: an unknown metric or option, or weights that are missing.
@@ -113,15 +117,21 @@ class Scorer:
         chosen = resolve_choices(ScorerOptions, settings, choices, "Scorer")
         place = workspace_of(chosen.workspace, dataset if isinstance(dataset, Split) else None)
         name, declared = _declared(dataset)
+        names, device = _names(metrics), resolve_device(chosen.device)
         context = MetricContext(
             weights=stand_ins.folder_for(name, path_or_none(chosen.weights), place.models),
-            device=resolve_device(chosen.device),
+            device=device,
             workspace=place.root,
+            judge=open_judge(
+                chosen,
+                metrics=names,
+                licence=_licence(dataset),
+                cache=place.cache,
+                device=device,
+            ),
         )
         defaults = Defaults(declared, {"captioner": chosen.captioner})
-        selection = select(
-            chosen.protocol, _names(metrics), chosen.options, context, ROLES, defaults
-        )
+        selection = select(chosen.protocol, names, chosen.options, context, ROLES, defaults)
         if selection.failed:
             raise BenchError(" ".join(selection.failed.values()))
         self.value_range = value_range
@@ -330,6 +340,16 @@ def _names(metrics: Any) -> list[str]:
     if isinstance(metrics, str):
         metrics = [word.strip() for word in metrics.split(",") if word.strip()]
     return [plugin_name("metrics", metric) for metric in items(metrics, type, "metrics")]
+
+
+def _licence(dataset: str | Split | None) -> str | None:
+    """The licence of the images, which may forbid sending them to a judge."""
+    if dataset is None:
+        return "licence of a data set that was not named (dataset=)"
+    if isinstance(dataset, Split):
+        return licence_of(dataset.manifest)
+    licence: str | None = plugins.find("datasets", dataset).licence
+    return licence
 
 
 def _declared(dataset: str | Split | None) -> tuple[str, MetricDefaults]:
