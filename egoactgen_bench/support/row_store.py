@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from egoactgen_bench.support.regular_files import append_regular, open_regular
 
 KEY_BYTES = 32
-_KEY_FILE = re.compile(r"[0-9a-f]{12}-f[48]-[1-9][0-9]{0,8}\.keys")
+_KEY_FILE = re.compile(r"[0-9a-f]{12}-f[248]-[1-9][0-9]{0,8}\.keys")
 BLOCK_BITS = 40  # a place is block << BLOCK_BITS | row
 ABSENT = -1
 
@@ -119,7 +119,7 @@ class RowStore:
         return found
 
     def add(self, keys: Sequence[bytes], rows: NDArray[np.floating]) -> None:
-        """Append rows (n, width), float32 or float64, by their sha256."""
+        """Append rows (n, width), float16, float32 or float64, by their sha256."""
         if self._folder is None:
             self._blocks.append(np.array(rows))
             self._note(short_keys(keys), len(self._blocks) - 1, 0)
