@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from egoactgen_bench.api import Rejection as Rejection
     from egoactgen_bench.api import Request as Request
     from egoactgen_bench.api import Trainer as Trainer
+    from egoactgen_bench.artifacts.metric_agreement import MetricAgreement as MetricAgreement
     from egoactgen_bench.artifacts.runs import Run as Run
     from egoactgen_bench.artifacts.scores import Scores as Scores
     from egoactgen_bench.artifacts.splits import Split as Split
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from egoactgen_bench.artifacts.trainings import Training as Training
     from egoactgen_bench.errors import BenchError as BenchError
     from egoactgen_bench.errors import SampleError as SampleError
+    from egoactgen_bench.stages.agreement.agree_options import AgreementOptions as AgreementOptions
     from egoactgen_bench.stages.doctor.diagnosis import Diagnosis as Diagnosis
     from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions as DiagnoseOptions
     from egoactgen_bench.stages.imagine.imagine_actions import Imagined as Imagined
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     from egoactgen_bench.workflow.loading import slice_scores as slice_scores
     from egoactgen_bench.workflow.scorer import Scorer as Scorer
     from egoactgen_bench.workflow.scorer import compare as compare
+    from egoactgen_bench.workflow.user_studies import agreement as agreement
     from egoactgen_bench.workflow.user_studies import export_study as export_study
     from egoactgen_bench.workflow.user_studies import import_answers as import_answers
 
@@ -92,12 +95,14 @@ _MODULES = {
         "Request",
         "Trainer",
     ),
+    "artifacts.metric_agreement": ("MetricAgreement",),
     "artifacts.runs": ("Run",),
     "artifacts.scores": ("Scores",),
     "artifacts.splits": ("Split",),
     "artifacts.studies": ("Study",),
     "artifacts.trainings": ("Training",),
     "errors": ("BenchError", "SampleError"),
+    "stages.agreement.agree_options": ("AgreementOptions",),
     "stages.doctor.diagnosis": ("Diagnosis",),
     "stages.doctor.doctor_options": ("DiagnoseOptions",),
     "stages.imagine.imagine_actions": ("Imagined",),
@@ -121,7 +126,7 @@ _MODULES = {
         "slice_scores",
     ),
     "workflow.scorer": ("Scorer", "compare"),
-    "workflow.user_studies": ("export_study", "import_answers"),
+    "workflow.user_studies": ("agreement", "export_study", "import_answers"),
 }
 _PUBLIC = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = ["__version__", *_PUBLIC]

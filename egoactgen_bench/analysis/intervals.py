@@ -127,9 +127,15 @@ def impossible_tests(
     """A sentence if too few videos allow no significant difference at all, else empty."""
     tests = len(pairs_of(runs, references))
     tests *= sum(each.tested for each in measured) if family == "table" else 1
-    videos = len(np.unique(clusters))
+    if not any(each.tested for each in measured):
+        return ""
+    return too_few_videos(len(np.unique(clusters)), tests)
+
+
+def too_few_videos(videos: int, tests: int) -> str:
+    """A sentence if no test of sign flips can be significant, Holm-corrected, else empty."""
     smallest = min(1.0, statistics.smallest_p(videos) * tests)
-    if not tests or not any(each.tested for each in measured) or smallest < SIGNIFICANT:
+    if not tests or smallest < SIGNIFICANT:
         return ""
     counted = f"{videos} video{'s' * (videos != 1)}", f"{tests} test{'s' * (tests != 1)}"
     return (

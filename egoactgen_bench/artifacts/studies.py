@@ -15,6 +15,7 @@ from egoactgen_bench.support.files import read_csv
 from egoactgen_bench.support.regular_files import owned_path
 
 KEY_COLUMNS = ("task", "position", "run", "sample_id", "kind")
+RATING_COLUMNS = ("task", "sample_id", "worker", "kind")
 StudyKind = Literal["best-of", "description"]
 
 
@@ -42,6 +43,16 @@ class Study:
     def key(self) -> pd.DataFrame:
         """key.csv, which must stay private: the run behind each position of each task."""
         return read_csv(owned_path(self.folder, "key.csv"), KEY_COLUMNS, dtype=str)
+
+    @property
+    def ratings(self) -> pd.DataFrame:
+        """ratings.csv, the answers that `bench import-amt` has read: one row per answer."""
+        path = owned_path(self.folder, "ratings.csv")
+        if not path.is_file():
+            raise BenchError(
+                f"Study '{self.name}' has no answers: import the raters' with `bench import-amt`."
+            )
+        return read_csv(path, RATING_COLUMNS, dtype=str)
 
     def __repr__(self) -> str:
         counts = self.manifest.counts

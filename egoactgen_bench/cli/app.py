@@ -35,6 +35,7 @@ def _root(
 def build() -> typer.Typer:
     """The program: the core commands in the order of the daily loop, then the plug-ins."""
     from egoactgen_bench.cli import (
+        agreement_command,
         demo_command,
         doctor_command,
         imagine_command,
@@ -67,6 +68,7 @@ def build() -> typer.Typer:
         score_command,
         report_command,
         study_commands,
+        agreement_command,
         pack_command,
         doctor_command,
         weights_commands,

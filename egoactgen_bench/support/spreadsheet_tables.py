@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,14 @@ def read_rows(path: Path, kind: TableKind) -> Iterator[tuple[int, dict[str, str]
         for cells in lines:
             if any(cell.strip() for cell in cells):
                 yield lines.line_num + above + 1, _by_name(header, cells)
+
+
+def decimal(cell: str) -> float:
+    """A number with a decimal point or comma. Raises `ValueError` for others, such as "1,500",
+    whose comma may group thousands."""
+    cell = cell.strip()
+    comma = re.fullmatch(r"[+-]?\d+,(\d{1,2}|\d{4,})", cell)
+    return float(cell.replace(",", ".") if comma else cell)
 
 
 @contextmanager

@@ -1,10 +1,14 @@
-"""Exporting user studies and importing their answers from Python."""
+"""User studies from Python: export, import of answers, and agreement of metrics with them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from egoactgen_bench.api.options import chosen
+from egoactgen_bench.artifacts.metric_agreement import MetricAgreement
 from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.stages.agreement.agree import agree_with_study, agree_with_table
+from egoactgen_bench.stages.agreement.agree_options import AgreementOptions
 from egoactgen_bench.stages.study.export_study import export
 from egoactgen_bench.stages.study.import_answers import import_results
 from egoactgen_bench.stages.study.imported_answers import Imported
@@ -94,3 +98,36 @@ def import_answers(
     """
     found = load_study(study, workspace=workspace)
     return import_results(paths(results, "results"), found.folder)
+
+
+@accepts(AgreementOptions)
+def agreement(
+    study: Study | Folder | None = None,
+    settings: AgreementOptions | None = None,
+    *,
+    out: Folder | None = None,
+    workspace: Folder | None = None,
+    **choices: Any,
+) -> MetricAgreement:
+    """Compare metrics with the votes of a study, or with a table of ratings, as `bench agreement`.
+
+    Args:
+        study: the study, its name or its folder (default: the latest; none with `ratings`).
+        settings: options as one object; keywords override its fields.
+        out: the folder of the results (default: the study's, or `agreement/NAME` in the workspace).
+        workspace: default `$BENCH_WORKSPACE`, else `./workspace`.
+
+    Returns:
+        The tables: `metrics`, `tests` and `pairs`.
+
+    Raises:
+        BenchError: the study lacks votes, or what was voted on lacks scores.
+    """
+    place = workspace_of(workspace)
+    options = chosen(AgreementOptions, settings, choices, "agreement")
+    if options.ratings is None:
+        found = load_study(study, workspace=place.root)
+        return agree_with_study(found, place, options, path_or_none(out))
+    if study is not None:
+        raise BenchError("Pass either a study or ratings=, not both.")
+    return agree_with_table(place, options, path_or_none(out))

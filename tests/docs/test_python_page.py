@@ -38,7 +38,7 @@ def test_every_function_is_in_the_table():
     assert "slice_scores" in TEXT
 
 
-@pytest.mark.parametrize("name", ["Split", "Run", "Scores", "Training", "Study"])
+@pytest.mark.parametrize("name", ["Split", "Run", "Scores", "Training", "Study", "MetricAgreement"])
 def test_the_attributes_of_each_object(name):
     (cells,) = re.findall(rf"^\| `{name}` \| (.*) \|$", TEXT, re.MULTILINE)
     known = {*dir(getattr(bench, name)), *getattr(bench, name).__dataclass_fields__}

@@ -23,6 +23,7 @@ FUNCTIONS = {
     "score": bench.ScoreOptions,
     "diagnose": bench.DiagnoseOptions,
     "export_study": bench.StudyOptions,
+    "agreement": bench.AgreementOptions,
 }
 
 

@@ -1,14 +1,13 @@
 """Reads Mechanical Turk's results files, with answers in any of three formats."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.api.records import Rejection
-from egoactgen_bench.support.spreadsheet_tables import TableKind, read_rows
+from egoactgen_bench.support.spreadsheet_tables import TableKind, decimal, read_rows
 
 # The columns of a batch results file before Input.… and Answer.…, in Amazon's order.
 RESULT_COLUMNS = (
@@ -105,14 +104,12 @@ def _under(prefix: str, row: dict[str, str]) -> dict[str, str]:
 
 
 def _seconds(cell: str) -> float | None:
-    """Seconds with a decimal point or comma; "1,500" is None, as the comma may group thousands."""
-    cell = cell.strip()
-    if re.fullmatch(r"\d+,(\d{1,2}|\d{4,})", cell):
-        cell = cell.replace(",", ".")
+    """Seconds with a decimal point or comma; None for anything else."""
     try:
-        return float(cell) if 0 <= float(cell) < float("inf") else None
+        seconds = decimal(cell)
     except ValueError:
         return None
+    return seconds if 0 <= seconds < float("inf") else None
 
 
 def parse_answers(row: dict[str, str]) -> dict[str, str]:

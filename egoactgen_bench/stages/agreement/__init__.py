@@ -1,0 +1,1 @@
+"""The stage `agreement`: how well metrics agree with the votes or ratings of people."""
