@@ -12,6 +12,11 @@ from egoactgen_bench.analysis.slices import all_slices
 from egoactgen_bench.artifacts.descriptions import descriptions_of
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import AGREEMENT, REFERENCE, STUDY, RunManifest
+from egoactgen_bench.artifacts.metric_agreement import (
+    METRIC_AGREEMENT,
+    MetricAgreement,
+    load_metric_agreement,
+)
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.scores import Scores, load_scores, read_numbers
 from egoactgen_bench.artifacts.splits import Split, load_split
@@ -22,6 +27,7 @@ from egoactgen_bench.measurement.candidates import candidates_of
 from egoactgen_bench.measurement.protocols import PROTOCOLS
 from egoactgen_bench.measurement.sources import Candidate
 from egoactgen_bench.stages.report.submissions import join
+from egoactgen_bench.support.files import sha256_file
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class StudyResults:
     win_rates: pd.DataFrame
     comparisons: pd.DataFrame
     agreement: dict[str, Any]
+    metrics: MetricAgreement | None = None  # their agreement with the votes, if it was measured
 
 
 @dataclass(frozen=True)
@@ -156,13 +163,35 @@ def _studies(workspace: Workspace, split: Split, notices: list[str]) -> list[Stu
                 f"Study '{manifest.name}' is of another version of split '{split.name}': omitted."
             )
             continue
-        found.append(_study_in(path.parent, manifest))
+        metrics = _metric_agreement(workspace, path.parent, manifest, notices)
+        found.append(_study_in(path.parent, manifest, metrics))
     return found
 
 
-def _study_in(folder: Path, manifest: StudyManifest) -> StudyResults:
+def _metric_agreement(
+    workspace: Workspace, folder: Path, study: StudyManifest, notices: list[str]
+) -> MetricAgreement | None:
+    """The agreement of metrics with a study's votes, if it was measured with these files."""
+    if not (folder / METRIC_AGREEMENT).is_file():
+        return None
+    found = load_metric_agreement(folder)
+    scores = workspace.scores(study.split, found.manifest.protocol) / "scores.csv"
+    files = {"ratings.csv": folder / "ratings.csv", "scores.csv": scores}
+    for name, path in files.items():
+        if not path.is_file() or sha256_file(path) != found.manifest.inputs.get(name):
+            notices.append(
+                f"The agreement of metrics with study '{study.name}' was measured with another "
+                f"{name}, and is omitted: run `bench agreement {study.name}` again."
+            )
+            return None
+    return found
+
+
+def _study_in(
+    folder: Path, manifest: StudyManifest, metrics: MetricAgreement | None
+) -> StudyResults:
     rates = read_numbers(folder, "win_rates.csv", ("run", "wins", "votes", "rate", "lo", "hi"))
     columns = ("run_a", "run_b", "difference", "p_value")
     tests = read_numbers(folder, "comparisons.csv", columns)
     agreement = read_manifest(folder / AGREEMENT, AgreementManifest)
-    return StudyResults(manifest.name, manifest, rates, tests, agreement.model_dump())
+    return StudyResults(manifest.name, manifest, rates, tests, agreement.model_dump(), metrics)

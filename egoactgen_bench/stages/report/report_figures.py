@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from egoactgen_bench.artifacts.manifests import TOY_MARK, MetricRecord
+from egoactgen_bench.artifacts.metric_agreement import MetricAgreement
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation import charts
+from egoactgen_bench.presentation.agreement_figure import agreement_figure
+from egoactgen_bench.presentation.agreement_table import rows_of
 from egoactgen_bench.presentation.score_layout import Table, layout
 from egoactgen_bench.stages.report.metric_correlations import (
     cell,
@@ -66,6 +69,15 @@ def study_figure(study: StudyResults) -> Figure:
     manifest = study.manifest
     drawing = win_rate_figure(study.win_rates, manifest.study, manifest.split, manifest.labels)
     return Figure(f"study-{study.name}", drawing, f"Win rates of study {study.name}")
+
+
+def votes_figure(study: StudyResults, found: MetricAgreement) -> Figure:
+    """The agreement of metrics with the votes of a study."""
+    rows = ", ".join(
+        f"{row.label} {' '.join(filter(None, row.cells[0]))}" for row in rows_of(found)
+    )
+    alt = f"Accuracy of metrics on the votes of study {study.name}, in percent: {rows}"
+    return Figure(f"votes-{study.name}", agreement_figure(found), alt)
 
 
 def metric_title(about: MetricRecord) -> str:
@@ -180,3 +192,5 @@ def all_figures(contents: Contents) -> Iterator[tuple[str, int, Figure]]:
         yield from ((kind, number, figure) for kind, figure in drawn)
     for number, study in enumerate(contents.studies):
         yield "study", number, study_figure(study)
+        if study.metrics is not None:
+            yield "votes", number, votes_figure(study, study.metrics)

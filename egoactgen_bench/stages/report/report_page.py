@@ -11,7 +11,9 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunManifest, RunTiming
+from egoactgen_bench.artifacts.metric_agreement import MetricAgreement
 from egoactgen_bench.artifacts.scores import SIGNIFICANT, Scores
+from egoactgen_bench.presentation.agreement_table import HEADINGS, rows_of
 from egoactgen_bench.presentation.pages import environment
 from egoactgen_bench.presentation.score_layout import layout
 from egoactgen_bench.stages.report.report_contents import Contents, StudyResults
@@ -136,6 +138,26 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "agreement": results.agreement,
         "rows": rows,
         "tests": _tests(tests, 1),
+        "metrics": None if results.metrics is None else _metrics(results.metrics),
+    }
+
+
+def _metrics(found: MetricAgreement) -> dict[str, Any]:
+    """The agreement of metrics with the votes: a table, tests by accuracy, and notes."""
+    tests = found.tests[found.tests["measure"] == "accuracy"].rename(
+        columns={"metric_a": "run_a", "metric_b": "run_b"}
+    )
+    tests = tests.assign(
+        difference=100 * tests["difference"],
+        run_a=[found.label(name) for name in tests["run_a"]],
+        run_b=[found.label(name) for name in tests["run_b"]],
+    )
+    return {
+        "headings": HEADINGS,
+        "rows": rows_of(found),
+        "protocol": found.manifest.protocol,
+        "tests": _tests(tests, 1),
+        "notes": found.manifest.notes,
     }
 
 

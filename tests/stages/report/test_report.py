@@ -12,10 +12,20 @@ from scipy.stats import spearmanr
 
 from drawn_runs import write_drawn_run
 from drawn_split import write_drawn_split
-from egoactgen_bench import load_run, load_scores, load_split, report, score
+from egoactgen_bench import (
+    agreement,
+    export_study,
+    import_answers,
+    load_run,
+    load_scores,
+    load_split,
+    report,
+    score,
+)
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.report.metric_correlations import metric_correlations, withheld_notes
 from egoactgen_bench.support.files import read_csv, write_csv, write_json
+from turk_results import results_text
 
 HOSTILE = '"><img src=x onerror=alert(1)> </script><script>alert(2)</script> שלום 🧅 $x^2$'
 
@@ -177,6 +187,48 @@ def test_imported_answers_are_on_the_page(bench, scored):
         r'<th scope="row">lego</th><td>5</td><td>5</td>\s*<td class="best">100.0 %', page
     )
     assert (scored / "reports/drawn-val/figures/study-drawn-val-best-of.svg").is_file()
+    assert "Agreement of metrics with raters" not in page
+
+
+def test_the_agreement_of_metrics_with_raters_is_on_the_page(bench, tmp_path):
+    root = tmp_path / "workspace"
+    study = fill_study(root)
+    assert bench("report").status == 0
+    page = (root / "reports/drawn-val/index.html").read_text()
+    assert "<h2>Agreement of metrics with raters</h2>" in page
+    rows = pd.read_csv(study / "agreement_metrics.csv").set_index("metric")
+    value, low, high = (100 * rows.loc["psnr", f"accuracy{end}"] for end in ("", "_lo", "_hi"))
+    assert re.search(
+        rf'PSNR ↑</th><td class="best">{value:.1f} <span class="margin">'
+        rf"\[{low:.1f}, {high:.1f}\]</span></td>",
+        page,
+    )
+    assert (root / "reports/drawn-val/figures/votes-drawn-val-best-of.png").is_file()
+    answers = study / "ratings.csv"
+    answers.write_text(answers.read_text().replace("Submitted", "Approved"))
+    result = bench("report")
+    assert "measured with another ratings.csv, and is omitted: run `bench agreement" in result.out
+    page = (root / "reports/drawn-val/index.html").read_text()
+    assert "<h2>Agreement of metrics with raters</h2>" not in page
+
+
+def fill_study(root: Path) -> Path:
+    """A scored workspace with a study of 12 videos, three raters' votes, and their agreement."""
+    split = write_drawn_split(root / "splits" / "drawn-val", 24, size=(24, 16))
+    samples = pd.read_csv(split / "samples.csv")
+    samples["video_id"] = [f"V{number // 2:02d}" for number in range(24)]
+    samples.to_csv(split / "samples.csv", index=False)
+    fill(split)
+    study = export_study("drawn-val", ["lego", "ip2p"], workspace=root)
+    key = study.key.set_index(["task", "run"])["position"]
+    answers = [
+        {"task": task, "worker": f"W{rater}", "choice": key[task, run], "status": "Submitted"}
+        for number, task in enumerate(sorted(set(study.key["task"])))
+        for rater, run in enumerate(["lego", "lego", ("lego", "ip2p")[number % 2]])
+    ]
+    (root / "results.csv").write_text(results_text(answers))
+    import_answers(study, root / "results.csv", workspace=root)
+    return agreement(study, workspace=root).folder
 
 
 def test_metrics_are_correlated_over_the_samples_of_each_run_that_is_ranked(workspace):
