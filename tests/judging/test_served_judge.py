@@ -92,9 +92,9 @@ def test_an_endpoint_that_does_not_work_is_one_sentence(name, tmp_path):
 
 
 def test_a_wrong_key_ends_the_call(tmp_path):
-    with serving_endpoint(BEHAVIOURS["rejects the key"][0]) as server:
-        with pytest.raises(BenchError, match="OPENAI_API_KEY"):
-            judge_of(server.url, tmp_path).obstacle()
+    rejecting = serving_endpoint(BEHAVIOURS["rejects the key"][0])
+    with rejecting as server, pytest.raises(BenchError, match="OPENAI_API_KEY"):
+        judge_of(server.url, tmp_path).obstacle()
 
 
 def test_the_request(tmp_path):
@@ -222,7 +222,7 @@ def test_the_environment_names_a_judge_only_if_one_is_wanted(tmp_path, monkeypat
 
 @pytest.mark.parametrize("text", ["[1]", "{", '{"model": "x"}', '{"messages": []}'])
 def test_invalid_parameters(text):
-    with pytest.raises(ValueError, match="JSON object|the judge itself sets|dictionary"):
+    with pytest.raises(ValueError, match=r"JSON object|the judge itself sets|dictionary"):
         JudgeOptions(judge_parameters=text)
 
 
