@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_baselines.pipelines.pipeline_folder import pipeline_files, saved_class
+from egoactgen_baselines.pipelines.pipeline_options import PipelineOptions
 from egoactgen_bench.artifacts.manifests import TRAIN
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import json_bytes, read_json
 
 ENTRY = "base"  # of train.json
-COMPARED = ("prompt", "template", "resolution")  # options of training and generation
+DEFAULT_SIDE = 1024  # of the recipes of all families that adapters are trained of
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def of_folder(folder: Path) -> AdapterBase:
     return AdapterBase(saved_class(folder), provenance.hashes(pipeline_files(folder), folder))
 
 
-def notices(adapter: Path, folder: Path, options: dict[str, Any]) -> Iterator[str]:
+def notices(adapter: Path, folder: Path, options: PipelineOptions) -> Iterator[str]:
     """What differs between the training of an adapter and its use on the pipeline in `folder`.
 
     Nothing is known of adapters that `bench train lora` did not train.
@@ -54,24 +55,20 @@ def notices(adapter: Path, folder: Path, options: dict[str, Any]) -> Iterator[st
     content = _training(adapter)
     if content is None:
         return
+    name = f"The adapter {adapter.parent.name} was trained"
     trained, used = AdapterBase(**content[ENTRY]), of_folder(folder)
-    changed = sorted(
-        name.partition("/")[0]
-        for name, _ in set(trained.weights().items()) ^ set(used.weights().items())
-    )
-    if trained.pipeline != used.pipeline or changed:
-        parts = ", ".join(dict.fromkeys(changed)) or "its class"
-        yield (
-            f"The adapter {adapter.parent.name} was trained on another {trained.pipeline} than "
-            f"this {used.pipeline}: {parts} differs."
-        )
+    changed = set(trained.weights().items()) ^ set(used.weights().items())
+    parts = sorted({file.partition("/")[0] for file, _ in changed})
+    if trained.pipeline != used.pipeline or parts:
+        differing = f": other weights of {', '.join(parts)}" if parts else ""
+        yield f"{name} on another {trained.pipeline} than this {used.pipeline}{differing}."
     resolved = content["options"]["resolved"]
-    for name in COMPARED:
-        if resolved.get(name) != options.get(name):
-            yield (
-                f"The adapter {adapter.parent.name} was trained with {name}={resolved.get(name)}: "
-                f"this run has {options.get(name)}."
-            )
+    prompt = resolved["template"] or f"{{{resolved['prompt']}}}"
+    if prompt != options.written:
+        yield f"{name} with the prompt '{prompt}': this run has '{options.written}'."
+    side = options.resolution or DEFAULT_SIDE
+    if side != resolved["resolution"] and options.width is None:
+        yield f"{name} with resolution={resolved['resolution']}: this run has {side}."
 
 
 def _training(adapter: Path) -> dict[str, Any] | None:
@@ -82,7 +79,7 @@ def _training(adapter: Path) -> dict[str, Any] | None:
         return None
     try:
         AdapterBase(**content[ENTRY]).weights()
-        _ = content["options"]["resolved"].items()
+        _ = [content["options"]["resolved"][name] for name in ("template", "prompt", "resolution")]
     except (KeyError, TypeError, AttributeError):
         raise BenchError(f"{path} is damaged: train the adapter again.") from None
     return content

@@ -138,7 +138,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
             name = self.kind.__name__
             found.append(f"{name} takes no text: the action has no effect on its images.")
         if self._adapter is not None:
-            found += adapter_base.notices(self._adapter, self.folder, self.options.model_dump())
+            found += adapter_base.notices(self._adapter, self.folder, self.options)
         return found
 
     def prompt(self, request: Request) -> str:

@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import shutil
 import subprocess
 import sys
 import weakref
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import tiny_pipelines
 from drawn_split import write_drawn_split
@@ -44,13 +45,14 @@ def apart(one, other):
     return max(float((one[name] - other[name]).abs().max()) for name in one)
 
 
-def images(folder, models, scale=1.0, **options):
-    """What an editor generates with the adapter `lora` in `models`, and the notices about it."""
-    chosen = PipelineOptions(
-        lora="lora", lora_scale=scale, resolution=options.get("resolution", 96), steps=1
-    )
-    method = DiffusersPipeline(chosen, MethodContext(argument=str(folder), models=models))
-    return np.asarray(method.generate([sample()])[0]).astype(int), method.notices()
+def method(folder, models, **options):
+    """An editor with the adapter `lora` in `models`."""
+    chosen = PipelineOptions(**({"lora": "lora", "resolution": 96, "steps": 1} | options))
+    return DiffusersPipeline(chosen, MethodContext(argument=str(folder), models=models))
+
+
+def image(built):
+    return np.asarray(built.generate([sample()])[0]).astype(int)
 
 
 @pytest.mark.parametrize("name", [KLEIN, "FluxKontextPipeline", QWEN])
@@ -72,10 +74,9 @@ def test_the_loss_falls_on_fixed_noise_and_the_adapter_loads_back(
     assert losses[-20:].mean() <= 0.8 * losses[:20].mean()
     # Each layer is trained, and so can be by several processes: half of a LoRA starts at zero.
     assert all(tensor.any() for tensor in adapter(tmp_path / "lora").values())
-    adapted, notices = images(editor(name), tmp_path)
-    plain, _ = images(editor(name), tmp_path, scale=0)
-    assert np.abs(adapted - plain).max() > 1
-    assert notices == []
+    built = method(editor(name), tmp_path)
+    assert np.abs(image(built) - image(method(editor(name), tmp_path, lora_scale=0))).max() > 1
+    assert built.notices() == []
 
 
 def test_a_killed_training_resumes_to_the_same_bytes(train, tmp_path, monkeypatch):
@@ -224,27 +225,31 @@ def test_what_is_written_and_left_out(bench, editor, tmp_path):
     call += ["-o", "lora=lora-drawn-train", "-o", "resolution=96", "-o", "steps=1", "--limit", 1]
     result = bench(*call)
     assert result.status == 0, result.err
-    assert "lora-drawn-train was trained with prompt=description" in result.out
+    assert "lora-drawn-train was trained with the prompt '{description}'" in result.out
 
 
 def test_use_on_another_pipeline_or_with_other_options_is_noticed(train, editor, tmp_path):
     train(tmp_path / "lora", iterations=1, resolution=64)
-    _, notices = images(editor(KLEIN), tmp_path)
-    assert notices == ["The adapter lora was trained with resolution=64: this run has 96."]
-    other = Path(str(editor(KLEIN)) + "-other")
-    from diffusers import Flux2KleinPipeline
-
-    pipeline = Flux2KleinPipeline.from_pretrained(editor(KLEIN))
-    pipeline.transformer.proj_out.weight.data.mul_(2)
-    pipeline.save_pretrained(other)
-    _, notices = images(other, tmp_path)
-    assert notices[0] == (
-        "The adapter lora was trained on another Flux2KleinPipeline than this "
-        "Flux2KleinPipeline: transformer differs."
-    )
+    start = "The adapter lora was trained"
+    assert method(editor(KLEIN), tmp_path, template="{action}!").notices() == [
+        f"{start} with the prompt '{{action}}': this run has '{{action}}!'.",
+        f"{start} with resolution=64: this run has 96.",
+    ]
+    other = shutil.copytree(editor(KLEIN), tmp_path / "other")
+    file = other / "transformer" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    save_file(tensors | {"proj_out.weight": 2 * tensors["proj_out.weight"]}, file)
+    assert method(other, tmp_path, resolution=64).notices() == [
+        f"{start} on another {KLEIN} than this {KLEIN}: other weights of transformer."
+    ]
+    # The default of both commands.
+    content = (tmp_path / "lora" / "train.json").read_text()
+    changed = content.replace('"resolution": 64', '"resolution": 1024')
+    (tmp_path / "lora" / "train.json").write_text(changed)
+    assert method(editor(KLEIN), tmp_path, resolution=None).notices() == []
     (tmp_path / "lora" / "train.json").write_text('{"trainer": "lora"}')
     with pytest.raises(BenchError, match=r"train\.json is damaged"):
-        images(editor(KLEIN), tmp_path)
+        method(editor(KLEIN), tmp_path).notices()
 
 
 @pytest.mark.parametrize(
