@@ -62,6 +62,7 @@ def run(arguments: RunArguments) -> int:
     job = prepare(
         arguments.method, split, folder, arguments, models=place.models, cache=place.cache
     )
+    del split  # the job has those of its columns that it needs
     if arguments.dry_run:
         return _estimate(job, place.root / "runs")
     complete = job.journal.finished and not arguments.overwrite
@@ -89,7 +90,7 @@ def _report(job: "RunJob", done: "Run") -> int:
     for notice in call(job.method, "notices"):
         typer.echo(notice)
     if job.plan["limit"]:
-        selection = first_samples(len(job.samples), len(job.split.samples))
+        selection = first_samples(job.count, len(job.split.samples))
         typer.echo(f"Samples: {selection} (--limit).")
     made = len(done.finished)
     if done.complete:

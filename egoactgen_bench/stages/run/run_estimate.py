@@ -15,7 +15,7 @@ def estimate(job: RunJob, runs: Path) -> str:
     work = job.work
     total = work.count(work.own)
     left = 0 if job.journal.finished else work.count(work.missing)
-    frames = [job.split.frame_path(sample["input_frame"]) for sample in job.samples[:100]]
+    frames = [job.split.frame_path(frame) for frame in job.columns["input_frame"][:100]]
     sizes = [frame.stat().st_size for frame in frames if frame.is_file()]
     disk = left * sum(sizes) / max(len(sizes), 1) / 1e6
     earlier = list(_earlier_runs(job.plan["method"], runs))

@@ -5,6 +5,7 @@
 <run>/samples.csv, run.json    written last, after all batches; plan and journal are then removed
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,11 +121,15 @@ class RunJournal:
         """Remove the files of an unfinished run, and images that no row names."""
         self.work.plan_file.unlink(missing_ok=True)
         self.batches.remove()
-        named = {Path(image).name for image in run.finished["image"]}
-        for path in self.folder.glob("images/*"):
-            if path.name not in named and not path.name.startswith("."):
-                path.unlink(missing_ok=True)
-        for folder in (self.folder, self.folder / "images"):
+        images = self.folder / "images"
+        if images.is_dir():
+            named = {image.rpartition("/")[2] for image in run.finished["image"]}
+            with os.scandir(images) as entries:  # not glob, which holds all entries in memory
+                other = [entry.name for entry in entries if entry.name not in named]
+            for name in other:
+                if not name.startswith("."):
+                    (images / name).unlink(missing_ok=True)
+        for folder in (self.folder, images):
             remove_abandoned(folder, again=True)
 
 

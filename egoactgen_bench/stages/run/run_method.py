@@ -2,10 +2,10 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.options import chosen
@@ -38,7 +38,7 @@ class RunJob:
 
     split: Split
     method: Method[Any]
-    samples: list[Sample]  # in split order
+    columns: dict[str, list[Any]]  # of the samples, in split order
     descriptions: dict[str, str]
     passed: dict[str, Any]
     shard: ProcessShard
@@ -60,14 +60,25 @@ class RunJob:
             batches.batches,
             batches.holds,
             lambda: self.journal.finished,
-            lambda batch: len(self.batch(batch)),
+            lambda batch: len(range(self.count)[self._places(batch)]),
             "image",
         )
 
+    @property
+    def count(self) -> int:
+        """The number of samples."""
+        return len(self.columns["sample_id"])
+
     def batch(self, number: int) -> list[Sample]:
         """The samples of one batch."""
+        # Made when they are needed: dictionaries of all samples would take more than the columns.
+        places = self._places(number)
+        cells = zip(*(column[places] for column in self.columns.values()), strict=True)
+        return [dict(zip(self.columns, row, strict=True)) for row in cells]
+
+    def _places(self, batch: int) -> slice:
         size = self.plan["batch_size"]
-        return self.samples[number * size : (number + 1) * size]
+        return slice(batch * size, (batch + 1) * size)
 
 
 def run(
@@ -121,8 +132,9 @@ def prepare(
         local_rank=shard.local_rank,
     )
     timed = bool(call(built, "uses_target_time"))
-    needed = split.samples[[*SAMPLE_COLUMNS, *(TIME_COLUMNS if timed else ())]][: resolved.limit]
-    samples = cast("list[Sample]", needed.to_dict("records"))
+    needed = split.samples[[*SAMPLE_COLUMNS, *(TIME_COLUMNS if timed else ())]]
+    columns = {str(name): needed[name][: resolved.limit].tolist() for name in needed}
+    count = len(columns["sample_id"])
     size = resolved.batch_size or built.default_batch_size
     plan = {
         "method": _without_folders(method, built.context.argument),
@@ -139,16 +151,17 @@ def prepare(
         # Part of the plan, as other kernels round differently and may change pixels by one level.
         "batch_size": size,
         # A limit that excludes no sample gives the same run as none.
-        "limit": resolved.limit if len(samples) < len(split.samples) else None,
+        "limit": resolved.limit if count < len(split.samples) else None,
         "target_time": timed,
         "call": call(built, "call_record"),
     }
-    journal = RunJournal(folder, plan, batches=-(-len(samples) // size))
+    journal = RunJournal(folder, plan, batches=-(-count // size))
     toy = method_factory.uses_toy_weights(built, dataset) or bool(texts and texts.toy_weights)
     described = texts.texts if texts else {}
     passed = method_factory.without_secrets(built, resolved.options)
+    split = replace(split, samples=needed)  # the other columns need not stay in memory
     return RunJob(
-        split, built, samples, described, passed, shard, journal, toy, resolved.keep_going
+        split, built, columns, described, passed, shard, journal, toy, resolved.keep_going
     )
 
 
