@@ -83,8 +83,9 @@ def verify(folder: Path) -> list[str]:
         pictures = dict(_listed_in_samples(folder))
     except BenchError as error:
         return [*_hash_differences(folder, tables), *differences, str(error)]
-    differences += _hash_differences(folder, tables | pictures)
+    differences += _hash_differences(folder, tables) + _hash_differences(folder, pictures)
     differences += [f"{name}: in no table" for name in _unlisted(folder, pictures)]
+    del pictures  # before the whole table is read
     if any(line.startswith(TABLES) for line in differences):
         return differences
     try:
@@ -162,11 +163,12 @@ def _listed_in_samples(folder: Path) -> Iterator[tuple[str, str]]:
     path = folder / "samples.csv"
     if not path.exists():
         return
-    samples = read_csv(path, dtype=str)
+    needed = {*HASHED, *HASHED.values()}
+    samples = read_csv(path, dtype=str, usecols=lambda name: name in needed)
     for column, hashed in HASHED.items():
         if column in samples and hashed in samples:
-            rows = samples[samples[column] != ""]
-            yield from zip(rows[column], rows[hashed], strict=True)
+            names, hashes = (samples[each].tolist() for each in (column, hashed))
+            yield from (pair for pair in zip(names, hashes, strict=True) if pair[0])
 
 
 def _hash_differences(folder: Path, hashes: dict[str, str]) -> list[str]:
