@@ -72,7 +72,7 @@ class Method(ABC, Generic[OptionsT]):
     reproducible: ClassVar[bool] = True
     # Options that affect no image: another value resumes a run.
     non_semantic_options: ClassVar[frozenset[str]] = frozenset()
-    # Whether a run stops when its first samples all fail alike, as a broken model would continue to.
+    # Whether a run stops when its first samples all fail alike: a broken model would fail for all.
     stops_early: ClassVar[bool] = True
     published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may need
 

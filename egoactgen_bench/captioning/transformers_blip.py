@@ -12,9 +12,10 @@ from torch import Tensor
 
 from egoactgen_bench.captioning.beam_search import search
 from egoactgen_bench.captioning.captioner import Captioner, Decoding
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.provenance import content_digest, versions
 from egoactgen_bench.support.transformers_cache import cache_argument
-from egoactgen_bench.weights.pretrained import load_model, load_processor
+from egoactgen_bench.weights.pretrained import check_vocabulary, load_model, load_processor
 
 AT_ONCE = 8  # frames; the beams' attention to the image takes 130 MB for each of them
 
@@ -104,7 +105,20 @@ def load_blip(folder: Path, device: str = "cpu") -> Blip:
 
     model = read_blip(folder)
     processor = load_processor(BlipImageProcessorPil, folder)
-    return Blip(model.to(device), processor, load_processor(BertTokenizer, folder))
+    tokenizer = load_processor(BertTokenizer, folder)
+    check_vocabulary(tokenizer, model.config.text_config.vocab_size, folder)
+    _check_image_size(processor, model.config.vision_config.image_size, folder)
+    return Blip(model.to(device), processor, tokenizer)
+
+
+def _check_image_size(processor: Any, side: int, folder: Path) -> None:
+    """Raise `BenchError` unless frames get the size that the network has positions for."""
+    pixels = processor(Image.new("RGB", (64, 48)), return_tensors="pt")["pixel_values"]
+    if tuple(pixels.shape) != (1, 3, side, side):
+        raise BenchError(
+            f"{folder / 'preprocessor_config.json'} makes images of {tuple(pixels.shape[1:])}, but "
+            f"the network takes (3, {side}, {side}): it is damaged, or of another model."
+        )
 
 
 def read_blip(folder: Path) -> Any:

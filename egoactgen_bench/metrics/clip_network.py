@@ -22,13 +22,14 @@ from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint
 from egoactgen_bench.weights.model_folders import check_folder_files
-from egoactgen_bench.weights.pretrained import refusing
+from egoactgen_bench.weights.pretrained import check_vocabulary, refusing
 from egoactgen_bench.weights.stored_tensors import check_safetensors, must_fit, read_stored
 from egoactgen_bench.weights.torchscript import is_torchscript, load_torchscript
 
 HEAD_WIDTH = 64
 CONFIG = "open_clip_config.json"  # of a folder
 TOWERS = ("text_cfg", "vision_cfg")
+VOCABULARY = 49408  # of open_clip's text towers, unless the configuration names another
 NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")
 Preprocessing = Literal["open_clip", "released", "released-antialias"]
 Activation = Literal["quick_gelu", "gelu"]
@@ -114,6 +115,8 @@ def _tokenizer(weights: Path) -> Any:
     with refusing(weights / CONFIG):
         tokenize = open_clip.get_tokenizer(_named(weights), **untrusted)
         tokenize(["open drawer"])  # fails without its special tokens
+    if hasattr(tokenize, "tokenizer"):
+        check_vocabulary(tokenize.tokenizer, text.get("vocab_size", VOCABULARY), weights)
     return tokenize
 
 

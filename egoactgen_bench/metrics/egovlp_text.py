@@ -10,7 +10,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.metrics.egovlp_network import TextTower
 from egoactgen_bench.metrics.egovlp_weights import load_text_tower
 from egoactgen_bench.metrics.tensors import evaluating
-from egoactgen_bench.weights.pretrained import load_processor
+from egoactgen_bench.weights.pretrained import check_vocabulary, load_processor
 
 
 class SentenceEncoder:
@@ -23,7 +23,10 @@ class SentenceEncoder:
     @classmethod
     def load(cls, checkpoint: Path, distilbert: Path) -> "SentenceEncoder":
         """The tower in `checkpoint`, with vocab.txt and config.json of the folder `distilbert`."""
-        return cls(load_text_tower(checkpoint, distilbert), cls.load_tokenizer(distilbert))
+        tower, tokenizer = load_text_tower(checkpoint, distilbert), cls.load_tokenizer(distilbert)
+        words = tower.text_model.config.vocab_size
+        check_vocabulary(tokenizer, words, distilbert / "vocab.txt")
+        return cls(tower, tokenizer)
 
     @staticmethod
     def load_tokenizer(distilbert: Path) -> Any:

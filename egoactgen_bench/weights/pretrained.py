@@ -98,6 +98,16 @@ def load_processor(kind: Any, folder: Path, **options: Any) -> Any:
     return loaded
 
 
+def check_vocabulary(tokenizer: Any, words: int, folder: Path) -> None:
+    """Raise `BenchError` for a tokenizer with ids beyond the `words` embeddings of its network."""
+    highest = max(tokenizer.get_vocab().values(), default=0)
+    if highest >= words:
+        raise BenchError(
+            f"{folder}: the tokenizer has ids up to {highest}, but the network embeds only {words} "
+            "tokens: its files are damaged, or of different models."
+        )
+
+
 def _read_by(kind: Any, folder: Path) -> Path:
     """The file that a processor of the class `kind` is read from; of several, their folder.
 

@@ -8,15 +8,17 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import AutoImageProcessor, BertTokenizer, CLIPTextModel, LlavaConfig
 
+from egoactgen_bench.captioning.transformers_blip import load_blip
 from egoactgen_bench.diffusion.denoiser import untrained_weights
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.metrics.clip_network import load_clip
+from egoactgen_bench.metrics.clip_network import _tokenizer, load_clip
 from egoactgen_bench.metrics.egovlp_text import SentenceEncoder
 from egoactgen_bench.toy import stand_ins
 from egoactgen_bench.weights.pretrained import load_model, load_processor
 from egoactgen_lego.vllm import vllm_model
 from egoactgen_lego.vllm.llava_converter import OldLlava
 from egoactgen_lego.vllm.vision_tower import find_tower
+from small_blip import write_small_blip
 from tiny_vllm import write_tiny_vllm
 
 DAMAGE = (None, b"", b'{"hidden_size": 16', b"[]", b"\xff\xfe\0")  # None: missing
@@ -76,6 +78,27 @@ def test_the_vocabulary_of_the_text_tower(folders, small_weights):
     path = folders / "distilbert-base-uncased/vocab.txt"
     for data in (None, b"", b"\xff\xfe\0"):
         assert message(path, data, text_tower(folders, small_weights)).startswith(str(path))
+    longer = path.read_bytes() + b"".join(b"word%d\n" % number for number in range(40_000))
+    found = message(path, longer, text_tower(folders, small_weights))
+    assert found.startswith(f"{path}: the tokenizer has ids up to ")
+
+
+def test_the_processor_and_the_vocabulary_of_a_captioner(tmp_path):
+    folder = write_small_blip(tmp_path / "blip")
+    path = folder / "preprocessor_config.json"
+    side = json.loads((folder / "config.json").read_text())["vision_config"]["image_size"]
+
+    def load():
+        return load_blip.__wrapped__(folder)
+
+    load()
+    data = changed(path, size={"height": 2 * side, "width": side})
+    assert message(path, data, load).startswith(f"{path} makes images of (3, {2 * side}, {side}), ")
+    more = BertTokenizer.from_pretrained(folder)
+    more.add_tokens(["<a>", "<b>", "<c>"])
+    more.save_pretrained(folder)
+    with pytest.raises(BenchError, match="blip: the tokenizer has ids up to"):
+        load()
 
 
 @pytest.mark.parametrize(
@@ -171,6 +194,10 @@ def test_the_configuration_of_a_clip_folder(tmp_path):
     path = folder / "open_clip_config.json"
     sizes = json.loads(path.read_text())["model_cfg"]
     load_clip.__wrapped__(folder)
+    with pytest.raises(BenchError, match=r"clip: the tokenizer has ids up to \d+, but"):
+        text = {"text_cfg": sizes["text_cfg"] | {"vocab_size": 3}}
+        path.write_bytes(changed(path, model_cfg=sizes | text))
+        _tokenizer.__wrapped__(folder)
     for part, entries in (("vision_cfg", {"width": "x"}), ("text_cfg", {"heads": 0})):
         data = changed(path, model_cfg=sizes | {part: sizes[part] | entries})
         found = message(path, data, lambda: load_clip.__wrapped__(folder))

@@ -211,7 +211,7 @@ def test_a_tokenizer_with_more_tokens_than_embeddings_is_refused(weights):
     tokenizer.add_tokens(["<more>"])
     tokenizer.save_pretrained(weights / "tokenizer")
     with pytest.raises(
-        BenchError, match="has 49409 tokens, but the text encoder embeds only 49408"
+        BenchError, match="has ids up to 49408, but the network embeds only 49408 tokens"
     ):
         latent_model.load(weights, "cpu", torch.float32)
     for name in ("tokenizer.json", "vocab.json"):

@@ -14,7 +14,12 @@ from egoactgen_bench.diffusion.denoiser.prediction import Prediction, read_predi
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.images import resize
 from egoactgen_bench.weights.model_folders import check_folder_files, read_files
-from egoactgen_bench.weights.pretrained import first_sentence, load_model, load_processor
+from egoactgen_bench.weights.pretrained import (
+    check_vocabulary,
+    first_sentence,
+    load_model,
+    load_processor,
+)
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer")
 MANIFESTS = ("conversion.json", "train.json", "untrained.json", "model_index.json")
@@ -135,10 +140,6 @@ def load(folder: Path, device: str, dtype: torch.dtype, channels_last: bool = Fa
     vae = load_model(AutoencoderKL, folder / "vae", dtype=torch.float32)
     text_encoder = load_model(CLIPTextModel, folder / "text_encoder", dtype=torch.float32)
     tokenizer = load_processor(CLIPTokenizer, folder / "tokenizer")
-    if len(tokenizer) > text_encoder.config.vocab_size:
-        raise BenchError(
-            f"{folder / 'tokenizer'} has {len(tokenizer)} tokens, but the text encoder embeds only "
-            f"{text_encoder.config.vocab_size}: they are from different models."
-        )
+    check_vocabulary(tokenizer, text_encoder.config.vocab_size, folder / "tokenizer")
     unet, vae, text_encoder = (network.to(device) for network in (unet, vae, text_encoder))
     return LatentModel(unet, vae, text_encoder, tokenizer, device, read_prediction(folder))

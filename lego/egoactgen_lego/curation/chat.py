@@ -13,7 +13,7 @@ from egoactgen_bench.endpoints.reply_costs import Usage
 from egoactgen_bench.endpoints.reply_records import endpoint_record
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
-from egoactgen_bench.weights.pretrained import load_model, load_processor
+from egoactgen_bench.weights.pretrained import check_vocabulary, load_model, load_processor
 from egoactgen_lego.curation.asking import Message
 from egoactgen_lego.curation.replies import Replies
 
@@ -85,6 +85,7 @@ class Local(Chat):
         model = load_model(AutoModelForCausalLM, self.folder, dtype="auto")
         if not tokenizer.chat_template:
             raise BenchError(f"{self.folder} has no chat template: use an instruction-tuned model.")
+        check_vocabulary(tokenizer, model.get_input_embeddings().num_embeddings, self.folder)
         return model.to(resolve_device(self.device)), tokenizer
 
     def ask(self, messages: Sequence[Message], draw: int | str = 0) -> ChatReply:

@@ -13,7 +13,12 @@ from torch import Tensor
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.model_folders import CONFIG, architectures
-from egoactgen_bench.weights.pretrained import load_model, load_processor, refusing
+from egoactgen_bench.weights.pretrained import (
+    check_vocabulary,
+    load_model,
+    load_processor,
+    refusing,
+)
 from egoactgen_lego.vllm.llava_converter import ARCHITECTURE
 from egoactgen_lego.vllm.prompting import (
     IMAGE,
@@ -138,6 +143,7 @@ def load(folder: Path, device: str, dtype: torch.dtype) -> VLLM:
         load_processor(CLIPImageProcessorPil, folder),
     )
     _check_template(vllm, folder)
+    check_vocabulary(vllm.tokenizer, model.get_input_embeddings().num_embeddings, folder)
     return vllm
 
 
