@@ -18,7 +18,7 @@ class InputImage:
 
     @cached_property
     def png(self) -> bytes:
-        return png_bytes(self.image)
+        return png_bytes(self.image, level=1)
 
     @property
     def data_url(self) -> str:

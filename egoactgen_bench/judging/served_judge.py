@@ -77,10 +77,16 @@ class ServedJudge:
         )
 
     def answers(self, questions: Sequence[Question]) -> list[str | SampleError]:
-        return in_threads(self._answer, questions, self._concurrency)
+        # One object per image, as encoding takes most of the time of a request.
+        images = {id(image): InputImage(image) for each in questions for image in each.images}
 
-    def _answer(self, question: Question) -> str | SampleError:
-        message = user_message(question.text, [InputImage(image) for image in question.images])
+        def answer(question: Question) -> str | SampleError:
+            return self._answer(question, [images[id(image)] for image in question.images])
+
+        return in_threads(answer, questions, self._concurrency)
+
+    def _answer(self, question: Question, images: list[InputImage]) -> str | SampleError:
+        message = user_message(question.text, images)
         asked = {"schema": question.schema, "draw": self.version, **self._parameters}
         try:
             reply = chat(self.client, [message], **asked)

@@ -121,12 +121,15 @@ def _missing_part(image: Image.Image, data: bytes) -> str | None:
     return None if image.format == "WEBP" else jpeg_integrity.missing_part(image, data)
 
 
-def png_bytes(image: Image.Image) -> bytes:
-    """Encode an RGB image as PNG without metadata, so that equal pixels give equal bytes."""
+def png_bytes(image: Image.Image, level: int = 6) -> bytes:
+    """Encode an RGB image as PNG without metadata, so that equal pixels give equal bytes.
+
+    At `level` 1, it takes a quarter of the time, for a few more bytes.
+    """
     stream = io.BytesIO()
     # From the pixels only, as `save` would keep the source's profile and texts; with a fixed
     # level, as Pillow's default may change.
-    Image.fromarray(np.asarray(image)).save(stream, format="PNG", compress_level=6)
+    Image.fromarray(np.asarray(image)).save(stream, format="PNG", compress_level=level)
     return stream.getvalue()
 
 

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageColor
 
-from egoactgen_bench.datasets.labels import base_form
+from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.metrics.vlm.judge_prompts import load_prompt
 from egoactgen_bench.metrics.vlm.judge_replies import LEVELS, ORDERS
 from egoactgen_bench.support.images import resize, uint8_to_unit
@@ -57,12 +57,11 @@ def _action(label: str, before: Image.Image, after: Image.Image) -> int:
 @cache
 def _actions() -> dict[str, str]:
     """Label, as data sets derive it from the narration → action."""
-    found = {}
-    for name, action in ACTIONS.items():
-        for narration in action.narrations:
-            verb, _, rest = narration.partition(" ")
-            found[f"{base_form(verb)} {rest}"] = name
-    return found
+    return {
+        ego4d_label(f"#C C {narration}") or "": name
+        for name, action in ACTIONS.items()
+        for narration in action.narrations
+    }
 
 
 def _scene(before: Image.Image, after: Image.Image) -> int:

@@ -9,7 +9,7 @@ from egoactgen_bench import demo
 from egoactgen_bench.toy.world import filming
 
 METHODS = {"lego", "ip2p", "sdedit", "proxedit"}
-CALL = ("demo", "--clips", 2, "--steps", 2, "--workers", 1)
+CALL = ("demo", "--clips", 2, "--steps", 2, "--workers", 1, "--vlm-judge")
 
 
 def content(workspace: Path) -> dict[str, str]:
@@ -42,7 +42,7 @@ def test_an_interrupted_demo_is_completed(bench, tmp_path, monkeypatch):
     after = content(workspace)
     assert {path: after[path] for path in before} == before
 
-    assert "[1/8]" in result.err and "[8/8] Write the report" in result.err
+    assert "[1/9]" in result.err and "[9/9] Write the report" in result.err
     page = workspace / "reports/demo/index.html"
     assert result.out.splitlines()[-2:] == [
         f"Study in {workspace / 'studies/demo-best-of'}: open preview.html in a browser.",
@@ -52,11 +52,13 @@ def test_an_interrupted_demo_is_completed(bench, tmp_path, monkeypatch):
     assert (page.parent / "figures/examples.png").is_file()
 
     summary = pd.read_csv(workspace / "scores/demo/standard/summary.csv", index_col="run")
-    assert set(summary.index) == {*METHODS, "copy-input"}
+    assert set(summary.index) == {*METHODS, "copy-input", "target"}
     assert (summary["n"] == 2).all()
     lines = [line for line in result.out.splitlines() if line.startswith("PSNR ↑")]
     assert f"{summary.loc['copy-input', 'psnr']:.2f}" in " ".join(lines).split()
-    assert {"judge", "egovlp", "clip", "fid", "lpips", "blip_b"} <= set(summary)
+    assert summary.loc["copy-input", "vlm_action"] == 0
+    assert "judged by toy-judge (reported version: toy-judge-1)" in result.out
+    assert {"judge", "egovlp", "clip", "fid", "lpips", "blip_b", "vlm_prefers"} <= set(summary)
     key = pd.read_csv(workspace / "studies/demo-best-of/key.csv")
     assert set(key["run"]) == METHODS
 
