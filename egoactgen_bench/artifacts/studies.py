@@ -1,5 +1,6 @@
 """User studies on disk."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,7 @@ from egoactgen_bench.artifacts.manifests import STUDY
 from egoactgen_bench.artifacts.study_manifests import StudyManifest
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.files import read_csv
+from egoactgen_bench.support.files import read_csv, sha256_bytes
 from egoactgen_bench.support.regular_files import owned_path
 
 KEY_COLUMNS = ("task", "position", "run", "sample_id", "kind")
@@ -61,6 +62,14 @@ class Study:
             f"{', '.join(self.manifest.candidates)}, {counts.votes + counts.checks} tasks on "
             f"{counts.examples} examples of split '{self.manifest.split}'>"
         )
+
+
+def images_digest(samples: pd.DataFrame, examples: Iterable[str]) -> str:
+    """sha256 over the hashes of a run's images of `examples`; `samples` is its samples.csv."""
+    wanted = set(examples)
+    rows = samples[[each in wanted for each in samples["sample_id"].tolist()]]
+    shown = sorted(zip(rows["sample_id"], rows["sha256"], strict=True))
+    return sha256_bytes("".join(f"{sample} {sha256}\n" for sample, sha256 in shown).encode())
 
 
 def load_study(study: Path | str | None = None, *, workspace: Path | str | None = None) -> Study:

@@ -72,6 +72,7 @@ class StudyManifest(Manifest):
     options: StudyChoices
     counts: StudyCounts
     videos: dict[str, str] = Field(default_factory=dict)  # sample id → video id
+    images: dict[str, str] = Field(default_factory=dict)  # run → digest of what raters saw of it
     tasks_sha256: str  # over the secret and the tasks
     secret: str = Field(pattern=r"^(?:[0-9a-f]{2})+$")
     tasks: list[StudyTask]

@@ -6,10 +6,13 @@ from egoactgen_bench.analysis.intervals import clusters_of
 from egoactgen_bench.analysis.judged_pairs import Judgements
 from egoactgen_bench.artifacts.manifests import TOY_MARK
 from egoactgen_bench.artifacts.metric_agreement import ComparedMetric
+from egoactgen_bench.artifacts.runs import load_run
 from egoactgen_bench.artifacts.scores import Scores, load_scores
-from egoactgen_bench.artifacts.studies import Study
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.artifacts.studies import Study, images_digest
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.measurement.candidates import candidate_of
 from egoactgen_bench.stages.agreement.judged import Judged, Measured
 from egoactgen_bench.support.files import sha256_file
 
@@ -74,6 +77,34 @@ def scores_of_study(study: Study, workspace: Workspace, protocol: str) -> Scores
             f"than the scores in {folder}: export the study again, or score its version."
         )
     return scores
+
+
+def changed_runs(study: Study, scores: Scores, workspace: Workspace) -> list[str]:
+    """A warning for each run in the workspace whose images are not those that raters saw, or not
+    those that were scored."""
+    manifest = study.manifest
+    if not (workspace.split(manifest.split) / "split.json").is_file():
+        return []
+    split = load_split(workspace.split(manifest.split))
+    examples = {task.sample_id for task in manifest.tasks if task.kind == "vote"}
+    scored = {run.run: run.images for run in scores.manifest.runs if not run.reference}
+    warnings = []
+    for name, seen in manifest.images.items():
+        folder = workspace.run(manifest.split, name)
+        if not (folder / "run.json").is_file():
+            continue
+        run = load_run(folder)
+        if images_digest(run.samples, examples) != seen:
+            warnings.append(
+                f"warning: the images of run '{name}' have changed since raters saw them: the "
+                "agreement is with other images."
+            )
+        elif scored.get(name) and candidate_of(split, run, []).digest() != scored[name]:
+            warnings.append(
+                f"warning: the images of run '{name}' have changed since it was scored: score it "
+                "again with `bench score`."
+            )
+    return warnings
 
 
 def measured_by(scores: Scores, judged: Judged) -> Measured:

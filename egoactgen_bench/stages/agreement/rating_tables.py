@@ -1,7 +1,7 @@
 """Ratings of people as a table: item, method, rater, score, and optionally the item's video."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +34,10 @@ class Rating:
     video: str
 
 
-def judged_table(path: Path) -> Judged:
+def judged_table(path: Path, known_videos: Mapping[str, str] | None = None) -> Judged:
     """The ratings in a file; rows that do not count are in `rejected`, with reason codes.
 
+    `known_videos` are those of items of which the file names none.
     `bad_row`: too many cells. `no_item`, `no_method`: an empty cell. `invalid_score`: not a number.
     `conflicting_scores`: different scores by one rater for one output, of which none counts.
     `duplicate`: the same score again. `conflicting_videos`: an item of two videos. Raises
@@ -53,8 +54,9 @@ def judged_table(path: Path) -> Judged:
             f"compare ({len(ratings)} ratings read, {len(rejected)} rows rejected: {reasons})."
         )
     items = sorted(set(table.index.get_level_values("item")))
-    videos = answers[answers["video"] != ""].groupby("item")["video"].first()
-    named = [str(videos.get(item, item)) for item in items]
+    videos = dict(known_videos or {})
+    videos |= {each.item: each.video for each in ratings if each.video}
+    named = [videos.get(item, item) for item in items]
     judgements = Judgements(
         table.to_numpy(float),
         clusters_of([item for item, _ in table.index]),
@@ -69,7 +71,7 @@ def judged_table(path: Path) -> Judged:
         named,
         [str(name) for name in table.columns],
         {"ratings": sha256_file(path)},
-        _notes(answers, unused, videos.empty),
+        _notes(answers, unused, not videos.keys() & set(items)),
         pd.DataFrame(
             sorted((row.row, row.reason, row.detail) for row in rejected), columns=REJECTED_COLUMNS
         ),
@@ -79,7 +81,7 @@ def judged_table(path: Path) -> Judged:
 def _notes(answers: pd.DataFrame, unused: int, without_videos: bool) -> list[str]:
     notes = []
     if without_videos:
-        notes.append("The ratings name no videos: each item counts as a video of its own.")
+        notes.append("The videos of the items are unknown: each counts as a video of its own.")
     if answers["rater"].str.startswith(ONE_RATER).any():
         notes.append(
             "Ratings without a rater count as those of a rater of their own for each item: "

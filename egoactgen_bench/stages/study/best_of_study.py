@@ -11,6 +11,7 @@ from egoactgen_bench.api.toy_weights import must_be_marked
 from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.artifacts.studies import images_digest
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.study.example_sampling import balanced_orders, choose_examples, shuffled
@@ -108,6 +109,7 @@ def plan_best_of(
         remarks,
         tuple(toy),
         tuple(name for name, run in candidates.runs.items() if run.manifest.target_time),
+        {name: images_digest(run.samples, examples) for name, run in candidates.runs.items()},
     )
 
 

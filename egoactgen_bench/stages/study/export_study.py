@@ -124,6 +124,7 @@ def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = Fals
                 task.sample_id: str(plan.frames.rows[task.sample_id]["video_id"])
                 for task in plan.tasks
             },
+            "images": plan.images,
             "secret": plan.key.hex(),
             "tasks": [
                 task.as_json() | {"text": _texts(row.columns)}

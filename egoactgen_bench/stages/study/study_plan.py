@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -68,6 +68,7 @@ class StudyPlan:
     remarks: tuple[str, ...] = ()
     toy_weights: tuple[str, ...] = ()  # the runs that have them, on the split of another data set
     target_time: tuple[str, ...] = ()  # the runs that were given the time of the target
+    images: dict[str, str] = field(default_factory=dict)  # run → digest of its images
 
     @property
     def split(self) -> Split:

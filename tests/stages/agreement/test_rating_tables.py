@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 import egoactgen_bench
+from drawn_split import write_drawn_split
 from drawn_study import RUNS, write_scores
+from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.agreement.metric_tables import measured_table
 from egoactgen_bench.stages.agreement.rating_tables import judged_table
@@ -56,7 +58,7 @@ def test_accuracies_by_hand(bench, files, tmp_path):
                    "--lower-is-better", "bad")  # fmt: skip
     assert result.status == 0, result.err
     assert "Agreement of metrics with ratings.csv" in result.out
-    assert "The ratings name no videos: each item counts as a video of its own." in result.out
+    assert "The videos of the items are unknown: each counts as a video of its own." in result.out
     folder = tmp_path / "workspace" / "agreement" / "ratings"
     rows = pd.read_csv(folder / "agreement_metrics.csv").set_index("metric")
     wide = pd.DataFrame(ratings(), columns=HEADER).pivot(
@@ -125,6 +127,8 @@ def test_videos_and_unnamed_raters(tmp_path):
     found = judged_table(write(tmp_path, rows, [*HEADER, "video"]))
     assert found.answers.videos.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert found.notes == []
+    known = {f"i{number}": "shared" for number in range(8)}
+    assert set(judged_table(write(tmp_path, ratings()), known).videos) == {"shared"}
     rows[0][-1] = "V9"
     mixed = judged_table(write(tmp_path, rows, [*HEADER, "video"]))
     assert set(mixed.rejected["reason"]) == {"conflicting_videos"}
@@ -139,13 +143,18 @@ def test_videos_and_unnamed_raters(tmp_path):
 
 def test_scores_of_bench_score_are_read_from_their_folder(tmp_path):
     source = np.random.default_rng(0)
-    samples = [f"i{number}" for number in range(8)]
+    split = load_split(write_drawn_split(tmp_path / "splits" / "drawn", 8, size=(8, 8)))
+    samples = split.samples["sample_id"].tolist()
     write_scores(tmp_path / "scores", samples, {"psnr": source.random((8, 4))})
     rows = [[sample, run, f"r{rater}", source.integers(0, 5)]
             for sample in samples for rater in range(3) for run in RUNS]  # fmt: skip
+    path = tmp_path / "scores" / "score.json"
+    path.write_text(path.read_text().replace("f" * 64, split.fingerprint))
     found = egoactgen_bench.agreement(
-        ratings=write(tmp_path, rows), scores=tmp_path / "scores", out=tmp_path / "out"
+        ratings=write(tmp_path, rows), scores=tmp_path / "scores", workspace=tmp_path
     )
+    assert found.folder == tmp_path / "agreement" / "written"
+    assert found.manifest.counts.videos == 3  # of the split
     assert found.manifest.split == "drawn"
     assert found.metrics["metric"].tolist() == ["raters", "psnr", "fid"]
 

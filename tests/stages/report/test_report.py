@@ -204,6 +204,15 @@ def test_the_agreement_of_metrics_with_raters_is_on_the_page(bench, tmp_path):
         page,
     )
     assert (root / "reports/drawn-val/figures/votes-drawn-val-best-of.png").is_file()
+    assert "have changed since" not in page
+    table = root / "runs" / "drawn-val" / "lego" / "samples.csv"
+    rows = pd.read_csv(table)
+    # "ip2p" has no image of the first sample, which is therefore not in the study.
+    for place, when in ((0, "it was scored"), (1, "raters saw them")):
+        rows.loc[place, ["sha256"]] = "0" * 64
+        rows.to_csv(table, index=False)
+        notes = " ".join(agreement(study, workspace=root).manifest.notes)
+        assert f"warning: the images of run 'lego' have changed since {when}" in notes
     answers = study / "ratings.csv"
     answers.write_text(answers.read_text().replace("Submitted", "Approved"))
     result = bench("report")
