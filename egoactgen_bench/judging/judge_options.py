@@ -11,7 +11,8 @@ from egoactgen_bench.endpoints.endpoint_options import ChatEndpointOptions
 from egoactgen_bench.support.files import parse_json
 
 PANEL = "Judge: a vision-language model (docs/judge.md)"
-OURS = ("model", "messages", "response_format", "stream", "n")  # set by the request itself
+OURS = ("model", "messages", "stream", "n")  # set by the request itself
+FORMAT = "response_format"  # also, but may be removed: some servers reject it
 
 
 def _as_parameters(value: Any) -> Any:
@@ -29,6 +30,8 @@ def _as_parameters(value: Any) -> Any:
 def _checked_parameters(value: dict[str, Any]) -> dict[str, Any]:
     if taken := sorted(value.keys() & set(OURS)):
         raise ValueError(f"the judge itself sets {', '.join(taken)}")
+    if value.get(FORMAT) is not None:
+        raise ValueError(f"the judge itself sets {FORMAT}, which can only be removed, by null")
     return value
 
 

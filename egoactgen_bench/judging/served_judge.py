@@ -12,6 +12,7 @@ from egoactgen_bench.endpoints.input_images import InputImage
 from egoactgen_bench.endpoints.reply_errors import short_line
 from egoactgen_bench.endpoints.request_threads import in_threads
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.judging.judge_options import FORMAT
 
 DEFAULTS: dict[str, Any] = {"temperature": 0, "max_tokens": 512}
 PROBE = "Reply with the word: ready"
@@ -46,7 +47,11 @@ class ServedJudge:
 
     @property
     def decoding(self) -> str:
-        given = {name: value for name, value in self._parameters.items() if value is not None}
+        given = {
+            name: value
+            for name, value in self._parameters.items()
+            if value is not None or name == FORMAT
+        }
         return json.dumps(given, sort_keys=True, separators=(",", ":"))
 
     @property
@@ -87,7 +92,8 @@ class ServedJudge:
 
     def _answer(self, question: Question, images: list[InputImage]) -> str | SampleError:
         message = user_message(question.text, images)
-        asked = {"schema": question.schema, "draw": self.version, **self._parameters}
+        schema = None if FORMAT in self._parameters else question.schema
+        asked = {"schema": schema, "draw": self.version, **self._parameters}
         try:
             reply = chat(self.client, [message], **asked)
         except SampleError as error:

@@ -109,6 +109,14 @@ def test_the_request(tmp_path):
     assert judge.decoding == '{"seed":3,"temperature":0}'
 
 
+def test_a_server_without_structured_output(tmp_path):
+    with serving_endpoint(after_probe(scored)) as server:
+        judge = judge_of(server.url, tmp_path, judge_parameters={"response_format": None})
+        judge.answers([question()])
+    assert "response_format" not in server.calls[1].fields
+    assert '"response_format":null' in judge.decoding
+
+
 def test_order_and_concurrency_change_nothing_and_nothing_is_asked_twice(tmp_path):
     asked = [question(number) for number in range(24)]
     with serving_endpoint(after_probe(lambda call: (time.sleep(0.02), scored(call)))) as server:
@@ -220,7 +228,9 @@ def test_the_environment_names_a_judge_only_if_one_is_wanted(tmp_path, monkeypat
         model(judge_url="http://127.0.0.1:9/v1")
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", '{"model": "x"}', '{"messages": []}'])
+@pytest.mark.parametrize(
+    "text", ["[1]", "{", '{"model": "x"}', '{"messages": []}', '{"response_format": {}}']
+)
 def test_invalid_parameters(text):
     with pytest.raises(ValueError, match=r"JSON object|the judge itself sets|dictionary"):
         JudgeOptions(judge_parameters=text)
