@@ -1,4 +1,4 @@
-"""docs/judge.md names every option of a judge, every code and every control, and its commands parse."""
+"""docs/judge.md names every option, code and control row of a judge; its commands parse."""
 
 import re
 import shlex
@@ -30,10 +30,9 @@ def test_every_option_is_listed():
 
 
 def test_every_code_and_control_is_listed():
-    folders = [ROOT / "egoactgen_bench" / name for name in ("judging", "metrics/vlm")]
-    sources = [
-        path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py")
-    ]
+    package = ROOT / "egoactgen_bench"
+    paths = [*package.glob("judging/*.py"), *package.glob("metrics/vlm/*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in paths]
     found = {code for source in sources for code in CODE.findall(source)}
     of_the_client = {"refused", "bad_request", "bad_reply", "no_reply"}
     assert found | of_the_client == set(first_cells("code"))

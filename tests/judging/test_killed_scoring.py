@@ -21,6 +21,7 @@ from drawn_split import write_drawn_split
 from hostile_server import good_chat, serving_endpoint
 
 CONCURRENCY = 8
+BENCH = [sys.executable, "-c", "from egoactgen_bench.cli import main; main()"]
 
 
 def content(call):
@@ -36,32 +37,31 @@ def scored(call):
     call.say(good_chat(json.dumps({"reason": "bytes", "score": sum(image.encode()) % 5})))
 
 
-def call_of(workspace, url):
-    command = "from egoactgen_bench.cli import main; main()"
+def arguments_of(workspace, url):
     arguments = ["score", "-w", workspace, "--metrics", "vlm_hands", "--bootstrap", 0]
     judge = ["--judge-url", url, "--judge-model", "m", "--judge-concurrency", CONCURRENCY]
-    return [sys.executable, "-c", command, *map(str, arguments + judge)]
+    return [*map(str, arguments + judge)]
 
 
 @pytest.mark.parametrize(
     "count", [60, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
 )
-def test_a_killed_call_asks_no_question_twice(count, tmp_path):
+def test_a_killed_call_asks_no_question_twice(bench, count, tmp_path):
     workspace = tmp_path / "workspace"
     split = write_drawn_split(workspace / "splits" / "drawn-val", count=count, size=(16, 12))
     write_run(split, "near", 20)
     with serving_endpoint(scored) as server:
-        begun = subprocess.Popen(
-            call_of(workspace, server.url), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+        call = arguments_of(workspace, server.url)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        begun = subprocess.Popen(BENCH + call, **quiet)
         while len(server.calls) < count // 2 and begun.poll() is None:
             time.sleep(0.005)
         os.kill(begun.pid, signal.SIGKILL)
         assert begun.wait() == -signal.SIGKILL
         before = len(server.calls)
         assert before < count
-        done = subprocess.run(call_of(workspace, server.url), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        done = bench(*call)
+        assert done.status == 0, done.err
         asked = Counter(content(call) for call in server.calls)
     # Only the replies that were on their way when the call was killed are requested again.
     assert len(asked) == 1 + count
