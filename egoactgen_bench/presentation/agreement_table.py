@@ -56,7 +56,8 @@ def _cell(row: dict[Any, Any], measure: str, factor: int, decimals: int) -> tupl
 
 
 def _signed(value: float, decimals: int) -> str:
-    return f"{value:.{decimals}f}".replace("-", "−")
+    shown = round(value, decimals) + 0.0  # not −0.0
+    return f"{shown:.{decimals}f}".replace("-", "−")
 
 
 def agreement_text(found: MetricAgreement) -> str:

@@ -110,6 +110,9 @@ def test_the_command_prints_the_table_and_repeats_its_bytes(bench, root):
     assert " * " in line and "[" in line
     assert next(line for line in result.out.splitlines() if "•" in line).startswith("Ties ↑")
     assert [line for line in result.out.splitlines() if line.startswith("Fid ↓ ‡")]
+    (constant,) = [line for line in result.out.splitlines() if line.startswith("Constant ↑")]
+    assert "50.0 [–] *" in constant and " 0.00 [–]" in constant
+    assert "−0.00" not in result.out
     with Image.open(study / "agreement_metrics.png") as figure:
         assert figure.width == 1400  # 7 inches at 200 dpi
     names = [*TABLES, "agreement_metrics.png", "metric_agreement.json"]

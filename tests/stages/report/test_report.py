@@ -222,10 +222,10 @@ def test_the_agreement_of_metrics_with_raters_is_on_the_page(bench, tmp_path):
 
 
 def fill_study(root: Path) -> Path:
-    """A scored workspace with a study of 12 videos, three raters' votes, and their agreement."""
-    split = write_drawn_split(root / "splits" / "drawn-val", 24, size=(24, 16))
+    """A scored workspace with a study of six videos, three raters' votes, and their agreement."""
+    split = write_drawn_split(root / "splits" / "drawn-val", 11, size=(24, 16))
     samples = pd.read_csv(split / "samples.csv")
-    samples["video_id"] = [f"V{number // 2:02d}" for number in range(24)]
+    samples["video_id"] = [f"V{number // 2:02d}" for number in range(11)]
     samples.to_csv(split / "samples.csv", index=False)
     fill(split)
     study = export_study("drawn-val", ["lego", "ip2p"], workspace=root)
