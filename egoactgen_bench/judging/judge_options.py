@@ -7,7 +7,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from egoactgen_bench.api.common_options import AllowUpload
 from egoactgen_bench.api.options import Cli, Options
-from egoactgen_bench.endpoints.endpoint_options import ChatEndpointOptions
 from egoactgen_bench.support.files import parse_json
 
 PANEL = "Judge: a vision-language model (docs/judge.md)"
@@ -106,18 +105,3 @@ class JudgeOptions(Options):
         Cli(panel=PANEL),
     ] = None
     allow_upload: AllowUpload = False
-
-    @property
-    def endpoint(self) -> ChatEndpointOptions:
-        """How the endpoint is called."""
-        return ChatEndpointOptions(
-            base_url=self.judge_url,
-            concurrency=self.judge_concurrency,
-            timeout=self.judge_timeout,
-            attempt_timeout=min(60.0, self.judge_timeout),
-            retries=self.judge_retries,
-            price_in=self.judge_price_in,
-            price_out=self.judge_price_out,
-            max_cost=self.judge_max_cost,
-            max_requests=self.judge_max_requests,
-        )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from egoactgen_bench.api.image_judge import ImageJudge
 from egoactgen_bench.endpoints.chat_endpoint import LARGEST_CHAT
-from egoactgen_bench.endpoints.endpoint_options import make_client
+from egoactgen_bench.endpoints.endpoint_options import ChatEndpointOptions, make_client
 from egoactgen_bench.endpoints.uploads import require_upload
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.judging.judge_options import JudgeOptions
@@ -43,7 +43,7 @@ def open_judge(
         if options.judge_url is not None:
             raise BenchError("--judge-url needs the name of the model there: give --judge-model.")
         return None
-    client = make_client(model, options.endpoint, cache, LARGEST_CHAT)
+    client = make_client(model, _endpoint(options), cache, LARGEST_CHAT)
     require_upload(client.address, licence, options.allow_upload)
     return ServedJudge(
         client,
@@ -63,3 +63,18 @@ def _model(options: JudgeOptions, metrics: Iterable[str]) -> str | None:
     if options.judge_model is None and options.judge_weights is None and wanted:
         return os.environ.get("OPENAI_MODEL") or None
     return options.judge_model
+
+
+def _endpoint(options: JudgeOptions) -> ChatEndpointOptions:
+    """How the endpoint is called."""
+    return ChatEndpointOptions(
+        base_url=options.judge_url,
+        concurrency=options.judge_concurrency,
+        timeout=options.judge_timeout,
+        attempt_timeout=min(60.0, options.judge_timeout),
+        retries=options.judge_retries,
+        price_in=options.judge_price_in,
+        price_out=options.judge_price_out,
+        max_cost=options.judge_max_cost,
+        max_requests=options.judge_max_requests,
+    )

@@ -1,11 +1,11 @@
 """The strict reader of a judge's reply: a JSON object as requested, or nothing."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.support.files import parse_json
 
 UNREADABLE = "unreadable_reply"
 LONGEST = 1 << 16  # characters
@@ -60,8 +60,8 @@ def _object(text: str) -> dict[str, Any]:
     if not text or len(text) > LONGEST:
         raise SampleError(UNREADABLE, "the reply is too long" if text else "the reply is empty")
     try:
-        found = json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        found = parse_json(text, _distinct)
+    except ValueError:
         raise SampleError(UNREADABLE, "the reply is not a JSON object, or is cut off") from None
     if not isinstance(found, dict):
         raise SampleError(UNREADABLE, "the reply is not a JSON object")
@@ -73,7 +73,3 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({key for key, _ in pairs}) != len(pairs):
         raise ValueError("a key occurs twice")
     return dict(pairs)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
