@@ -7,7 +7,6 @@ from functools import cached_property
 from PIL import Image
 
 from egoactgen_bench.support.files import sha256_bytes
-from egoactgen_bench.support.images import png_bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +17,9 @@ class InputImage:
 
     @cached_property
     def png(self) -> bytes:
+        # Not above, since options of commands import this module, and NumPy takes long to load.
+        from egoactgen_bench.support.images import png_bytes
+
         return png_bytes(self.image, level=1)
 
     @property
