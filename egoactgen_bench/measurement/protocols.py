@@ -173,6 +173,11 @@ def protocol_options(
 def obstacle(metric: Metric[Any], roles: frozenset[Role]) -> str | None:
     """Why a metric cannot be computed here and what to do about it, or None if it can."""
     if lacking := sorted(metric.needs - roles):
+        if lacking == ["against"]:
+            return (
+                f"{metric.name} compares with the images of {metric.against}, which are not "
+                "available in memory: use `bench score`, or compare with copy-input."
+            )
         return (
             f"{metric.name} needs descriptions of the samples: select a set with --descriptions."
             if lacking == ["description"]

@@ -78,6 +78,9 @@ def test_scorer_gives_the_values_of_bench_score(drawn_split, runs, tmp_path):
 def test_scorer_needs_a_judge_and_permission():
     with pytest.raises(BenchError, match="the vlm_ metrics need a judge"):
         Scorer("vlm_action")
+    here = {"judge_url": "http://127.0.0.1:9/v1", "judge_model": "m"}
+    with pytest.raises(BenchError, match="images of lego, which are not available in memory"):
+        Scorer("vlm_prefers", options={"vlm_prefers.against": "lego"}, **here)
     away = {"judge_url": "https://example.org/v1", "judge_model": "m"}
     with pytest.raises(BenchError, match=r"data set that was not named .*--allow-upload"):
         Scorer("vlm_action", **away)
