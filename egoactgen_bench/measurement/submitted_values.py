@@ -4,6 +4,7 @@ Hashes show that an archive is unchanged, not that its values can be real: they 
 the runs, the samples and the ranges of the metrics.
 """
 
+import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from egoactgen_bench.support.files import read_table
 
 TOLERANCE = 1e-4  # of a value outside of its metric's range, for rounding
 ABOUT_METRICS = ("factor", "higher_is_better", "per_sample")
+PRINTED = ("label", "unit", "decimals", "primary", "position", "advised_samples")
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ class SubmissionReader:
         self._check_runs(f"{place}/errors.csv", errors, runs)
         if foreign := set(errors["sample_id"].unique()) - known - {""}:
             self._refuse(f"{place}/errors.csv names the sample {min(foreign)[:80]!r}")
+        about = {name: _as_registered(name, each) for name, each in manifest.metrics.items()}
+        manifest = manifest.model_copy(update={"metrics": about})
         return SubmittedScores(manifest, values, errors[list(ERROR_COLUMNS)])
 
     def _check_values(self, place: str, name: str, about: MetricRecord, rows: pd.DataFrame) -> None:
@@ -159,10 +163,10 @@ class SubmissionReader:
             )
 
     def _range(self, place: str, name: str, about: MetricRecord) -> tuple[float, float]:
-        """The range of a metric's values; of an unregistered one, every finite number."""
+        """The range of a metric's finite values; of an unregistered one, as its record states."""
         largest = 1e300
         if name not in plugins.registered("metrics"):
-            return -largest, largest
+            return max(about.bounds[0], -largest), min(about.bounds[1], largest)
         metric, _ = plugins.load("metrics", name)
         for key in ABOUT_METRICS:
             if getattr(about, key) != getattr(metric, key):
@@ -224,3 +228,16 @@ def implausible(path: Path) -> list[str]:
         except BenchError as error:
             return [str(error)]
     return []
+
+
+def _as_registered(name: str, about: MetricRecord) -> MetricRecord:
+    """What a submission states about a metric, as this toolkit prints and ranks it if it knows it.
+
+    Its own range or number of advised samples would change the intervals and ranks of all groups.
+    """
+    if name not in plugins.registered("metrics"):
+        return about
+    metric, _ = plugins.load("metrics", name)
+    ends = (end if math.isfinite(end) else None for end in metric.bounds)
+    own = {key: getattr(metric, key) for key in PRINTED}
+    return about.model_copy(update=own | dict(zip(("lowest", "highest"), ends, strict=True)))

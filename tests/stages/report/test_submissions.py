@@ -312,6 +312,22 @@ def about_psnr(**values: object) -> Callable[[Files], object]:
     return change
 
 
+def test_a_submission_cannot_change_how_a_known_metric_is_shown(bench, archive):
+    pages = []
+    for change in (
+        lambda files: None,
+        about_psnr(lowest=-1e9, highest=1e-9, label="EgoVLP", decimals=0, advised_samples=10**6),
+    ):
+        assert (
+            bench("report", rewritten(archive, change), "--out", archive.parent / "page").status
+            == 0
+        )
+        page = (archive.parent / "page/index.html").read_text()
+        pages.append(re.findall(r'<table class="results">.*?</table>', page, re.DOTALL)[0])
+    assert "PSNR" in pages[0]
+    assert pages[0] == pages[1]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
