@@ -9,6 +9,7 @@ import pytest
 
 from egoactgen_bench.cli import error_sentences
 from egoactgen_bench.stages import verify as stage
+from egoactgen_bench.support import progress
 
 SPLIT = ("split.json", "samples.csv", "rejected.csv")
 
@@ -126,13 +127,14 @@ def test_the_folder_that_a_file_would_replace_is_named():
     assert sentence.startswith("a.csv: a folder is in the place of a file")
 
 
-def test_a_folder_named_like_a_manifest_is_no_run(bench, drawn_split):
+def test_a_folder_named_like_a_manifest_contains_no_run(bench, drawn_split):
     assert bench("run", "--method", "copy-input").status == 0
     (drawn_split.parents[1] / "runs/drawn-val/x/run.json").mkdir(parents=True)
     assert bench("score", "--metrics", "psnr").status == 0
 
 
-def test_a_file_in_the_place_of_a_folder(bench, drawn_split):
+def test_a_file_in_the_place_of_a_folder(bench, drawn_split, monkeypatch):
+    monkeypatch.setattr(progress, "FIRST", 600.0)  # no line of progress on a slow machine
     workspace = drawn_split.parents[1]
     for name in ("runs", "scores", "reports", "cache"):
         (workspace / name).write_text("a file")
