@@ -19,7 +19,7 @@ class FirstFailures:
 
     The failed batches of a run that stops are not recorded, so that the next call repeats them.
     `record` records a batch. If `whole`, the call generates all samples of the run, and the run
-    stops even if it has fewer than `ASKED`.
+    stops even if it has fewer than `ASKED`, but at least two.
     """
 
     def __init__(self, method: str, whole: bool, record: Callable[[int, list[Any]], None]) -> None:
@@ -61,18 +61,18 @@ class FirstFailures:
 
     def finish(self) -> None:
         """End after the last batch; raises as `add` if the whole run failed alike."""
-        if not self._over and self.whole and self._failures:
+        # One sample alone says nothing about the others: its failure is recorded as any other.
+        if not self._over and self.whole and len(self._failures) > 1:
             raise self._stop(self._failures)
         self.end()
 
     def _stop(self, failures: list[Row]) -> BenchError:
         row = failures[0]
         detail = f" ({row['detail']})" if row["detail"] else ""
-        count = "The only sample" if len(failures) == 1 else f"The first {len(failures)} samples"
-        alike = "" if len(failures) == 1 else " all"
         return BenchError(
-            f"{count} of {self.method}{alike} failed with {row['status']}{detail}: the run stops. "
-            "Correct the cause and repeat the call, or add --keep-going to finish regardless."
+            f"The first {len(failures)} samples of {self.method} all failed with "
+            f"{row['status']}{detail}: the run stops. Correct the cause and repeat the call, or add "
+            "--keep-going to finish regardless."
         )
 
 

@@ -106,6 +106,12 @@ def test_a_shorter_run_stops_at_its_end_only_if_it_is_whole(recorded):
     assert len(recorded) == 2
 
 
+def test_a_single_sample_is_recorded(first, recorded):
+    fail(first, 1)
+    first.finish()
+    assert len(recorded) == 1
+
+
 @pytest.fixture
 def module(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
