@@ -1,5 +1,6 @@
 """`endpoint:MODEL` with a server of image edits on loopback."""
 
+import io
 import json
 import os
 import signal
@@ -61,8 +62,12 @@ def test_images_have_the_size_of_the_frame_and_their_origin_is_recorded(
     assert result.status == 0, result.err
     sample = pd.read_csv(drawn_split / "samples.csv").iloc[0]
     (call,) = [each for each in server.calls if each.before == 0][:1]
-    frames = [(drawn_split / name).read_bytes() for name in [sample["input_frame"]]]
-    assert any(each.files == [("image", frames[0])] for each in server.calls)
+    frame = Image.open(drawn_split / sample["input_frame"]).tobytes()
+    sent = [
+        (name, Image.open(io.BytesIO(png))) for each in server.calls for name, png in each.files
+    ]
+    assert {name for name, _ in sent} == {"image"}
+    assert frame in [image.tobytes() for _, image in sent]
     assert call.fields == {"model": "org/model", "prompt": call.fields["prompt"], "n": "1"}
     for image in rows_of(folder)["image"]:
         assert Image.open(folder / image).size == (96, 64)

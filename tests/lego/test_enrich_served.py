@@ -1,12 +1,14 @@
 """`bench lego enrich --model`: descriptions by a model behind an API, and their features."""
 
 import base64
+import io
 import json
 from collections import Counter
 
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from egoactgen_bench.artifacts.descriptions import load_descriptions
@@ -15,6 +17,15 @@ from hostile_server import TEXT, good_chat, serving_endpoint
 from tiny_vllm import write_tiny_vllm
 
 PARTS = "descriptions/served.parts"
+
+
+def pixels(png):
+    """The pixels of a PNG file, whose compression does not matter."""
+    return Image.open(png).tobytes()
+
+
+def pixels_of_url(url):
+    return pixels(io.BytesIO(base64.b64decode(url.partition(",")[2])))
 
 
 @pytest.fixture(autouse=True)
@@ -50,9 +61,9 @@ def test_frame_and_question_become_descriptions(enrich, bench, drawn_split):
     assert found.texts == {
         row.sample_id: f"{TEXT} {question.format(row.action)}" for row in samples.itertuples()
     }
-    frames = {base64.b64encode((drawn_split / name).read_bytes()) for name in samples.input_frame}
+    frames = {pixels(drawn_split / name) for name in samples.input_frame}
     sent = [call.fields["messages"][0]["content"] for call in server.calls]
-    assert {part[0]["image_url"]["url"].partition(",")[2].encode() for part in sent} == frames
+    assert {pixels_of_url(part[0]["image_url"]["url"]) for part in sent} == frames
     fields = server.calls[0].fields
     assert (fields["model"], fields["temperature"], fields["max_tokens"]) == ("m", 0.2, 1024)
     assert len({call.fields["seed"] for call in server.calls}) == 6
@@ -153,15 +164,12 @@ def test_features_of_served_texts_are_those_of_a_local_vllm(bench, drawn_split, 
     texts = load_descriptions(drawn_split, "local").texts
     samples = pd.read_csv(drawn_split / "samples.csv")
     by_frame = {
-        base64.b64encode((drawn_split / row.input_frame).read_bytes()).decode(): texts[
-            row.sample_id
-        ]
-        for row in samples.itertuples()
+        pixels(drawn_split / row.input_frame): texts[row.sample_id] for row in samples.itertuples()
     }
 
     def repeat(call):
         url = call.fields["messages"][0]["content"][0]["image_url"]["url"]
-        call.say(good_chat(by_frame[url.partition(",")[2]]))
+        call.say(good_chat(by_frame[pixels_of_url(url)]))
 
     with serving_endpoint(repeat) as server:
         assert enrich(server.url).status == 0
