@@ -71,8 +71,8 @@ class FirstFailures:
         detail = f" ({row['detail']})" if row["detail"] else ""
         return BenchError(
             f"The first {len(failures)} samples of {self.method} all failed with "
-            f"{row['status']}{detail}: the run stops. Correct the cause and repeat the call, or add "
-            "--keep-going to finish regardless."
+            f"{row['status']}{detail}: the run stops. Correct the cause and repeat the call, or "
+            "add --keep-going to finish regardless."
         )
 
 
