@@ -1,8 +1,10 @@
 """Offload, quantization, compilation, cache and LoRA of `diffusers:PATH`."""
 
+import importlib
 import json
 import shutil
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import diffusers
 import numpy as np
@@ -128,6 +130,26 @@ def test_a_missing_package_is_named(method, monkeypatch):
     monkeypatch.setattr(pipeline_memory, "find_spec", lambda name: None)
     with pytest.raises(BenchError, match="needs the package torchao: run pip install torchao"):
         method(NAME, quantization="int8")
+
+
+@pytest.mark.parametrize("library", ["diffusers", "transformers"])
+def test_denoisers_and_text_encoders_are_quantized_and_autoencoders_are_not(monkeypatch, library):
+    source = importlib.import_module(library)
+    monkeypatch.setattr(source, "TorchAoConfig", lambda config: (library, config))
+    monkeypatch.setattr(source, "BitsAndBytesConfig", lambda **choices: choices)
+    package = SimpleNamespace(Int8WeightOnlyConfig=lambda: "8 bit")
+    monkeypatch.setattr(pipeline_memory, "import_module", lambda name: package)
+
+    def config(kind, name):
+        options = MemoryOptions(quantization=kind)
+        return pipeline_memory.quantization(options, name, library, torch.bfloat16)
+
+    for name in ("transformer", "transformer_2", "unet", "text_encoder", "text_encoder_2"):
+        assert config("int8", name) == (library, "8 bit")
+        assert config("nf4", name)["bnb_4bit_quant_type"] == "nf4"
+        assert config("none", name) is None
+    for name in ("vae", "image_encoder", "tokenizer"):
+        assert config("int8", name) is config("nf4", name) is None
 
 
 @pytest.mark.skipif(find_spec("torchao") is None, reason="needs the package torchao")
