@@ -17,6 +17,15 @@ from egoactgen_bench.errors import BenchError
 KEPT = "endpoints"  # the folder in the cache
 
 
+# Options whose defaults differ between image editing and chat.
+Concurrency = Annotated[int, Field(ge=1, le=256, description="Number of requests at a time.")]
+Timeout = Annotated[float, Field(gt=0, description="Seconds of one request with all its attempts.")]
+AttemptTimeout = Annotated[float, Field(gt=0, description="Seconds of one attempt.")]
+Retries = Annotated[
+    int, Field(ge=0, le=100, description="Retries of a failed request, with growing delays.")
+]
+
+
 class EndpointOptions(Options):
     """How an endpoint is called; none of these options affects a result.
 
@@ -42,16 +51,10 @@ class EndpointOptions(Options):
         ),
         Cli(metavar="KEY", envvar="OPENAI_API_KEY", show_default=False),
     ] = None
-    concurrency: Annotated[
-        int, Field(ge=1, le=256, description="Number of requests at a time.")
-    ] = 4
-    timeout: Annotated[
-        float, Field(gt=0, description="Seconds of one request with all its attempts.")
-    ] = 600.0
-    attempt_timeout: Annotated[float, Field(gt=0, description="Seconds of one attempt.")] = 300.0
-    retries: Annotated[
-        int, Field(ge=0, le=100, description="Retries of a failed request, with growing delays.")
-    ] = 5
+    concurrency: Concurrency = 4
+    timeout: Timeout = 600.0
+    attempt_timeout: AttemptTimeout = 300.0
+    retries: Retries = 5
     price_in: Annotated[
         float | None, Field(ge=0, description="Price of a million input tokens.")
     ] = None
@@ -79,16 +82,10 @@ class ChatEndpointOptions(EndpointOptions):
         Field(description="Name of the model at the endpoint."),
         Cli(metavar="NAME", envvar="OPENAI_MODEL"),
     ] = None
-    concurrency: Annotated[
-        int, Field(ge=1, le=256, description="Number of requests at a time.")
-    ] = 8
-    timeout: Annotated[
-        float, Field(gt=0, description="Seconds of one request with all its attempts.")
-    ] = 300.0
-    attempt_timeout: Annotated[float, Field(gt=0, description="Seconds of one attempt.")] = 60.0
-    retries: Annotated[
-        int, Field(ge=0, le=100, description="Retries of a failed request, with growing delays.")
-    ] = 6
+    concurrency: Concurrency = 8
+    timeout: Timeout = 300.0
+    attempt_timeout: AttemptTimeout = 60.0
+    retries: Retries = 6
 
 
 # Of these and of subclasses' further prices.
