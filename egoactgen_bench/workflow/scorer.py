@@ -2,32 +2,17 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
 from PIL import Image
-from pydantic import Field
 
-from egoactgen_bench.api import plugins
-from egoactgen_bench.api.common_options import (
-    BatchSize,
-    CaptionerName,
-    Device,
-    Protocol,
-    WeightsDir,
-)
-from egoactgen_bench.api.dataset import Dataset
 from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch, Role
-from egoactgen_bench.api.options import Pairs
 from egoactgen_bench.api.options import chosen as resolve_choices
 from egoactgen_bench.api.plugin_calls import call
-from egoactgen_bench.artifacts.manifests import MetricDefaults
 from egoactgen_bench.artifacts.splits import Split
-from egoactgen_bench.endpoints.uploads import licence_of
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.judging.judge_options import JudgeOptions
 from egoactgen_bench.judging.open_judge import open_judge
 from egoactgen_bench.measurement.measuring import Failure
 from egoactgen_bench.measurement.memory_images import ValueRange, rgb_images
@@ -41,12 +26,17 @@ from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.row_store import FeatureCache
 from egoactgen_bench.toy import stand_ins
 from egoactgen_bench.workflow.named_inputs import (
-    items,
     path_or_none,
-    plugin_name,
     workspace_of,
 )
 from egoactgen_bench.workflow.option_signature import accepts
+from egoactgen_bench.workflow.scorer_options import (
+    MetricNames,
+    ScorerOptions,
+    declared_by,
+    licence_of_images,
+    metric_names,
+)
 
 ROLES: frozenset[Role] = frozenset({"output", "target", "input", "action", "description", "truth"})
 ARGUMENTS: dict[Role, str] = {
@@ -55,26 +45,6 @@ ARGUMENTS: dict[Role, str] = {
     "description": "descriptions",
     "truth": "truths",
 }
-
-
-MetricNames = str | type[Metric[Any]] | Sequence[str | type[Metric[Any]]]
-
-
-class ScorerOptions(JudgeOptions):
-    """The options of `Scorer`, named as those of `bench score`."""
-
-    protocol: Protocol = "standard"
-    weights: WeightsDir = None
-    captioner: CaptionerName = "transformers"
-    batch_size: BatchSize = 16
-    device: Device = "auto"
-    options: Annotated[
-        Pairs, Field(description='Options of a metric: {"lpips.network": "vgg"}.')
-    ] = Field(default_factory=dict)
-    workspace: Annotated[
-        Path | None,
-        Field(description="The workspace (default: $BENCH_WORKSPACE, else ./workspace)."),
-    ] = None
 
 
 class Scorer:
@@ -116,8 +86,8 @@ class Scorer:
         """Load nothing yet; `Scorer` describes the arguments."""
         chosen = resolve_choices(ScorerOptions, settings, choices, "Scorer")
         place = workspace_of(chosen.workspace, dataset if isinstance(dataset, Split) else None)
-        name, declared = _declared(dataset)
-        names, device = _names(metrics), resolve_device(chosen.device)
+        name, declared = declared_by(dataset)
+        names, device = metric_names(metrics), resolve_device(chosen.device)
         context = MetricContext(
             weights=stand_ins.folder_for(name, path_or_none(chosen.weights), place.models),
             device=device,
@@ -125,7 +95,7 @@ class Scorer:
             judge=open_judge(
                 chosen,
                 metrics=names,
-                licence=_licence(dataset),
+                licence=licence_of_images(dataset),
                 cache=place.cache,
                 device=device,
             ),
@@ -334,38 +304,6 @@ def compare(
     scorer = Scorer(metrics, **choices)
     scorer.update(outputs, targets, inputs, actions, **texts)
     return scorer.compute()
-
-
-def _names(metrics: Any) -> list[str]:
-    if isinstance(metrics, str):
-        metrics = [word.strip() for word in metrics.split(",") if word.strip()]
-    return [plugin_name("metrics", metric) for metric in items(metrics, type, "metrics")]
-
-
-def _licence(dataset: str | Split | None) -> str | None:
-    """The licence of the images, which may forbid sending them to a judge."""
-    if dataset is None:
-        return "licence of a data set that was not named (dataset=)"
-    if isinstance(dataset, Split):
-        return licence_of(dataset.manifest)
-    licence: str | None = plugins.find("datasets", dataset).licence
-    return licence
-
-
-def _declared(dataset: str | Split | None) -> tuple[str, MetricDefaults]:
-    """The name of a data set, and the defaults of metrics that it declares."""
-    if dataset is None:
-        return "", {}
-    if isinstance(dataset, Split):
-        return dataset.manifest.dataset, dataset.manifest.metric_defaults
-    declared = plugins.find("datasets", dataset).metric_defaults
-    if declared is Dataset.metric_defaults:
-        return dataset, {}
-    if not isinstance(declared, Mapping):
-        raise BenchError(
-            f"The defaults of data set '{dataset}' depend on its annotations: pass dataset=split."
-        )
-    return dataset, declared
 
 
 def _texts(texts: str | Sequence[str]) -> list[str]:
