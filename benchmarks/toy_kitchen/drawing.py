@@ -15,12 +15,14 @@ from egoactgen_bench.presentation import charts
 from egoactgen_bench.support.images import read_rgb, resize
 from egoactgen_bench.support.sample_drawing import draw_samples
 from egoactgen_bench.toy.world.filming import video_clips
-from egoactgen_bench.toy.world.motion import PNR, PROGRESS
+from egoactgen_bench.toy.world.motion import PNR
 from egoactgen_bench.toy.world.rendering import render
+from egoactgen_bench.toy.world.variants import Cue, Variant
 
 PANELS = (("judge", "judge_side", "judge_target"), ("psnr",), ("egovlp",), ("lpips",))
 COLUMNS = {"InstructPix2Pix": "ip2p", "descriptions": "descriptions", "LEGO": "joint"}
 EXAMPLES = 6
+SAME_VIDEOS: tuple[Cue, ...] = ("none", "weak", "strong")  # worlds with the same videos
 
 
 def gap(table: pd.DataFrame, name: str, stem: Path) -> None:
@@ -126,11 +128,11 @@ def worlds(stem: Path) -> None:
     """The input frames of the same clips with each cue, and their targets."""
     lines = []
     for number in range(4):
-        clips = {cue: video_clips("val", number, cue)[0] for cue in PROGRESS}
+        clips = {cue: video_clips("val", number, Variant(cue))[0] for cue in SAME_VIDEOS}
         moments = [(clip, clip.pre15) for clip in clips.values()] + [(clips["weak"], PNR)]
         pictures = [render(clip.moment(at), clip.camera(at), 256) for clip, at in moments]
         lines.append((clips["weak"].action, pictures))
-    _pictures([*(f"cue: {cue}" for cue in PROGRESS), "target"], lines, stem)
+    _pictures([*(f"cue: {cue}" for cue in SAME_VIDEOS), "target"], lines, stem)
 
 
 def _pictures(

@@ -15,6 +15,7 @@ from egoactgen_bench.datasets.epic_kitchens import EpicKitchens
 from egoactgen_bench.toy.world import actions, filming, moments, motion, rendering, scene
 from egoactgen_bench.toy.world.drawn_boxes import boxes
 from egoactgen_bench.toy.world.hands import HandPose
+from egoactgen_bench.toy.world.variants import Variant
 
 
 def scenes(count: int) -> list[scene.Scene]:
@@ -70,7 +71,7 @@ CUES = ("none", "weak", "strong")
 def test_the_cue_changes_the_input_frame_only():
     """Scene, action, plan, narration and camera path are those of the standard world."""
     for number in range(5):
-        worlds = [filming.video_clips("train", number, cue) for cue in CUES]
+        worlds = [filming.video_clips("train", number, Variant(cue)) for cue in CUES]
         assert worlds[1] == filming.video_clips("train", number)
         for none, weak, strong in zip(*worlds, strict=True):
             assert none.pre15 < motion.IDLE < weak.pre15 < strong.pre15 < motion.CONTACT
@@ -78,7 +79,7 @@ def test_the_cue_changes_the_input_frame_only():
 
 
 def test_without_a_cue_the_input_frame_does_not_depend_on_the_action():
-    for clip in filming.video_clips("val", 0, "none"):
+    for clip in filming.video_clips("val", 0, Variant("none")):
         shown = rendering.draw(clip.moment(clip.pre15), clip.camera(clip.pre15))
         for name, plans in actions.possible(clip.scene, Random(0)).items():
             other = replace(clip, action=name, plan=plans[-1], lean=0.5)
@@ -108,7 +109,7 @@ def test_an_unknown_cue_is_refused(bench):
     result = bench("prepare-splits", "-o", "cue=loud")
     assert (result.status, result.out) == (2, "")
     assert "Data set toy-kitchen: option cue=loud" in result.err
-    assert "'none', 'weak' or 'strong'" in result.err
+    assert "'none', 'weak', 'strong' or 'relation'" in result.err
     result = bench("prepare-splits", "-o", "clue=weak")
     assert "Data set toy-kitchen has no option 'clue'. Did you mean 'cue'?" in result.err
 

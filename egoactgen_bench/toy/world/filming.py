@@ -17,9 +17,10 @@ from egoactgen_bench.support.images import png_bytes
 from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.support.worker_processes import worker_pool
 from egoactgen_bench.toy.world.annotations import epic_rows, fho_video, truth
-from egoactgen_bench.toy.world.motion import FPS, LENGTH, PNR, TWOS, Clip, Cue, sample_clip
+from egoactgen_bench.toy.world.motion import FPS, LENGTH, PNR, TWOS, Clip, sample_clip
 from egoactgen_bench.toy.world.rendering import render
 from egoactgen_bench.toy.world.scene import sample_kitchen
+from egoactgen_bench.toy.world.variants import STANDARD, Variant
 
 SIZE = 256  # pixels per side
 CLIPS_PER_VIDEO = 4
@@ -28,9 +29,9 @@ EDITION = 1  # increased whenever the same seed gives different frames
 ENCODING = {"crf": "17", "preset": "veryfast", "g": "48", "x264-params": "cpu-independent=1"}
 
 
-def video_uid(subset: str, number: int) -> str:
-    """A UUID like those of Ego4D's videos; a function of the subset and the video's number."""
-    random = Random(f"toy kitchen {EDITION} {subset} {number} uid")
+def video_uid(subset: str, number: int, variant: Variant = STANDARD) -> str:
+    """A UUID like those of Ego4D's videos; a function of world, subset and the video's number."""
+    random = Random(f"{_seed(subset, number, variant)} uid")
     return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
@@ -39,21 +40,33 @@ def videos_of(clips: int) -> int:
     return -(-clips // CLIPS_PER_VIDEO)
 
 
-def video_clips(subset: str, number: int, cue: Cue = "weak") -> list[Clip]:
+def video_clips(subset: str, number: int, variant: Variant = STANDARD) -> list[Clip]:
     """The clips of one video, all in one kitchen; every subset has its own seeds."""
-    random = Random(f"toy kitchen {EDITION} {subset} {number}")
+    random = Random(_seed(subset, number, variant))
     kitchen = sample_kitchen(random)
-    return [sample_clip(random, kitchen, cue) for _ in range(CLIPS_PER_VIDEO)]
+    return [sample_clip(random, kitchen, variant) for _ in range(CLIPS_PER_VIDEO)]
 
 
-def film(folder: Path, subset: str, videos: int, workers: int = 1, progress: bool = False) -> None:
+def _seed(subset: str, number: int, variant: Variant) -> str:
+    return f"toy kitchen{variant.own_videos} {EDITION} {subset} {number}"
+
+
+def film(
+    folder: Path,
+    subset: str,
+    videos: int,
+    workers: int = 1,
+    variant: Variant = STANDARD,
+    progress: bool = False,
+) -> None:
     """Film those of the first `videos` videos that are missing: `full_scale/<uid>.mp4`.
 
-    Videos do not depend on the cue. Videos with other encoding settings are filmed again.
+    The worlds with the cues none, weak and strong have the same videos. Videos with other encoding
+    settings are filmed again.
     """
     _discard_other_encodings(folder)
-    missing = [n for n in range(videos) if not _video_path(folder, subset, n).is_file()]
-    _each(_film, folder, subset, missing, workers, progress)
+    missing = [n for n in range(videos) if not _video_path(folder, subset, n, variant).is_file()]
+    _each(partial(_film, variant=variant), folder, subset, missing, workers, progress)
 
 
 def render_stills(
@@ -61,15 +74,15 @@ def render_stills(
     subset: str,
     videos: int,
     workers: int = 1,
-    cue: Cue = "weak",
+    variant: Variant = STANDARD,
     progress: bool = False,
 ) -> None:
     """Render only the two frames of each clip: `stills/<uid>_<frame>.png`.
 
     This takes a ninth of the time of filming.
     """
-    missing = [n for n in range(videos) if not _stills(folder, subset, n, cue)[-1].is_file()]
-    _each(partial(_render_stills, cue=cue), folder, subset, missing, workers, progress)
+    missing = [n for n in range(videos) if not _stills(folder, subset, n, variant)[-1].is_file()]
+    _each(partial(_render_stills, variant=variant), folder, subset, missing, workers, progress)
 
 
 def still_path(folder: Path, uid: str, frame: int) -> Path:
@@ -77,15 +90,15 @@ def still_path(folder: Path, uid: str, frame: int) -> Path:
     return folder / "stills" / f"{uid}_{frame:06d}.png"
 
 
-def annotate(folder: Path, subset: str, videos: int, cue: Cue = "weak") -> None:
+def annotate(folder: Path, subset: str, videos: int, variant: Variant = STANDARD) -> None:
     """Write annotations of the first `videos` videos in both formats, and the ground truth.
 
     Ego4D: `annotations/{fho_main,ego4d}.json`. EPIC-KITCHENS: `epic/EPIC_100_*.csv` and, for filmed
     videos, `epic/P01/videos/P01_01.MP4`. Ground truth: `truth.json`.
     """
-    clips = {number: video_clips(subset, number, cue) for number in range(videos)}
-    _write_ego4d(folder, subset, clips)
-    _write_epic(folder, subset, clips)
+    clips = {number: video_clips(subset, number, variant) for number in range(videos)}
+    _write_ego4d(folder, subset, clips, variant)
+    _write_epic(folder, subset, clips, variant)
 
 
 def _each(
@@ -121,16 +134,16 @@ def _discard_other_encodings(folder: Path) -> None:
     write_json(marker, ENCODING)
 
 
-def _video_path(folder: Path, subset: str, number: int) -> Path:
-    return folder / "full_scale" / f"{video_uid(subset, number)}.mp4"
+def _video_path(folder: Path, subset: str, number: int, variant: Variant) -> Path:
+    return folder / "full_scale" / f"{video_uid(subset, number, variant)}.mp4"
 
 
-def _film(folder: Path, subset: str, number: int) -> None:
+def _film(folder: Path, subset: str, number: int, variant: Variant) -> None:
     """H.264, 30 frames per second; one thread, so equal library versions give equal bytes."""
     import av
 
     with (
-        replacing(_video_path(folder, subset, number)) as path,
+        replacing(_video_path(folder, subset, number, variant)) as path,
         av.open(str(path), "w", format="mp4") as container,
     ):
         stream = container.add_stream("libx264", rate=FPS)
@@ -138,7 +151,7 @@ def _film(folder: Path, subset: str, number: int) -> None:
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
         stream.options = dict(ENCODING)
-        for clip in video_clips(subset, number):
+        for clip in video_clips(subset, number, variant):
             for frame in range(0, LENGTH, TWOS):
                 pixels = np.asarray(render(clip.moment(frame), clip.camera(frame), SIZE))
                 for _ in range(TWOS):
@@ -146,25 +159,27 @@ def _film(folder: Path, subset: str, number: int) -> None:
         container.mux(stream.encode(None))
 
 
-def _stills(folder: Path, subset: str, number: int, cue: Cue) -> list[Path]:
+def _stills(folder: Path, subset: str, number: int, variant: Variant) -> list[Path]:
     """The paths of one video's rendered frames, in rendering order."""
-    uid, clips = video_uid(subset, number), video_clips(subset, number, cue)
+    uid, clips = video_uid(subset, number, variant), video_clips(subset, number, variant)
     frames = [index * LENGTH + at for index, c in enumerate(clips) for at in (c.pre15, PNR)]
     return [still_path(folder, uid, frame) for frame in frames]
 
 
-def _render_stills(folder: Path, subset: str, number: int, cue: Cue) -> None:
-    paths = iter(_stills(folder, subset, number, cue))
-    for clip in video_clips(subset, number, cue):
+def _render_stills(folder: Path, subset: str, number: int, variant: Variant) -> None:
+    paths = iter(_stills(folder, subset, number, variant))
+    for clip in video_clips(subset, number, variant):
         for frame in (clip.pre15, PNR):
             image = render(clip.moment(frame), clip.camera(frame), SIZE)
             write_bytes(next(paths), png_bytes(image))
 
 
-def _write_ego4d(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> None:
+def _write_ego4d(
+    folder: Path, subset: str, videos: dict[int, list[Clip]], variant: Variant
+) -> None:
     entries, states, truths = [], [], []
     for number, clips in videos.items():
-        uid = video_uid(subset, number)
+        uid = video_uid(subset, number, variant)
         entries.append(fho_video(uid, clips, SIZE))
         states.append({"video_uid": uid, "split_fho": subset, "redacted_intervals": []})
         truths += [truth(uid, index, clip) for index, clip in enumerate(clips)]
@@ -174,7 +189,7 @@ def _write_ego4d(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> No
     write_json(folder / "annotations" / "fho_main.json", header | {"videos": entries})
 
 
-def _write_epic(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> None:
+def _write_epic(folder: Path, subset: str, videos: dict[int, list[Clip]], variant: Variant) -> None:
     import pandas as pd
 
     rows, info = [], []
@@ -187,7 +202,7 @@ def _write_epic(folder: Path, subset: str, videos: dict[int, list[Clip]]) -> Non
         seconds = LENGTH * len(clips) / FPS
         info.append((video_id, seconds, float(FPS), f"{SIZE}x{SIZE}"))
         _link(
-            _video_path(folder, subset, number),
+            _video_path(folder, subset, number, variant),
             folder / "epic" / participant / "videos" / f"{video_id}.MP4",
         )
     name = "train" if subset == "train" else "validation"

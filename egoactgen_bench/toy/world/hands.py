@@ -1,10 +1,10 @@
-"""Two arms with sleeves and hands, drawn as SVG."""
+"""Two arms with sleeves and hands, and the person from behind, drawn as SVG."""
 
 import math
 from dataclasses import dataclass
 
 from egoactgen_bench.toy.world.palette import shade, shadow
-from egoactgen_bench.toy.world.scene import Hand, Point
+from egoactgen_bench.toy.world.scene import Hand, Kitchen, Point
 
 ELBOW: dict[Hand, Point] = {"left": (6.0, 128.0), "right": (94.0, 128.0)}
 PALM = 8.2  # from the wrist to the grip point
@@ -39,6 +39,20 @@ def draw_arm(hand: Hand, pose: HandPose, skin: str, sleeve: str) -> str:
     return (
         f'{shadow(x + 1.5, y + 5, 8, 5.5)}<g transform="translate({wrist[0]:.2f},{wrist[1]:.2f}) rotate({angle:.2f})">'
         f"{inner}</g>"
+    )
+
+
+def draw_person(kitchen: Kitchen) -> str:
+    """Shoulders, back and head of the person, as a camera behind the person sees them."""
+    cloth, edge = kitchen.sleeve, shade(kitchen.sleeve, -0.35)
+    hair = shade(kitchen.skin, -0.6)
+    return (
+        f'<path d="M-6 182 C-8 140 2 124 22 121 L78 121 C98 124 108 140 106 182 Z" fill="{cloth}"'
+        f' stroke="{edge}" stroke-width=".6"/>'
+        f'<path d="M50 128 V182" stroke="{edge}" stroke-width=".5"/>'
+        f'<rect x="43" y="112" width="14" height="13" rx="4" fill="{kitchen.skin}"/>'
+        f'<ellipse cx="50" cy="104" rx="12.5" ry="14.5" fill="{hair}" stroke="{shade(hair, -0.4)}"'
+        ' stroke-width=".5"/>'
     )
 
 

@@ -15,7 +15,7 @@ from egoactgen_bench.toy.world.furniture import (
     draw_sink,
     draw_tap,
 )
-from egoactgen_bench.toy.world.hands import draw_arm
+from egoactgen_bench.toy.world.hands import draw_arm, draw_person
 from egoactgen_bench.toy.world.moments import Moment
 from egoactgen_bench.toy.world.scene import HANDS, Kitchen, Scene
 from egoactgen_bench.toy.world.shapes import draw_board, draw_item, draw_onion
@@ -29,12 +29,16 @@ _DEFINITIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """The camera on the head: shift in hundredths of the frame's side, roll in degrees, zoom."""
+    """The camera: shift in hundredths of the frame's side, roll in degrees, zoom.
+
+    It is on the person's head or, `outside`, behind the person, whom it then sees.
+    """
 
     x: float = 0.0
     y: float = 0.0
     roll: float = 0.0
     zoom: float = 1.08
+    outside: bool = False
 
     def transform(self) -> str:
         return (
@@ -51,6 +55,7 @@ def draw(moment: Moment, camera: Camera) -> str:
         for hand in sorted(HANDS, key=lambda hand: moment.poses[hand].at[1])
     )
     world = draw_room(kitchen) + draw_drawers(scene) + _things(scene) + arms
+    world += draw_person(kitchen) if camera.outside else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><defs>{_DEFINITIONS}</defs>'
         f'<g transform="{camera.transform()}">{world}</g></svg>'

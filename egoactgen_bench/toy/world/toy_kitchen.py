@@ -23,7 +23,8 @@ from egoactgen_bench.toy.world.filming import (
     still_path,
     videos_of,
 )
-from egoactgen_bench.toy.world.motion import FPS, Cue
+from egoactgen_bench.toy.world.motion import FPS
+from egoactgen_bench.toy.world.variants import Cue, Variant, View
 
 DEFAULT_CLIPS = {"train": 4096, "val": 32, "test": 32}
 
@@ -31,7 +32,14 @@ DEFAULT_CLIPS = {"train": 4096, "val": 32, "test": 32}
 class ToyKitchenOptions(Options):
     """Options of the toy kitchen."""
 
-    cue: Cue = Field(default="weak", description="how much of the action the input frame shows")
+    cue: Cue = Field(
+        default="weak",
+        description="how much of the action the input frame shows; with relation nothing moves, and "
+        "the scene determines which item, place and hand",
+    )
+    view: View = Field(
+        default="first", description="the person's own view, or that of a camera behind the person"
+    )
 
 
 class ToyKitchen(Dataset):
@@ -57,7 +65,11 @@ class ToyKitchen(Dataset):
     @property
     def split_name(self) -> str:
         name = self.name if self.subset == "val" else f"{self.name}-train"
-        return name if self._standard else f"{name}-cue-{self.options.cue}"
+        return f"{name}{self._variant.suffix}"
+
+    @property
+    def _variant(self) -> Variant:
+        return Variant(self.options.cue, self.options.view)
 
     @property
     def _standard(self) -> bool:
@@ -76,10 +88,10 @@ class ToyKitchen(Dataset):
         videos = videos_of(limit or DEFAULT_CLIPS[self.subset])
         if with_videos:
             if self.subset == "train":
-                render_stills(folder, self.subset, videos, workers, self.options.cue, progress)
+                render_stills(folder, self.subset, videos, workers, self._variant, progress)
             else:
-                film(folder, self.subset, videos, workers, progress)
-        annotate(folder, self.subset, videos, self.options.cue)
+                film(folder, self.subset, videos, workers, self._variant, progress)
+        annotate(folder, self.subset, videos, self._variant)
         self._folder = folder
         self._truth = read_json(folder / "truth.json")
         self._reader = Ego4D(folder / "annotations", folder, self.subset)
@@ -105,7 +117,8 @@ class ToyKitchen(Dataset):
     def recipe(self) -> dict[str, Any]:
         """The reader's recipe; options are included if they differ from the defaults."""
         recipe = {**self.reader.recipe(), "world_edition": EDITION, "world_size": SIZE}
-        return recipe if self._standard else recipe | self.options.model_dump()
+        changed = self.options.model_dump(exclude_defaults=True)
+        return recipe if self._standard else recipe | {"cue": self.options.cue} | changed
 
     def notices(self) -> list[str]:
         return self.reader.notices()

@@ -10,6 +10,7 @@ from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.provenance import versions
 from egoactgen_bench.toy.world.filming import video_clips, video_uid
 from egoactgen_bench.toy.world.motion import LENGTH, PNR
+from egoactgen_bench.toy.world.variants import Variant
 from egoactgen_lego.toy import tower_training
 from egoactgen_lego.toy.frame_facts import Facts, facts_of
 from egoactgen_lego.toy.untrained_llava import write_untrained
@@ -55,11 +56,12 @@ def make(
 def _facts(split: Split) -> Facts:
     """The facts of a split's frames: of all input frames, then of all target frames."""
     clips, number = {}, 0
-    cue = split.manifest.recipe.get("cue", "weak")
+    recipe = split.manifest.recipe
+    variant = Variant(recipe.get("cue", "weak"), recipe.get("view", "first"))
     missing = set(split.samples["sample_id"])
     while missing:
-        uid = video_uid("train", number)
-        for index, clip in enumerate(video_clips("train", number, cue)):
+        uid = video_uid("train", number, variant)
+        for index, clip in enumerate(video_clips("train", number, variant)):
             sample_id = f"{uid}_{index * LENGTH + PNR}"
             clips[sample_id] = clip
             missing.discard(sample_id)
