@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.boxes.named_boxes import Boxes
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.verify import verify
 from egoactgen_lego.curation.asking import Query, description_in, messages, read_examples
-from egoactgen_lego.curation.named_boxes import Boxes
 from egoactgen_lego.options.curate_options import EXAMPLES
 from hostile_server import TEXT as GOOD
 from hostile_server import good_chat, serving_endpoint

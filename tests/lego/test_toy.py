@@ -5,12 +5,12 @@ import json
 import pytest
 import torch
 
+from egoactgen_bench.boxes.named_boxes import Box, Boxes
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.toy.world.actions import ACTIONS
 from egoactgen_bench.toy.world.filming import video_clips
 from egoactgen_bench.toy.world.motion import PNR
 from egoactgen_lego.curation.asking import Query, description_in
-from egoactgen_lego.curation.named_boxes import Box, Boxes
 from egoactgen_lego.curation.sentence_templates import Templates
 from egoactgen_lego.toy import tower_training
 from egoactgen_lego.toy.frame_facts import ABSENT, CHOICES, POSITIONS, facts_of

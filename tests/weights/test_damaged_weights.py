@@ -9,13 +9,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from egoactgen_bench.boxes.epic_detections import read_detections
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights import torchscript
 from egoactgen_bench.weights.foreign_checkpoints import read_checkpoint, read_source
 from egoactgen_bench.weights.model_folders import check_folder_files, indexed_files
 from egoactgen_bench.weights.stored_tensors import read_tensors
 from egoactgen_bench.weights.torchscript import load_torchscript
-from egoactgen_lego.curation.epic_boxes import _detections
 from egoactgen_lego.features.feature_files import read_states
 from egoactgen_lego.vllm import vllm_model
 from mutations import mutations
@@ -57,7 +57,7 @@ def write(path):
         ("model.safetensors", read_tensors),
         ("states.safetensors", read_states),
         ("states.npy", lambda path: np.array(read_states(path))),
-        ("detections.pkl", _detections),
+        ("detections.pkl", read_detections),
         ("model.safetensors.index.json", indexed_files),
         ("model.safetensors.index.json", read_source),
         ("config.json", lambda path: check_folder_files(path.parent)),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from egoactgen_bench.boxes.named_boxes import Box, Boxes, boxes_of
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
-from egoactgen_lego.curation.named_boxes import Box, Boxes, boxes_of
 
 WORDS = (8, 300)  # the minimum and maximum number of words of a description
 

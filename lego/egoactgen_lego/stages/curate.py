@@ -13,6 +13,8 @@ from egoactgen_bench.artifacts.descriptions import new_descriptions
 from egoactgen_bench.artifacts.manifests import DescriptionsManifest
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
+from egoactgen_bench.boxes.box_sources import read_boxes
+from egoactgen_bench.boxes.named_boxes import Boxes, Sample
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.files import (
@@ -32,9 +34,7 @@ from egoactgen_lego.curation.asking import (
     messages,
     read_examples,
 )
-from egoactgen_lego.curation.box_sources import read_boxes
 from egoactgen_lego.curation.chat import Chat
-from egoactgen_lego.curation.named_boxes import Boxes, Sample
 from egoactgen_lego.curation.replies import OK, Replies, Row, failed_row, reply_row
 from egoactgen_lego.curation.requesting import Progress, Requesting
 from egoactgen_lego.lego_manifests import CURATION, CurationManifest

@@ -3,17 +3,18 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from egoactgen_bench.boxes import ego4d_boxes, epic_boxes
+from egoactgen_bench.boxes.named_boxes import Boxes, Sample, boxes_of
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
-from egoactgen_lego.curation import ego4d_boxes, epic_boxes
-from egoactgen_lego.curation.named_boxes import Boxes, Sample, boxes_of
 
 
 def read_boxes(path: Path, samples: Sequence[Sample]) -> Iterator[tuple[str, Boxes]]:
     """(sample id, boxes) of the samples for which `path` has boxes.
 
-    `path` is a JSON file {sample id: {"before": [{"name", "box"}], "during": …}}; Ego4D's
-    fho_main.json; or a folder of EPIC's hand-object detections (*.pkl) or VISOR's files (*.json).
+    `path` is a JSON file {sample id: {"before": [{"name", "box", "kind"}], "during": …}}, in which
+    the kind may be missing; Ego4D's fho_main.json; or a folder of EPIC's hand-object detections
+    (*.pkl) or VISOR's files (*.json).
     """
     if path.is_dir():
         yield from epic_boxes.read(path, samples)

@@ -1,15 +1,15 @@
-"""Hands and objects for `bench lego curate`: Ego4D's, EPIC's detections, VISOR's."""
+"""Hands and objects of samples: Ego4D's, EPIC's detections, VISOR's, one's own."""
 
 import json
 import pickle
 
 import pytest
 
+from egoactgen_bench.boxes.box_sources import read_boxes
+from egoactgen_bench.boxes.epic_detections import _message
+from egoactgen_bench.boxes.named_boxes import Box, Boxes
+from egoactgen_bench.boxes.pickled_bytes import read_bytes_list
 from egoactgen_bench.errors import BenchError
-from egoactgen_lego.curation.box_sources import read_boxes
-from egoactgen_lego.curation.epic_boxes import _message
-from egoactgen_lego.curation.named_boxes import Box, Boxes
-from egoactgen_lego.curation.pickled_bytes import read_bytes_list
 
 
 def sample(sample_id, video, t_start, t_input, t_target):
@@ -54,9 +54,10 @@ def test_boxes_of_ego4d(tmp_path):
     found = dict(read_boxes(path, samples))
     assert found == {
         "u_1": Boxes(
-            (Box("left hand", (0, 0.25, 0.125, 0.75)),), (Box("drawer", (0.25, 0.25, 0.5, 0.5)),)
+            (Box("left hand", (0, 0.25, 0.125, 0.75), "left_hand"),),
+            (Box("drawer", (0.25, 0.25, 0.5, 0.5), "object"),),
         ),
-        "u_2": Boxes((Box("drawer", (0.25, 0.25, 0.5, 0.5)),), ()),
+        "u_2": Boxes((Box("drawer", (0.25, 0.25, 0.5, 0.5), "object"),), ()),
     }
 
 
@@ -87,8 +88,11 @@ def test_boxes_of_epics_detections(tmp_path):
     found = dict(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.01)]))
     assert found == {
         "a": Boxes(
-            (Box("left hand", (0.25, 0.25, 0.5, 0.5)), Box("object in the left hand", near)),
-            (Box("right hand", (0.5, 0.5, 1, 1)),),
+            (
+                Box("left hand", (0.25, 0.25, 0.5, 0.5), "left_hand"),
+                Box("object in the left hand", near, "object"),
+            ),
+            (Box("right hand", (0.5, 0.5, 1, 1), "right_hand"),),
         )
     }
     # Videos of the first release were extracted at 60 frames per second: the frames are earlier.
@@ -149,11 +153,93 @@ def test_boxes_around_visors_segments(tmp_path):
     )
     found = dict(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
     assert found == {
-        "a": Boxes((Box("left hand", (0, 0, 0.5, 0.5)),), (Box("mug", (0.1, 0.1, 0.5, 0.5)),))
+        "a": Boxes(
+            (Box("left hand", (0, 0, 0.5, 0.5), "left_hand"),),
+            (Box("mug", (0.1, 0.1, 0.5, 0.5)),),
+        )
     }
     (tmp_path / "P01_101.json").write_text("{}")
     with pytest.raises(BenchError, match="not a VISOR file"):
         list(read_boxes(tmp_path, [sample("a", "P01_101", 0, 1.0, 2.0)]))
+
+
+def visor(*entries):
+    """A VISOR file of frame 101, whose segments are squares; entries are its other fields."""
+    square = [[[0, 0], [960, 0], [960, 540]]]
+    annotations = [{"segments": square} | entry for entry in entries]
+    image = {"name": "P01_101_frame_0000000101.jpg"}
+    return json.dumps({"video_annotations": [{"image": image, "annotations": annotations}]})
+
+
+@pytest.mark.parametrize(
+    ("noun", "action", "kinds"),
+    [
+        (
+            "board:chopping",
+            "cut onion",
+            {"chopping boards": "object", "knife": "tool", "onion": "tool"},
+        ),
+        ("onion", "cut onion", {"onion": "object", "knife": "tool"}),
+        ("salt", "add salt onto onion", {"onion": "object", "knife": "tool"}),
+        ("salt", "add salt", {"knife": "object"}),
+    ],
+)
+def test_kinds_of_visors_segments(tmp_path, noun, action, kinds):
+    """The noun's object, else those of the label, else those in contact with a hand."""
+    names = ("knife", "onion", "chopping boards", "tap")
+    others = [{"name": name, "id": name * 2, "class_id": 5} for name in names]
+    hands = [
+        {"name": "right hand", "id": "h", "in_contact_object": "knifeknife"},
+        {"name": "left glove", "class_id": 303, "in_contact_object": "none-of-the-above"},
+        {"name": "glove", "on_which_hand": ["right hand"], "in_contact_object": "inconclusive"},
+        {"name": "glove", "on_which_hand": None},
+    ]
+    (tmp_path / "P01_101.json").write_text(visor(*others, *hands))
+    wanted = sample("a", "P01_101", 0, 2.0, 2.0) | {"noun": noun, "action": action}
+    boxes = dict(read_boxes(tmp_path, [wanted]))["a"].during
+    assert {box.name: box.kind for box in boxes[:4]} == dict.fromkeys(names) | kinds
+    assert [box.kind for box in boxes[4:]] == ["right_hand", "left_hand", "right_hand", None]
+
+
+def test_own_boxes_may_name_their_kind(tmp_path):
+    own = tmp_path / "boxes.json"
+    entries = [
+        {"name": "left_hand", "box": [0, 0, 1, 1]},
+        {"name": "knife", "box": [0, 0, 1, 1], "kind": "tool"},
+        {"name": "mug", "box": [0, 0, 1, 1]},
+    ]
+    own.write_text(json.dumps({"a": {"during": entries}}))
+    found = dict(read_boxes(own, [sample("a", "v", 0, 0, 0)]))["a"].during
+    assert [box.kind for box in found] == ["left_hand", "tool", "object"]
+    own.write_text(json.dumps({"a": {"during": [entries[0] | {"kind": "foot"}]}}))
+    with pytest.raises(BenchError, match="kind 'foot' is not one of left_hand, right_hand"):
+        list(read_boxes(own, [sample("a", "v", 0, 0, 0)]))
+
+
+@pytest.mark.parametrize("broken", [5, "x", {"a": 1}, [5], [{"frame_type": []}], None])
+def test_invalid_boxes_of_ego4d_are_skipped(tmp_path, broken):
+    mug = ego4d_box("object_of_change", 0, 0, 50, 50, "mug")
+    frames = [
+        {"frame_type": "pre_15", "boxes": broken},
+        {"frame_type": "pnr_frame", "boxes": [mug]},
+    ]
+    action = {"start_sec": 1.0, "critical_frames": {"pnr_frame": 90}}
+    actions = [
+        action | {"frames": frames},
+        action | {"start_sec": 2.0, "frames": broken},
+        action | {"start_sec": broken},
+    ]
+    video = {
+        "video_uid": "u",
+        "video_metadata": {"width": 100, "height": 100},
+        "annotated_intervals": [{"narrated_actions": actions}],
+    }
+    odd = {"video_uid": "u", "video_metadata": broken, "annotated_intervals": broken}
+    (tmp_path / "fho_main.json").write_text(json.dumps({"videos": [video, odd]}))
+    samples = [sample(f"u_{start}", "u", start, 0, 3.0) for start in (1, 2)]
+    samples += [sample("released", "u", float("nan"), float("nan"), float("nan"))]
+    found = dict(read_boxes(tmp_path / "fho_main.json", samples))
+    assert found == {"u_1": Boxes((), (Box("mug", (0, 0, 0.5, 0.5), "object"),))}
 
 
 def test_sources_without_boxes_are_refused(tmp_path):
