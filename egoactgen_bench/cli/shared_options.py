@@ -9,6 +9,7 @@ import typer
 
 from egoactgen_bench.artifacts.workspace import Workspace
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support import kept_hashes
 from egoactgen_bench.support.safe_names import is_safe_id
 
 
@@ -57,8 +58,10 @@ DebugOption = Annotated[
 
 
 def current_workspace() -> Workspace:
-    """The workspace given by the options."""
-    return Workspace(shared.workspace or Workspace.default().root)
+    """The workspace given by the options; hashes of large files are kept in its cache."""
+    place = Workspace(shared.workspace or Workspace.default().root)
+    kept_hashes.keep_in(place.cache)
+    return place
 
 
 def check_name(name: str | None) -> None:

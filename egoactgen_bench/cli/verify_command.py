@@ -18,7 +18,9 @@ class VerifyArguments(Options):
 
     folder: Annotated[
         Path,
-        Field(description="A split, run, score, study or archive."),
+        Field(
+            description="A split, run, score, study or archive, or the workspace's cache/hashes."
+        ),
         Cli(metavar="DIR", positional=True),
     ]
     against: Annotated[

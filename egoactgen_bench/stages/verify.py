@@ -34,6 +34,7 @@ from egoactgen_bench.artifacts.studies import load_study
 from egoactgen_bench.artifacts.study_manifests import StudyManifest
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.measurement.submitted_values import implausible
+from egoactgen_bench.support import kept_hashes
 from egoactgen_bench.support.files import read_csv, sha256_file
 from egoactgen_bench.support.regular_files import owned_path, reason
 from egoactgen_bench.support.threads import map_in_threads
@@ -54,13 +55,17 @@ PICTURE_FOLDERS = ("frames", "images")
 def verify(folder: Path) -> list[str]:
     """Compare a finished folder with its manifest; return one line per difference.
 
-    `folder` is the folder of a split, run, score or study, or an archive of `bench pack`. Every
+    `folder` is the folder of a split, run, score or study, an archive of `bench pack`, or a
+    workspace's cache/hashes, whose files are read again. Every
     file with a recorded sha256 is read: those under `files` in a manifest, and those in
     samples.csv. A split's fingerprints and counts are recomputed as well. Raises `BenchError` if
     `folder` is none of these, or its manifest cannot be read.
     """
     if folder.is_file():
         return archive.differences(folder) or implausible(folder)
+    if kept_hashes.is_folder(folder):
+        changed = kept_hashes.KeptHashes(folder).differences()
+        return [f"{path}: its content has changed, but not its size and times" for path in changed]
     manifest = next((name for name in MANIFESTS if (folder / name).is_file()), None)
     if manifest is None:
         raise BenchError(

@@ -1,6 +1,5 @@
 """Provenance of results: versions, devices, and hashes of files."""
 
-import functools
 import hashlib
 import os
 import platform
@@ -9,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from egoactgen_bench import __version__
-from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support import kept_hashes
 
 
 def versions(packages: Iterable[str] = ()) -> dict[str, str]:
@@ -52,27 +51,23 @@ def files_in(path: Path) -> list[Path]:
 def hashes(files: Sequence[Path], root: Path | None = None) -> dict[str, str]:
     """sha256 by file name, relative to `root` (default: their common folder).
 
-    A file is read again only if its size or modification time has changed.
+    A file is read again only if its size or times have changed.
     """
     if root is None:
         root = Path(os.path.commonpath([path.parent for path in files])) if files else Path()
-    return {path.relative_to(root).as_posix(): content_digest(path) for path in files}
+    names = [path.relative_to(root).as_posix() for path in files]
+    return dict(zip(names, kept_hashes.current().of(files), strict=True))
 
 
 def content_digest(path: Path) -> str:
     """sha256 of a file, or of the names and contents of a folder's files.
 
-    A file is read again only if its size or modification time has changed.
+    A file is read again only if its size or times have changed.
     """
     if path.is_file():
-        # Cached, as one command needs the digest of the same large checkpoint several times.
-        return _file_digest(path, path.stat().st_size, path.stat().st_mtime_ns)
+        return kept_hashes.current().of([path])[0]
     digest = hashlib.sha256()
-    for file in files_in(path):
-        digest.update(f"{file.relative_to(path)} {content_digest(file)}\n".encode())
+    files = files_in(path)
+    for file, sha256 in zip(files, kept_hashes.current().of(files), strict=True):
+        digest.update(f"{file.relative_to(path)} {sha256}\n".encode())
     return digest.hexdigest()
-
-
-@functools.cache
-def _file_digest(path: Path, size: int, time: int) -> str:
-    return sha256_file(path)

@@ -10,7 +10,7 @@ from egoactgen_bench.artifacts.manifests import CONVERSION, ConversionManifest
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
-from egoactgen_bench.support.files import read_json, sha256_file
+from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.replacing import replacing_folder
 
 
@@ -57,7 +57,7 @@ def convert(
 def cached(path: Path, models: Path) -> Path:
     """The folder in `models` with the conversion of the file `path`, converted if it is missing."""
     # Named by content: another checkpoint of the same name gets another folder.
-    out = models / f"{path.stem}-{sha256_file(path)[:8]}"
+    out = models / f"{path.stem}-{provenance.content_digest(path)[:8]}"
     return (
         out if (out / CONVERSION).is_file() else convert(path, out, models=models, overwrite=True)
     )

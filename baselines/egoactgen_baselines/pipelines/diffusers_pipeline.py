@@ -36,8 +36,8 @@ from egoactgen_baselines.pipelines.video_frames import VideoFrames
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.support.files import sha256_file
 from egoactgen_bench.support.images import resize
+from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.support.seeds import seeded
 from egoactgen_bench.weights.pretrained import first_sentence
 
@@ -124,7 +124,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
         return pipeline_files(self.folder, self._used)
 
     def sources(self) -> dict[str, str]:
-        return {"lora": sha256_file(self._adapter)} if self._adapter else {}
+        return {"lora": content_digest(self._adapter)} if self._adapter else {}
 
     def call_record(self) -> dict[str, Any]:
         return self.arguments.record()

@@ -21,7 +21,7 @@ from egoactgen_bench.generation import answers, method_factory
 from egoactgen_bench.stages.run.first_failures import FirstFailures
 from egoactgen_bench.stages.run.run_journal import RunJournal
 from egoactgen_bench.stages.run.run_options import RunOptions
-from egoactgen_bench.support import provenance
+from egoactgen_bench.support import kept_hashes, provenance
 from egoactgen_bench.support.files import sha256_bytes
 from egoactgen_bench.support.images import read_rgb, write_png
 from egoactgen_bench.support.seeds import derive_seed
@@ -109,6 +109,7 @@ def prepare(
     """
     split.require_frames()
     resolved = chosen(RunOptions, settings, choices, "run")
+    kept_hashes.keep_in(resolved.cache)
     shard = ProcessShard.of_process(resolved.shard)
     texts = (
         load_descriptions(split.folder, resolved.descriptions) if resolved.descriptions else None

@@ -33,6 +33,7 @@ from egoactgen_bench.measurement.protocols import (
 )
 from egoactgen_bench.measurement.sources import Candidate, Samples
 from egoactgen_bench.stages.score.score_options import ScoreOptions
+from egoactgen_bench.support import kept_hashes
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_bench.toy import stand_ins
@@ -79,6 +80,7 @@ def prepare(
         )
     shard = ProcessShard.of_process()
     root = resolved.workspace or folder
+    kept_hashes.keep_in(resolved.workspace and resolved.workspace / "cache")
     notices: list[str] = []
     texts = descriptions_of(split, resolved.descriptions, notices)
     device = resolve_device(resolved.device, shard.local_rank)

@@ -17,6 +17,11 @@ class TrainOptions(PlaceOptions):
         Pairs, Field(description="The trainer's own options; see `bench trainers METHOD`.")
     ] = Field(default_factory=dict)
     descriptions: DescriptionsName = None
+    verify_hashes: Annotated[
+        bool,
+        Field(description="Read files again whose hashes are kept in the workspace's cache."),
+        Cli(("--verify-hashes",)),
+    ] = False
     seed: Annotated[int, Field(description="Random seed.")] = 0
     device: Device = "auto"
     cache: Annotated[Path, Field(description="Folder for cached latents."), Cli(hidden=True)] = (

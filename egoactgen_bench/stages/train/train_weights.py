@@ -22,7 +22,7 @@ from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.stages.train.train_options import TrainOptions
-from egoactgen_bench.support import provenance
+from egoactgen_bench.support import kept_hashes, provenance
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.sharding import ProcessShard
 
@@ -67,6 +67,7 @@ def prepare(
     """
     split.require_frames()
     resolved = chosen(TrainOptions, settings, choices, "train")
+    kept_hashes.keep_in(resolved.cache, verify=resolved.verify_hashes)
     found = require_subclass(plugins.find("trainers", name), Trainer, name)
     if resolved.preset not in found.presets:
         default = TrainOptions.model_fields["preset"].default
@@ -79,8 +80,9 @@ def prepare(
     texts = (
         load_descriptions(split.folder, resolved.descriptions) if resolved.descriptions else None
     )
-    own = _resolve(found, {**found.presets[resolved.preset], **resolved.options}, name)
     device = resolve_device(resolved.device, shard.local_rank)
+    given = _resolve(found, {**found.presets[resolved.preset], **resolved.options}, name)
+    own = call(found, "on_device", given, device)
     shown = progress and shard.rank == 0
     context = TrainingContext(
         split, folder, resolved.models, resolved.cache, texts, resolved.seed, device, shown

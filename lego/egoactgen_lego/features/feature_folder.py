@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from torch import Tensor
 
 from egoactgen_bench.artifacts.descriptions import records_toy_weights
 from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.support.files import sha256_file
+from egoactgen_bench.support import kept_hashes
 from egoactgen_bench.support.outside_links import refuse_outside_links
-from egoactgen_bench.support.regular_files import NotRegularError, owned_path
+from egoactgen_bench.support.regular_files import owned_path
 from egoactgen_bench.support.safe_names import is_safe_id
 from egoactgen_lego.features.feature_files import SUFFIXES, read_states
 from egoactgen_lego.features.feature_kind import Array, FeatureKind, Stored
@@ -73,10 +72,9 @@ class FeatureFolder:
         # By kind and sample rather than by path: the same files in the released layout are the
         # same.
         digest = hashlib.sha256()
-        with ThreadPoolExecutor() as threads:
-            contents = threads.map(_digest, [path for *_, path in paths])
-            for (kind, sample_id, _), content in zip(paths, contents, strict=True):
-                digest.update(f"{kind} {sample_id} {content}\n".encode())
+        contents = kept_hashes.current().of([path for *_, path in paths])
+        for (kind, sample_id, _), content in zip(paths, contents, strict=True):
+            digest.update(f"{kind} {sample_id} {content}\n".encode())
         return digest.hexdigest()
 
     def sample_ids(self) -> list[str]:
@@ -133,14 +131,6 @@ class FeatureFolder:
         if not np.issubdtype(found.dtype, np.floating):
             raise _wrong(f"{path.name} contains {found.dtype}, expected floating-point numbers")
         return found
-
-
-def _digest(path: Path) -> str:
-    """The sha256 of a file; empty for anything else, which is an error of its sample."""
-    try:
-        return sha256_file(path)
-    except NotRegularError:
-        return ""
 
 
 def fit(
