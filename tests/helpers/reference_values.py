@@ -70,6 +70,10 @@ REFERENCES = {
         "LEGO's released evaluation, with the lpips package",
         ("metrics/test_golden_networks.py::test_lpips",),
     ),
+    "motion": Reference(
+        "torchvision's raft_large with its own preprocessing",
+        ("metrics/test_motion.py::test_flow_agrees_with_torchvision",),
+    ),
     **{
         f"blip_{size}{against}": _BLIP
         for size in ("b", "l")

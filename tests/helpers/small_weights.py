@@ -31,6 +31,7 @@ def write_small_weights(folder: Path) -> None:
     for seed, size in enumerate(("base", "large")):
         write_small_blip(folder / f"blip-image-captioning-{size}", seed)
     _write_lpips_and_inception(folder)
+    _write_raft(folder)
 
 
 def _write_distilbert(folder: Path) -> None:
@@ -64,3 +65,10 @@ def _write_lpips_and_inception(folder: Path) -> None:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)
     torch.save(inception.state_dict(), folder / "pt_inception-2015-12-05-6726825d.pth")
+
+
+def _write_raft(folder: Path) -> None:
+    """The toy RAFT's architecture under the published name: `raft_large` takes ten times as long."""
+    from egoactgen_bench.metrics.flow_network import build_toy_raft
+
+    torch.save(build_toy_raft().state_dict(), folder / "raft_large_C_T_SKHT_V2-ff5fadd5.pth")
