@@ -1,5 +1,6 @@
 """Published weights, which plug-ins declare together with their source."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from egoactgen_bench.api.plugins import is_registered
 from egoactgen_bench.artifacts.workspace import Workspace
+from egoactgen_bench.support.byte_counts import byte_text
 from egoactgen_bench.support.safe_names import is_safe_id
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -82,9 +84,19 @@ class PublishedWeights(BaseModel):
     @property
     def size_text(self) -> str:
         """`340 MB`, or `size unknown`."""
-        if self.size is None:
-            return "size unknown"
-        return f"{self.size / 1e9:.1f} GB" if self.size >= 1e9 else f"{self.size / 1e6:.0f} MB"
+        return "size unknown" if self.size is None else byte_text(self.size)
+
+    @property
+    def short_licence(self) -> str:
+        """The licence without the remark in parentheses: `MIT`."""
+        return self.licence.partition(" (")[0]
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether the source cannot change: a commit of the hub, or a URL with a hash."""
+        if self.repository:
+            return re.fullmatch(r"[0-9a-f]{40}", self.revision or "") is not None
+        return self.sha256 is not None
 
 
 def how_to_get(names: Sequence[str], plugin: type[Any], folder: Path) -> str:

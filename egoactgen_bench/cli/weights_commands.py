@@ -1,54 +1,73 @@
 """`bench models`: published weights, and converting released checkpoints."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import Field
 
-from egoactgen_bench.api.common_options import WeightsDir
-from egoactgen_bench.api.options import Cli, Options
+from egoactgen_bench.api.common_options import DryRun, WeightsDir
+from egoactgen_bench.api.options import Cli, Options, Words
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import current_workspace
-from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.cli.wrapped_table import wrapped
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+
+if TYPE_CHECKING:
+    from egoactgen_bench.api.published_weights import PublishedWeights
 
 Plugins = Annotated[
     list[str],
     Field(description="An unregistered plug-in whose weights to include."),
     Cli(("--plugin",), "MODULE:CLASS", list[str]),
 ]
+Names = Annotated[
+    list[str],
+    Field(description="Names from `bench models list`."),
+    Cli(metavar="NAME…", kind=list[str], positional=True),
+]
 
 
-class ListArguments(Options):
-    """The arguments of `bench models list`."""
+class WeightsOptions(Options):
+    """The arguments of `bench models list`, and those that all commands here share."""
 
     weights_dir: WeightsDir = None
     plugin: Plugins = Field(default_factory=list)
 
+    @property
+    def folder(self) -> Path:
+        return self.weights_dir or current_workspace().models
 
-class FetchArguments(Options):
+
+class ShowArguments(WeightsOptions):
+    """The arguments of `bench models show`."""
+
+    names: Names = Field(default_factory=list)
+
+
+class FetchArguments(WeightsOptions):
     """The arguments of `bench models fetch`."""
 
-    names: Annotated[
-        list[str], Field(description="Names from the list."), Cli(metavar="NAME…", positional=True)
-    ]
-    weights_dir: WeightsDir = None
-    plugin: Plugins = Field(default_factory=list)
+    names: Names = Field(default_factory=list)
+    purposes: Annotated[
+        Words,
+        Field(
+            description="What the weights are for: a data set (its metrics), or the name of a "
+            "metric, method or trainer."
+        ),
+        Cli(("--for",), "A,B,C", str),
+    ] = ()
+    dry_run: DryRun = False
     overwrite: Annotated[
         bool, Field(description="Replace existing weights that differ."), Cli(("--overwrite",))
     ] = False
 
 
-class VerifyWeightsArguments(Options):
-    """The arguments of `bench models verify`."""
+class VerifyWeightsArguments(WeightsOptions):
+    """The arguments of `bench models verify`; without names, all existing weights."""
 
-    names: Annotated[
-        list[str],
-        Field(description="Names from the list (default: all existing weights)."),
-        Cli(metavar="NAME…", kind=list[str], positional=True),
-    ] = Field(default_factory=list)
-    weights_dir: WeightsDir = None
-    plugin: Plugins = Field(default_factory=list)
+    names: Names = Field(default_factory=list)
 
 
 class ConvertArguments(Options):
@@ -85,58 +104,130 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True, help="Published weights: list, fetch, verify; convert checkpoints."
     )
     add_command(models, "list", list_weights)
+    add_command(models, "show", show)
     add_command(models, "fetch", fetch)
     add_command(models, "verify", verify)
     add_command(models, "convert", convert)
     app.add_typer(models, name="models")
 
 
-def list_weights(arguments: ListArguments) -> None:
-    """List all published weights: use, whether they exist here, size, licence, source."""
+def list_weights(arguments: WeightsOptions) -> None:
+    """List all published weights: size, licence, whether they are here, and what uses them."""
     from egoactgen_bench.weights.weights_registry import registry
 
-    folder = arguments.weights_dir or current_workspace().models
-    for declared in registry(arguments.plugin):
-        weights = declared.weights
-        state = "here" if (folder / weights.name).exists() else "absent"
-        typer.echo(
-            f"{weights.name:<38} {state:<7} {weights.about}; for {', '.join(declared.used_by)}"
-        )
-        typer.echo(f"{'':<46} {weights.size_text}; {weights.licence}; {weights.source}")
+    declared = registry(arguments.plugin)
+    rows = [["NAME", "SIZE", "LICENCE", "HERE", ""]]
+    for each in declared:
+        weights = each.weights
+        size = "unknown" if weights.size is None else weights.size_text
+        here = "yes" if (arguments.folder / weights.name).exists() else "no"
+        users = f"for {', '.join(each.used_by)}"
+        rows.append([weights.name, size, weights.short_licence, here, users])
+    for line in wrapped(rows):
+        typer.echo(line)
+    count = sum(row[3] == "yes" for row in rows)
+    typer.echo(
+        f"\n{count} of {len(declared)} are in {arguments.folder}.\n"
+        "`bench models fetch --for PURPOSE` fetches what a data set's metrics, a metric or a\n"
+        "method needs; `bench models show NAME` shows sources and hashes."
+    )
+
+
+def show(arguments: ShowArguments) -> None:
+    """Show what weights are, with source, revision, licence and hashes (default: all)."""
+    from egoactgen_bench.weights.weights_registry import find, locked, registry
+
+    declared = registry(arguments.plugin)
+    names = arguments.names or dict.fromkeys(each.weights.name for each in declared)
+    for place, name in enumerate(names):
+        weights = find(name, declared)
+        users = [user for each in declared if each.weights == weights for user in each.used_by]
+        here = (arguments.folder / name).exists()
+        rows = [
+            ["about", weights.about],
+            ["for", ", ".join(users)],
+            ["size", weights.size_text],
+            ["licence", weights.licence],
+            ["source", weights.repository or weights.source],
+            ["revision", _revision(weights)] if weights.repository else ["", ""],
+            ["files", ", ".join(weights.files) or weights.file or ""],
+            *(["sha256", f"{file} {value}"] for file, value in weights.published_hashes.items()),
+            *(
+                ["locked", f"{file} {value}"]
+                for file, value in locked(arguments.folder).get(name, {}).items()
+            ),
+            ["here", f"{'yes' if here else 'no'}, {arguments.folder / name}"],
+        ]
+        typer.echo("\n" * bool(place) + name)
+        for line in wrapped([["", *row] for row in rows if row[1]]):
+            typer.echo(line)
+
+
+def _revision(weights: "PublishedWeights") -> str:
+    if weights.is_pinned:
+        return str(weights.revision)
+    return f"{weights.revision}, not a commit: the first fetch locks the files that it receives"
 
 
 def fetch(arguments: FetchArguments) -> None:
     """Download weights and check their hashes; an interrupted download resumes."""
+    from egoactgen_bench.measurement.weight_purposes import weights_for
     from egoactgen_bench.weights.fetching import fetch as fetch_one
     from egoactgen_bench.weights.weights_registry import find, registry
 
-    folder = arguments.weights_dir or current_workspace().models
-    declared = registry(arguments.plugin)
-    for weights in [find(name, declared) for name in arguments.names]:
-        typer.echo(f"{weights.name}: {weights.size_text}, {weights.licence}", err=True)
+    if not arguments.names and not arguments.purposes:
+        raise BenchError(
+            "Name weights of `bench models list`, or what they are for: `--for epic-kitchens`."
+        )
+    folder, declared = arguments.folder, registry(arguments.plugin)
+    chosen = {name: find(name, declared) for name in arguments.names}
+    for purpose in arguments.purposes:
+        needed = weights_for(purpose, declared)
+        if not needed:
+            typer.echo(f"{purpose} needs no published weights.", err=True)
+        chosen |= {weights.name: weights for weights in needed}
+    if chosen:
+        _announce(list(chosen.values()), folder)
+    if arguments.dry_run:
+        return
+    for weights in chosen.values():
         fetched = fetch_one(weights, folder, overwrite=arguments.overwrite)
         typer.echo(f"{weights.name}: {'fetched' if fetched else 'here already'}, {folder}")
 
 
-def verify(arguments: VerifyWeightsArguments) -> int:
-    """Recompute the sha256 of weights and compare it with the published or locked one."""
-    from egoactgen_bench.weights.weights_registry import (
-        differences,
-        find,
-        has_known_hash,
-        registry,
-    )
+def _announce(chosen: "Sequence[PublishedWeights]", folder: Path) -> None:
+    """Print the total size of what is missing, then a line for each of the weights."""
+    from egoactgen_bench.support.byte_counts import byte_text
 
-    folder = arguments.weights_dir or current_workspace().models
+    missing = [weights for weights in chosen if not (folder / weights.name).exists()]
+    known = [weights.size for weights in missing if weights.size is not None]
+    total = byte_text(sum(known)) if known or not missing else "an unknown size"
+    unknown = len(missing) - len(known)
+    more = f", and {unknown} of unknown size" if unknown and known else ""
+    typer.echo(f"To fetch: {len(missing)} of {len(chosen)}, {total}{more}, to {folder}", err=True)
+    rows = [
+        ["", w.name, w.size_text, "fetch" if w in missing else "here", w.short_licence]
+        for w in chosen
+    ]
+    for line in wrapped(rows):
+        typer.echo(line, err=True)
+
+
+def verify(arguments: VerifyWeightsArguments) -> int:
+    """Check that weights are complete and have the published or locked sha256."""
+    from egoactgen_bench.weights.weights_registry import find, has_known_hash, registry
+    from egoactgen_bench.weights.whole_files import problems_of
+
+    folder = arguments.folder
     wrong = False
     declared = registry(arguments.plugin)
     names = arguments.names or dict.fromkeys(each.weights.name for each in declared)
     for weights in [find(name, declared) for name in names]:
-        problems = differences(weights, folder)
+        problems = problems_of(weights, folder)
         if problems is None and not arguments.names:
             continue
         known = has_known_hash(weights, folder)
-        fine = "unchanged" if known else "here, without a published or locked hash to compare with"
+        fine = "unchanged" if known else "whole; there is no published or locked hash to compare"
         typer.echo(
             f"{weights.name}: {fine if problems == [] else '; '.join(problems or ['absent'])}"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.placeholder_files import refuse_placeholder
 from egoactgen_bench.weights.model_folders import indexed_files
 from egoactgen_bench.weights.stored_sizes import wrong_size
 from egoactgen_bench.weights.stored_tensors import read_stored, read_tensors
@@ -106,14 +107,18 @@ def check_archive(path: Path) -> bool:
     """
     if not path.is_file():
         raise BenchError(f"{path} does not exist.")
+    refuse_placeholder(path)
     try:
         if not zipfile.is_zipfile(path):
+            _refuse_cut_archive(path)
             return False
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
             size = path.stat().st_size
             bomb = unpacked > 2 * size + COMPRESSED_CODE
             wrong = None if bomb else wrong_size(archive)
+    except BenchError:
+        raise
     except Exception as error:  # a damaged directory can fail anywhere in zipfile
         raise _unreadable(path, error) from error
     if bomb:
@@ -124,6 +129,16 @@ def check_archive(path: Path) -> bool:
     if wrong is not None:
         raise BenchError(f"{path} is damaged: {wrong}. Compare its hash with the published one.")
     return True
+
+
+def _refuse_cut_archive(path: Path) -> None:
+    """Raise `BenchError` for the beginning of a zip archive, whose directory is at its end."""
+    with path.open("rb") as stream:
+        if stream.read(4) == b"PK\x03\x04":
+            raise BenchError(
+                f"{path} is truncated: it is the beginning of a PyTorch checkpoint. Download it "
+                "again, and compare its size and hash with the published ones."
+            )
 
 
 def _unreadable(path: Path, error: Exception) -> BenchError:

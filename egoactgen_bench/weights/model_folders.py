@@ -7,6 +7,7 @@ from typing import Any
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
+from egoactgen_bench.support.placeholder_files import refuse_placeholder
 
 STEMS = ("model", "diffusion_pytorch_model", "pytorch_model")  # of files of tensors
 CONFIG = "config.json"  # of a network
@@ -39,6 +40,7 @@ def check_folder_files(folder: Path) -> None:
         )
     for path in sorted(folder.glob("*.json")):
         if _is_kept(path) and path.name.endswith(("config.json", ".index.json")):
+            refuse_placeholder(path)
             content = read_json(path)
             if not isinstance(content, dict):
                 raise BenchError(f"{path} does not contain a JSON object: download it again.")

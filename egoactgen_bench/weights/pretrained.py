@@ -17,6 +17,7 @@ from PIL import Image
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
+from egoactgen_bench.support.placeholder_files import refuse_placeholder
 from egoactgen_bench.weights.foreign_checkpoints import check_archive
 from egoactgen_bench.weights.model_folders import (
     CONFIG,
@@ -121,6 +122,7 @@ def _read_by(kind: Any, folder: Path) -> Path:
     if not found and names:
         raise BenchError(f"{folder / names[0]} does not exist: download it.")
     for path in found:
+        refuse_placeholder(path)
         if path.suffix == ".json":
             read_json(path)
     return found[0] if len(found) == 1 else folder

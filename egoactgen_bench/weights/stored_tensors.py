@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import write_bytes
+from egoactgen_bench.support.placeholder_files import refuse_placeholder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -63,6 +64,7 @@ def check_safetensors(path: Path) -> None:
 
     if not path.is_file():
         raise BenchError(f"{path} does not exist.")
+    refuse_placeholder(path)
     try:
         # The library checks the header's size, and that shapes and offsets fit the file.
         with safe_open(path, "pt"):
@@ -70,8 +72,8 @@ def check_safetensors(path: Path) -> None:
     except (SafetensorError, OSError, ValueError) as error:
         detail = " ".join(str(error).split())[:200].rstrip(".")
         raise BenchError(
-            f"{path} is not a readable safetensors file ({detail}): it may be incomplete, or a "
-            "placeholder of Git LFS; download it again."
+            f"{path} is not a readable safetensors file ({detail}): it may be incomplete; "
+            "download it again."
         ) from None
 
 

@@ -1,4 +1,8 @@
-"""The published weights of LEGO: the authors' checkpoints, and the vision tower of their VLLM."""
+"""The published weights of LEGO: the authors' checkpoints, and the vision tower of their VLLM.
+
+The sizes, hashes and commits of the authors' checkpoints are not known here. What the first fetch
+of a checkpoint receives is recorded in weights.lock.json and compared from then on.
+"""
 
 from egoactgen_bench.api.published_weights import PublishedWeights
 
@@ -22,7 +26,6 @@ LEGO_EGO4D = PublishedWeights(
     repository="bolinlai/LEGO-Ego4D",
     revision="main",
     files=("*",),
-    size=40_000_000_000,
 )
 LEGO_EPIC_KITCHENS = PublishedWeights(
     name="LEGO-EpicKitchens",
@@ -31,5 +34,4 @@ LEGO_EPIC_KITCHENS = PublishedWeights(
     repository="bolinlai/LEGO-EpicKitchens",
     revision="main",
     files=("*",),
-    size=40_000_000_000,
 )

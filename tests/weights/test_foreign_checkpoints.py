@@ -122,9 +122,15 @@ def test_files_of_old_pytorch_versions_are_read(tmp_path):
 def test_broken_files_are_refused_in_one_sentence(tmp_path):
     torch.save({"w": torch.ones(3000)}, tmp_path / "whole.pth")
     whole = (tmp_path / "whole.pth").read_bytes()
-    for name, data in {"half": whole[: len(whole) // 2], "empty": b"", "text": b"<html>"}.items():
+    for name, data, sentence in (
+        ("half", whole[: len(whole) // 2], "is truncated: it is the beginning of a PyTorch"),
+        ("text", b"weights", "is truncated, or not a PyTorch checkpoint"),
+        ("empty", b"", "is empty: download it again"),
+        ("page", b"\n<html>", "is a web page"),
+        ("pointer", b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+    ):
         (tmp_path / name).write_bytes(data)
-        with pytest.raises(BenchError, match=f"{name} is truncated, or not a PyTorch checkpoint"):
+        with pytest.raises(BenchError, match=f"{name} {sentence}"):
             read_checkpoint(tmp_path / name)
     with pytest.raises(BenchError, match="does not exist"):
         read_checkpoint(tmp_path / "absent")

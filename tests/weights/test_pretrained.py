@@ -192,9 +192,19 @@ def test_damaged_and_pickled_weights_are_refused(weights):
     folder = weights / "text_encoder"
     file = folder / "model.safetensors"
     whole = file.read_bytes()
-    for data in (b"", whole[:100], b"version https://git-lfs.github.com/spec/v1\n", whole[:-1]):
+    for data, sentence in (
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        (b"<!DOCTYPE html><html></html>", "is a web page"),
+        (whole[:100], "is not a readable safetensors file"),
+        (whole[:-1], "is not a readable safetensors file"),
+    ):
         file.write_bytes(data)
-        refused(CLIPTextModel, folder, r"model\.safetensors is not a readable safetensors file")
+        refused(CLIPTextModel, folder, rf"model\.safetensors {sentence}")
+    (folder / "config.json").rename(folder / "kept")
+    (folder / "config.json").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    refused(CLIPTextModel, folder, r"config\.json is a pointer of Git LFS")
+    (folder / "kept").rename(folder / "config.json")
     state = {"x": torch.ones(1)}
     file.unlink()
     refused(CLIPTextModel, folder, r"contains no weights: model\.safetensors is missing")

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from egoactgen_bench.errors import BenchError, did_you_mean
+from egoactgen_bench.support.placeholder_files import refuse_placeholder
 from egoactgen_bench.support.replacing import replacing, temporary_folder
 from egoactgen_bench.weights.pretrained import refusing
 from egoactgen_bench.weights.stored_tensors import read_stored
@@ -116,6 +117,7 @@ def read_states(path: Path) -> Stored:
     if path.suffix == ".npy":
         if not path.is_file():  # opening a FIFO waits for somebody to write to it
             raise BenchError(f"{path} is not a regular file.")
+        refuse_placeholder(path)
         with refusing(path):
             stored = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(stored, np.ndarray):
