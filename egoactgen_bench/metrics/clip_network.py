@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from egoactgen_bench.api.metric_batch import Extractor, Size
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.metrics.squares import centre_crop
 from egoactgen_bench.metrics.tensors import evaluating, normalise, one_by_one_on_cpu, unit_tensor
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.provenance import content_digest
@@ -31,7 +32,8 @@ CONFIG = "open_clip_config.json"  # of a folder
 TOWERS = ("text_cfg", "vision_cfg")
 VOCABULARY = 49408  # of open_clip's text towers, unless the configuration names another
 NOT_PARAMETERS = ("input_resolution", "context_length", "vocab_size")
-Preprocessing = Literal["open_clip", "released", "released-antialias"]
+# "cropped" is that of CMMD: the centre square of the frame, then a bicubic resize.
+Preprocessing = Literal["open_clip", "released", "released-antialias", "cropped"]
 Activation = Literal["quick_gelu", "gelu"]
 
 
@@ -50,7 +52,7 @@ class ClipImages(Extractor):
 
     def fit(self, output: Image.Image, size: Size) -> Image.Image:
         """The released code resizes a frame of any size directly to the network's square."""
-        return super().fit(output, size) if self.preprocessing == "open_clip" else output
+        return output if self.preprocessing.startswith("released") else super().fit(output, size)
 
     @one_by_one_on_cpu
     @evaluating()
@@ -90,6 +92,9 @@ def _square(frame: Image.Image, size: int, preprocessing: Preprocessing) -> Tens
     if preprocessing == "open_clip":
         tensor: Tensor = _eval_transform(size)(frame)
         return tensor
+    if preprocessing == "cropped":
+        square = centre_crop(frame).resize((size, size), Image.Resampling.BICUBIC)
+        return normalise(unit_tensor(square), OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
     squashed = nn.functional.interpolate(
         unit_tensor(frame)[None],
         (size, size),

@@ -5,9 +5,14 @@ from numpy.typing import NDArray
 
 from egoactgen_bench.api.feature_metric import Features
 from egoactgen_bench.metrics.fid import InceptionDistance
-from egoactgen_bench.metrics.kernel_distance import kernel_distance, kernel_interval
+from egoactgen_bench.metrics.kernel_distance import (
+    CubicKernel,
+    unbiased_distance,
+    unbiased_interval,
+)
 from egoactgen_bench.support.seeds import derive_seed
 
+KERNEL = CubicKernel()
 SEED = derive_seed(0, "kernel interval")
 
 
@@ -19,10 +24,10 @@ class Kid(InceptionDistance):
 
     def distance(self, outputs: Features, targets: Features) -> float:
         """The squared distance; unbiased, and therefore possibly slightly negative."""
-        return kernel_distance(outputs, targets)
+        return unbiased_distance(KERNEL, outputs, targets)
 
     def interval(
         self, rows: NDArray[np.floating], clusters: NDArray[np.int64]
     ) -> tuple[float, float] | None:
-        """Of halves of the videos (`kernel_interval`)."""
-        return kernel_interval(*self.sides(rows), clusters, SEED)
+        """Of halves of the videos (`unbiased_interval`)."""
+        return unbiased_interval(KERNEL, *self.sides(rows), clusters, SEED)

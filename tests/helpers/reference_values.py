@@ -53,6 +53,27 @@ REFERENCES = {
     "dino": Reference(
         "timm's VisionTransformer", ("metrics/test_other_programs.py::test_dino_agrees_with_timm",)
     ),
+    "cmmd": Reference(
+        "transformers' CLIPModel, SciPy, cmmd-pytorch",
+        (
+            "metrics/test_cmmd.py::test_it_agrees_with_transformers_and_scipy",
+            "metrics/test_distances.py::test_biased_distance_agrees_with_the_published_program",
+        ),
+    ),
+    "dreamsim": Reference(
+        "the dreamsim package, peft",
+        (
+            "metrics/test_dreamsim.py::test_it_agrees_with_the_dreamsim_package",
+            "metrics/test_dreamsim.py::test_merged_weights_are_those_of_peft",
+        ),
+    ),
+    "fd_dinov2": Reference(
+        "torch-fidelity, SciPy",
+        (
+            "metrics/test_fd_dinov2.py::test_it_agrees_with_torch_fidelity",
+            "metrics/test_fd_dinov2.py::test_it_agrees_with_a_matrix_root",
+        ),
+    ),
     "egovlp": _EGOVLP,
     "egovlp_plus": _EGOVLP,
     "fid": Reference(

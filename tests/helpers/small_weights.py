@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from small_blip import write_small_blip
+from small_dreamsim import write_small_dreamsim
 from small_networks import ScriptedInception, small_clip_state, small_dino, small_egovlp
 
 LETTERS = [chr(code) for code in range(ord("a"), ord("z") + 1)]
@@ -27,7 +28,10 @@ def write_small_weights(folder: Path) -> None:
         small_egovlp(folder / name, frames=4)
         _add_text_tower(folder / name)
     save_file(small_clip_state(), folder / "ViT-L-14.safetensors")
-    small_dino(folder / "dinov2-base")
+    save_file(small_clip_state(), folder / "ViT-L-14-336px.safetensors")
+    for name in ("dinov2-base", "dinov2-large"):
+        small_dino(folder / name)
+    write_small_dreamsim(folder)
     for seed, size in enumerate(("base", "large")):
         write_small_blip(folder / f"blip-image-captioning-{size}", seed)
     _write_lpips_and_inception(folder)

@@ -6,9 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from egoactgen_bench.metrics import frechet, kernel_distance
 from egoactgen_bench.metrics.frechet import Moments, frechet_distance, root
+from egoactgen_bench.metrics.kernel_distance import CubicKernel, GaussianKernel
+
+KERNEL = CubicKernel()
 
 
 @pytest.mark.parametrize(
@@ -62,18 +67,52 @@ def test_kernel_distance_agrees_with_clean_fid(monkeypatch: pytest.MonkeyPatch) 
     first, second = generator.normal(size=(40, 16)), generator.normal(0.4, 1.2, size=(40, 16))
     # The toolkit computes the distance on one subset that contains everything.
     expected = clean_fid(first, second, num_subsets=1, max_subset_size=40)
-    assert_allclose(kernel_distance.kernel_distance(first, second), expected, rtol=1e-10)
+    assert_allclose(kernel_distance.unbiased_distance(KERNEL, first, second), expected, rtol=1e-10)
     monkeypatch.setattr(kernel_distance, "ROWS_AT_ONCE", 7)
-    assert_allclose(kernel_distance.kernel_distance(second, first), expected, rtol=1e-10)
+    assert_allclose(kernel_distance.unbiased_distance(KERNEL, second, first), expected, rtol=1e-10)
 
 
 def test_kernel_distance_of_one_distribution_is_unbiased() -> None:
     generator = np.random.default_rng(4)
     found = [
-        kernel_distance.kernel_distance(
-            generator.normal(size=(20, 4)), generator.normal(size=(30, 4))
+        kernel_distance.unbiased_distance(
+            KERNEL, generator.normal(size=(20, 4)), generator.normal(size=(30, 4))
         )
         for _ in range(400)
     ]
     assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
     assert min(found) < 0 < max(found)
+
+
+def gaussian_sums(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """The mean kernel of σ = 10 over all pairs, by SciPy's distances."""
+    return float(np.exp(-cdist(first, second, "sqeuclidean") / 200).mean())
+
+
+def test_biased_distance_agrees_with_its_definition(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(5)
+    first, second = generator.normal(size=(40, 16)), generator.normal(0.4, 1.2, size=(30, 16))
+    expected = gaussian_sums(first, first) + gaussian_sums(second, second)
+    expected -= 2 * gaussian_sums(first, second)
+    kernel = GaussianKernel(sigma=10)
+    assert_allclose(kernel_distance.biased_distance(kernel, first, second), expected, rtol=1e-10)
+    monkeypatch.setattr(kernel_distance, "ROWS_AT_ONCE", 7)
+    assert_allclose(kernel_distance.biased_distance(kernel, second, first), expected, rtol=1e-10)
+
+
+def test_biased_distance_agrees_with_the_published_program() -> None:
+    """`distance.mmd` of github.com/sayakpaul/cmmd-pytorch at f7673a9, given these as float64."""
+    generator = np.random.default_rng(6)
+    sides = [generator.normal(shift, 1, size=(64, 32)).astype(np.float32) for shift in (0, 0.2)]
+    sides = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in sides]
+    found = 1000 * kernel_distance.biased_distance(GaussianKernel(sigma=10), *sides)
+    assert_allclose(found, 0.6710496831898727, rtol=1e-9)
+
+
+def test_biased_distance_of_equal_sets_is_zero() -> None:
+    features = np.random.default_rng(7).normal(size=(20, 8))
+    kernel = GaussianKernel(sigma=10)
+    assert kernel_distance.biased_distance(kernel, features, features) == pytest.approx(
+        0, abs=1e-12
+    )
+    assert_allclose(np.diag(kernel.of_pairs(features, features)), kernel.of_each(features))

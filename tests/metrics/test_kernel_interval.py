@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from egoactgen_bench.metrics.kernel_distance import (
-    kernel_distance,
-    kernel_interval,
+    CubicKernel,
+    unbiased_distance,
+    unbiased_interval,
 )
 
+KERNEL = CubicKernel()
 WIDTH = 8
 
 
@@ -23,18 +25,18 @@ def drawn(source, videos, shift, icc=0.3):
 def test_it_covers(shift):
     source = np.random.default_rng(0)
     outputs, targets = (source.normal(size=(4000, WIDTH)) for _ in range(2))
-    truth = kernel_distance(outputs + shift, targets)
-    intervals = [kernel_interval(*drawn(source, 12, shift), seed=n) for n in range(100)]
+    truth = unbiased_distance(KERNEL, outputs + shift, targets)
+    intervals = [unbiased_interval(KERNEL, *drawn(source, 12, shift), seed=n) for n in range(100)]
     assert np.mean([low <= truth <= high for low, high in intervals]) >= 0.93
 
 
 def test_it_is_around_the_distance_and_not_of_few_videos():
     source = np.random.default_rng(1)
     outputs, targets, clusters = drawn(source, 12, 0.5)
-    low, high = kernel_interval(outputs, targets, clusters, seed=0)
-    assert (low + high) / 2 == pytest.approx(kernel_distance(outputs, targets))
+    low, high = unbiased_interval(KERNEL, outputs, targets, clusters, seed=0)
+    assert (low + high) / 2 == pytest.approx(unbiased_distance(KERNEL, outputs, targets))
     order = source.permutation(len(clusters))
-    again = kernel_interval(outputs[order], targets[order], clusters[order], seed=0)
+    again = unbiased_interval(KERNEL, outputs[order], targets[order], clusters[order], seed=0)
     assert again == pytest.approx((low, high))
     few = clusters < 7
-    assert kernel_interval(outputs[few], targets[few], clusters[few], seed=0) is None
+    assert unbiased_interval(KERNEL, outputs[few], targets[few], clusters[few], seed=0) is None
