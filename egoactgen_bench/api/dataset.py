@@ -114,6 +114,10 @@ class Dataset(ABC):
         """Ground truth beyond the annotations: sample id → facts; after `clips`."""
         return {}
 
+    def boxes_path(self) -> Path | None:
+        """The annotations with boxes of hands and objects, in a format that --boxes takes."""
+        return None
+
     def video_durations(self) -> dict[str, float]:
         """Seconds of each video whose duration is annotated; after `clips`."""
         return {}

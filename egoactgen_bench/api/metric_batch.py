@@ -17,7 +17,8 @@ from egoactgen_bench.support.row_store import FeatureCache, Revised
 
 # against: the image of another run that the metric names
 ImageRole = Literal["output", "target", "input", "against"]
-TextRole = Literal["action", "description", "truth"]  # truth: JSON
+# truth and boxes: JSON; boxes as `Split.boxes` gives those of one sample
+TextRole = Literal["action", "description", "truth", "boxes"]
 Role = ImageRole | TextRole
 Item = Image.Image | str
 Size = tuple[int, int]

@@ -20,7 +20,7 @@ MANIFEST = "pack.json"
 _ID = r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}"
 # An allow-list, not a filter of bad names: no name can point outside the folder.
 _NAME = re.compile(
-    rf"pack\.json|split/samples\.csv|runs/{_ID}/(?:run\.json|samples\.csv|images/{_ID})"
+    rf"pack\.json|split/(?:samples|boxes)\.csv|runs/{_ID}/(?:run\.json|samples\.csv|images/{_ID})"
     rf"|scores/{_ID}/(?:score\.json|scores\.csv|errors\.csv)"
 )
 MOST_FILES = 2_000_000

@@ -37,6 +37,13 @@ class SplitCounts(Record):
     by_reason: dict[str, Count]
 
 
+class SplitBoxes(Record):
+    """Where the boxes in boxes.csv come from, and how many samples have any."""
+
+    source: str  # the name of a file or folder
+    samples: Count
+
+
 class SplitManifest(Manifest):
     """split.json: a prepared split."""
 
@@ -54,6 +61,7 @@ class SplitManifest(Manifest):
     egovlp: EgoVLP  # repeats a value of metric_defaults, for scripts that read it
     metric_defaults: dict[str, OptionValues] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
+    boxes: SplitBoxes | None = None  # None without boxes.csv
     versions: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -11,6 +11,12 @@ import pandas as pd
 
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import SPLIT, SplitManifest
+from egoactgen_bench.artifacts.sample_boxes import (
+    BOXES,
+    BoxesOfSample,
+    read_boxes_table,
+    stored_sizes,
+)
 from egoactgen_bench.artifacts.sample_tables import (
     check_count,
     check_files,
@@ -90,6 +96,18 @@ class Split:
         if not (isinstance(found, dict) and all(isinstance(each, dict) for each in facts)):
             raise BenchError(f"{path} is not an object with one object per sample.")
         return found
+
+    def boxes(self) -> dict[str, BoxesOfSample]:
+        """Sample id → {"input": boxes, "target": boxes}; empty for a split without boxes.csv.
+
+        A box is {"kind": "left_hand", "x": …, "y": …, "width": …, "height": …}, in pixels of the
+        stored frame.
+        """
+        path = owned_path(self.folder, BOXES)
+        if not path.is_file():
+            return {}
+        sizes = stored_sizes(self.samples, self.manifest.recipe)
+        return read_boxes_table(path, self.samples["sample_id"], sizes)
 
     def frame_path(self, relative: str) -> Path:
         """The path of the frame that a cell of `samples` names.

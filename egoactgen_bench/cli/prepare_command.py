@@ -132,6 +132,8 @@ def _summarise(done: "Prepared") -> None:
     typer.echo(f"  {counts.kept:>7,} kept")
     _echo_draw(done.split.manifest.recipe)
     _echo_reasons(counts.by_reason)
+    if boxes := done.split.manifest.boxes:
+        typer.echo(f"  {boxes.samples:>7,} with boxes of hands and objects, from {boxes.source}")
     if done.resumed:
         typer.echo(f"  {done.resumed:,} of them were extracted by an earlier call")
     if done.read.files:

@@ -150,6 +150,9 @@ class Ego4D(Dataset):
             return [f"{self._without_split} videos are left out: they are not in any FHO split."]
         return []
 
+    def boxes_path(self) -> Path | None:
+        return self._main
+
     def video_durations(self) -> dict[str, float]:
         return self._durations
 

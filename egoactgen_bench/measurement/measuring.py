@@ -181,6 +181,7 @@ class Measurer:
             "action": sample.action,
             "description": sample.description,
             "truth": sample.truth,
+            "boxes": sample.boxes,
         }
         return {
             role: content(source, role) for role, source in every.items() if role in self._needs

@@ -40,6 +40,7 @@ class Sample:
     action: str
     description: str | None
     truth: str | None
+    boxes: str | None
 
 
 class Samples(Sequence[Sample]):
@@ -49,6 +50,7 @@ class Samples(Sequence[Sample]):
         self._folder = split.folder
         self._descriptions = descriptions
         self._truth = {name: json.dumps(facts) for name, facts in split.truth().items()}
+        self._boxes = {name: json.dumps(boxes) for name, boxes in split.boxes().items()}
         self._columns = {name: split.samples[name].array for name in SAMPLE_COLUMNS}
         self.split = split.name
         self.ids: list[str] = split.samples["sample_id"].tolist()
@@ -62,7 +64,8 @@ class Samples(Sequence[Sample]):
         """The roles that a metric can read."""
         found: set[Role] = {"output", "target", "input", "action", "against"}
         found |= {"description"} if self._descriptions else set()
-        return frozenset(found | ({"truth"} if self._truth else set()))
+        found |= {"truth"} if self._truth else set()
+        return frozenset(found | ({"boxes"} if self._boxes else set()))
 
     def __getitem__(self, position: Any) -> Any:
         row = {name: column[position] for name, column in self._columns.items()}
@@ -73,6 +76,7 @@ class Samples(Sequence[Sample]):
             action=row["action"],
             description=self._descriptions.get(self.ids[position]),
             truth=self._truth.get(self.ids[position]),
+            boxes=self._boxes.get(self.ids[position]),
         )
 
     def _file(self, name: str, sha256: str) -> ImageFile:

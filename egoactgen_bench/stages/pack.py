@@ -9,6 +9,7 @@ import pandas as pd
 
 from egoactgen_bench.artifacts.archive_records import FORMAT, too_many
 from egoactgen_bench.artifacts.runs import Run, load_run
+from egoactgen_bench.artifacts.sample_boxes import BOXES
 from egoactgen_bench.artifacts.scores import Scores, load_scores
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.artifacts.workspace import Workspace
@@ -23,6 +24,7 @@ from egoactgen_bench.support.files import (
 )
 from egoactgen_bench.support.images import read_image_file
 from egoactgen_bench.support.provenance import versions
+from egoactgen_bench.support.regular_files import read_regular
 from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.support.safe_names import is_safe_id
 
@@ -134,6 +136,9 @@ def _files(
     split: Split, runs: Sequence[Run], scores: Sequence[Scores]
 ) -> Iterator[tuple[str, bytes]]:
     yield "split/samples.csv", _csv(split.samples[SPLIT_COLUMNS])
+    boxes = split.folder / BOXES
+    if split.manifest.licence is None and boxes.is_file():  # annotations have the frames' licence
+        yield f"split/{BOXES}", read_regular(boxes)
     for run in runs:
         yield f"runs/{run.name}/run.json", json_bytes(run.manifest.model_dump(mode="json"))
         yield f"runs/{run.name}/samples.csv", _csv(run.samples.assign(prompt=""))

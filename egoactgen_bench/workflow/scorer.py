@@ -38,12 +38,15 @@ from egoactgen_bench.workflow.scorer_options import (
     metric_names,
 )
 
-ROLES: frozenset[Role] = frozenset({"output", "target", "input", "action", "description", "truth"})
+ROLES: frozenset[Role] = frozenset(
+    {"output", "target", "input", "action", "description", "truth", "boxes"}
+)
 ARGUMENTS: dict[Role, str] = {
     "input": "inputs",
     "action": "actions",
     "description": "descriptions",
     "truth": "truths",
+    "boxes": "boxes",
 }
 
 
@@ -129,6 +132,7 @@ class Scorer:
         *,
         descriptions: str | Sequence[str] | None = None,
         truths: Sequence[Mapping[str, Any]] | None = None,
+        boxes: Sequence[Mapping[str, Any]] | None = None,
         ids: Sequence[Any] | None = None,
     ) -> None:
         """Add samples: one image or a batch per argument, all of the same number.
@@ -142,6 +146,10 @@ class Scorer:
             actions: the action labels, for metrics that read them (BLIP).
             descriptions: for metrics that read them.
             truths: facts about the samples, for the toy kitchen's judge.
+            boxes: hands and objects of the samples, for metrics of regions: of each sample
+                {"target": [{"kind": "left_hand", "x": …, "y": …, "width": …, "height": …}]}, in
+                pixels of its target, as in `Split.boxes()`. Kinds: left_hand, right_hand, object,
+                tool.
             ids: an id per sample, unique until `reset`. Required with several processes, where a
                 sampler may repeat samples: each id counts once.
 
@@ -156,8 +164,9 @@ class Scorer:
         found: dict[Any, list[Any]] = dict(frames)
         texts = {"action": actions, "description": descriptions}
         found |= {role: _texts(text) for role, text in texts.items() if text is not None}
-        if truths is not None:
-            found["truth"] = [json.dumps(truth) for truth in truths]
+        for role, values in {"truth": truths, "boxes": boxes}.items():
+            if values is not None:
+                found[role] = [json.dumps(value) for value in values]
         for role, given in found.items():
             if len(given) != count:
                 name = ARGUMENTS.get(role, f"{role}s")
@@ -296,10 +305,10 @@ def compare(
 
         compare(image, target, "lpips", dataset="ego4d")
 
-    `choices` are further arguments of `Scorer`, and `descriptions`, `truths` and `ids` of
-    `Scorer.update`. Returns and raises what `Scorer` does.
+    `choices` are further arguments of `Scorer`, and `descriptions`, `truths`, `boxes` and
+    `ids` of `Scorer.update`. Returns and raises what `Scorer` does.
     """
-    kept = ("descriptions", "truths", "ids")
+    kept = ("descriptions", "truths", "boxes", "ids")
     texts = {name: choices.pop(name) for name in kept if name in choices}
     scorer = Scorer(metrics, **choices)
     scorer.update(outputs, targets, inputs, actions, **texts)

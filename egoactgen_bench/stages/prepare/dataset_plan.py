@@ -40,6 +40,7 @@ def plan_dataset(
             times_only=options.times_only,
             locate=locate,
             filters=options.filters,
+            boxes=options.boxes,
         )
 
 

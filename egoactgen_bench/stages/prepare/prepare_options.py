@@ -24,6 +24,13 @@ class PrepareOptions(Options):
         Field(description="Folder of the videos or extracted frames."),
         Cli(metavar="DIR"),
     ] = None
+    boxes: Annotated[
+        Path | None,
+        Field(
+            description="Boxes of hands and objects: detections, VISOR, fho_main.json or your own."
+        ),
+        Cli(metavar="PATH"),
+    ] = None
     subset: Annotated[Literal["val", "train"], Field(description="Subset of the annotations.")] = (
         "val"
     )

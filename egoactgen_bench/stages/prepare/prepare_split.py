@@ -3,11 +3,12 @@
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from egoactgen_bench.api.records import Rejection
 from egoactgen_bench.artifacts.manifests import SPLIT, SplitManifest
+from egoactgen_bench.artifacts.sample_boxes import BOXES
 from egoactgen_bench.artifacts.splits import TRUTH, Split, load_split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.errors import BenchError, SampleError
@@ -24,6 +25,7 @@ from egoactgen_bench.stages.prepare.extraction import (
     read_journals,
 )
 from egoactgen_bench.stages.prepare.sample_filters import REASONS
+from egoactgen_bench.stages.prepare.split_boxes import with_boxes
 from egoactgen_bench.stages.prepare.split_files import write_split
 from egoactgen_bench.stages.prepare.split_plan import SplitPlan, by_reason
 from egoactgen_bench.support.files import sha256_file
@@ -56,12 +58,25 @@ def prepare(
 ) -> Prepared:
     """Extract a plan's frames into `folder` and finish the split there.
 
-    An interrupted call resumes. In a finished split only the samples that failed are tried again.
-    `on_sample` is called with the number of samples processed since its last call.
+    An interrupted call resumes. In a finished split only the samples that failed are tried again,
+    and boxes are added. `on_sample` is called with the number of samples processed since its last
+    call.
     """
-    made_by = _versions(plan)
-    work = _work_folder(plan, folder, made_by)
+    work = _work_folder(plan, folder, _versions(plan))
     before = _open_folder(plan, work, overwrite)
+    done = _prepare(plan, work, before, workers, on_sample)
+    return replace(done, split=with_boxes(done.split, plan, before))
+
+
+def _prepare(
+    plan: SplitPlan,
+    work: WorkFolder[SplitManifest],
+    before: Split | None,
+    workers: int,
+    on_sample: Callable[[int], object],
+) -> Prepared:
+    """Extract what is missing; `before` is the split if it is finished."""
+    made_by, folder = _versions(plan), work.folder
     if before is not None:
         failed = Counter(before.manifest.counts.by_reason)
         # Rows that the annotation rules out stay rejected. Only missing or broken videos are tried
@@ -192,7 +207,7 @@ def _open_folder(plan: SplitPlan, work: WorkFolder[SplitManifest], overwrite: bo
 
 def _remove(folder: Path) -> None:
     """Remove a split, manifest first, except its descriptions."""
-    for name in ("split.json", "samples.csv", "rejected.csv", TRUTH):
+    for name in ("split.json", "samples.csv", "rejected.csv", TRUTH, BOXES):
         (folder / name).unlink(missing_ok=True)
     for name in ("frames", JOURNAL):
         shutil.rmtree(folder / name, ignore_errors=True)

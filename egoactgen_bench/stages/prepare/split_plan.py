@@ -44,6 +44,7 @@ class SplitPlan:
 
     `rows` contains every annotation row in order. `places` maps each sample id to the sources of
     its two frames or to the error that prevents them; it is empty if videos were not located.
+    `boxes` are the user's, in place of those in the annotations.
     """
 
     dataset: Dataset
@@ -52,6 +53,7 @@ class SplitPlan:
     rows: list[ActionClip | Rejection]
     places: dict[str, tuple[FrameSource, FrameSource] | SampleError]
     filters: SampleFilters = NO_FILTERS
+    boxes: Path | None = None
 
     @cached_property
     def clips(self) -> list[ActionClip]:
@@ -119,6 +121,7 @@ def plan_split(
     times_only: bool = False,
     locate: bool = True,
     filters: SampleFilters = NO_FILTERS,
+    boxes: Path | None = None,
 ) -> SplitPlan:
     """List a data set's clips and locate their frames, without reading any.
 
@@ -141,6 +144,7 @@ def plan_split(
         if located and isinstance(row, ActionClip)
     }
     _check_filters(filters, times_only, places)
+    _check_boxes(boxes, times_only)
     recipe = {
         "times_only": times_only,
         "size": None if times_only or dataset.keeps_frames else size,
@@ -149,7 +153,20 @@ def plan_split(
         **filters.recipe(),
         **plain_json(dataset, "recipe", call(dataset, "recipe")),
     }
-    return SplitPlan(dataset, name, recipe, rows, places, filters)
+    return SplitPlan(dataset, name, recipe, rows, places, filters, boxes)
+
+
+def _check_boxes(boxes: Path | None, times_only: bool) -> None:
+    """Raise `BenchError` for boxes that cannot be read or placed, before any frame is extracted."""
+    if boxes is None:
+        return
+    if times_only:
+        raise BenchError(
+            "--boxes are placed in frames, which --times-only does not store: leave out one of "
+            "them."
+        )
+    if not boxes.exists():
+        raise BenchError(f"--boxes {boxes} does not exist: name a file or a folder.")
 
 
 def _check_filters(

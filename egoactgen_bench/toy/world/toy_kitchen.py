@@ -128,6 +128,9 @@ class ToyKitchen(Dataset):
         facts = map(dict, self._truth)
         return {fact.pop("sample_id"): fact for fact in facts}
 
+    def boxes_path(self) -> Path | None:
+        return self.reader.boxes_path()
+
     def video_durations(self) -> dict[str, float]:
         return self.reader.video_durations()
 

@@ -82,6 +82,20 @@ def test_packing_twice_gives_the_same_bytes_and_nothing_of_the_data_set(archive,
     assert (row["group"], row["run"], row["n"]) == ("alpha", "lego", 6)
 
 
+@pytest.mark.parametrize("licence", [None, "a licence"])
+def test_boxes_are_packed_unless_a_licence_covers_them(bench, archive, tmp_path, licence):
+    folder = tmp_path / "alpha/splits/drawn-val"
+    (folder / "boxes.csv").write_text(
+        "sample_id,frame,kind,x,y,width,height\nV00_0,target,tool,1,1,9,9\n"
+    )
+    manifest = json.loads((folder / "split.json").read_text())
+    (folder / "split.json").write_text(json.dumps(manifest | {"licence": licence}))
+    found = pack(Workspace(tmp_path / "alpha"), load_split(folder), ["lego"], "alpha").path
+    with zipfile.ZipFile(found) as opened:
+        assert ("split/boxes.csv" in opened.namelist()) == (licence is None)
+    assert bench("verify", found).status == 0
+
+
 def test_verify_lists_the_differences_of_an_archive(bench, archive):
     assert bench("verify", archive).status == 0
 
