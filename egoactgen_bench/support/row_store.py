@@ -137,6 +137,12 @@ class RowStore:
             stream.flush()
         self._take_in(self._folder / f"{name}.keys")
 
+    def close(self) -> None:
+        """Close the files that rows are added to; the store can then be pickled."""
+        for stream in self._streams or ():
+            stream.close()
+        self._streams = None
+
     def refresh(self, *, old: bool = False) -> None:
         """Index rows written since by others; with `old`, also those that a fresh store ignored.
 

@@ -23,10 +23,15 @@ class _Context(SpawnContext):
     Process: ClassVar[Any] = _Worker
 
 
+def spawning() -> SpawnContext:
+    """The context for processes that run functions of importable modules only."""
+    return _Context()
+
+
 def worker_pool(workers: int, **settings: Any) -> ProcessPoolExecutor:
     """A pool of `workers` processes, for functions and arguments of importable modules only.
 
     `settings` are further arguments of `ProcessPoolExecutor`.
     """
     # Not "fork": it copies locks that threads of FFmpeg may hold at that moment, and hangs.
-    return ProcessPoolExecutor(workers, mp_context=_Context(), **settings)
+    return ProcessPoolExecutor(workers, mp_context=spawning(), **settings)

@@ -13,6 +13,7 @@ from egoactgen_bench.diffusion.denoiser import latent_model, noise_schedule, unt
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.diffusion.finetuning import starting_networks
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
+from egoactgen_bench.diffusion.finetuning.denoising_samples import NoFeatures
 from egoactgen_bench.diffusion.finetuning.frame_latents import (
     Frame,
     Latents,
@@ -52,13 +53,13 @@ class Known:
 def training_task(model, **options):
     pair = Pair("s_0", INPUT, TARGET, "open drawer")
     chosen = FinetuningOptions(**options)
-    return Denoising(model, TextConditioner(), [pair], Known(), lambda _: {}, chosen, seed=0)
+    return Denoising(model, TextConditioner(), [pair], Known(), NoFeatures(), chosen, seed=0)
 
 
 def seen(model, **options):
     """`DRAWS` draws of one sample, each in a different step."""
     learnt = training_task(model, **options)
-    return [learnt._sample(SampleDraw(0, step, step)) for step in range(DRAWS)]
+    return [learnt.samples._sample(SampleDraw(0, step, step)) for step in range(DRAWS)]
 
 
 def shares(draws):

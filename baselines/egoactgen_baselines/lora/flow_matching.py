@@ -12,9 +12,10 @@ from torch.nn import functional as F
 from egoactgen_baselines.lora.editor_family import EditorFamily
 from egoactgen_baselines.lora.encoded_samples import EncodedSamples
 from egoactgen_baselines.lora.lora_options import LoraOptions
+from egoactgen_bench.diffusion.finetuning.batch_loading import Batch
 from egoactgen_bench.diffusion.finetuning.frame_latents import Pair
 from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw
-from egoactgen_bench.diffusion.finetuning.training_loop import Batch, TrainingTask
+from egoactgen_bench.diffusion.finetuning.training_loop import TrainingTask
 
 TEXT = "text "  # prefix of the names of embeddings
 

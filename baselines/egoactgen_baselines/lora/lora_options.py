@@ -96,4 +96,6 @@ TOY = {
 }
 PRESETS = {"toy": TOY, "editor": {}}
 # `init` is a place: `sources` has the hash of its weights.
-NON_SEMANTIC = frozenset({"init", "micro_batch", "checkpoint_every", "gradient_checkpointing"})
+NON_SEMANTIC = frozenset(
+    {"init", "micro_batch", "checkpoint_every", "gradient_checkpointing", "workers"}
+)

@@ -53,14 +53,7 @@ class LatentModel:
 
     def tokens(self, prompts: Sequence[str]) -> Tensor:
         """(B, 77) int64: the prompts' tokens, truncated or padded."""
-        tokens: Tensor = self.tokenizer(
-            list(prompts),
-            padding="max_length",
-            max_length=self.tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        ).input_ids
-        return tokens
+        return prompt_tokens(self.tokenizer, prompts)
 
     def embed(self, prompts: Sequence[str]) -> Tensor:
         """ψ: (B, 77, width) last hidden states, including padding, as in Stable Diffusion."""
@@ -76,6 +69,18 @@ class LatentModel:
         """Denoised (scaled) latents → images (B, 3, H, W), approximately in [-1, 1]."""
         images: Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample
         return images
+
+
+def prompt_tokens(tokenizer: Any, prompts: Sequence[str]) -> Tensor:
+    """(B, 77) int64: the prompts' tokens, truncated or padded."""
+    tokens: Tensor = tokenizer(
+        list(prompts),
+        padding="max_length",
+        max_length=tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    ).input_ids
+    return tokens
 
 
 @torch.inference_mode()

@@ -16,9 +16,10 @@ from torch.nn import functional as F
 from egoactgen_bench.api.trainer import Trainer
 from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_DIFFUSION
 from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
+from egoactgen_bench.diffusion.finetuning.batch_loading import Batch
 from egoactgen_bench.diffusion.finetuning.frame_latents import Frame, frames_of
 from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw
-from egoactgen_bench.diffusion.finetuning.training_loop import Batch, TrainingLoop, TrainingTask
+from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop, TrainingTask
 from egoactgen_bench.diffusion.finetuning.training_options import SquareFrameOptions
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support import provenance
@@ -118,7 +119,7 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
             "size": 64,
         }
     }
-    non_semantic_options = frozenset({"micro_batch", "checkpoint_every"})
+    non_semantic_options = frozenset({"micro_batch", "checkpoint_every", "workers"})
     published_weights = (STABLE_DIFFUSION,)
     packages = ("torch", "accelerate", "diffusers", "safetensors")
 

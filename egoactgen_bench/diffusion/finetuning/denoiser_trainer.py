@@ -14,7 +14,8 @@ from egoactgen_bench.diffusion.denoiser.noise_schedule import save_scheduler
 from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_DIFFUSION
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
-from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising, Features
+from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
+from egoactgen_bench.diffusion.finetuning.denoising_samples import FeatureSource, NoFeatures
 from egoactgen_bench.diffusion.finetuning.frame_latents import Latents, Pair, frames_of
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.diffusion.finetuning.training_options import (
@@ -70,9 +71,9 @@ class DenoiserTrainer(Trainer[OptionsT]):
         """The module that conditions the UNet on prompt embeddings of this width and features."""
         return TextConditioner()
 
-    def features_of(self, sample_id: str) -> Features:
-        """The conditioner's inputs for a sample, apart from its prompt."""
-        return {}
+    def feature_source(self) -> FeatureSource:
+        """Where the conditioner's inputs come from, apart from the prompt."""
+        return NoFeatures()
 
     def lacks(self, pair: Pair) -> str | None:
         """The reason code of a sample that cannot be used for training, else None."""
@@ -86,7 +87,13 @@ class DenoiserTrainer(Trainer[OptionsT]):
         pairs, left_out = self._pairs(latents)
         conditioner = self.conditioner(int(model.text_encoder.config.hidden_size))
         training_task = Denoising(
-            model, conditioner, pairs, latents, self.features_of, self.options, self.context.seed
+            model,
+            conditioner,
+            pairs,
+            latents.complete(),
+            self.feature_source(),
+            self.options,
+            self.context.seed,
         )
         curve = TrainingLoop(training_task, self.options, self.context).run()
         if self.options.lora:

@@ -62,16 +62,11 @@ def pixels(frame: Frame, size: int, mirrored: bool) -> Tensor:
     return image.flip(2) if mirrored else image
 
 
-class Latents:
-    """Posteriors (mean and standard deviation) of frames, float16, by hash of frame and VAE."""
+class StoredLatents:
+    """Posteriors (mean and standard deviation) of frames, float16, in a store."""
 
-    def __init__(self, folder: Path, vae: Any, vae_digest: str, size: int) -> None:
-        self.vae, self.size = vae, size
-        side = size // 2 ** (len(vae.config.block_out_channels) - 1)
-        self.shape = (int(vae.config.latent_channels), side, side)
-        self.store: RowStore = FeatureCache(folder / "latents").store(
-            with_revision(f"{vae_digest} {size}", REVISION)
-        )
+    def __init__(self, store: RowStore, shape: tuple[int, int, int]) -> None:
+        self.store, self.shape = store, shape
 
     def read(self, frame: Frame, mirrored: bool) -> tuple[Tensor, Tensor]:
         """Mean (the mode) and standard deviation of a frame's posterior, each (C, h, w) float32."""
@@ -81,6 +76,26 @@ class Latents:
 
     def holds(self, frame: Frame, mirrored: bool) -> bool:
         return bool(self._places([frame.key(mirrored)])[0] != ABSENT)
+
+    def _places(self, keys: Sequence[bytes]) -> NDArray[np.int64]:
+        return self.store.find(short_keys(keys))
+
+
+class Latents(StoredLatents):
+    """The posteriors by hash of frame and VAE, and their computation."""
+
+    def __init__(self, folder: Path, vae: Any, vae_digest: str, size: int) -> None:
+        self.vae, self.size = vae, size
+        side = size // 2 ** (len(vae.config.block_out_channels) - 1)
+        signature = with_revision(f"{vae_digest} {size}", REVISION)
+        store = FeatureCache(folder / "latents").store(signature)
+        super().__init__(store, (int(vae.config.latent_channels), side, side))
+
+    def complete(self) -> StoredLatents:
+        """What all processes have stored until now, for reading by any process."""
+        self.store.close()
+        self.store.refresh()
+        return StoredLatents(self.store, self.shape)
 
     @torch.inference_mode()
     def encode(
@@ -118,6 +133,3 @@ class Latents:
         posterior = self.vae.encode(images.to(self.vae.device)).latent_dist
         rows = torch.stack([posterior.mean, posterior.std], dim=1).flatten(1)
         self.store.add(keys, rows.cpu().numpy().astype(np.float16))
-
-    def _places(self, keys: Sequence[bytes]) -> NDArray[np.int64]:
-        return self.store.find(short_keys(keys))

@@ -4,26 +4,30 @@ Under torchrun or accelerate, each process computes its part of every batch.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from egoactgen_bench.api.trainer import TrainingContext
 from egoactgen_bench.diffusion.finetuning import training_checkpoints
+from egoactgen_bench.diffusion.finetuning.batch_loading import (
+    Batch,
+    MakeBatch,
+    in_thread,
+    in_workers,
+    worker_count,
+)
 from egoactgen_bench.diffusion.finetuning.loss_curve import Curve
 from egoactgen_bench.diffusion.finetuning.resumable_loop import ResumableLoop
 from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw, sample_draws
 from egoactgen_bench.diffusion.finetuning.training_options import LoopOptions
 from egoactgen_bench.errors import BenchError
 
-Batch = dict[str, Tensor]
-T = TypeVar("T")
 
 
 class TrainingTask(nn.Module, ABC):
@@ -36,6 +40,10 @@ class TrainingTask(nn.Module, ABC):
     @abstractmethod
     def batch(self, draws: Sequence[SampleDraw]) -> Batch:
         """Samples and their random numbers, on the CPU; called ahead of time in a thread."""
+
+    def picklable(self) -> MakeBatch | None:
+        """`batch` as a function for other processes; None if it needs this one."""
+        return None
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
@@ -70,8 +78,7 @@ class TrainingLoop(ResumableLoop):
     def run(self) -> Curve:
         """Train the task; its parameters are then their moving average, if one is kept."""
         self._restore()
-        steps = range(len(self.curve), self.steps)
-        self._batches = _ahead(self._batch, product(steps, range(self.rounds)))
+        self._batches = self._made(range(len(self.curve), self.steps))
         self._run_steps(self.context.progress)
         if self.average is not None:
             self.average.copy_to(self.parameters.values())
@@ -83,7 +90,8 @@ class TrainingLoop(ResumableLoop):
         half = self.options.precision == "bfloat16"
         for number in range(self.rounds):
             last = number + 1 == self.rounds
-            batch = {key: t.to(self.context.device) for key, t in next(self._batches).items()}
+            made = next(self._batches)
+            batch = {key: t.to(self.context.device, non_blocking=True) for key, t in made.items()}
             # Processes exchange their gradients once per step, after the last round.
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 with torch.autocast(kind, torch.bfloat16, enabled=half):
@@ -101,11 +109,20 @@ class TrainingLoop(ResumableLoop):
             self.average.step(self.parameters.values())
         return float(self.accelerator.reduce(total, "mean"))
 
-    def _batch(self, step: int, number: int) -> Batch:
+    def _made(self, steps: range) -> Iterator[Batch]:
+        """This process's parts of the steps, made ahead of their use."""
+        draws = (self._draws(*each) for each in product(steps, range(self.rounds)))
+        device, make = self.context.device, self.training_task.picklable()
+        pinned = device.startswith("cuda")
+        workers = worker_count(self.options.workers, device) if make is not None else 0
+        if make is not None and workers:
+            return in_workers(make, draws, workers, pinned)
+        return in_thread(self.training_task.batch, draws, pinned)
+
+    def _draws(self, step: int, number: int) -> list[SampleDraw]:
         """This process's part of a step in round `number`."""
         positions = self._positions(step, number)
-        draws = sample_draws(self.context.seed, step, positions, len(self.training_task))
-        return self.training_task.batch(list(draws))
+        return list(sample_draws(self.context.seed, step, positions, len(self.training_task)))
 
     def _save(self, checkpoint: Path) -> dict[str, Any]:
         if not self.accelerator.is_main_process:
@@ -148,15 +165,3 @@ def _optimizer(options: LoopOptions, parameters: list[Tensor]) -> torch.optim.Op
         ) from None
     eight_bit: torch.optim.Optimizer = optim.AdamW8bit(parameters, **chosen)
     return eight_bit
-
-
-def _ahead(make: Callable[..., T], arguments: Iterable[tuple[int, int]]) -> Iterator[T]:
-    """`make(*each)` in order, each computed in a thread while the previous one is used."""
-    with ThreadPoolExecutor(1) as thread:
-        waiting = None
-        for each in arguments:
-            made, waiting = waiting, thread.submit(make, *each)
-            if made is not None:
-                yield made.result()
-        if waiting is not None:
-            yield waiting.result()

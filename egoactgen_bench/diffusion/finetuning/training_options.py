@@ -41,6 +41,13 @@ class LoopOptions(options.Options):
         "float32", description="bfloat16: activations only; the weights stay float32"
     )
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
+    workers: int | None = Field(
+        None,
+        ge=0,
+        le=64,
+        description="processes that read samples ahead, for each training process; 0: a thread. "
+        "Default: 0 on the CPU, on GPUs one per core, at most 8",
+    )
 
     # Not transformers' schedule, whose warm-up starts at rate 0 and so wastes the first step. The
     # shipped weights were trained with this one.
@@ -105,7 +112,7 @@ class FinetuningOptions(SquareFrameOptions):
     )
 
 
-NON_SEMANTIC = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing"})
+NON_SEMANTIC = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing", "workers"})
 
 # Small enough for one CPU core: many small steps that predict the clean latent, mostly at noise
 # levels where the text has most influence. No mirroring, as the toy kitchen's descriptions mention

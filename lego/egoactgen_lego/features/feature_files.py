@@ -119,14 +119,16 @@ def read_states(path: Path) -> Stored:
             raise BenchError(f"{path} is not a regular file.")
         refuse_placeholder(path)
         with refusing(path):
-            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+            # Copied on write, which nobody does, as PyTorch warns of arrays that cannot be written.
+            stored = np.load(path, mmap_mode="c", allow_pickle=False)
         if not isinstance(stored, np.ndarray):
             raise BenchError(f"{path} contains several arrays, expected one.")
         return stored
     tensors = read_stored(path)
     if TENSOR not in tensors:
         raise BenchError(f"{path} contains no tensor named '{TENSOR}'.")
-    return tensors[TENSOR].float().numpy()
+    states = tensors[TENSOR]
+    return (states.float() if states.dtype == torch.bfloat16 else states).numpy()
 
 
 def _link(source: Path, path: Path) -> None:

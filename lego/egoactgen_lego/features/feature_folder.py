@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from egoactgen_bench.artifacts.descriptions import records_toy_weights
@@ -16,7 +17,7 @@ from egoactgen_bench.support.outside_links import refuse_outside_links
 from egoactgen_bench.support.regular_files import owned_path
 from egoactgen_bench.support.safe_names import is_safe_id
 from egoactgen_lego.features.feature_files import SUFFIXES, read_states
-from egoactgen_lego.features.feature_kind import Array, FeatureKind, Stored
+from egoactgen_lego.features.feature_kind import FeatureKind, Stored
 
 
 class FeatureFolder:
@@ -43,17 +44,27 @@ class FeatureFolder:
                 return
         raise BenchError(_missing(folder, own, released))
 
-    def read(self, name: str, sample_id: str, sizes: Mapping[str, int]) -> Array:
+    def read(self, name: str, sample_id: str, sizes: Mapping[str, int]) -> NDArray[np.float32]:
         """One kind of a sample: (tokens, width) float32 in a conditioner's `sizes`.
 
         Raises `SampleError`: `missing_features`, `ambiguous_features` or `bad_features`.
         """
-        return self.kinds[name].fit(self._read(name, sample_id), sizes)
+        return self.kinds[name].fit(self._read(name, sample_id), sizes).astype(np.float32)
 
     def of(self, sample_id: str, sizes: Mapping[str, int]) -> dict[str, Tensor]:
         """All kinds of one sample, by name, as `read` returns them."""
         stored = {name: self._read(name, sample_id) for name in self.kinds}
         return fit(self.kinds.values(), stored, sizes)
+
+    def stored(self, sample_id: str, sizes: Mapping[str, int]) -> dict[str, Tensor]:
+        """All kinds of one sample as `of` returns them, but those of 16 bits in 16 bits.
+
+        float16 tensors are mapped from the files, where these have the sizes of the conditioner.
+        """
+        return {
+            name: _narrow(torch.from_numpy(kind.fit(self._read(name, sample_id), sizes)))
+            for name, kind in self.kinds.items()
+        }
 
     def sources(self, sample_ids: Iterable[str] | None = None) -> dict[str, str]:
         """For a manifest: a hash of the contents of these samples' files."""
@@ -140,7 +151,17 @@ def fit(
 
     Raises `SampleError("bad_features")` for states that do not fit.
     """
-    return {kind.name: torch.from_numpy(kind.fit(states[kind.name], sizes)) for kind in kinds}
+    return {
+        kind.name: torch.from_numpy(kind.fit(states[kind.name], sizes)).float() for kind in kinds
+    }
+
+
+def _narrow(states: Tensor) -> Tensor:
+    """float32 states that come from bfloat16, in which nothing is lost, as bfloat16."""
+    if states.dtype != torch.float32:
+        return states
+    narrow = states.bfloat16()
+    return narrow if torch.equal(narrow.float(), states) else states
 
 
 def _missing(folder: Path, own: Mapping[str, Path], released: Mapping[str, Path]) -> str:

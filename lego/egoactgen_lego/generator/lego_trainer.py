@@ -13,20 +13,20 @@ from torch import nn
 from egoactgen_bench.api.trainer import TrainingContext
 from egoactgen_bench.diffusion.denoiser.latent_model import LatentModel
 from egoactgen_bench.diffusion.finetuning.denoiser_trainer import DenoiserTrainer
-from egoactgen_bench.diffusion.finetuning.denoising_loss import Features
+from egoactgen_bench.diffusion.finetuning.denoising_samples import FeatureSource
 from egoactgen_bench.diffusion.finetuning.frame_latents import Pair
 from egoactgen_bench.diffusion.finetuning.training_options import (
     NON_SEMANTIC,
     TOY,
     FinetuningOptions,
 )
-from egoactgen_bench.errors import BenchError, SampleError
-from egoactgen_bench.support.images import read_rgb
+from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.seeds import derive_seed, seeded, torch_generator
 from egoactgen_lego import toy
 from egoactgen_lego.features.conditioning_names import LABELS, canonical, kinds_of
 from egoactgen_lego.features.feature_folder import FeatureFolder
 from egoactgen_lego.generator.live_features import FeatureOptions, open_features
+from egoactgen_lego.generator.training_features import ComputedFeatures, FeatureFiles
 from egoactgen_lego.generator.vllm_conditioning import (
     Conditioner,
     load_conditioner,
@@ -132,18 +132,14 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
                 nn.init.zeros_(parameter)
         return conditioner
 
-    def features_of(self, sample_id: str) -> Features:
+    def feature_source(self) -> FeatureSource:
         if self.features is None:
-            return {}
-        try:
-            if isinstance(self.features, FeatureFolder):
-                return self.features.of(sample_id, self.sizes)
-            assert self.context.descriptions is not None
-            row, text = self._rows[sample_id], self.context.descriptions.texts[sample_id]
-            frame = read_rgb(self.context.split.frame_path(row["input_frame"]))
-            return self.features.of(frame, row["action"], text, self.sizes)
-        except SampleError as error:
-            raise BenchError(f"Sample {sample_id} cannot be used for training: {error}.") from None
+            return super().feature_source()
+        if isinstance(self.features, FeatureFolder):
+            return FeatureFiles(self.features, self.sizes)
+        assert self.context.descriptions is not None
+        texts = self.context.descriptions.texts
+        return ComputedFeatures(self.features, self.sizes, self.context.split, self._rows, texts)
 
     @cached_property
     def _rows(self) -> dict[Any, dict[Any, Any]]:

@@ -100,6 +100,15 @@ def test_a_killed_training_resumes_to_the_same_bytes(root, tmp_path, monkeypatch
     assert not list(tmp_path.glob("parts/checkpoint-*"))
 
 
+def test_workers_train_to_the_same_bytes(root, tmp_path):
+    """One training reads its samples in a thread, the other in two processes."""
+    lego(root, tmp_path / "thread", workers=0)
+    lego(root, tmp_path / "workers", workers=2)
+    for path in (tmp_path / "thread").rglob("*.safetensors"):
+        other = tmp_path / "workers" / path.relative_to(tmp_path / "thread")
+        assert path.read_bytes() == other.read_bytes(), path
+
+
 def test_two_processes_train_like_one(root, tmp_path):
     """Four samples per step: in one process together or one by one, or in two processes.
 
@@ -172,6 +181,8 @@ def test_toy_denoisers_use_an_autoencoder_that_is_trained_first(bench, tmp_path)
         {"weight_decay": 0.5},
         {"ema_decay": 0.0},
         {"precision": "bfloat16"},
+        {"precision": "float16"},
+        {"ema_updates": 2},
         {"flip": 0.0},
         {"size": 16},
         {"conditioning_dropout": 0.3},
@@ -307,3 +318,19 @@ def test_the_default_split_is_a_training_split(bench, tmp_path):
     result = bench("train", "ip2p", *options, "--split", "drawn-val")
     assert result.status == 0
     assert "note: 'drawn-val' is not a training split" in result.err
+
+
+def test_the_default_precision_of_full_size_follows_the_device_and_is_recorded(root, tmp_path):
+    made = training.train(
+        "ip2p",
+        load_split(root / "splits" / "drawn-train"),
+        tmp_path,
+        models=root / "models",
+        cache=root / "cache",
+        preset="sd15",
+        options=SMALL | {"iterations": 1},
+        device="cpu",
+    )
+    resolved = made.options.resolved
+    names = ("precision", "tf32", "gradient_checkpointing", "ema_updates", "ema_decay")
+    assert [resolved[name] for name in names] == ["float32", True, True, 4, 0.9999]
