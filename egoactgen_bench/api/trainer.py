@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from egoactgen_bench.api import options
 from egoactgen_bench.api.published_weights import PublishedWeights
+from egoactgen_bench.api.tracker_log import TrackerLog
 from egoactgen_bench.artifacts.descriptions import Descriptions
 from egoactgen_bench.artifacts.splits import Split
 
@@ -19,7 +20,8 @@ class TrainingContext:
     """What `bench train` passes to a trainer in addition to the trainer's own options.
 
     `folder` is where the weights are written, `models` the folder of all weights; `cache` may store
-    anything that can be computed again. Under a launcher, each process has its own `device`.
+    anything that can be computed again. `log` names the experiment trackers that the user asked
+    for. Under a launcher, each process has its own `device`.
     """
 
     split: Split
@@ -30,6 +32,7 @@ class TrainingContext:
     seed: int = 0
     device: str = "cpu"
     progress: bool = False
+    log: TrackerLog = field(default_factory=TrackerLog)
 
 
 @dataclass(frozen=True)

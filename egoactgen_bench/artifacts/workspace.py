@@ -46,6 +46,11 @@ class Workspace:
         """The folder of files that can be computed again."""
         return self.root / "cache"
 
+    @property
+    def logs(self) -> Path:
+        """The folder of the files of experiment trackers."""
+        return self.root / "logs"
+
     def dataset(self, name: str) -> Path:
         """The folder of the files that a synthetic data set generates."""
         return self.root / "datasets" / name

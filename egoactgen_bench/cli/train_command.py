@@ -57,6 +57,7 @@ def train(arguments: TrainArguments) -> int:
         arguments,
         models=place.models,
         cache=place.cache,
+        logs=place.logs,
         progress=True,
     )
     complete = job.finished and not arguments.overwrite

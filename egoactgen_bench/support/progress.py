@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-FIRST, LONGEST = 1.0, 60.0  # seconds until the first line, and at most between two lines
+from egoactgen_bench.support.byte_counts import byte_text
+
+FIRST, LONGEST = 1.0, 30.0  # seconds until the first line, and at most between two lines
+BYTES = "B"  # the unit whose counts are printed as sizes
 
 
 class Progress(Protocol):
@@ -18,6 +21,9 @@ class Progress(Protocol):
 
     def set_description(self, text: str) -> object:
         """Replace the text in front of the counts."""
+
+    def set_postfix_str(self, text: str, refresh: bool = True) -> object:
+        """Replace the text after the counts, such as `loss 0.0123`; "" removes it."""
 
 
 @contextmanager
@@ -39,14 +45,24 @@ def report_progress(
 
         with tqdm(
             desc=description,
-            total=total,
+            total=total or None,
             initial=initial,
             unit=unit,
+            unit_scale=unit == BYTES,
             disable=not shown,
             leave=False,
         ) as bar:
             yield bar
         return
+    with report_lines(description, total, unit, initial=initial, first=first) as lines:
+        yield lines
+
+
+@contextmanager
+def report_lines(
+    description: str, total: int, unit: str, *, initial: int = 0, first: float | None = None
+) -> Iterator[Progress]:
+    """As `report_progress` without a terminal; a `total` of 0 is unknown."""
     lines = ProgressLines(description, total, unit, initial)
     # A thread, so that the first line does not wait for a network to be loaded.
     interval = FIRST if first is None else first
@@ -63,7 +79,7 @@ class ProgressLines:
     """Progress as lines at growing intervals; commands of less than a second print none."""
 
     def __init__(self, description: str, total: int, unit: str, initial: int = 0) -> None:
-        self.description, self.unit = description, unit
+        self.description, self.unit, self.postfix = description, unit, ""
         self.total, self.initial, self.done = total, initial, initial
         self.ended = threading.Event()
         self._start = time.monotonic()
@@ -74,6 +90,9 @@ class ProgressLines:
     def set_description(self, text: str) -> None:
         self.description = text
 
+    def set_postfix_str(self, text: str, refresh: bool = True) -> None:
+        self.postfix = text
+
     def print_until_ended(self, interval: float) -> None:
         """Print a line after `interval` seconds, and then at doubled ones up to `LONGEST`."""
         while not self.ended.wait(interval):
@@ -82,13 +101,29 @@ class ProgressLines:
             interval = min(2 * interval, LONGEST)
 
     def line(self, seconds: float) -> str:
-        """`score: 4,000 of 10,000 samples, about 3 min left`."""
-        text = f"{self.done:,} of {self.total:,} {self.unit}s"
-        text = f"{self.description}: {text}" if self.description else text
-        if self.done == self.initial:
-            return text
-        left = seconds * (self.total - self.done) / (self.done - self.initial)
-        return f"{text}, about {_duration(left)} left"
+        """`train: 400 of 1,000 steps, loss 0.0123, 3.3 steps/s, about 3 min left`."""
+        parts = [f"{self.description}: " * bool(self.description) + self._counts()]
+        parts += [self.postfix] if self.postfix else []
+        new = self.done - self.initial
+        if new and seconds:
+            parts.append(self._rate(new / seconds))
+            if self.total:
+                left = seconds * max(self.total - self.done, 0) / new
+                parts.append(f"about {_duration(left)} left")
+        return ", ".join(parts)
+
+    def _counts(self) -> str:
+        if self.unit == BYTES:
+            done = byte_text(self.done)
+            return f"{done} of {byte_text(self.total)}" if self.total else done
+        return f"{self.done:,} of {self.total:,} {self.unit}s"
+
+    def _rate(self, per_second: float) -> str:
+        if self.unit == BYTES:
+            return f"{byte_text(per_second)}/s"
+        if per_second < 1:
+            return f"{1 / per_second:.1f} s/{self.unit}"
+        return f"{per_second:.1f} {self.unit}s/s"
 
 
 def _duration(seconds: float) -> str:

@@ -113,7 +113,7 @@ def train(
     trainer = plugin_name("trainers", trainer)
     name = safe_name(name) or f"{default_name(trainer)}-{on.name}"
     folder = path_or_none(out) or place.models / name
-    places = {"models": place.models, "cache": place.cache}
+    places = {"models": place.models, "cache": place.cache, "logs": place.logs}
     manifest = train_weights.train(
         trainer,
         on,

@@ -1,5 +1,6 @@
 """Progress without a terminal: lines at growing intervals, none for a short command."""
 
+import re
 import time
 
 import pytest
@@ -16,7 +17,7 @@ def test_lines_without_a_terminal(capsys, monkeypatch):
         time.sleep(0.2)
     err = capsys.readouterr().err
     assert err.startswith("score: 100 of 10,000 samples\n")
-    assert "score: 1,000 of 10,000 samples, about " in err
+    assert re.search(r"score: 1,000 of 10,000 samples, [\d.]+ samples/s, about \d+ s left", err)
     assert 3 <= err.count("\n") <= 6  # after 0.01, 0.03, 0.07, 0.15 … seconds
     assert "\r" not in err
 
@@ -48,3 +49,16 @@ def test_the_time_left(seconds, left):
     assert lines.line(seconds) == "0 of 100 images"
     lines.update(10)
     assert lines.line(seconds).endswith(left)
+
+
+def test_the_loss_the_rate_and_sizes():
+    steps = ProgressLines("train", 100, "step", 10)
+    steps.update(20)
+    steps.set_postfix_str("loss 0.0123", refresh=False)
+    assert steps.line(10) == "train: 30 of 100 steps, loss 0.0123, 2.0 steps/s, about 35 s left"
+    assert "loss 0.0123, 10.0 s/step, about 12 min left" in steps.line(200)
+    sizes = ProgressLines("file.pth", 2_000_000_000, "B")
+    sizes.update(500_000_000)
+    assert sizes.line(50) == "file.pth: 500 MB of 2.0 GB, 10 MB/s, about 2 min left"
+    sizes.total = 0  # unknown
+    assert sizes.line(50) == "file.pth: 500 MB, 10 MB/s"

@@ -6,9 +6,12 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Protocol
 
+from egoactgen_bench.api.tracker_log import TrackerLog
 from egoactgen_bench.diffusion.finetuning import training_checkpoints
 from egoactgen_bench.diffusion.finetuning.loss_curve import Curve
+from egoactgen_bench.diffusion.finetuning.step_log import new_run, open_trackers
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.progress import report_progress
 
 
 class Batching(Protocol):
@@ -17,6 +20,9 @@ class Batching(Protocol):
     batch_size: int
     micro_batch: int
     checkpoint_every: int
+
+    def model_dump(self) -> dict[str, Any]:
+        """All options, by name."""
 
 
 # Not transformers' Trainer: its samples come from a DataLoader and one global generator, whose
@@ -29,13 +35,20 @@ class ResumableLoop(ABC):
     the processes and, within each, into `rounds` micro-batches of `size` samples.
     """
 
-    def __init__(self, accelerator: Any, options: Batching, folder: Path, steps: int) -> None:
+    def __init__(
+        self, accelerator: Any, options: Batching, folder: Path, steps: int, log: TrackerLog
+    ) -> None:
         processes = accelerator.num_processes
         self.accelerator, self.batching = accelerator, options
         self.folder, self.steps = folder, steps
         self.size = micro_batch(options.batch_size, options.micro_batch, processes)
         self.rounds = options.batch_size // (self.size * processes)
         self.curve = Curve()
+        self.log, self.log_run = log, new_run(folder)
+
+    @abstractmethod
+    def _learning_rate(self, step: int) -> float:
+        """The learning rate of a step that is done."""
 
     @abstractmethod
     def _step(self, step: int) -> float:
@@ -60,11 +73,12 @@ class ResumableLoop(ABC):
 
     def _run_steps(self, progress: bool) -> None:
         """Run the remaining steps."""
-        from tqdm import tqdm
-
         done = len(self.curve)
-        hidden = None if progress else True  # None: shown on a terminal only
-        with tqdm(total=self.steps, initial=done, unit="step", disable=hidden) as bar:
+        settings = self.batching.model_dump()
+        with (
+            open_trackers(self.accelerator, self.log, self.log_run, settings, done) as log,
+            report_progress("train", self.steps, "step", initial=done, shown=progress) as bar,
+        ):
             for step in range(done, self.steps):
                 start = time.perf_counter()
                 loss = self._step(step)
@@ -73,8 +87,12 @@ class ResumableLoop(ABC):
                         f"The loss of step {step + 1} is NaN or infinite: try a smaller "
                         "-o learning_rate."
                     )
-                self.curve.add(loss, time.perf_counter() - start)
-                bar.set_postfix(loss=f"{self.curve.recent():.4f}", refresh=False)
+                seconds = time.perf_counter() - start
+                self.curve.add(loss, seconds)
+                rate = self._learning_rate(step)
+                values = {"loss": loss, "learning_rate": rate, "seconds_per_step": seconds}
+                log.add(values, step + 1)
+                bar.set_postfix_str(f"loss {self.curve.recent():.4f}", refresh=False)
                 bar.update()
                 if (step + 1) % self.batching.checkpoint_every == 0 and step + 1 < self.steps:
                     self._checkpoint()
@@ -85,7 +103,8 @@ class ResumableLoop(ABC):
         # The state marks the checkpoint as complete, so every process must have written its part.
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            training_checkpoints.finish(checkpoint, state | {"curve": self.curve.rows})
+            state |= {"curve": self.curve.rows, "log_run": self.log_run}
+            training_checkpoints.finish(checkpoint, state)
         self.accelerator.wait_for_everyone()
 
     def _restore(self) -> None:
@@ -96,6 +115,7 @@ class ResumableLoop(ABC):
             checkpoint, state = found
             self._load(checkpoint, state)
             self.curve = Curve(state["curve"])
+            self.log_run = state.get("log_run", self.log_run)
 
 
 def micro_batch(batch_size: int, most: int, processes: int) -> int:

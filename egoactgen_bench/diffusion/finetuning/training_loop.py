@@ -60,7 +60,7 @@ class TrainingLoop(ResumableLoop):
         from diffusers.training_utils import EMAModel
 
         accelerator = Accelerator(cpu=context.device == "cpu", device_placement=False)
-        super().__init__(accelerator, options, context.folder, options.iterations)
+        super().__init__(accelerator, options, context.folder, options.iterations, context.log)
         self.options, self.context = options, context
         self.training_task = training_task.to(context.device)
         self.parameters: dict[str, Tensor] = {
@@ -83,6 +83,9 @@ class TrainingLoop(ResumableLoop):
         if self.average is not None:
             self.average.copy_to(self.parameters.values())
         return self.curve
+
+    def _learning_rate(self, step: int) -> float:
+        return self.options.rate(step)
 
     def _step(self, step: int) -> float:
         total = torch.zeros((), device=self.context.device)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from egoactgen_bench.api.common_options import DescriptionsName, Device, PlaceOptions, Preset
 from egoactgen_bench.api.options import Cli, Pairs
+from egoactgen_bench.api.tracker_log import PROJECT, LogFolder, LogProject, LogTo
 
 
 class TrainOptions(PlaceOptions):
@@ -24,6 +25,9 @@ class TrainOptions(PlaceOptions):
     ] = False
     seed: Annotated[int, Field(description="Random seed.")] = 0
     device: Device = "auto"
+    log_to: LogTo = ()
+    log_project: LogProject = PROJECT
+    logs: LogFolder = Path("workspace/logs")
     cache: Annotated[Path, Field(description="Folder for cached latents."), Cli(hidden=True)] = (
         Path("workspace/cache")
     )

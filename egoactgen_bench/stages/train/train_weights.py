@@ -14,6 +14,7 @@ from egoactgen_bench.api.options import chosen, resolve
 from egoactgen_bench.api.plugin_calls import call, plain_json, reporting, returned
 from egoactgen_bench.api.plugin_code import code_sources
 from egoactgen_bench.api.plugin_declarations import build_plugin, require_subclass
+from egoactgen_bench.api.tracker_log import open_log
 from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Trainer, TrainingContext
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.manifest_base import build
@@ -84,8 +85,9 @@ def prepare(
     given = _resolve(found, {**found.presets[resolved.preset], **resolved.options}, name)
     own = call(found, "on_device", given, device)
     shown = progress and shard.rank == 0
+    log = open_log(resolved.log_to, resolved.log_project, resolved.logs)
     context = TrainingContext(
-        split, folder, resolved.models, resolved.cache, texts, resolved.seed, device, shown
+        split, folder, resolved.models, resolved.cache, texts, resolved.seed, device, shown, log
     )
     trainer = build_plugin(found, own, context)
     plan = {
@@ -160,6 +162,9 @@ def _prepare_required(job: TrainingJob, required: Prerequisite) -> TrainingJob:
         options=dict(required.options),
         seed=context.seed,
         device=context.device,
+        log_to=context.log.trackers,
+        log_project=context.log.project,
+        logs=context.log.folder,
     )
     return prepare(
         required.trainer, context.split, required.folder, settings, progress=context.progress

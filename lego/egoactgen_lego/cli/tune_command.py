@@ -63,6 +63,7 @@ def tune(asked: TuneArguments) -> int:
     check_name(name)
     out = place.models / f"vllm-{name}"
     weights = find_weights(asked.weights, place.models)
+    asked = asked.model_copy(update={"logs": place.logs})
     manifest = tune_vllm(weights, file, images, out, asked, about=about, progress=True)
     if ProcessShard.of_process().rank != 0:  # only rank 0 reports
         return EXIT_DONE

@@ -1,5 +1,6 @@
 """Options of a tuning."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from egoactgen_bench.api.common_options import (
     Overwrite,
 )
 from egoactgen_bench.api.options import Options, Pairs
+from egoactgen_bench.api.tracker_log import PROJECT, LogFolder, LogProject, LogTo
 
 
 class TuneOptions(Options):
@@ -21,4 +23,7 @@ class TuneOptions(Options):
         int, Field(description="Random seed of the order and of the question templates.")
     ] = 0
     device: Device = "auto"
+    log_to: LogTo = ()
+    log_project: LogProject = PROJECT
+    logs: LogFolder = Path("workspace/logs")
     overwrite: Overwrite = False

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.api.options import chosen, resolve
+from egoactgen_bench.api.tracker_log import open_log
 from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import CONVERSION, TRAIN
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
@@ -42,10 +43,11 @@ def tune(
     """
     settled = chosen(TuneOptions, asked, choices, "tune")
     own = resolve(TuningOptions, settled.options, "tune")
+    log = open_log(settled.log_to, settled.log_project, settled.logs)
     check_folder(weights)
     instructions = read_instructions(data, images)
     parts = out.with_name(f"{out.name}.parts")
-    tuning = Tuning(weights, instructions, own, parts, settled.seed, settled.device)
+    tuning = Tuning(weights, instructions, own, parts, settled.seed, settled.device, log)
     main = tuning.accelerator.is_main_process
     finished = (out / TRAIN).is_file() and not settled.overwrite
     if main:

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from egoactgen_bench.api.options import Options
+from egoactgen_bench.api.tracker_log import TrackerLog
 from egoactgen_bench.diffusion.finetuning.resumable_loop import ResumableLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
@@ -65,6 +66,7 @@ class Tuning(ResumableLoop):
         folder: Path,
         seed: int,
         device: str,
+        log: TrackerLog | None = None,
     ) -> None:
         from accelerate import Accelerator
 
@@ -73,7 +75,8 @@ class Tuning(ResumableLoop):
         if options.templates == "drawn":
             check_actions(instructions)
         accelerator = Accelerator(cpu=resolve_device(device) == "cpu")
-        super().__init__(accelerator, options, folder, options.steps(len(instructions)))
+        steps = options.steps(len(instructions))
+        super().__init__(accelerator, options, folder, steps, log or TrackerLog())
         if self.accelerator.mixed_precision == "bf16" and options.precision != "bfloat16":
             raise BenchError("accelerate's configuration computes in bf16: -o precision=bfloat16.")
         self.weights = weights
@@ -132,8 +135,12 @@ class Tuning(ResumableLoop):
         model = open_weights(network, options.lora_rank, options.lora_alpha, self.seed)
         save(model, values, dtype, folder)
 
+    def _learning_rate(self, step: int) -> float:
+        return self._rate
+
     def _step(self, step: int) -> float:
         accelerator = self.accelerator
+        self._rate = float(self.schedule.get_last_lr()[0])
         batches = [self._batch(step, number) for number in range(self.rounds)]
         own = torch.stack([supervised(batch["labels"]) for batch in batches]).sum()
         tokens = accelerator.reduce(own.to(accelerator.device), "sum")
