@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.toy_kitchen import drawing, gaps, trust
+from benchmarks.toy_kitchen import drawing, gaps
 from benchmarks.toy_kitchen.plan import CUES, Plan, World
 from egoactgen_bench.artifacts.scores import Scores, load_scores
 from egoactgen_bench.artifacts.splits import Split, load_split
@@ -36,11 +36,6 @@ def collect(plan: Plan, results: Path) -> Iterator[Path]:
     split = load_split(World(plan).split(World(plan).test))
     scores = load_scores(tables / "scores")
     yield from _outcomes(scores, split, results)
-    found = trust.table(scores, split)
-    write_csv(results / "metrics.csv", found)
-    write_text(results / "metrics.md", trust.markdown(found, scores))
-    drawing.trust(found, results / "metrics")
-    yield results / "metrics.md"
     drawing.frames(plan.workspace, split, ablation["rows"], results / "frames")
     yield results / "frames.png"
 

@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks.toy_kitchen.gaps import TITLES
-from benchmarks.toy_kitchen.trust import JUDGE, TRUTH
+from benchmarks.toy_kitchen.trust.judge_agreement import JUDGE, TRUTH
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.presentation import charts
 from egoactgen_bench.support.images import read_rgb, resize
@@ -81,7 +81,8 @@ def _title(table: pd.DataFrame, metrics: list[str]) -> str:
 
 def trust(table: pd.DataFrame, stem: Path) -> None:
     """τ within samples, one line per metric, the highest on top."""
-    order = table[table["verdict"] == TRUTH].sort_values("within", ascending=False)
+    order = table[table["verdict"] == TRUTH].dropna(subset=["within"])  # without metrics of sets
+    order = order.sort_values("within", ascending=False)
     verdicts = [TRUTH, *JUDGE]
     with charts.drawing():
         figure = charts.new_figure(6.4, 1.4 + 0.42 * len(order))

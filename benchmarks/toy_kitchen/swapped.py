@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image
 
+from benchmarks.toy_kitchen.trust.control_images import filmed_clips
 from egoactgen_bench.api.method import MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.artifacts.splits import Split, load_split
@@ -27,8 +28,6 @@ from egoactgen_bench.support.files import read_json, write_csv
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.toy.judge_network import load_judge
 from egoactgen_bench.toy.world.actions import possible
-from egoactgen_bench.toy.world.filming import video_clips, video_uid
-from egoactgen_bench.toy.world.motion import LENGTH, PNR
 
 RESULTS = Path(__file__).parents[2] / "results" / "toy-kitchen" / "swapped.csv"
 BATCH = 16
@@ -57,15 +56,7 @@ def main() -> None:
 
 def swapped(split: Split, true: dict[str, str]) -> dict[str, str]:
     """For each sample another action that its scene allows."""
-    clips: dict[str, Any] = {}
-    number = 0
-    while not clips.keys() >= true.keys():
-        uid = video_uid("val", number)
-        clips |= {
-            f"{uid}_{index * LENGTH + PNR}": clip
-            for index, clip in enumerate(video_clips("val", number))
-        }
-        number += 1
+    clips = filmed_clips(set(true))
     known = set(true.values())
     return {
         name: draw.choice(sorted(known & possible(clips[name].scene, draw).keys() - {action}))
