@@ -60,7 +60,7 @@ class ClipImages(Extractor):
         """(n, d) of norm 1; d is 768 for ViT-L/14, 512 for ViT-B."""
         model = load_clip(self.weights, self.device, self.activation)
         size = int(np.max(model.visual.image_size))
-        squares = torch.stack([_square(frame, size, self.preprocessing) for (frame,) in items])
+        squares = torch.stack([square(frame, size, self.preprocessing) for (frame,) in items])
         embedded: NDArray[np.float32]
         embedded = model.encode_image(squares.to(self.device), normalize=True).cpu().numpy()
         return embedded
@@ -88,13 +88,14 @@ class ClipTexts(Extractor):
         return embedded
 
 
-def _square(frame: Image.Image, size: int, preprocessing: Preprocessing) -> Tensor:
+def square(frame: Image.Image, size: int, preprocessing: Preprocessing) -> Tensor:
+    """An RGB frame as CLIP's input: (3, size, size) float32, normalised."""
     if preprocessing == "open_clip":
         tensor: Tensor = _eval_transform(size)(frame)
         return tensor
     if preprocessing == "cropped":
-        square = centre_crop(frame).resize((size, size), Image.Resampling.BICUBIC)
-        return normalise(unit_tensor(square), OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+        cropped = centre_crop(frame).resize((size, size), Image.Resampling.BICUBIC)
+        return normalise(unit_tensor(cropped), OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
     squashed = nn.functional.interpolate(
         unit_tensor(frame)[None],
         (size, size),

@@ -103,19 +103,20 @@ def build_vit(state: dict[str, Tensor]) -> Any:
     )
     with torch.device("meta"):
         network = ViTModel(config, add_pooling_layer=False)
-    network.load_state_dict(_renamed(state), strict=True, assign=True)
+    network.load_state_dict(renamed(state), strict=True, assign=True)
     return network.requires_grad_(False).eval()
 
 
-def _renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    renamed = {}
+def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """DINO's parameters under transformers' names, float32."""
+    found = {}
     for name, tensor in state.items():
         if ".attn.qkv." in name:
             parts = zip("qkv", tensor.float().chunk(3), strict=True)
-            renamed |= {_name(name.replace("qkv", part)): values for part, values in parts}
+            found |= {_name(name.replace("qkv", part)): values for part, values in parts}
         else:
-            renamed[_name(name)] = tensor.float()
-    return renamed
+            found[_name(name)] = tensor.float()
+    return found
 
 
 def _name(name: str) -> str:
