@@ -63,6 +63,11 @@ class Trainer(ABC, Generic[OptionsT]):
         self.options = options
         self.context = context
 
+    @classmethod
+    def on_device(cls, options: OptionsT, device: str) -> OptionsT:
+        """The options, with those settled that depend on the device, before they are recorded."""
+        return options
+
     def sources(self) -> dict[str, str]:
         """Other inputs that affect the weights, name → sha256; recorded in train.json."""
         return {}

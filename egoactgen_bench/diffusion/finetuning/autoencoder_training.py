@@ -138,6 +138,10 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
         summary = f"{len(curve)} steps on {len(training_task)} frames, loss {curve.recent():.4f}"
         return {"counts": {"frames": len(training_task)}, "summary": summary} | curve.summary()
 
+    @classmethod
+    def on_device(cls, options: AutoencoderOptions, device: str) -> AutoencoderOptions:
+        return options.on_device(device)
+
     def sources(self) -> dict[str, str]:
         return {"init": provenance.content_digest(self._init)} if self._init else {}
 

@@ -60,6 +60,10 @@ class DenoiserTrainer(Trainer[OptionsT]):
             name, models, type(self)
         )
 
+    @classmethod
+    def on_device(cls, options: OptionsT, device: str) -> OptionsT:
+        return options.on_device(device)
+
     def sources(self) -> dict[str, str]:
         return {"init": provenance.content_digest(self.init)} if self.init else {}
 

@@ -6,12 +6,13 @@ released configuration (32 samples on each of 8 GPUs, 4 accumulation steps), and
 """
 
 from math import cos, pi
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
 from egoactgen_bench.api import options
 from egoactgen_bench.diffusion.denoiser.prediction import Prediction
+from egoactgen_bench.diffusion.finetuning.device_precision import Precision, capability, choose
 
 
 class LoopOptions(options.Options):
@@ -34,11 +35,22 @@ class LoopOptions(options.Options):
     ema_decay: float = Field(
         0.9999, ge=0, lt=1, description="decay of the weights' moving average; 0: no average"
     )
+    ema_updates: int = Field(
+        1,
+        ge=1,
+        description="updates of the average per step, at once; 4: as many as the released code's, "
+        "which updates it after each of a step's 4 micro-batches",
+    )
     optimizer: Literal["adamw", "adamw8bit"] = Field(
         "adamw", description="adamw8bit: a quarter of the memory, needs bitsandbytes"
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="bfloat16: activations only; the weights stay float32"
+    precision: Precision = Field(
+        "float32",
+        description="of the activations; the weights stay float32. auto: bfloat16 on GPUs from "
+        "Ampere on, float16 on Volta and Turing, else float32",
+    )
+    tf32: bool = Field(
+        False, description="float32 products in TF32 on GPUs that have it: faster, 10 bits"
     )
     checkpoint_every: int = Field(500, ge=1, description="steps between checkpoints")
     workers: int | None = Field(
@@ -48,6 +60,10 @@ class LoopOptions(options.Options):
         description="processes that read samples ahead, for each training process; 0: a thread. "
         "Default: 0 on the CPU, on GPUs one per core, at most 8",
     )
+
+    def on_device(self, device: str) -> Self:
+        """With the precision that `auto` means on this device."""
+        return self.model_copy(update={"precision": choose(self.precision, capability(device))})
 
     # Not transformers' schedule, whose warm-up starts at rate 0 and so wastes the first step. The
     # shipped weights were trained with this one.
@@ -132,4 +148,12 @@ TOY = {
     "size": 64,
     "train_text": True,
 }
-PRESETS = {"toy": TOY, "sd15": {}}
+# LEGO's released configuration, which accumulates 4 micro-batches and recomputes activations, in
+# the fastest formats of the GPU.
+SD15 = {
+    "precision": "auto",
+    "tf32": True,
+    "gradient_checkpointing": True,
+    "ema_updates": 4,
+}
+PRESETS = {"toy": TOY, "sd15": SD15}

@@ -17,6 +17,7 @@ from egoactgen_bench.diffusion.finetuning.denoising_samples import FeatureSource
 from egoactgen_bench.diffusion.finetuning.frame_latents import Pair
 from egoactgen_bench.diffusion.finetuning.training_options import (
     NON_SEMANTIC,
+    SD15,
     TOY,
     FinetuningOptions,
 )
@@ -65,7 +66,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
     """LEGO: the UNet, conditioned on the input frame, the description and the VLLM's features."""
 
     Options = LEGOTrainingOptions
-    presets: ClassVar[Any] = {"toy": TOY | {"dropout": 0.0}, "sd15": {}}
+    presets: ClassVar[Any] = {"toy": TOY | {"dropout": 0.0}, "sd15": SD15}
     non_semantic_options = NON_SEMANTIC | {"keep_features"}
     toy_weights = toy.WEIGHTS / "lego"
 
