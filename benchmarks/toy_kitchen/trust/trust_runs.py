@@ -47,7 +47,7 @@ def generation_steps(plan: TrustPlan) -> list[Step]:
     split = plan.place.split(plan.split)
     chosen = ("--split", plan.split, "--weights", "toy", "--name", DESCRIPTIONS)
     steps = [
-        _bench(plan, "split", split / "split.json", ("prepare-splits", "toy-kitchen", *limit)),
+        _bench(plan, "split", split / "boxes.csv", ("prepare-splits", "toy-kitchen", *limit)),
         _bench(
             plan,
             "descriptions",
