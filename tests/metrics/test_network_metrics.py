@@ -167,6 +167,7 @@ def test_missing_weights_are_reported_without_loading_anything(name: str, tmp_pa
 
 def test_importing_metrics_does_not_import_torch() -> None:
     modules = ["change", "clip", "clip_text", "dino", "egovlp", "fid", "kid", "lpips"]
+    modules += ["cmmd", "dreamsim", "fd_dinov2"]
     lines = "".join(f"import egoactgen_bench.metrics.{module}\n" for module in modules)
     check = f"{lines}import sys\nassert not {{'torch', 'lpips', 'open_clip'}} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
