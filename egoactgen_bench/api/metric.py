@@ -83,6 +83,10 @@ class Metric(ABC, Generic[OptionsT]):
     decimals: ClassVar[Annotated[int, Field(ge=0, le=8)]] = 2
     higher_is_better: ClassVar[bool]
     primary: ClassVar[bool] = False
+    # The title of a table of their own, for metrics that are not in the main one.
+    group: ClassVar[Annotated[str, Field(max_length=128)]] = ""
+    # Codes of samples that the metric does not apply to: without a value, but not failed.
+    inapplicable: ClassVar[frozenset[str]] = frozenset()
     position: ClassVar[int] = 100  # in tables, from the left
     # Increase it with every change of code that changes a value: rows measured by another revision
     # are not used again. A release of the toolkit alone invalidates nothing.

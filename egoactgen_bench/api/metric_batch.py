@@ -66,6 +66,11 @@ class Batch:
     def __len__(self) -> int:
         return len(next(iter(self._items.values())))
 
+    @property
+    def roles(self) -> frozenset[Role]:
+        """The roles that the batch has: those that any of its metrics needs."""
+        return frozenset(self._items)
+
     def single(self, index: int) -> "Batch":
         """A batch of only one of the samples."""
         return Batch({role: [items[index]] for role, items in self._items.items()}, self._cache)

@@ -199,6 +199,8 @@ class MetricRecord(Record):
     advised_samples: Count = 1
     note: str = Field(default="", max_length=4096)  # of every table, on how values were measured
     controls: list[CopiedRole] = Field(default_factory=list)  # that the target must beat
+    group: str = Field(default="", max_length=128)  # the title of a table of their own
+    inapplicable: list[str] = Field(default_factory=list)  # codes in errors.csv, no failures
 
     @property
     def title(self) -> str:

@@ -98,7 +98,7 @@ class Scores:
 
     def __repr__(self) -> str:
         metrics = ", ".join(self.metrics)
-        missing = [] if self.errors.empty else ["some values are missing (see errors)"]
+        missing = [] if self.failures.empty else ["some values are missing (see errors)"]
         if self.failed_metrics:
             missing.append(f"{', '.join(self.failed_metrics)} failed (see failed_metrics)")
         state = "".join(f", {each}" for each in missing)
@@ -108,9 +108,25 @@ class Scores:
         )
 
     @property
+    def failures(self) -> pd.DataFrame:
+        """The `errors` that are failures, and not of samples that a metric does not apply to."""
+        if self.errors.empty:
+            return self.errors
+        pairs = zip(self.errors["metric"], self.errors["code"], strict=True)
+        return self.errors[[not self._is_inapplicable(*pair) for pair in pairs]]
+
+    @property
+    def inapplicable(self) -> pd.DataFrame:
+        """The `errors` of samples that a metric does not apply to."""
+        return self.errors.drop(self.failures.index)
+
+    def _is_inapplicable(self, metric: str, code: str) -> bool:
+        return metric in self.metrics and code in self.metrics[metric].inapplicable
+
+    @property
     def complete(self) -> bool:
-        """Whether all values were computed."""
-        return self.errors.empty and not self.failed_metrics
+        """Whether all values were computed that can be."""
+        return self.failures.empty and not self.failed_metrics
 
 
 def load_scores(

@@ -89,7 +89,7 @@ def _report(scores: "Scores") -> int:
     from egoactgen_bench.measurement.protocols import left_out
     from egoactgen_bench.presentation.terminal_table import text
 
-    failed = scores.errors.groupby(["run", "sample_id", "code", "detail"], sort=False)["metric"]
+    failed = scores.failures.groupby(["run", "sample_id", "code", "detail"], sort=False)["metric"]
     for (run, sample_id, code, detail), metrics in failed:
         where = f"{run}: {sample_id}" if sample_id else run
         typer.echo(f"failed: {where}: {code} ({detail}) [{', '.join(metrics)}]", err=True)

@@ -178,6 +178,11 @@ def obstacle(metric: Metric[Any], roles: frozenset[Role]) -> str | None:
                 f"{metric.name} compares with the images of {metric.against}, which are not "
                 "available in memory: use `bench score`, or compare with copy-input."
             )
+        if lacking == ["boxes"]:
+            return (
+                f"{metric.name} needs boxes of hands and objects, which this split does not have: "
+                "add them with `bench prepare-splits DATASET … --boxes PATH`."
+            )
         return (
             f"{metric.name} needs descriptions of the samples: select a set with --descriptions."
             if lacking == ["description"]
@@ -196,11 +201,17 @@ def obstacle(metric: Metric[Any], roles: frozenset[Role]) -> str | None:
     return sentence
 
 
+HINTS = {
+    "description": ": select a set with `--descriptions NAME`",
+    "boxes": " in the split: add them with `bench prepare-splits … --boxes PATH`",
+}
+
+
 def _lacking(metric: Metric[Any], roles: frozenset[Role]) -> str:
     """What a metric lacks, worded alike for all metrics that lack the same."""
     if lacking := sorted(metric.needs - roles):
-        hint = ": select a set with `--descriptions NAME`" if lacking == ["description"] else ""
-        return f"no {lacking[0]}s{hint}"
+        plural = lacking[0] if lacking[0].endswith("s") else f"{lacking[0]}s"
+        return f"no {plural}{HINTS.get(lacking[0], '')}"
     if metric.missing_weights() and metric.context.weights_folder.label:
         return NO_TOY
     if metric.missing_weights():

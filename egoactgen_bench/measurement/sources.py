@@ -15,6 +15,7 @@ from egoactgen_bench.artifacts.batch_journal import OK
 from egoactgen_bench.artifacts.manifests import CopiedRole, marked
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
+from egoactgen_bench.support.files import sha256_bytes
 from egoactgen_bench.support.images import decode_rgb, read_image_file
 from egoactgen_bench.support.regular_files import owned_path
 
@@ -51,6 +52,7 @@ class Samples(Sequence[Sample]):
         self._descriptions = descriptions
         self._truth = {name: json.dumps(facts) for name, facts in split.truth().items()}
         self._boxes = {name: json.dumps(boxes) for name, boxes in split.boxes().items()}
+        self.boxes_sha256 = sha256_bytes(json.dumps(self._boxes).encode())
         self._columns = {name: split.samples[name].array for name in SAMPLE_COLUMNS}
         self.split = split.name
         self.ids: list[str] = split.samples["sample_id"].tolist()

@@ -31,7 +31,7 @@ class DinoImages(Extractor):
     @evaluating()
     def extract(self, items: Sequence[tuple[Image.Image, ...]]) -> NDArray[np.float32]:
         """(n, 768) float32, not normalised."""
-        model, processor = _load(self.folder, self.device)
+        model, processor = load_dino(self.folder, self.device)
         pixels = [processor(frame, return_tensors="pt")["pixel_values"] for (frame,) in items]
         outputs = model(torch.cat(pixels).to(self.device))
         embedded: NDArray[np.float32] = outputs.pooler_output.cpu().numpy()
@@ -39,7 +39,7 @@ class DinoImages(Extractor):
 
 
 @functools.cache
-def _load(folder: Path, device: str) -> tuple[Any, Any]:
+def load_dino(folder: Path, device: str) -> tuple[Any, Any]:
     from transformers import AutoImageProcessor, Dinov2Model
     from transformers.utils import logging
 

@@ -1,6 +1,8 @@
 """Learned perceptual image patch similarity (LPIPS, Zhang et al. 2018)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
-from egoactgen_bench.api.metric import Metric
+from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.published_weights import PublishedWeights
@@ -80,33 +82,63 @@ class Lpips(Metric[LpipsOptions]):
         return ((TRUNKS[self.options.network],),)
 
     def facts(self) -> Mapping[str, str]:
-        toy = self.context.weights_folder.label
-        return {"size": f"{TOY_SIZE}", "heads": "uniform"} if toy else {}
+        return toy_facts(self.context)
 
     def measure(self, batch: Batch) -> NDArray[np.float32]:
         """(n, 1) float32 distances ≥ 0; 0 for an identical pair."""
-        from egoactgen_bench.metrics import lpips_network
-
         trunk = self.weight_path(TRUNKS[self.options.network])
-        device, toy = self.context.device, self.context.weights_folder.label
-        network = lpips_network.load_lpips(self.options.network, trunk, device, uniform=toy)
-        outputs = batch.images("output", resize if self.options.resize == "lanczos" else None)
-        targets = batch.images("target")
-        if toy:
-            square = (TOY_SIZE, TOY_SIZE)
-            outputs, targets = ([resize(f, square) for f in side] for side in (outputs, targets))
-        chunks = lpips_network.chunks(targets, device)
+        return compare(self.options, trunk, self.context, batch).distances[:, None]
 
-        def embed(frames: list[Image.Image], chunk: list[int]) -> lpips_network.Features:
-            chosen, size = [frames[position] for position in chunk], targets[chunk[0]].size
-            return lpips_network.embed(network, chosen, size, self.options.range)
 
-        # Too large for the disk; kept in memory until all runs are compared on this batch.
-        embedded = batch.across_runs(
-            f"lpips|{trunk}|{self.options.range}",
-            lambda: [embed(targets, chunk) for chunk in chunks],
-        )
-        values = np.empty((len(batch), 1), np.float32)
-        for chunk, theirs in zip(chunks, embedded, strict=True):
-            values[chunk, 0] = lpips_network.distances(network, embed(outputs, chunk), theirs)
-        return values
+def toy_facts(context: MetricContext) -> dict[str, str]:
+    """What is different with the toy trunk."""
+    return {"size": f"{TOY_SIZE}", "heads": "uniform"} if context.weights_folder.label else {}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The (n,) float32 distances of a batch, and, if it has boxes, their maps for regions.
+
+    A map is (height, width) float32, of its target's size.
+    """
+
+    distances: NDArray[np.float32]
+    maps: list[NDArray[np.float32]]
+
+
+def compare(options: LpipsOptions, trunk: Path, context: MetricContext, batch: Batch) -> Compared:
+    """Compare the outputs with the targets, once for all metrics of a batch."""
+    key = f"lpips|{trunk}|{options.range}|{options.resize}"
+    return batch.once(key, lambda: _compare(options, trunk, context, batch))
+
+
+def _compare(options: LpipsOptions, trunk: Path, context: MetricContext, batch: Batch) -> Compared:
+    from egoactgen_bench.metrics import lpips_network
+
+    device, toy = context.device, context.weights_folder.label
+    network = lpips_network.load_lpips(options.network, trunk, device, uniform=toy)
+    outputs = batch.images("output", resize if options.resize == "lanczos" else None)
+    targets = batch.images("target")
+    sizes = [target.size for target in targets]
+    if toy:
+        square = (TOY_SIZE, TOY_SIZE)
+        outputs, targets = ([resize(f, square) for f in side] for side in (outputs, targets))
+    chunks = lpips_network.chunks(targets, device)
+
+    def embed(frames: list[Image.Image], chunk: list[int]) -> lpips_network.Features:
+        chosen, size = [frames[position] for position in chunk], targets[chunk[0]].size
+        return lpips_network.embed(network, chosen, size, options.range)
+
+    # Too large for the disk; kept in memory until all runs are compared on this batch.
+    embedded = batch.across_runs(
+        f"lpips|{trunk}|{options.range}",
+        lambda: [embed(targets, chunk) for chunk in chunks],
+    )
+    values, maps = np.empty(len(batch), np.float32), {}
+    for chunk, theirs in zip(chunks, embedded, strict=True):
+        ours = embed(outputs, chunk)
+        values[chunk] = lpips_network.distances(network, ours, theirs)
+        if "boxes" in batch.roles:
+            wanted = [sizes[position] for position in chunk]
+            maps |= zip(chunk, lpips_network.maps(network, ours, theirs, wanted), strict=True)
+    return Compared(values, [maps[position] for position in sorted(maps)])

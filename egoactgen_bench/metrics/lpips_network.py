@@ -12,6 +12,7 @@ from lpips import normalize_tensor
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from egoactgen_bench.api.metric_batch import Size
 from egoactgen_bench.metrics.tensors import evaluating, placed, resize_bilinear, unit_tensor
@@ -44,6 +45,28 @@ def distances(network: Any, first: Features, second: Features) -> NDArray[np.flo
         for head, one, other in zip(network.lins, first, second, strict=True)
     )
     found: NDArray[np.float32] = sum(weighted, torch.tensor(0.0)).cpu().numpy()
+    return found
+
+
+@evaluating()
+def maps(
+    network: Any, first: Features, second: Features, sizes: Sequence[Size]
+) -> list[NDArray[np.float32]]:
+    """(height, width) spatial LPIPS of each pair in a frame of the given (width, height).
+
+    Each layer's weighted squared differences are upsampled bilinearly and summed, as lpips does
+    with `spatial=True`.
+    """
+    layers = [
+        head((one - other).square_())
+        for head, one, other in zip(network.lins, first, second, strict=True)
+    ]
+    found: list[NDArray[np.float32]] = []
+    for position, (width, height) in enumerate(sizes):
+        upsampled = (
+            interpolate(layer[position, None], (height, width), mode="bilinear") for layer in layers
+        )
+        found.append(sum(upsampled, torch.tensor(0.0))[0, 0].cpu().numpy())
     return found
 
 

@@ -44,15 +44,18 @@ class Table:
     signatures: list[str]
     worse: str  # what * means
     apart: dict[int, int]  # the places of metrics with too few samples → how many are advised
+    groups: dict[int, str]  # the places of metrics in tables of their own → their titles
 
     @property
     def parts(self) -> list[tuple[str, list[int]]]:
         """The places of the metrics that are printed together, with the part's title."""
-        places = [place for place in range(len(self.headings)) if place not in self.apart]
+        parts: dict[str, list[int]] = {"": []}
+        for place in range(len(self.headings)):
+            if place not in self.apart:
+                parts.setdefault(self.groups.get(place, ""), []).append(place)
         advised = ", ".join(f"{count:,}" for count in sorted(set(self.apart.values())))
-        title = f"Fewer samples than advised ({advised}): not ranked"
-        parts = [("", places), (title, [*self.apart])]
-        return [(title, places) for title, places in parts if places]
+        parts[f"Fewer samples than advised ({advised}): not ranked"] = [*self.apart]
+        return [(title, places) for title, places in parts.items() if places]
 
     @property
     def marks(self) -> str:
@@ -85,7 +88,8 @@ def layout(scores: Scores) -> Table:
         for place, name in enumerate(metrics)
         if _too_few(scores, name)
     }
-    return Table(headings, rows, published, notes, signatures, worse_mark(scores), apart)
+    groups = {place: about.group for place, about in enumerate(metrics.values()) if about.group}
+    return Table(headings, rows, published, notes, signatures, worse_mark(scores), apart, groups)
 
 
 def _one_line(text: str) -> str:
@@ -110,7 +114,7 @@ def _cells(scores: Scores, metric: str) -> list[Cell]:
     own = np.array([run not in references for run in summary["run"]]) & ~np.isnan(values)
     own &= not about.toy_weights
     counts = _counts(scores, metric)
-    partial = (counts < summary["n"].max()) & ~np.isnan(values)
+    partial = (counts < summary["n"].max() - _inapplicable(scores, metric)) & ~np.isnan(values)
     own &= ~partial & (not _too_few(scores, metric))
     sign = 1 if about.higher_is_better else -1
     best = max(sign * values[own]) * sign if own.any() else np.nan
@@ -124,7 +128,7 @@ def _cells(scores: Scores, metric: str) -> list[Cell]:
             interval=_interval(low, high, about.decimals) or NO_INTERVAL * (run in withheld),
             best=run in leaders and own.sum() > 1,
             worse=run in worse and not part,
-            n=f"{count:,}" if part and count != n else "",
+            n=f"{count:,}" if count != n and not np.isnan(value) else "",
             partial=bool(part),
         )
         for run, value, (low, high), count, n, part in zip(
@@ -138,6 +142,12 @@ def _counts(scores: Scores, metric: str) -> NDArray[np.int64]:
     own = f"{metric}_n"
     found: NDArray[np.int64] = scores.summary[own if own in scores.summary else "n"].to_numpy()
     return found
+
+
+def _inapplicable(scores: Scores, metric: str) -> int:
+    """The number of samples that the metric does not apply to, whichever the run."""
+    found = scores.inapplicable
+    return 0 if found.empty else found["sample_id"][found["metric"] == metric].nunique()
 
 
 def _too_few(scores: Scores, metric: str) -> bool:

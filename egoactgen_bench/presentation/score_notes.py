@@ -41,14 +41,28 @@ def table_notes(scores: Scores, partial: bool) -> list[str]:
     notes += [f"{each.label}: {each.note}." for each in scores.metrics.values() if each.note]
     notes += manifest.notices
     notes += [f"Not computed: {why}" for why in manifest.failed_metrics.values()]
-    if len(scores.errors):
+    failures = scores.failures
+    if len(failures):
         codes = ", ".join(
-            f"{count} {code}" for code, count in scores.errors["code"].value_counts().items()
+            f"{count} {code}" for code, count in failures["code"].value_counts().items()
         )
-        notes.append(
-            f"{len(scores.errors)} values could not be computed ({codes}): see errors.csv."
-        )
-    return notes
+        notes.append(f"{len(failures)} values could not be computed ({codes}): see errors.csv.")
+    return notes + _inapplicable(scores)
+
+
+def _inapplicable(scores: Scores) -> list[str]:
+    """How many samples metrics do not apply to, in one sentence for metrics that share these."""
+    if scores.inapplicable.empty:
+        return []
+    labels: dict[str, list[str]] = {}
+    for metric, rows in scores.inapplicable.groupby("metric", sort=False):
+        samples = rows.drop_duplicates("sample_id")
+        codes = samples["code"].value_counts().items()
+        counted = ", ".join(f"{count} {code}" for code, count in codes)
+        count = f"{len(samples)} sample{'s' * (len(samples) > 1)} ({counted})"
+        labels.setdefault(count, []).append(scores.metrics[str(metric)].label)
+    every = "; ".join(f"{', '.join(names)} to {count}" for count, names in labels.items())
+    return [f"Not applicable: {every}."]
 
 
 def _unranked(manifest: ScoreManifest) -> list[str]:

@@ -15,9 +15,14 @@ def text(scores: Scores, width: int = 100) -> str:
     labels = [
         f"{label}{' ★' * primary} {'↑' if up else '↓'}" for label, up, primary in table.headings
     ]
-    # A line of its own before the metrics that are not ranked.
+    # A line of its own before the metrics of a group, and before those that are not ranked.
+    named = set(table.groups.values())
     parts = [([""] if part else [], places) for part, places in table.parts]
-    listed = [each for gap, places in parts for each in (*gap, *(labels[p] for p in places))]
+    listed = [
+        each
+        for part, places in table.parts
+        for each in (*([part * (part in named)] * bool(part)), *(labels[p] for p in places))
+    ]
     first = _justified(["", *listed, "samples"])
     columns = [
         _justified(
@@ -38,7 +43,7 @@ def text(scores: Scores, width: int = 100) -> str:
     apart = [
         f"{part}: {', '.join(table.headings[p][0] for p in places)}."
         for part, places in table.parts
-        if part
+        if part and part not in named
     ]
     return "\n".join([*lines, "", *apart, *notes]) + "\n"
 

@@ -18,6 +18,15 @@ from egoactgen_bench.api.metric_batch import Batch, Role
 from egoactgen_bench.support.row_store import FeatureCache
 
 ACTIONS = ("open drawer", "take mug", "cut onion", "pour water", "close door", "wash pan")
+PLACES = {"left_hand": (4, 8, 30, 24), "object": (30, 16, 24.5, 30), "tool": (60, 40, 12, 20)}
+BOXES = json.dumps(
+    {
+        "target": [
+            {"kind": kind} | dict(zip(("x", "y", "width", "height"), place, strict=True))
+            for kind, place in PLACES.items()
+        ]
+    }
+)
 Item = Image.Image | str
 
 
@@ -42,6 +51,7 @@ def drawn_items(
             "action": action,
             "description": f"Both hands {action} slowly.",
             "truth": truth,
+            "boxes": BOXES,
         }
         every: dict[str, Item] = {**frames, **texts, "output": output}
         for role in metric.needs:

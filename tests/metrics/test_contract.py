@@ -48,7 +48,8 @@ def test_declarations_of_a_metric(name):
     assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
     assert metric.label
     assert set(metric.variants()) <= set(PROTOCOLS)
-    assert metric.needs <= {"output", "target", "input", "action", "description", "truth"}
+    texts = {"action", "description", "truth", "boxes"}
+    assert metric.needs <= {"output", "target", "input", *texts}
     for options in metric.variants().values():
         assert isinstance(options, metric.Options)
 

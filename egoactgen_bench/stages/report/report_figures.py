@@ -50,8 +50,9 @@ def score_figures(
 ) -> Iterator[tuple[str, Figure]]:
     """(`bars`, `agreement` or `verbs`, figure) for one protocol; `samples` are the split's."""
     table = layout(scores)
-    for number, metric in enumerate(scores.metrics):
-        yield "bars", _bars(scores, metric, table, number)
+    for number, (metric, about) in enumerate(scores.metrics.items()):
+        if not about.group:  # a table of their own shows them next to each other
+            yield "bars", _bars(scores, metric, table, number)
     per_sample = [name for name, about in scores.metrics.items() if about.per_sample]
     if len(per_sample) > 1:
         yield "agreement", _agreement(scores, samples)

@@ -81,6 +81,8 @@ def _measured(
     measurer: Measurer, outcome: Measurements, metric: Metric[Any], descriptions: str
 ) -> Column:
     about = _about(metric, descriptions if "description" in metric.needs else "")
+    if "boxes" in metric.needs:
+        about.signature += f"|boxes:{measurer.samples.boxes_sha256[:12]}"
     if metric.against and measurer.against:
         about.signature += f"|images:{measurer.against.digest()[:12]}"
     size = len(measurer.samples), len(measurer.candidates)
@@ -128,6 +130,8 @@ def _about(metric: Metric[Any], descriptions: str) -> MetricRecord:
         advised_samples=metric.advised_samples,
         note=call(metric, "note"),
         controls=list(metric.controls),
+        group=metric.group,
+        inapplicable=sorted(metric.inapplicable),
     )
 
 
