@@ -1,18 +1,19 @@
 """Fetches published weights from the hub or a URL: resumes, checks, then moves them in place."""
 
 import shutil
+import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import nullcontext
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.outside_links import refuse_outside_links
+from egoactgen_bench.support.progress import BYTES, Progress, report_lines, report_progress
 from egoactgen_bench.support.provenance import files_in
 from egoactgen_bench.support.regular_files import append_regular, owned_path
 from egoactgen_bench.weights.weights_registry import (
@@ -74,16 +75,22 @@ def _check(weights: PublishedWeights, folder: Path, hashes: dict[str, str], part
 
 def _from_hub(weights: PublishedWeights, partial: Path) -> Path:
     """A file or a folder of a hub repository, through huggingface_hub (which resumes)."""
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
     assert weights.repository is not None
     source: dict[str, Any] = {
         "repo_id": weights.repository,
         "revision": weights.revision,
         "local_dir": partial,
-        "tqdm_class": _bounded_bar(weights),
     }
+    # On a terminal, the library shows bars of its own.
+    shown = not sys.stderr.isatty()
+    with report_lines(weights.name, weights.size or 0, BYTES) if shown else nullcontext() as lines:
+        return _received(weights, partial, source | {"tqdm_class": _bounded_bar(weights, lines)})
+
+
+def _received(weights: PublishedWeights, partial: Path, source: dict[str, Any]) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
     try:
         if weights.file is not None:
             path = huggingface_hub.hf_hub_download(filename=weights.file, **source)
@@ -105,10 +112,11 @@ class _TooLargeError(Exception):
     """A hub sends, or announces, more bytes than expected."""
 
 
-def _bounded_bar(weights: PublishedWeights) -> type:
+def _bounded_bar(weights: PublishedWeights, lines: Progress | None) -> type:
     """A progress bar that ends the download of more bytes than expected.
 
     huggingface_hub reports each chunk to it before it is written, and accepts any size otherwise.
+    `lines`, if any, counts the bytes too.
     """
     from huggingface_hub import utils
 
@@ -117,6 +125,8 @@ def _bounded_bar(weights: PublishedWeights) -> type:
 
         def update(self, n: float | None = 1) -> bool | None:
             self.counted += n or 0
+            if lines is not None:
+                lines.update(int(n or 0))
             if max(self.counted, self.total or 0) > _limit(weights):
                 raise _TooLargeError
             shown: bool | None = super().update(n)
@@ -163,13 +173,13 @@ def _save(
     weights: PublishedWeights, response: Any, partial: Path, have: int, total: int | None
 ) -> None:
     """Append to the part that has arrived, or start it, within the bounds of size and speed."""
-    bar = tqdm(
-        total=total, initial=have, unit="B", unit_scale=True, disable=None, desc=weights.name
-    )
     begun, arrived = time.monotonic(), 0
     if not have:
         partial.unlink(missing_ok=True)
-    with append_regular(partial) as stream, bar:
+    with (
+        append_regular(partial) as stream,
+        report_progress(weights.name, total or 0, BYTES, initial=have) as bar,
+    ):
         # Of what is there, so that a slow server returns to this loop.
         while chunk := response.read1(CHUNK):
             stream.write(chunk)

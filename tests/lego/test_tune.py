@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from egoactgen_bench.diffusion.finetuning import training_checkpoints
 from egoactgen_bench.errors import BenchError
@@ -34,8 +35,14 @@ def test_one_of_ten_questions_is_drawn_at_each_step(instructions_file, drawn_spl
 
 def test_from_the_command_line_to_descriptions(bench, instructions_file, vllm_weights):
     options = [part for key, value in SMALL.items() for part in ("-o", f"{key}={value}")]
-    result = bench("lego", "tune", "--weights", vllm_weights, *options, "--device", "cpu")
+    log = ("--log-to", "tensorboard")
+    result = bench("lego", "tune", "--weights", vllm_weights, *options, "--device", "cpu", *log)
     assert result.status == 0, result.err
+    (logged,) = (instructions_file.parents[4] / "logs" / "tensorboard").glob("vllm-drawn-val-*")
+    events = EventAccumulator(str(logged)).Reload()
+    assert [each.step for each in events.Scalars("loss")] == list(range(1, 19))
+    rates = [each.value for each in events.Scalars("learning_rate")]
+    assert rates[0] == 0 < rates[-1] < rates[1] == max(rates)  # a step of warm-up, then a cosine
     assert "Tuned on 6 instructions in 18 steps" in result.out
     folder = instructions_file.parents[4] / "models" / "vllm-drawn-val"
     assert str(folder) in result.out

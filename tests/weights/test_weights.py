@@ -11,6 +11,7 @@ import pytest
 
 from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support import progress
 from egoactgen_bench.weights import fetching, weights_registry
 
 CONTENT = bytes(range(256)) * 8000
@@ -278,6 +279,23 @@ def test_folder_comes_from_the_hub(hub, tmp_path):
     assert set(weights_registry.locked(tmp_path)["model"]) == set(FOLDER)
     (tmp_path / "model/config.json").unlink()
     assert weights_registry.differences(weights, tmp_path) == ["config.json: missing"]
+
+
+def test_a_fetch_counts_its_bytes_without_a_terminal(hub, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(progress.ProgressLines, "print_until_ended", lambda *_: None)
+    made = []
+
+    class Counted(progress.ProgressLines):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            made.append(self)
+
+    monkeypatch.setattr(progress, "ProgressLines", Counted)
+    fetching.fetch(from_hub(file="model.safetensors", size=4096), tmp_path)
+    fetching.fetch(at_url(hub), tmp_path)
+    assert [lines.done for lines in made] == [4096, len(CONTENT)]
+    assert [lines.total for lines in made] == [4096, len(CONTENT)]
+    assert made[0].line(0.0) == "model: 4 kB of 4 kB"
 
 
 def test_one_file_of_a_repository_gets_the_declared_name(hub, tmp_path):

@@ -17,6 +17,7 @@ from egoactgen_baselines.pipelines.call_recipe import ByArea, Size
 from egoactgen_bench.diffusion.finetuning.frame_latents import Frame, Pair
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.images import read_rgb, resize
+from egoactgen_bench.support.progress import report_progress
 from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.support.row_store import with_revision
 from egoactgen_bench.weights.stored_tensors import read_stored
@@ -74,17 +75,17 @@ class EncodedSamples:
         Frames that cannot be read are skipped.
         """
         from safetensors.torch import save_file
-        from tqdm import tqdm
 
-        hidden = None if progress else True
-        for each in tqdm(missing, desc="texts and frames", disable=hidden):
-            try:
-                frame = read_rgb(each.frame.path) if each.frame else None
-            except SampleError:
-                continue
-            tensors = each.compute(pipeline, frame)
-            with replacing(each.file) as path:
-                save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, path)
+        with report_progress("texts and frames", len(missing), "part", shown=progress) as bar:
+            for each in missing:
+                bar.update()
+                try:
+                    frame = read_rgb(each.frame.path) if each.frame else None
+                except SampleError:
+                    continue
+                tensors = each.compute(pipeline, frame)
+                with replacing(each.file) as path:
+                    save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, path)
 
     def _encodings(self, pair: Pair) -> tuple[Encoding, Encoding, Encoding]:
         """Those of the target, the input frame and the prompt."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.images import read_rgb, resize
+from egoactgen_bench.support.progress import report_progress
 from egoactgen_bench.support.row_store import (
     ABSENT,
     FeatureCache,
@@ -106,20 +107,22 @@ class Latents(StoredLatents):
         Frames that cannot be read are skipped. A batch is encoded completely or not at all, so that
         a latent does not depend on where an earlier call was interrupted.
         """
-        from tqdm import tqdm
-
         self.store.refresh()
         by_key = {frame.key(mirrored): (frame, mirrored) for frame, mirrored in frames}
         distinct = list(by_key.values())
         batches = [distinct[i : i + BATCH] for i in range(0, len(distinct), BATCH)][part]
         missing = [batch for batch in batches if not all(self.holds(*item) for item in batch)]
         self.vae.to(device)
-        bar = tqdm(missing, desc="latents", unit="batch", disable=None if progress else True)
-        with ThreadPoolExecutor() as threads:
-            for batch in bar:
+        shown = progress and bool(missing)
+        with (
+            report_progress("latents", sum(map(len, missing)), "frame", shown=shown) as bar,
+            ThreadPoolExecutor() as threads,
+        ):
+            for batch in missing:
                 read = [found for found in threads.map(self._read, batch) if found is not None]
                 if read:
                     self._add([key for key, _ in read], torch.stack([image for _, image in read]))
+                bar.update(len(batch))
         self.vae.to("cpu")
 
     def _read(self, item: tuple[Frame, bool]) -> tuple[bytes, Tensor] | None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from random import Random
 
 import numpy as np
-from tqdm import tqdm
 
 from egoactgen_bench.support.files import read_json, write_bytes, write_csv, write_json
 from egoactgen_bench.support.images import png_bytes
+from egoactgen_bench.support.progress import report_progress
 from egoactgen_bench.support.replacing import replacing
 from egoactgen_bench.support.worker_processes import worker_pool
 from egoactgen_bench.toy.world.annotations import epic_rows, fho_video, truth
@@ -110,8 +110,7 @@ def _each(
     progress: bool,
 ) -> None:
     """Call `do` for each video number, with `workers` > 1 in parallel processes."""
-    disable = None if progress else True  # None: disabled if stderr is not a terminal
-    with tqdm(total=len(numbers), unit="video", disable=disable, leave=False) as bar:
+    with report_progress("film", len(numbers), "video", shown=progress, first=10.0) as bar:
         if workers <= 1 or len(numbers) <= 1:
             for number in numbers:
                 do(folder, subset, number)

@@ -1,6 +1,7 @@
 """What `bench lego curate` and `enrich` share for a model behind an endpoint."""
 
 import sys
+import time
 from typing import TYPE_CHECKING, Literal
 
 import typer
@@ -10,6 +11,7 @@ from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.endpoints.endpoint_options import ChatEndpointOptions, make_client
 from egoactgen_bench.endpoints.reply_costs import Prices
 from egoactgen_bench.endpoints.uploads import licence_of, require_upload
+from egoactgen_bench.support.progress import LONGEST
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.splits import Split
@@ -36,17 +38,21 @@ def chat_client(asked: ServedModelOptions, split: "Split") -> "EndpointClient":
 
 
 class ReplyProgress:
-    """A line on stderr, if it is a terminal, that counts replies, tokens and cost."""
+    """Counts replies, tokens and cost on stderr: one line on a terminal, else one now and then."""
 
     def __init__(self, prices: Prices) -> None:
         self.prices = prices
+        self._last = time.monotonic()
 
     def __call__(self, replies: "Replies", left: int) -> None:
+        usage = replies.usage
+        spent = spent_text(usage.tokens_in, usage.tokens_out, self.prices.cost(usage))
+        text = f"{len(replies.rows)} replies, {left} samples left, {spent}"
         if sys.stderr.isatty():
-            usage = replies.usage
-            spent = spent_text(usage.tokens_in, usage.tokens_out, self.prices.cost(usage))
-            text = f"\r{len(replies.rows)} replies, {left} samples left, {spent} "
-            typer.echo(text, nl=False, err=True)
+            typer.echo(f"\r{text} ", nl=False, err=True)
+        elif time.monotonic() - self._last >= LONGEST:
+            self._last = time.monotonic()
+            typer.echo(text, err=True)
 
 
 def spent_text(
