@@ -1,5 +1,6 @@
 """DreamSim's published adapter: checked, read without running code, and merged into weights."""
 
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from egoactgen_bench.weights.pretrained import refusing
 FOLDER = "dino_vitb16_single_lora"  # in the published archive
 CONFIG, TENSORS, PICKLED = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 LARGEST = 256 << 20  # bytes of a file in the archive: the adapter has a few megabytes
+ADAPTED = ".attn.qkv.weight"  # of every block
 PREFIX = "base_model.model.extractor_list.0.model."  # of the names that peft saves for DreamSim
 # Variants of LoRA that are merged in another way, by the key in the configuration; published
 # adapters were written by many releases of peft, which state other sets of these keys.
@@ -33,13 +35,17 @@ def merged(state: dict[str, Tensor], adapter: Path) -> dict[str, Tensor]:
     """DINO's parameters with W + (α/r) B A in the place of each W that the adapter changes.
 
     Raises `BenchError` for an adapter that is unreadable, damaged, or of another kind, and
-    `LookupError` or `RuntimeError` if it does not fit the network.
+    `LookupError`, `RuntimeError` or `ValueError` if it does not fit the network.
     """
     config, tensors = _read(adapter)
     if not isinstance(config, dict):
         raise BenchError(f"{CONFIG} of {adapter} is not a JSON object: download it again.")
     scale = _scale(config, adapter)
     changes = _pairs(tensors, adapter)
+    adapted = {name.removesuffix(".weight") for name in state if name.endswith(ADAPTED)}
+    if other := sorted(adapted ^ changes.keys()):
+        what = "does not adapt" if other[0] in adapted else "adapts"
+        raise ValueError(f"it {what} '{other[0]}'")
     changed = dict(state)
     for name, (first, second) in changes.items():
         if len(first) != config["r"]:
@@ -65,9 +71,13 @@ def _scale(config: dict[str, Any], adapter: Path) -> float:
             f"{config.get('peft_type')!r}{what}: download the published one."
         )
     rank, alpha = config.get("r"), config.get("lora_alpha")
-    if type(rank) is not int or rank < 1 or type(alpha) not in (int, float):
+    if type(rank) is not int or rank < 1 or not _is_finite(alpha):
         raise BenchError(f"{adapter} states no rank and scale (r, lora_alpha): download it again.")
     return float(alpha) / rank
+
+
+def _is_finite(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def _pairs(tensors: dict[str, Tensor], adapter: Path) -> dict[str, tuple[Tensor, Tensor]]:

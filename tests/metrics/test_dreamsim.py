@@ -95,7 +95,9 @@ def test_other_adapters_are_refused_in_one_sentence(weights: Path, tmp_path: Pat
         ({"lora_alpha": None}, adapter(), "states no rank and scale"),
         ({}, {"some.weight": torch.zeros(1)}, "contains 'some.weight'"),
         ({}, {NAME: adapter()[NAME]}, "does not fit .*'B'"),
-        ({}, adapter(depth=13), "does not fit .*blocks.12"),
+        ({}, adapter(depth=13), "does not fit .*it adapts 'blocks.12.attn.qkv'"),
+        ({}, adapter(depth=11), "does not fit .*it does not adapt 'blocks.11.attn.qkv'"),
+        ({"lora_alpha": float("inf")}, adapter(), "states no rank and scale"),
         ({}, adapter() | {NAME: torch.zeros(4, 32)}, "does not fit"),
     ]
     path = tmp_path / "adapter.zip"
