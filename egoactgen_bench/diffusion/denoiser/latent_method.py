@@ -116,9 +116,8 @@ class LatentMethod(Method[OptionsT]):
         self, decoded: Tensor, requests: Sequence[Request]
     ) -> list[Image.Image | SampleError]:
         """Decoded images (B, 3, H, W), approximately in [-1, 1] → one RGB image per request."""
-        return [
-            self._image(pixels, request) for pixels, request in zip(decoded, requests, strict=True)
-        ]
+        pairs = zip(decoded.cpu(), requests, strict=True)  # all at once: each copy waits for a GPU
+        return [self._image(pixels, request) for pixels, request in pairs]
 
     def _image(self, pixels: Tensor, request: Request) -> Image.Image | SampleError:
         # Some networks overflow in float16: without this, a black frame would be scored like any

@@ -37,7 +37,7 @@ def sigmas(steps: int) -> Tensor:
 
 def time_of(sigma: Tensor) -> Tensor:
     """t in [0, 999] of each σ, interpolated in log σ."""
-    logs = _log_sigmas().to(sigma.device)
+    logs = _log_sigmas(sigma.device)
     log = sigma.double().log()
     below = (torch.searchsorted(logs, log, right=True) - 1).clamp(0, STEPS - 2)
     share = ((log - logs[below]) / (logs[below + 1] - logs[below])).clamp(0, 1)
@@ -46,15 +46,17 @@ def time_of(sigma: Tensor) -> Tensor:
 
 def sigma_of(time: Tensor) -> Tensor:
     """σ of each t in [0, 999], float32: the inverse of `time_of`."""
-    logs = _log_sigmas().to(time.device)
+    logs = _log_sigmas(time.device)
     below = time.double().floor().long().clamp(0, STEPS - 2)
-    return torch.lerp(logs[below], logs[below + 1], time.double() - below).exp().float()
+    # Not logs[below], for which a GPU's scalar `below` is read by the host in each step.
+    ends = logs.take(below), logs.take(below + 1)
+    return torch.lerp(*ends, time.double() - below).exp().float()
 
 
 @cache
-def _log_sigmas() -> Tensor:
+def _log_sigmas(device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # training may use the cached tensor, too
-        return training_sigmas().log()
+        return training_sigmas().log().to(device)
 
 
 def shifted(time: Tensor, shift: float) -> Tensor:

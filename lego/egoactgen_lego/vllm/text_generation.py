@@ -69,10 +69,9 @@ def write(
             **cached,
         ).last_hidden_state[:, -1]
         chosen = choose(head(last)[:, :words].float().cpu(), running, sampling, generators)
-        kept = last.cpu()
         for row in running:
             ids[row].append(chosen[row])
-            states[row].append(kept[row])
+            states[row].append(last[row])
         running = [row for row in running if chosen[row] not in ends]
         if not running:
             break
@@ -80,7 +79,7 @@ def write(
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
         positions = mask.sum(1, keepdim=True) - 1
     return [
-        Writing(ids[row], torch.stack(states[row]), row not in running)
+        Writing(ids[row], torch.stack(states[row]).cpu(), row not in running)
         for row in range(len(prompts))
     ]
 
