@@ -208,7 +208,7 @@ class Slope(TrainingTask):
 def slope(folder, **options):
     """A `Slope` after its training."""
     learnt = Slope()
-    context = SimpleNamespace(device="cpu", folder=folder, seed=0, progress=False)
+    context = SimpleNamespace(device="cpu", folder=folder, seed=0, progress=False, log=None)
     chosen = LoopOptions(batch_size=1, learning_rate=0.1, iterations=12, **options)
     TrainingLoop(learnt, chosen, context).run()
     return learnt

@@ -36,7 +36,12 @@ class ResumableLoop(ABC):
     """
 
     def __init__(
-        self, accelerator: Any, options: Batching, folder: Path, steps: int, log: TrackerLog
+        self,
+        accelerator: Any,
+        options: Batching,
+        folder: Path,
+        steps: int,
+        log: TrackerLog | None = None,
     ) -> None:
         processes = accelerator.num_processes
         self.accelerator, self.batching = accelerator, options
@@ -44,7 +49,7 @@ class ResumableLoop(ABC):
         self.size = micro_batch(options.batch_size, options.micro_batch, processes)
         self.rounds = options.batch_size // (self.size * processes)
         self.curve = Curve()
-        self.log, self.log_run = log, new_run(folder)
+        self.log, self.log_run = log or TrackerLog(), new_run(folder)
 
     @abstractmethod
     def _learning_rate(self, step: int) -> float:

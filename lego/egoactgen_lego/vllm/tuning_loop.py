@@ -76,7 +76,7 @@ class Tuning(ResumableLoop):
             check_actions(instructions)
         accelerator = Accelerator(cpu=resolve_device(device) == "cpu")
         steps = options.steps(len(instructions))
-        super().__init__(accelerator, options, folder, steps, log or TrackerLog())
+        super().__init__(accelerator, options, folder, steps, log)
         if self.accelerator.mixed_precision == "bf16" and options.precision != "bfloat16":
             raise BenchError("accelerate's configuration computes in bf16: -o precision=bfloat16.")
         self.weights = weights
