@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from egoactgen_bench.api.tracker_log import TrackerLog
 from egoactgen_bench.diffusion.finetuning import training_loop
 from egoactgen_bench.diffusion.finetuning.device_precision import choose, tensor_float32
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop, TrainingTask
@@ -36,7 +37,7 @@ class Line(TrainingTask):
 
 def trained(folder, **options):
     line = Line()
-    context = SimpleNamespace(device="cpu", folder=folder, seed=0, progress=False)
+    context = SimpleNamespace(device="cpu", folder=folder, seed=0, progress=False, log=TrackerLog())
     chosen = {"batch_size": 8, "micro_batch": 4, "learning_rate": 0.1, "iterations": 100}
     loop = TrainingLoop(line, LoopOptions(**chosen | options), context)
     loop.run()
