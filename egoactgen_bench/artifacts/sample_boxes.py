@@ -1,6 +1,8 @@
 """boxes.csv of a split: the boxes of hands and objects in its stored frames."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -60,6 +62,39 @@ def read_boxes_table(
     return found
 
 
+def boxes_text(boxes: Any) -> str:
+    """JSON of one sample's boxes, as metrics read it; at least those of the target are needed.
+
+    Raises `ValueError` for anything else.
+    """
+    if not isinstance(boxes, Mapping):
+        kind = type(boxes).__name__
+        raise ValueError(f"a {kind}, expected an object with the boxes of the frame under target")
+    if "target" not in boxes:
+        raise ValueError(f"a {type(boxes).__name__} without target")
+    if not isinstance(boxes["target"], Sequence) or isinstance(boxes["target"], str):
+        raise ValueError(f"target is a {type(boxes['target']).__name__}, expected a list")
+    return json.dumps({"target": [_checked_box(box) for box in boxes["target"]]})
+
+
+def _checked_box(box: Any) -> dict[str, Any]:
+    if not isinstance(box, Mapping):
+        raise ValueError(f"a box is a {type(box).__name__}, expected an object")
+    if box.get("kind") not in KINDS:
+        raise ValueError(f"kind {str(box.get('kind'))[:40]!r} is not one of {', '.join(KINDS)}")
+    for name in PLACE:
+        if name not in box:
+            raise ValueError(f"{name} is missing")
+        if not isinstance(box[name], Real):
+            raise ValueError(f"{name} is a {type(box[name]).__name__}, expected a number")
+        if not np.isfinite(float(box[name])):
+            raise ValueError(f"{name} is not finite")
+    place = tuple(float(box[name]) for name in PLACE)
+    if why := _objection(place, None):
+        raise ValueError(why)
+    return {"kind": box["kind"]} | dict(zip(PLACE, place, strict=True))
+
+
 def _check_words(path: Path, cells: pd.Series, allowed: Sequence[str], among: str) -> None:
     wrong = cells[~cells.isin(allowed)]
     if len(wrong):
@@ -77,7 +112,7 @@ def _numbers(path: Path, cells: pd.Series) -> pd.Series:
     return numbers
 
 
-def _objection(place: tuple[float, float, float, float], size: Size | None) -> str | None:
+def _objection(place: tuple[float, ...], size: Size | None) -> str | None:
     x, y, width, height = place
     if width <= 0 or height <= 0:
         return f"a box has the size {width:g} × {height:g}"

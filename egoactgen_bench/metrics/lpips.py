@@ -134,7 +134,8 @@ def _compare(options: LpipsOptions, trunk: Path, context: MetricContext, batch: 
         f"lpips|{trunk}|{options.range}",
         lambda: [embed(targets, chunk) for chunk in chunks],
     )
-    values, maps = np.empty(len(batch), np.float32), {}
+    values = np.empty(len(batch), np.float32)
+    maps: dict[int, NDArray[np.float32]] = {}
     for chunk, theirs in zip(chunks, embedded, strict=True):
         ours = embed(outputs, chunk)
         values[chunk] = lpips_network.distances(network, ours, theirs)

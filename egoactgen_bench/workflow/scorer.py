@@ -11,6 +11,7 @@ from egoactgen_bench.api.metric import Metric, MetricContext
 from egoactgen_bench.api.metric_batch import Batch, Role
 from egoactgen_bench.api.options import chosen as resolve_choices
 from egoactgen_bench.api.plugin_calls import call
+from egoactgen_bench.artifacts.sample_boxes import boxes_text
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.judging.open_judge import open_judge
@@ -164,9 +165,10 @@ class Scorer:
         found: dict[Any, list[Any]] = dict(frames)
         texts = {"action": actions, "description": descriptions}
         found |= {role: _texts(text) for role, text in texts.items() if text is not None}
-        for role, values in {"truth": truths, "boxes": boxes}.items():
-            if values is not None:
-                found[role] = [json.dumps(value) for value in values]
+        if truths is not None:
+            found["truth"] = [json.dumps(truth) for truth in truths]
+        if boxes is not None:
+            found["boxes"] = _boxes(boxes)
         for role, given in found.items():
             if len(given) != count:
                 name = ARGUMENTS.get(role, f"{role}s")
@@ -321,6 +323,16 @@ def _texts(texts: str | Sequence[str]) -> list[str]:
         if not isinstance(text, str):
             raise BenchError(f"a text is a {type(text).__name__}, expected str.")
     return found
+
+
+def _boxes(boxes: Sequence[Any]) -> list[str]:
+    texts = []
+    for number, each in enumerate(boxes, start=1):
+        try:
+            texts.append(boxes_text(each))
+        except ValueError as error:
+            raise BenchError(f"The boxes of sample {number} are invalid ({error}).") from None
+    return texts
 
 
 def _error_free(items: Sequence[Any], positions: Sequence[int]) -> bool:
