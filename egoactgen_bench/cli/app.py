@@ -40,6 +40,7 @@ def build() -> typer.Typer:
         doctor_command,
         imagine_command,
         listing_commands,
+        metrics_command,
         pack_command,
         prepare_command,
         report_command,
@@ -74,6 +75,7 @@ def build() -> typer.Typer:
         weights_commands,
         setup_command,
         verify_command,
+        metrics_command,
         listing_commands,
     ):
         module.register(app)

@@ -1,4 +1,4 @@
-"""`bench methods`, `metrics`, `datasets` …: the registered plug-ins, one line each."""
+"""`bench methods`, `datasets` …: the registered plug-ins, one line each."""
 
 import inspect
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import typer
 
 from egoactgen_bench import api
 from egoactgen_bench.api import plugins
+from egoactgen_bench.cli.wrapped_table import wrapped
 
 BASES = {
     "methods": "Method",
@@ -17,11 +18,13 @@ BASES = {
     "trainers": "Trainer",
     "converters": "Converter",
 }
+LONGEST_CELL = 40  # characters of a name, type or default
+LISTED = [kind for kind in BASES if kind != "metrics"]  # which have a command of their own
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    for kind in BASES:
+    for kind in LISTED:
         text = f"List the registered {kind}, or describe one of them."
         app.command(kind, help=text)(_lister(kind))
 
@@ -29,22 +32,27 @@ def register(app: typer.Typer) -> None:
 def _lister(kind: str) -> Callable[..., None]:
     def show(name: Annotated[str | None, typer.Argument(metavar="NAME")] = None) -> None:
         if name is not None:
-            _show_one(_checked(kind, name))
+            show_one(checked(kind, name))
             return
-        for known, point in plugins.registered(kind).items():
-            typer.echo(f"{known:<16} {_summary(point)}")
+        for line in wrapped([[n, summary(p)] for n, p in plugins.registered(kind).items()]):
+            typer.echo(line)
 
     return show
 
 
-def _summary(point: EntryPoint) -> str:
+def _shortened(cell: str) -> str:
+    return cell if len(cell) <= LONGEST_CELL else f"{cell[: LONGEST_CELL - 1]}…"
+
+
+def summary(point: EntryPoint) -> str:
+    """The first line of a plug-in's docstring, or why it cannot be loaded."""
     try:
         return inspect.cleandoc(point.load().__doc__ or "(no description)").partition("\n")[0]
     except (Exception, SystemExit) as error:  # noqa: BLE001  one broken plug-in must not hide the others
         return f"(cannot be loaded: {type(error).__name__}: {error})"
 
 
-def _checked(kind: str, name: str) -> Any:
+def checked(kind: str, name: str) -> Any:
     """The plug-in, a class of its kind without mistakes in its declarations."""
     from egoactgen_bench.api.plugin_declarations import require_subclass
 
@@ -52,23 +60,25 @@ def _checked(kind: str, name: str) -> Any:
     return require_subclass(plugins.find(kind, name), base, name)
 
 
-def _show_one(plugin: Any) -> None:
+def show_one(plugin: Any) -> None:
+    """Print a plug-in's docstring, weights, options and presets."""
     from egoactgen_bench.api.options import describe
 
     # Its own docstring: that of a base class describes something else.
     typer.echo(inspect.cleandoc(plugin.__doc__ or "(no description)"))
-    for weights in getattr(plugin, "published_weights", ()):
-        about = f"{weights.about}; {weights.size_text}; {weights.licence}"
-        typer.echo(f"\nWeights {weights.name}: {about}")
+    weights = [
+        ["", each.name, f"{each.about}; {each.size_text}; {each.licence}"]
+        for each in getattr(plugin, "published_weights", ())
+    ]
+    for line in ["\nWeights:", *wrapped(weights)] if weights else []:
+        typer.echo(line)
     options = getattr(plugin, "Options", None)
     if options is None:
         return
-    rows = describe(options)
+    rows = [[*map(_shortened, row[:3]), row[3]] for row in describe(options)]
     typer.echo("\nOptions (-o key=value):" if rows else "\nIt has no options of its own.")
-    widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        typer.echo("  ".join(["", *cells, row[3]]).rstrip())
+    for line in wrapped([["", *row] for row in rows]):
+        typer.echo(line)
     for name, values in getattr(plugin, "presets", {}).items():
         settings = ", ".join(f"{key}={value}" for key, value in values.items())
         typer.echo(f"\nPreset {name}: {settings or 'the defaults above'}")

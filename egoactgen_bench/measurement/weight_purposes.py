@@ -1,6 +1,7 @@
 """Which published weights a purpose needs: a metric, a data set's metrics, a method, a trainer."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.measurement.protocols import Defaults, protocol_options
 from egoactgen_bench.weights.weights_registry import Declared, find
 
+CONTEXT = MetricContext(weights=Path())  # of metrics that are only asked what they need
 KINDS = ("metrics", "datasets", "methods", "trainers", "converters")  # whose names are purposes
 
 
@@ -43,7 +45,7 @@ def weights_for(purpose: str, declared: Sequence[Declared]) -> list[PublishedWei
 def _names(kind: str, name: str) -> Iterable[str]:
     if kind == "metrics":
         metric = require_subclass(plugins.find(kind, name), Metric, name)
-        return _of_metric(metric, [Defaults(), *_static_defaults()])
+        return _of_metric(metric, built_variants(metric))
     if kind == "datasets":
         return _of_dataset(plugins.find(kind, name))
     return [weights.name for weights in getattr(plugins.find(kind, name), "published_weights", ())]
@@ -64,22 +66,34 @@ def _of_dataset(dataset: type[Dataset]) -> list[str]:
     for name in plugins.registered("metrics"):
         try:
             metric = require_subclass(plugins.find("metrics", name), Metric, name)
-            found |= dict.fromkeys(_of_metric(metric, defaults))
+            found |= dict.fromkeys(_of_metric(metric, _built(metric, defaults, CONTEXT)))
         except BenchError:  # `bench metrics` reports it
             continue
     return list(found)
 
 
-def _of_metric(metric: type[Metric[Any]], defaults: Sequence[Defaults]) -> list[str]:
-    """The declared weights among those that a metric needs in its protocols."""
+def built_variants(
+    metric: type[Metric[Any]], context: MetricContext = CONTEXT
+) -> list[Metric[Any]]:
+    """The metric in each protocol, with its own defaults and with those of each data set."""
+    return _built(metric, [Defaults(), *_static_defaults()], context)
+
+
+def _built(
+    metric: type[Metric[Any]], defaults: Sequence[Defaults], context: MetricContext
+) -> list[Metric[Any]]:
+    pairs = product(call(metric, "variants"), defaults)
+    options = [protocol_options(metric, protocol, each) for protocol, each in pairs]
+    return [build_plugin(metric, each, context) for each in options]
+
+
+def _of_metric(metric: type[Metric[Any]], variants: Iterable[Metric[Any]]) -> list[str]:
+    """The declared weights among those that variants of a metric need."""
     declared = {weights.name for weights in metric.published_weights}
     found: dict[str, None] = {}
-    for protocol in call(metric, "variants"):
-        for each in defaults:
-            options = protocol_options(metric, protocol, each)
-            built = build_plugin(metric, options, MetricContext(weights=Path()))
-            for names in call(built, "weights"):
-                found |= dict.fromkeys([name for name in names if name in declared][:1])
+    for variant in variants:
+        for names in call(variant, "weights"):
+            found |= dict.fromkeys([name for name in names if name in declared][:1])
     return list(found)
 
 

@@ -58,7 +58,7 @@ def test_a_data_set(outside, tmp_path):
 
     outside.install(section)
     assert (
-        "diary            Actions in videos, listed in a CSV table."
+        "diary          Actions in videos, listed in a CSV table."
         in outside.run("bench datasets").out
     )
     outside.run("bench prepare-splits diary --annotations diary.csv --videos videos --name again")
@@ -83,7 +83,7 @@ def test_a_method(outside, drawn_split, tmp_path):
     assert made.getpixel((5, 5)) == tuple(int(0.8 * level) for level in given.getpixel((5, 5)))
 
     outside.install(section, GUIDE[""].entry_points)
-    assert "darker           The input frame, darker." in outside.run("bench methods").out
+    assert "darker      The input frame, darker.\n" in outside.run("bench methods").out
     outside.run("bench run --method darker --name again -o light=0.8")
     again = load_run(tmp_path / "workspace/runs/drawn-val/again")
     assert list(again.samples["sha256"]) == list(first.samples["sha256"])
@@ -108,7 +108,7 @@ def test_a_trainer_and_its_method(outside, drawn_split, tmp_path):
     assert list(run.manifest.weights) == ["change.json"]
 
     outside.install(section)
-    assert "exposure         The mean change of each channel" in outside.run("bench trainers").out
+    assert "exposure     The mean change of each channel" in outside.run("bench trainers").out
     outside.run("bench train exposure --name again")
     first, again = (models / name / "change.json" for name in ("exposure", "again"))
     assert first.read_bytes() == again.read_bytes()
@@ -125,7 +125,7 @@ def test_a_converter(outside):
         outside.run(command)
     assert load_file("converted/model.safetensors")["weight"].tolist() == CHANNELS.tolist()
     assert (
-        "npz              A checkpoint in NumPy's .npz format."
+        "npz               A checkpoint in NumPy's .npz format."
         in outside.run("bench converters").out
     )
     check_declared("converters", "npz", plugins.find("converters", "npz"))
