@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from egoactgen_bench.api.options import Cli, Options, Pairs, Words
+from egoactgen_bench.api.options import Cli, Options, Pairs, WordLists, Words
 
 # The data.
 SplitName = Annotated[
@@ -17,6 +17,14 @@ TrainSplitName = Annotated[
     str | None,
     Field(description="Name of the split (default: the latest finished training split)."),
     Cli(metavar="NAME"),
+]
+TrainSplits = Annotated[
+    WordLists,
+    Field(
+        description="Name of the split (default: the latest finished training split). Several, "
+        "repeated or as A,B, are trained on together; A=2,B=1 draws two samples of A for each of B."
+    ),
+    Cli(metavar="NAME[=WEIGHT]", kind=list[str]),
 ]
 Limit = Annotated[
     int | None,

@@ -83,10 +83,20 @@ def _as_words(value: Any) -> Any:
     return tuple(found)
 
 
+def _as_word_lists(value: Any) -> Any:
+    """Accept `["a,b", "c"]` for a sequence of words."""
+    given = (value,) if isinstance(value, str) else tuple(value or ())
+    return tuple(word for each in given for word in _as_words(each))
+
+
 # Options of a plug-in, as a dictionary or as `key=value`.
 Pairs = Annotated[dict[str, Any], BeforeValidator(_as_pairs), Cli(("-o",), "KEY=VALUE", list[str])]
 # Names, as a sequence or separated by commas.
 Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
+
+
+# Names, repeated or separated by commas.
+WordLists = Annotated[tuple[str, ...], BeforeValidator(_as_word_lists)]
 
 
 def chosen(options: type[T], given: T | None, choices: Mapping[str, Any], owner: str) -> T:

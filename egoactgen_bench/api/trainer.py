@@ -57,6 +57,8 @@ class Trainer(ABC, Generic[OptionsT]):
     # Options that do not affect the weights.
     non_semantic_options: ClassVar[frozenset[str]] = frozenset()
     packages: ClassVar[tuple[str, ...]] = ()  # whose versions train.json records
+    # Whether `context.split` may be a `JointSplit`, whose `folder` contains no files of its own.
+    takes_several_splits: ClassVar[bool] = False
     published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may start from
 
     def __init__(self, options: OptionsT, context: TrainingContext) -> None:

@@ -1,19 +1,22 @@
 """`bench train`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from pydantic import Field
 
-from egoactgen_bench.api.common_options import Out, Overwrite, TrainSplitName
+from egoactgen_bench.api.common_options import Out, Overwrite, TrainSplits
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
-from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.stages.train.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.manifests import TrainManifest
+    from egoactgen_bench.artifacts.splits import Split
+    from egoactgen_bench.artifacts.workspace import Workspace
     from egoactgen_bench.stages.train.train_weights import TrainingJob
 
 
@@ -25,7 +28,7 @@ class TrainArguments(TrainOptions):
         Field(description="A name of `bench trainers`, or module:Class."),
         Cli(metavar="METHOD", positional=True),
     ]
-    split: TrainSplitName = None
+    split: TrainSplits = ()
     name: Annotated[
         str | None,
         Field(description="Name of the weights (default: METHOD-SPLIT)."),
@@ -43,12 +46,11 @@ def register(app: typer.Typer) -> None:
 def train(arguments: TrainArguments) -> int:
     """Train a method on a split's frames; an interrupted training resumes."""
     from egoactgen_bench.artifacts.runs import default_name
-    from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.train.train_weights import execute, prepare
 
     check_name(arguments.name)
     place = current_workspace()
-    split = load_split(place.find_split(arguments.split, train=True))
+    split = _split(place, arguments.split)
     name = arguments.name or f"{default_name(arguments.method)}-{split.name}"
     job = prepare(
         arguments.method,
@@ -67,6 +69,23 @@ def train(arguments: TrainArguments) -> int:
     if complete:
         typer.echo("This training is already complete; --overwrite would start it over.")
     return _report(job, manifest)
+
+
+def _split(place: "Workspace", named: Sequence[str]) -> "Split":
+    """The split of --split, or several as one."""
+    from egoactgen_bench.artifacts.joint_splits import join
+    from egoactgen_bench.artifacts.splits import load_split
+
+    if not named:
+        return load_split(place.find_split(None, train=True))
+    pairs = [each.partition("=") for each in named]
+    splits = [load_split(place.find_split(name)) for name, _, _ in pairs]
+    weights = [weight for _, equals, weight in pairs if equals]
+    if len(splits) == 1 and not weights:
+        return splits[0]
+    if len(weights) not in (0, len(splits)) or len(splits) == 1:
+        raise BenchError("--split: give a weight to each of several splits, or to none.")
+    return join(splits, weights or None)
 
 
 def _tell(sentence: str) -> None:

@@ -29,6 +29,7 @@ from egoactgen_bench.api.weights_folder import locate
 from egoactgen_bench.diffusion.denoiser.latent_model import quiet
 from egoactgen_bench.diffusion.finetuning import training_checkpoints
 from egoactgen_bench.diffusion.finetuning.frame_latents import Pair, frames_of
+from egoactgen_bench.diffusion.finetuning.split_mixture import mixture_of, shares
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.pretrained import refusing
@@ -44,6 +45,7 @@ class LoraTrainer(Trainer[LoraOptions]):
     """
 
     Options = LoraOptions
+    takes_several_splits = True
     presets: ClassVar[Any] = PRESETS
     non_semantic_options = NON_SEMANTIC
     packages = ("torch", "accelerate", "diffusers", "peft", "transformers", "safetensors")
@@ -90,12 +92,14 @@ class LoraTrainer(Trainer[LoraOptions]):
         training_task = FlowMatching(
             transformer, self.family, pairs, self._encoded, self.options, self.context.seed
         )
+        training_task.mixture = mixture_of(self.context.split, pairs)
         curve = TrainingLoop(training_task, self.options, self.context).run()
         if state.is_main_process:
             adapter.save(self.kind, transformer, self.context.folder)
             curve.write(self.context.folder)
             training_checkpoints.clear(self.context.folder)
-        counts = {"samples": len(self.context.split.samples), "used": len(pairs)}
+        split = self.context.split
+        counts = {"samples": len(split.samples), "used": len(pairs)} | shares(split, pairs)
         summary = f"{len(curve)} steps on {len(pairs)} samples, loss {curve.recent():.4f}"
         entries = {"counts": counts, "left_out": left_out, "summary": summary}
         return entries | {adapter_base.ENTRY: self._base.record()} | curve.summary()

@@ -105,6 +105,7 @@ class AutoencoderTrainer(Trainer[AutoencoderOptions]):
     """The toy's autoencoder (AutoencoderKL), on which the other toy networks are based."""
 
     Options = AutoencoderOptions
+    takes_several_splits = True  # whose frames are drawn equally often
     presets: ClassVar[Any] = {
         "toy": {
             "iterations": 6000,

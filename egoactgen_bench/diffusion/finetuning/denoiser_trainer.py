@@ -17,6 +17,7 @@ from egoactgen_bench.diffusion.finetuning import starting_networks, training_che
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
 from egoactgen_bench.diffusion.finetuning.denoising_samples import FeatureSource, NoFeatures
 from egoactgen_bench.diffusion.finetuning.frame_latents import Latents, Pair, frames_of
+from egoactgen_bench.diffusion.finetuning.split_mixture import mixture_of, shares
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.diffusion.finetuning.training_options import (
     NON_SEMANTIC,
@@ -33,6 +34,7 @@ OptionsT = TypeVar("OptionsT", bound=FinetuningOptions)
 class DenoiserTrainer(Trainer[OptionsT]):
     """A trainer whose UNet learns to predict the noise in the target's latent."""
 
+    takes_several_splits = True
     presets: ClassVar[Any] = PRESETS
     non_semantic_options = NON_SEMANTIC
     published_weights = (STABLE_DIFFUSION,)
@@ -99,6 +101,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
             self.options,
             self.context.seed,
         )
+        training_task.mixture = mixture_of(self.context.split, pairs)
         curve = TrainingLoop(training_task, self.options, self.context).run()
         if self.options.lora:
             starting_networks.merge(model.unet)
@@ -106,7 +109,8 @@ class DenoiserTrainer(Trainer[OptionsT]):
             self.save(model, conditioner)
             curve.write(self.context.folder)
             training_checkpoints.clear(self.context.folder)
-        counts = {"samples": len(self.context.split.samples), "used": len(pairs)}
+        split = self.context.split
+        counts = {"samples": len(split.samples), "used": len(pairs)} | shares(split, pairs)
         summary = f"{len(curve)} steps on {len(pairs)} samples, loss {curve.recent():.4f}"
         return {"counts": counts, "left_out": left_out, "summary": summary} | curve.summary()
 

@@ -25,7 +25,12 @@ from egoactgen_bench.diffusion.finetuning.batch_loading import (
 from egoactgen_bench.diffusion.finetuning.device_precision import tensor_float32
 from egoactgen_bench.diffusion.finetuning.loss_curve import Curve
 from egoactgen_bench.diffusion.finetuning.resumable_loop import ResumableLoop
-from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw, sample_draws
+from egoactgen_bench.diffusion.finetuning.sample_draws import (
+    Mixture,
+    SampleDraw,
+    mixed_draws,
+    sample_draws,
+)
 from egoactgen_bench.diffusion.finetuning.training_options import LoopOptions
 from egoactgen_bench.diffusion.finetuning.weight_average import moving_average
 from egoactgen_bench.errors import BenchError
@@ -34,7 +39,12 @@ HALF = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class TrainingTask(nn.Module, ABC):
-    """Networks and their loss; parameters with `requires_grad` are trained."""
+    """Networks and their loss; parameters with `requires_grad` are trained.
+
+    With a `mixture`, its parts of the samples are drawn by their weights.
+    """
+
+    mixture: Mixture | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -133,7 +143,10 @@ class TrainingLoop(ResumableLoop):
     def _draws(self, step: int, number: int) -> list[SampleDraw]:
         """This process's part of a step in round `number`."""
         positions = self._positions(step, number)
-        return list(sample_draws(self.context.seed, step, positions, len(self.training_task)))
+        seed, mixture = self.context.seed, self.training_task.mixture
+        if mixture is not None:
+            return list(mixed_draws(seed, step, positions, mixture))
+        return list(sample_draws(seed, step, positions, len(self.training_task)))
 
     def _save(self, checkpoint: Path) -> dict[str, Any]:
         if not self.accelerator.is_main_process:

@@ -16,7 +16,7 @@ from egoactgen_bench.api.plugin_code import code_sources
 from egoactgen_bench.api.plugin_declarations import build_plugin, require_subclass
 from egoactgen_bench.api.tracker_log import open_log
 from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Trainer, TrainingContext
-from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.joint_splits import JointSplit, descriptions_by_name
 from egoactgen_bench.artifacts.manifest_base import build
 from egoactgen_bench.artifacts.manifests import TRAIN, TrainManifest
 from egoactgen_bench.artifacts.splits import Split
@@ -78,9 +78,9 @@ def prepare(
             + did_you_mean(resolved.preset, found.presets)
         )
     shard = ProcessShard.of_process()
-    texts = (
-        load_descriptions(split.folder, resolved.descriptions) if resolved.descriptions else None
-    )
+    if isinstance(split, JointSplit) and not found.takes_several_splits:
+        raise BenchError(f"{name} is trained on one split: give one --split.")
+    texts = descriptions_by_name(split, resolved.descriptions) if resolved.descriptions else None
     device = resolve_device(resolved.device, shard.local_rank)
     given = _resolve(found, {**found.presets[resolved.preset], **resolved.options}, name)
     own = call(found, "on_device", given, device)
@@ -105,6 +105,8 @@ def prepare(
         "descriptions_sha256": texts and texts.sha256,
         "sources": call(trainer, "sources") | code_sources(found),
     }
+    if isinstance(split, JointSplit):
+        plan["splits"] = split.record(resolved.descriptions)
     work = WorkFolder(
         folder / TRAIN,
         TrainManifest,

@@ -25,8 +25,7 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.seeds import derive_seed, seeded, torch_generator
 from egoactgen_lego import toy
 from egoactgen_lego.features.conditioning_names import LABELS, canonical, kinds_of
-from egoactgen_lego.features.feature_folder import FeatureFolder
-from egoactgen_lego.generator.live_features import FeatureOptions, open_features
+from egoactgen_lego.generator.live_features import FeatureOptions, LiveFeatures, open_features
 from egoactgen_lego.generator.training_features import ComputedFeatures, FeatureFiles
 from egoactgen_lego.generator.vllm_conditioning import (
     Conditioner,
@@ -79,7 +78,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
                 "--descriptions NAME (or -o conditioning=labels to train on the action's label)."
             )
         places = context.models, context.cache, context.device
-        self.features = open_features(options, kinds, *places) if kinds else None
+        self.features = open_features(options, kinds, *places, context.split) if kinds else None
         found = self.features.sizes() if self.features else {}
         self.sizes = {kind.tokens_name: kind.tokens for kind in kinds if kind.tokens} | found
 
@@ -95,7 +94,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         return [texts.get(sample_id, "") for sample_id in self.context.split.samples["sample_id"]]
 
     def lacks(self, pair: Pair) -> str | None:
-        files = self.features if isinstance(self.features, FeatureFolder) else None
+        files = None if isinstance(self.features, LiveFeatures) else self.features
         return (files and files.lacks(pair.sample_id)) or super().lacks(pair)
 
     def conditioner(self, width: int) -> Conditioner:
@@ -136,7 +135,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
     def feature_source(self) -> FeatureSource:
         if self.features is None:
             return super().feature_source()
-        if isinstance(self.features, FeatureFolder):
+        if not isinstance(self.features, LiveFeatures):
             return FeatureFiles(self.features, self.sizes)
         assert self.context.descriptions is not None
         texts = self.context.descriptions.texts

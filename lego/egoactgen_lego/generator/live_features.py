@@ -11,10 +11,13 @@ from torch import Tensor
 from egoactgen_bench.api.options import Options
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.api.toy_weights import are_toy
+from egoactgen_bench.artifacts.joint_splits import JointSplit
+from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_lego.features.feature_computation import Embedder, require_computable
 from egoactgen_lego.features.feature_folder import FeatureFolder, fit
 from egoactgen_lego.features.feature_kind import FeatureKind
+from egoactgen_lego.features.split_features import SplitFeatures
 from egoactgen_lego.vllm.prompting import QUESTION
 from egoactgen_lego.vllm.sampling import Sampling
 from egoactgen_lego.vllm.text_generation import generator_of, one_line
@@ -110,8 +113,12 @@ def open_features(
     models: Path,
     cache: Path | None,
     device: str,
-) -> FeatureFolder | LiveFeatures | None:
-    """The source of features of these `kinds`, as the options say; None if there are no kinds."""
+    split: Split | None = None,
+) -> FeatureFolder | SplitFeatures | LiveFeatures | None:
+    """The source of features of these `kinds`, as the options say; None if there are no kinds.
+
+    Those of a joint `split` are in a folder for each of its parts.
+    """
     if options.features and options.vllm:
         raise BenchError("Give -o features=DIR or -o vllm=NAME, not both.")
     if options.vllm:
@@ -130,4 +137,6 @@ def open_features(
             f"The conditioning needs features: give -o features=DIR with {wanted}, or the released "
             f"layout{computed if all(kind.computable for kind in kinds) else ''}."
         )
+    if isinstance(split, JointSplit):
+        return SplitFeatures(options.features, split, kinds)
     return FeatureFolder(options.features, kinds)

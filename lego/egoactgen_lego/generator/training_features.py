@@ -9,6 +9,7 @@ from egoactgen_bench.diffusion.finetuning.denoising_samples import Features
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_lego.features.feature_folder import FeatureFolder
+from egoactgen_lego.features.split_features import SplitFeatures
 from egoactgen_lego.generator.live_features import LiveFeatures
 
 
@@ -17,7 +18,7 @@ class FeatureFiles:
     """Features in files, in the 16 bits in which they are stored."""
 
     in_workers: ClassVar[bool] = True
-    folder: FeatureFolder
+    folder: FeatureFolder | SplitFeatures
     sizes: dict[str, int]
 
     def __call__(self, sample_id: str) -> Features:
