@@ -1,6 +1,7 @@
 """Reduce a prepared split to what may be published: ids and times, no narrations.
 
-Of a split with frames also their fingerprint, and the libraries that made them.
+Of a split with frames also their fingerprint, and the libraries that made them; of a small one
+without a licence also its boxes.
 
 python splits/publish.py workspace/splits/epic-kitchens-val splits/epic-kitchens-val
 """
@@ -8,6 +9,7 @@ python splits/publish.py workspace/splits/epic-kitchens-val splits/epic-kitchens
 import sys
 from pathlib import Path
 
+from egoactgen_bench.artifacts.sample_boxes import BOXES
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import sha256_file, write_csv, write_json
 
@@ -28,9 +30,12 @@ def publish(prepared: Path, standard: Path) -> None:
     (standard / "rejected.csv").write_bytes(rejected)
     known = split.manifest.model_dump(mode="json")
     manifest = {key: known[key] for key in (*KEYS, *FRAME_KEYS * with_frames)}
-    manifest["files"] = {
-        name: sha256_file(standard / name) for name in ("samples.csv", "rejected.csv")
-    }
+    names = ["samples.csv", "rejected.csv"]
+    if hashes and known["boxes"] and known["licence"] is None:
+        (standard / BOXES).write_bytes((prepared / BOXES).read_bytes())
+        manifest["boxes"] = known["boxes"]
+        names.append(BOXES)
+    manifest["files"] = {name: sha256_file(standard / name) for name in names}
     write_json(standard / "split.json", manifest)
 
 

@@ -88,7 +88,9 @@ def layout(scores: Scores) -> Table:
         for place, name in enumerate(metrics)
         if _too_few(scores, name)
     }
-    groups = {place: about.group for place, about in enumerate(metrics.values()) if about.group}
+    groups = {
+        place: _one_line(about.group) for place, about in enumerate(metrics.values()) if about.group
+    }
     return Table(headings, rows, published, notes, signatures, worse_mark(scores), apart, groups)
 
 

@@ -26,7 +26,7 @@ def markdown(scores: Scores, title: str = "") -> str:
             f"{_plain(label)}{' ★' * primary} {'↑' if up else '↓'}"
             for label, up, primary in (table.headings[place] for place in places)
         ]
-        lines += ["", f"{part}:", ""] if part else [""]
+        lines += ["", f"{_plain(part)}:", ""] if part else [""]
         lines += [_line(["run", "n", *head]), _line(["---", *["---:"] * (len(head) + 1)])]
         for name, n, cells in table.rows + table.published:
             chosen = [_markdown_cell(cells[place]) for place in places]

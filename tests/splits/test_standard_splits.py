@@ -47,6 +47,12 @@ def test_epic_kitchens_val_manifest():
     assert len(read_csv(EPIC / "rejected.csv")) == 10
 
 
+def test_boxes_are_published_only_of_the_toy_kitchen():
+    assert [path.parent.name for path in SPLITS.glob("*/boxes.csv")] == ["toy-kitchen"]
+    boxes = load_split(SPLITS / "toy-kitchen").boxes()
+    assert len(boxes) == 32 and all(each["target"] for each in boxes.values())
+
+
 def test_no_narration_is_published():
     for table in SPLITS.glob("*/samples.csv"):
         columns = set(read_csv(table, nrows=1)) - {"input_sha256", "target_sha256"}
@@ -89,6 +95,8 @@ def test_the_first_clips_of_the_toy_kitchens_are_reproduced(bench, tmp_path, sub
     kept = load_split(SPLITS / name)
     times = [*TIME_COLUMNS, "sample_id"]
     assert drawn.samples[times].equals(kept.samples[times][:4])
+    if subset == "val":
+        assert drawn.boxes() == {name: kept.boxes()[name] for name in drawn.samples["sample_id"]}
     if platform.machine() not in X86_64:
         pytest.skip("frames are byte-identical only on x86-64")
     others = _other_libraries(drawn.manifest.versions, kept.manifest.versions)
