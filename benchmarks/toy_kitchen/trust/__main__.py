@@ -3,13 +3,14 @@
     python -m benchmarks.toy_kitchen.trust --folder workspace
 
 Nothing is trained: the weights are those that come with the packages. All metrics that can be
-computed are scored one after the other, and the tables are written again after each. An interrupted
-call resumes.
+computed are scored, and the tables are written again after each group of them. An interrupted call
+resumes.
 """
 
 import argparse
 import signal
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def main() -> int:
     left = run_steps(control_steps(plan), logs, arguments.workers)
     if left:
         raise SystemExit(f"not done: {', '.join(left)} (see {logs})")
-    failed = _score_all(plan, split, _metrics(arguments.metrics, plan, split), arguments.results)
+    failed = _score_all(plan, split, _groups(arguments.metrics, plan, split), arguments.results)
     for name, reason in failed.items():
         print(f"not scored: {name}: {reason}")
     return int(bool(failed))
@@ -75,33 +76,44 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _metrics(chosen: str | None, plan: TrustPlan, split: Split) -> list[str]:
-    """The metrics to score, the judge first, since the others are compared with it."""
+def _groups(chosen: str | None, plan: TrustPlan, split: Split) -> list[list[str]]:
+    """The metrics to score, in groups that share networks; the judge first, which all need."""
     if chosen:
         names = chosen.split(",")
     else:
         job = scoring_job.prepare(split, [], plan.controls, workspace=plan.place.root)
         names = [metric.name for metric in job.selection.metrics]
-    return [*JUDGE, *(name for name in names if name not in JUDGE)]
+    groups: dict[str, list[str]] = {"judge": JUDGE}
+    for name in names:
+        if name not in JUDGE:
+            groups.setdefault(name.partition("_")[0], []).append(name)
+    return list(groups.values())
 
 
-def _score_all(plan: TrustPlan, split: Split, metrics: list[str], results: Path) -> dict[str, str]:
-    """Score each metric, and write the tables after each; returns why some have failed."""
-    failed = {}
-    for number, name in enumerate(metrics):
+def _score_all(
+    plan: TrustPlan, split: Split, groups: list[list[str]], results: Path
+) -> dict[str, str]:
+    """Score each group, and write the tables after each; returns why some metrics have failed."""
+    failed: dict[str, str] = {}
+    for number, names in enumerate(groups):
+        start = time.process_time()
         try:
-            methods = _scored(plan, split, plan.method_runs, name, bootstrap=0)
-            controls = _scored(plan, split, plan.control_runs, name, bootstrap=1000)
+            methods = _scored(plan, split, plan.method_runs, names, bootstrap=0)
+            controls = _scored(plan, split, plan.control_runs, names, bootstrap=1000)
         except bench.BenchError as error:
-            failed[name] = str(error)
+            failed |= dict.fromkeys(names, str(error))
             continue
-        print(f"scored: {name} ({number + 1} of {len(metrics)})", flush=True)
-        if number >= len(JUDGE):
+        failed |= methods.failed_metrics
+        if number:
             _write(plan, methods, controls, split, results)
+        seconds = f"{time.process_time() - start:.0f} processor seconds"
+        print(f"scored: {', '.join(names)} ({number + 1} of {len(groups)}), {seconds}", flush=True)
     return failed
 
 
-def _scored(plan: TrustPlan, split: Split, runs: list[str], metric: str, bootstrap: int) -> Scores:
+def _scored(
+    plan: TrustPlan, split: Split, runs: list[str], metrics: list[str], bootstrap: int
+) -> Scores:
     kind = "controls" if runs == plan.control_runs else "methods"
     folder = plan.place.scores(plan.split, f"trust-{kind}")
     return bench.score(
@@ -109,7 +121,7 @@ def _scored(plan: TrustPlan, split: Split, runs: list[str], metric: str, bootstr
         runs,
         folder,
         workspace=plan.place.root,
-        metrics=[metric],
+        metrics=metrics,
         descriptions=DESCRIPTIONS,
         bootstrap=bootstrap,
     )
