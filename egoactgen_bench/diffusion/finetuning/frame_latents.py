@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from egoactgen_bench.support.row_store import (
     short_keys,
     with_revision,
 )
+from egoactgen_bench.support.threads import map_in_threads
 
 BATCH = 16  # frames encoded at a time
 REVISION = 1  # increase it with every change of code that changes a posterior
@@ -109,17 +110,17 @@ class Latents(StoredLatents):
         """
         self.store.refresh()
         by_key = {frame.key(mirrored): (frame, mirrored) for frame, mirrored in frames}
-        distinct = list(by_key.values())
+        known = self._places(list(by_key)) != ABSENT
+        distinct = list(zip(by_key.values(), known.tolist(), strict=True))
         batches = [distinct[i : i + BATCH] for i in range(0, len(distinct), BATCH)][part]
-        missing = [batch for batch in batches if not all(self.holds(*item) for item in batch)]
+        missing = [[item for item, _ in batch] for batch in batches if not all(k for _, k in batch)]
         self.vae.to(device)
         shown = progress and bool(missing)
-        with (
-            report_progress("latents", sum(map(len, missing)), "frame", shown=shown) as bar,
-            ThreadPoolExecutor() as threads,
-        ):
+        # Later frames are decoded in threads while the device encodes.
+        decoded = map_in_threads(self._read, chain.from_iterable(missing))
+        with report_progress("latents", sum(map(len, missing)), "frame", shown=shown) as bar:
             for batch in missing:
-                read = [found for found in threads.map(self._read, batch) if found is not None]
+                read = [found for found in islice(decoded, len(batch)) if found is not None]
                 if read:
                     self._add([key for key, _ in read], torch.stack([image for _, image in read]))
                 bar.update(len(batch))
