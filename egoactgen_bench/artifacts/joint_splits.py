@@ -79,7 +79,7 @@ def join(splits: Sequence[Split], weights: Sequence[float | str] | None = None) 
         }
     )
     chosen = tuple(weight for _, weight in order if weight is not None) or None
-    return JointSplit(parts[0].folder.parent, manifest, samples, parts, chosen)
+    return JointSplit(parts[0].folder.parent / manifest.name, manifest, samples, parts, chosen)
 
 
 def descriptions_by_name(split: Split, name: str) -> Descriptions:

@@ -97,6 +97,7 @@ def train(
     Args:
         trainer: a name of `bench trainers`, `module:Class`, or the class.
         split: the split, its name or its folder (default: the latest finished training split).
+            Several are passed as one: `artifacts.joint_splits.join(splits, weights)`.
         settings: options as one object; keywords override its fields. The
             trainer's own options are `options={"iterations": 100}`.
         name: name of the weights (default: TRAINER-SPLIT).
