@@ -9,6 +9,7 @@ from typing import Any
 from egoactgen_bench.api.published_weights import how_to_get
 from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import read_json
+from egoactgen_bench.support.hub_snapshots import repository_of, snapshot_in
 from egoactgen_bench.support.regular_files import is_relative_name
 
 STAND_INS = "stand-ins.json"
@@ -31,10 +32,12 @@ class WeightsFolder:
         """The first of the alternatives `names` that the folder has, or its stand-in."""
         if self.label:
             names = [self.stand_ins[name] for name in names if name in self.stand_ins]
-        return next((path for name in names if (path := self.path / name).exists()), None)
+        found = next((path for name in names if (path := self.path / name).exists()), None)
+        return found and snapshot_in(found)
 
     def signed(self, path: Path) -> str:
         """A file's name in signatures: `toy/clip` for a stand-in, else its own."""
+        path = repository_of(path)
         return f"{self.label}/{path.name}" if self.label else path.name
 
 
@@ -75,7 +78,7 @@ def locate(name: str, models: Path, noun: str = "weights", plugin: type[Any] | N
     """
     for path in (Path(name), models / name):
         if path.exists():
-            return path
+            return snapshot_in(path)
     if name in {weights.name for weights in getattr(plugin, "published_weights", ())}:
         how = how_to_get([name], plugin or object, models)
         raise BenchError(f"The {noun} '{name}' are not in {models}: {how}.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from egoactgen_bench.api.image_judge import Question
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.support.hub_snapshots import repository_of, snapshot_in
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.weights.pretrained import load_model, load_processor, refusing
 
@@ -23,8 +24,8 @@ class LocalJudge:
     def __init__(self, folder: Path, device: str = "cpu", longest: int = LONGEST) -> None:
         if not folder.is_dir():
             raise BenchError(f"--judge-weights: {folder} is not a folder.")
-        self.folder = folder
-        self.model = folder.name
+        self.folder = snapshot_in(folder)
+        self.model = repository_of(folder).name
         self._device = device
         self._longest = longest
 

@@ -31,8 +31,9 @@ def check_folder_files(folder: Path) -> None:
     """Raise `BenchError` for a folder of weights with code, or with an unreasonable configuration.
 
     transformers and diffusers could import a `*.py` file. We never let them, but a folder of plain
-    weights has none.
+    weights has none. Errors as of `require_folder`.
     """
+    require_folder(folder)
     for path in sorted(folder.rglob("*.py")):
         raise BenchError(
             f"{folder} contains code, {path.relative_to(folder)}, which is never executed: use "
@@ -48,8 +49,18 @@ def check_folder_files(folder: Path) -> None:
                 _check_entry(path, key, value)
 
 
+def require_folder(path: Path) -> None:
+    """Raise `BenchError` for a single file in the place of a folder in the hub's format."""
+    if path.is_file():
+        raise BenchError(
+            f"{path} is a file, but a folder in the format of transformers or diffusers is needed: "
+            f"a checkpoint becomes one with `bench models convert {path} --out DIR`."
+        )
+
+
 def architectures(folder: Path) -> list[str]:
     """The networks that config.json of a transformers folder names; empty if it names none."""
+    require_folder(folder)
     config = read_json(folder / CONFIG)
     stated = config.get("architectures") if isinstance(config, dict) else None
     return [str(name) for name in stated] if isinstance(stated, list) else []

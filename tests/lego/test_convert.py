@@ -126,7 +126,7 @@ def test_another_noise_schedule_is_refused(checkpoint, tmp_path):
 
 def test_a_checkpoint_without_an_average_requires_raw(tmp_path):
     path = write_checkpoint(tmp_path / "raw.ckpt", ema=False)
-    with pytest.raises(BenchError, match="pass --raw"):
+    with pytest.raises(BenchError, match="--out DIR --raw"):
         convert(path, tmp_path / "out")
 
 

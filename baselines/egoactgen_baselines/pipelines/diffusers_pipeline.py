@@ -36,6 +36,7 @@ from egoactgen_baselines.pipelines.video_frames import VideoFrames
 from egoactgen_bench.api.method import Method, MethodContext
 from egoactgen_bench.api.records import Request
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.support.hub_snapshots import snapshot_in
 from egoactgen_bench.support.images import resize
 from egoactgen_bench.support.provenance import content_digest
 from egoactgen_bench.support.seeds import seeded
@@ -61,7 +62,7 @@ class DiffusersPipeline(Method[PipelineOptions]):
 
     def __init__(self, options: PipelineOptions, context: MethodContext) -> None:
         super().__init__(options, context)
-        self.folder = Path(context.argument or "")
+        self.folder = snapshot_in(Path(context.argument or ""))
         check_folder(self.folder)
         self.recipe, name = recipe_choice.choose(
             self.folder, saved_class(self.folder), options.recipe

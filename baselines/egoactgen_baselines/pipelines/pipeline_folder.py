@@ -14,7 +14,12 @@ from egoactgen_baselines.pipelines.modular_blocks import is_modular
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.support.safe_names import is_safe_id
-from egoactgen_bench.weights.model_folders import check_folder_files, read_files, tensor_source
+from egoactgen_bench.weights.model_folders import (
+    check_folder_files,
+    read_files,
+    require_folder,
+    tensor_source,
+)
 from egoactgen_bench.weights.pretrained import load_model, load_processor
 
 LIBRARIES = ("diffusers", "transformers")  # a folder may name classes of these only
@@ -23,6 +28,7 @@ INDEX = "model_index.json"
 
 def check_folder(folder: Path) -> None:
     """Raise `BenchError` for a folder that is not a saved pipeline, or could execute code."""
+    require_folder(folder)
     if not _index_file(folder).is_file():
         raise BenchError(
             f"diffusers:{folder} contains no {INDEX}; give a folder written by diffusers' "

@@ -36,6 +36,7 @@ from egoactgen_bench.captioning.captioner import Captioner, Decoding
 from egoactgen_bench.captioning.transformers_blip import TransformersCaptioner
 from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_DIFFUSION
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.hub_snapshots import snapshot_in
 
 
 class ProxEditOptions(TextToImageOptions):
@@ -114,7 +115,7 @@ class ProxEdit(TextToImageMethod[ProxEditOptions]):
         folder = self.options.captioner
         if folder is None:
             return None
-        return TransformersCaptioner(folder, Decoding(), self.context.device)
+        return TransformersCaptioner(snapshot_in(folder), Decoding(), self.context.device)
 
     @cached_property
     def attention(self) -> ControlledAttention:

@@ -1,7 +1,6 @@
 """Base class of the editing methods: an input frame and a text → an image of the action."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -19,7 +18,6 @@ from egoactgen_bench.diffusion.denoiser.latent_method import LatentMethod, Laten
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.support.seeds import torch_generator
-from egoactgen_bench.weights import conversion
 
 Features = dict[str, Tensor]  # features of one sample by name, inputs of the conditioner
 
@@ -43,12 +41,6 @@ class LatentEditor(LatentMethod[OptionsT]):
     """
 
     takes_image = True
-
-    @classmethod
-    def find_weights(cls, name: str | None, models: Path) -> Path | None:
-        """As for every method, but a checkpoint file is converted into `models` first."""
-        found = super().find_weights(name, models)
-        return conversion.cached(found, models) if found and found.is_file() else found
 
     @property
     def conditioner(self) -> TextConditioner:

@@ -19,6 +19,7 @@ from egoactgen_bench.diffusion.denoiser import postprocess, shipped_weights, unt
 from egoactgen_bench.diffusion.denoiser.prediction import predict_noise
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.support.files import read_json
+from egoactgen_bench.weights import conversion
 
 SAMPLING = "sampling.json"  # in a weights folder: defaults of sampling options for these weights
 
@@ -67,12 +68,13 @@ class LatentMethod(Method[OptionsT]):
 
     @classmethod
     def find_weights(cls, name: str | None, models: Path) -> Path | None:
+        """As for every method, but a checkpoint file is converted into `models` first."""
         named = name or cls.default_weights
         if named in untrained_weights.NAMES:
             return untrained_weights.folder(models, named)
-        return shipped_weights.find(named, cls.toy_weights, models) or super().find_weights(
-            name, models
-        )
+        shipped = shipped_weights.find(named, cls.toy_weights, models)
+        found = shipped or super().find_weights(name, models)
+        return conversion.cached(found, models) if found and found.is_file() else found
 
     @classmethod
     def suggested(cls, weights: Path | None, chosen: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from egoactgen_bench.diffusion.denoiser.prediction import Prediction, read_prediction
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.images import resize
-from egoactgen_bench.weights.model_folders import check_folder_files, read_files
+from egoactgen_bench.weights.model_folders import check_folder_files, read_files, require_folder
 from egoactgen_bench.weights.pretrained import (
     check_vocabulary,
     first_sentence,
@@ -109,6 +109,7 @@ def check_parts(model: LatentModel, folder: Path) -> None:
 
 def check_folder(folder: Path) -> None:
     """Raise `BenchError` unless the folder is a complete weights folder."""
+    require_folder(folder)
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing or not any((folder / name).is_file() for name in MANIFESTS):
         what = ", ".join(f"{part}/" for part in missing) or "a manifest (it is unfinished)"

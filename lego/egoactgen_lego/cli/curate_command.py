@@ -10,6 +10,7 @@ from egoactgen_bench.api.common_options import SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.support.hub_snapshots import snapshot_in
 from egoactgen_bench.support.sample_drawing import drawing_sentence
 from egoactgen_lego.cli.served_model import (
     ReplyProgress,
@@ -103,7 +104,7 @@ def _chat(asked: CurateArguments, split: "Split") -> "Chat":
             )
         return Templates()
     if asked.local is not None:
-        return Local(asked.local, asked.device, asked.max_tokens or 512)
+        return Local(snapshot_in(asked.local), asked.device, asked.max_tokens or 512)
     return ServedChat(chat_client(asked, split), asked.temperature, asked.max_tokens)
 
 

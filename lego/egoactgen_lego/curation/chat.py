@@ -13,6 +13,7 @@ from egoactgen_bench.endpoints.reply_costs import Usage
 from egoactgen_bench.endpoints.reply_records import endpoint_record
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
+from egoactgen_bench.support.hub_snapshots import repository_of
 from egoactgen_bench.weights.pretrained import check_vocabulary, load_model, load_processor
 from egoactgen_lego.curation.asking import Message
 from egoactgen_lego.curation.replies import Replies
@@ -73,7 +74,7 @@ class Local(Chat):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        return self.folder.name
+        return repository_of(self.folder).name
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:

@@ -87,8 +87,8 @@ def unet_weights(tensors: dict[str, Tensor], raw: bool) -> dict[str, Tensor]:
         return trained
     if not any(name.startswith(EMA) for name in tensors):
         raise BenchError(
-            "The checkpoint lacks the moving average of its weights: pass --raw to convert the "
-            "trained weights instead."
+            "The checkpoint lacks the moving average of its weights: `bench models convert CKPT "
+            "--out DIR --raw` converts the trained weights instead."
         )
     averaged = {name: f"{EMA}diffusion_model{name.replace('.', '')}" for name in trained}
     missing = [key for key in averaged.values() if key not in tensors]

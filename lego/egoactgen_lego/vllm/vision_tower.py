@@ -10,6 +10,7 @@ from torch import Tensor
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, sha256_file
+from egoactgen_bench.support.hub_snapshots import snapshot_in
 from egoactgen_bench.weights.foreign_checkpoints import read_source
 from egoactgen_bench.weights.model_folders import CONFIG, check_folder_files, tensor_source
 from egoactgen_bench.weights.pretrained import load_processor, refusing
@@ -84,7 +85,7 @@ def find_tower(
         raise BenchError(f"vision_tower: the folder {stated} does not exist.")
     found = [Path(stated)] if stated else [p / short for p in places if (p / short).is_dir()]
     if found:
-        return _read_folder(found[0])
+        return _read_folder(snapshot_in(found[0]))
     inside = {n.removeprefix(TOWER): t for n, t in shards.items() if n.startswith(TOWER)}
     if inside and short in PUBLISHED:
         from transformers import CLIPVisionConfig
