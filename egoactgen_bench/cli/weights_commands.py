@@ -227,7 +227,7 @@ def verify(arguments: VerifyWeightsArguments) -> int:
         if problems is None and not arguments.names:
             continue
         known = has_known_hash(weights, folder)
-        fine = "unchanged" if known else "whole; there is no published or locked hash to compare"
+        fine = "unchanged" if known else "whole; no published or locked hash to compare with"
         typer.echo(
             f"{weights.name}: {fine if problems == [] else '; '.join(problems or ['absent'])}"
         )

@@ -72,6 +72,15 @@ def test_only_regular_files_are_read(folder, make):
     assert found.read("image", "clip_2", SIZES).shape == (4, 8)
 
 
+def test_a_pointer_of_git_lfs_is_not_read(folder):
+    _, file = first(folder)
+    file.unlink()  # which may be a link to the file of another sample
+    file.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(SampleError, match="is a pointer of Git LFS") as caught:
+        opened(folder).read("image", "clip_1", SIZES)
+    assert caught.value.code == "bad_features"
+
+
 @pytest.mark.parametrize("name", ["._clip_1", "a b", "a\nb", "é", "x" * 129, "..."])
 def test_files_whose_names_are_not_those_of_samples_are_ignored(tmp_path, name):
     for kind in ("image", "text"):

@@ -129,7 +129,7 @@ def test_a_tracker_that_fails_does_not_end_the_training(
     assert list(made.values) == [1, 2]
     assert len(losses(tmp_path / "mine")) == 6
     err = capsys.readouterr().err
-    assert err.count("note: wandb failed (The disk is full): the training goes on") == 1
+    assert err.count("note: wandb failed (The disk is full): the training continues") == 1
 
 
 def test_a_tracker_that_cannot_start_is_one_sentence(root, tmp_path, recorders, monkeypatch):
