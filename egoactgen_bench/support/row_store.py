@@ -188,7 +188,8 @@ def _mapped(keys: Path) -> NDArray[np.floating]:
     if not count:
         return np.empty((0, int(width)), dtype)
     # Mapped instead of read: 2,048 features of each of 100,000 frames take 0.8 GB.
-    return np.memmap(rows, dtype=dtype, mode="r", shape=(count, int(width)))
+    # The path as text, as NumPy would resolve the links in a Path.
+    return np.memmap(str(rows), dtype=dtype, mode="r", shape=(count, int(width)))
 
 
 class StoredRows:

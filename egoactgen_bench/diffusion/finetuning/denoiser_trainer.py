@@ -179,7 +179,11 @@ class DenoiserTrainer(Trainer[OptionsT]):
         ids = split.samples["sample_id"]
         columns = (ids, frames_of(split, "input"), frames_of(split, "target"), self.prompts())
         pairs = [Pair(*each) for each in zip(*columns, strict=True)]
-        reasons = {pair.sample_id: self._reason(pair, latents) for pair in pairs}
+        stored = self._stored(pairs, latents)
+        reasons = {
+            pair.sample_id: self.lacks(pair) if found else "unreadable_frame"
+            for pair, found in zip(pairs, stored, strict=True)
+        }
         left_out = {sample_id: reason for sample_id, reason in reasons.items() if reason}
         usable = [pair for pair in pairs if pair.sample_id not in left_out]
         if not usable:
@@ -187,12 +191,14 @@ class DenoiserTrainer(Trainer[OptionsT]):
             raise BenchError(f"Split '{split.name}' has no usable training sample ({code}).")
         return usable, left_out
 
-    def _reason(self, pair: Pair, latents: Latents) -> str | None:
-        frames = (pair.input, pair.target)[2 - self.channels :]
+    def _stored(self, pairs: Sequence[Pair], latents: Latents) -> list[bool]:
+        """Whether the latents of each pair's frames are stored."""
         mirrored = self.options.flip == 1
-        if not all(latents.holds(frame, mirrored) for frame in frames):
-            return "unreadable_frame"
-        return self.lacks(pair)
+        targets = latents.held([pair.target for pair in pairs], mirrored)
+        if self.channels == 1:
+            return targets
+        inputs = latents.held([pair.input for pair in pairs], mirrored)
+        return [one and other for one, other in zip(inputs, targets, strict=True)]
 
 
 def _model_index(pipeline: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class Pair:
     prompt: str
 
 
+@lru_cache(maxsize=4)  # of one split, as every path is checked
 def frames_of(split: Split, role: str) -> list[Frame]:
     """The `input` or `target` frames of a split, in its order."""
     columns = zip(split.samples[f"{role}_frame"], split.samples[f"{role}_sha256"], strict=True)
@@ -77,7 +79,14 @@ class StoredLatents:
         return mean, deviation
 
     def holds(self, frame: Frame, mirrored: bool) -> bool:
-        return bool(self._places([frame.key(mirrored)])[0] != ABSENT)
+        return self.held([frame], mirrored)[0]
+
+    def held(self, frames: Iterable[Frame], mirrored: bool) -> list[bool]:
+        """Whether each frame is stored."""
+        known: list[bool] = (
+            self._places([frame.key(mirrored) for frame in frames]) != ABSENT
+        ).tolist()
+        return known
 
     def _places(self, keys: Sequence[bytes]) -> NDArray[np.int64]:
         return self.store.find(short_keys(keys))

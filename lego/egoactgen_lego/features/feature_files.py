@@ -120,7 +120,8 @@ def read_states(path: Path) -> Stored:
         refuse_placeholder(path)
         with refusing(path):
             # Copied on write, which nobody does, as PyTorch warns of arrays that cannot be written.
-            stored = np.load(path, mmap_mode="c", allow_pickle=False)
+            # The path as text, as NumPy would resolve the links in a Path.
+            stored = np.load(str(path), mmap_mode="c", allow_pickle=False)
         if not isinstance(stored, np.ndarray):
             raise BenchError(f"{path} contains several arrays, expected one.")
         return stored
