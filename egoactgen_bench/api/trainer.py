@@ -11,6 +11,7 @@ from egoactgen_bench.api.published_weights import PublishedWeights
 from egoactgen_bench.api.tracker_log import TrackerLog
 from egoactgen_bench.artifacts.descriptions import Descriptions
 from egoactgen_bench.artifacts.splits import Split
+from egoactgen_bench.support.training_costs import TrainingPlan
 
 OptionsT = TypeVar("OptionsT", bound=options.Options)
 
@@ -42,6 +43,7 @@ class Prerequisite:
     trainer: str
     folder: Path
     options: Mapping[str, Any]
+    otherwise: str = ""  # how to do without, as the end of a sentence
 
 
 class Trainer(ABC, Generic[OptionsT]):
@@ -69,6 +71,14 @@ class Trainer(ABC, Generic[OptionsT]):
     def on_device(cls, options: OptionsT, device: str) -> OptionsT:
         """The options, with those settled that depend on the device, before they are recorded."""
         return options
+
+    @classmethod
+    def costs(cls, options: OptionsT, context: TrainingContext) -> TrainingPlan | None:
+        """What the training takes, for `--dry-run`, without reading weights; None: unknown."""
+        return None
+
+    def check(self) -> None:
+        """Raise `BenchError` if the device lacks the memory; called before anything is written."""
 
     def sources(self) -> dict[str, str]:
         """Other inputs that affect the weights, name → sha256; recorded in train.json."""

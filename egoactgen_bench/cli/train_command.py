@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import Field
 
-from egoactgen_bench.api.common_options import Out, Overwrite, TrainSplits
+from egoactgen_bench.api.common_options import DryRun, Out, Overwrite, TrainSplits
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
@@ -36,6 +36,7 @@ class TrainArguments(TrainOptions):
     ] = None
     out: Out = None
     overwrite: Overwrite = False
+    dry_run: DryRun = False
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +52,8 @@ def train(arguments: TrainArguments) -> int:
     check_name(arguments.name)
     place = current_workspace()
     split = _split(place, arguments.split)
+    if arguments.dry_run:
+        return _plan(arguments, split, place)
     name = arguments.name or f"{default_name(arguments.method)}-{split.name}"
     job = prepare(
         arguments.method,
@@ -69,6 +72,16 @@ def train(arguments: TrainArguments) -> int:
     if complete:
         typer.echo("This training is already complete; --overwrite would start it over.")
     return _report(job, manifest)
+
+
+def _plan(arguments: TrainArguments, split: "Split", place: "Workspace") -> int:
+    from egoactgen_bench.stages.train.train_weights import costs
+    from egoactgen_bench.support.sharding import ProcessShard
+
+    lines = costs(arguments.method, split, arguments, models=place.models, cache=place.cache)
+    if ProcessShard.of_process().rank == 0:
+        typer.echo("\n".join([*lines, "Nothing was done (--dry-run)."]))
+    return EXIT_DONE
 
 
 def _split(place: "Workspace", named: Sequence[str]) -> "Split":

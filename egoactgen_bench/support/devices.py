@@ -34,6 +34,13 @@ def resolve_device(name: str = "auto", local_rank: int = 0) -> str:
     return str(device)
 
 
+def free_bytes(device: str) -> int:
+    """The free memory of a CUDA device."""
+    import torch
+
+    return int(torch.cuda.mem_get_info(device)[0])
+
+
 def default_workers() -> int:
     """The number of CPUs available to this process (few in a container), at most 16."""
     affinity = getattr(os, "sched_getaffinity", None)

@@ -1,6 +1,7 @@
 """The base of the trainers of all denoisers; a subclass defines the conditioning."""
 
 from collections.abc import Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,9 +15,16 @@ from egoactgen_bench.diffusion.denoiser.noise_schedule import save_scheduler
 from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_DIFFUSION
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
+from egoactgen_bench.diffusion.finetuning.denoiser_costs import (
+    FeatureSizes,
+    measure,
+    planned,
+    remedy,
+)
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
 from egoactgen_bench.diffusion.finetuning.denoising_samples import FeatureSource, NoFeatures
 from egoactgen_bench.diffusion.finetuning.frame_latents import Latents, Pair, frames_of
+from egoactgen_bench.diffusion.finetuning.full_size_networks import configurations
 from egoactgen_bench.diffusion.finetuning.split_mixture import mixture_of, shares
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.diffusion.finetuning.training_options import (
@@ -26,8 +34,20 @@ from egoactgen_bench.diffusion.finetuning.training_options import (
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
+from egoactgen_bench.support.devices import free_bytes
 from egoactgen_bench.support.files import write_json
+from egoactgen_bench.support.sharding import ProcessShard
+from egoactgen_bench.support.training_costs import GB, TrainingPlan
 
+ANOTHER_AUTOENCODER = "-o autoencoder=NAME uses an existing one"
+AUTOENCODER_FIRST = (
+    "Networks from scratch need an autoencoder, which is trained on the split first if "
+    f"models/autoencoder-SPLIT is not finished; {ANOTHER_AUTOENCODER}"
+)
+NO_INIT = (
+    "This training needs weights to start from: give -o init=PATH, a diffusers folder of Stable "
+    "Diffusion 1.5 or InstructPix2Pix, or their checkpoint file."
+)
 OptionsT = TypeVar("OptionsT", bound=FinetuningOptions)
 
 
@@ -49,10 +69,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
     def __init__(self, options: OptionsT, context: TrainingContext) -> None:
         super().__init__(options, context)
         if options.init is None:
-            raise BenchError(
-                "This training needs weights to start from: give -o init=PATH, a diffusers folder "
-                "of Stable Diffusion 1.5 or InstructPix2Pix, or their checkpoint file."
-            )
+            raise BenchError(NO_INIT)
         self.scratch = options.init == starting_networks.SCRATCH
         self.init = None if self.scratch else self._find(options.init)
 
@@ -65,6 +82,40 @@ class DenoiserTrainer(Trainer[OptionsT]):
     @classmethod
     def on_device(cls, options: OptionsT, device: str) -> OptionsT:
         return options.on_device(device)
+
+    @classmethod
+    def costs(cls, options: OptionsT, context: TrainingContext) -> TrainingPlan:
+        if options.init is None:
+            raise BenchError(NO_INIT)
+        found = configurations(options.init, context.models, cls.toy_weights)
+        measured = measure(
+            found, cls.channels, partial(cls.planned_conditioner, options, context), options
+        )
+        samples, processes = len(context.split.samples), ProcessShard.of_process().ranks
+        notes = (AUTOENCODER_FIRST,) if _lacks_autoencoder(options) else ()
+        return planned(measured, found.name, samples, processes, notes)
+
+    @classmethod
+    def planned_conditioner(
+        cls, options: OptionsT, context: TrainingContext, width: int
+    ) -> tuple[TextConditioner, FeatureSizes]:
+        """A conditioner of the right sizes, for `costs`, and those of a sample's features."""
+        return TextConditioner(), {}
+
+    def check(self) -> None:
+        _ = self._fitted
+
+    @cached_property
+    def _fitted(self) -> OptionsT:
+        """The options, with a micro-batch for which the device's memory suffices."""
+        device, asked = self.context.device, self.options.memory
+        if asked is None and not device.startswith("cuda"):
+            return self.options
+        plan = self.costs(self.options, self.context)
+        limit = free_bytes(device) if asked is None else asked * GB
+        where = f"{device} has free" if asked is None else "-o memory allows"
+        plan.require(limit, where, remedy(limit, asked is not None))
+        return self.options.model_copy(update={"micro_batch": plan.micro_batch})
 
     def sources(self) -> dict[str, str]:
         return {"init": provenance.content_digest(self.init)} if self.init else {}
@@ -134,10 +185,10 @@ class DenoiserTrainer(Trainer[OptionsT]):
         return self.context.models / f"autoencoder-{self.context.split.name}"
 
     def prerequisites(self) -> Sequence[Prerequisite]:
-        if self.init is not None or self.options.autoencoder is not None:
+        if not _lacks_autoencoder(self.options):
             return ()
         size = {"size": self.options.size}
-        return (Prerequisite("autoencoder", self._own_autoencoder, size),)
+        return (Prerequisite("autoencoder", self._own_autoencoder, size, ANOTHER_AUTOENCODER),)
 
     def _vae_folder(self) -> Path:
         """The folder of the autoencoder."""
@@ -199,6 +250,10 @@ class DenoiserTrainer(Trainer[OptionsT]):
             return targets
         inputs = latents.held([pair.input for pair in pairs], mirrored)
         return [one and other for one, other in zip(inputs, targets, strict=True)]
+
+
+def _lacks_autoencoder(options: FinetuningOptions) -> bool:
+    return options.init == starting_networks.SCRATCH and options.autoencoder is None
 
 
 def _model_index(pipeline: str) -> dict[str, Any]:

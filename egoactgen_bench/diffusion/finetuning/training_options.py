@@ -123,12 +123,20 @@ class FinetuningOptions(SquareFrameOptions):
     lora: int = Field(
         0, ge=0, description="rank of LoRA updates of the UNet's attention; 0: train the whole UNet"
     )
+    memory: float | None = Field(
+        None,
+        gt=0,
+        description="GB of a device, for which micro_batch is lowered until the calculated memory "
+        "fits; default: what is free on the GPU, without lowering",
+    )
     gradient_checkpointing: bool = Field(
         False, description="recompute activations in the backward pass: less memory, more time"
     )
 
 
-NON_SEMANTIC = frozenset({"micro_batch", "checkpoint_every", "gradient_checkpointing", "workers"})
+NON_SEMANTIC = frozenset(
+    {"micro_batch", "memory", "checkpoint_every", "gradient_checkpointing", "workers"}
+)
 
 # Small enough for one CPU core: many small steps that predict the clean latent, mostly at noise
 # levels where the text has most influence. No mirroring, as the toy kitchen's descriptions mention

@@ -15,7 +15,7 @@ from egoactgen_bench.api.plugin_calls import call, plain_json, reporting, return
 from egoactgen_bench.api.plugin_code import code_sources
 from egoactgen_bench.api.plugin_declarations import build_plugin, require_subclass
 from egoactgen_bench.api.tracker_log import open_log
-from egoactgen_bench.api.trainer import OptionsT, Prerequisite, Trainer, TrainingContext
+from egoactgen_bench.api.trainer import Prerequisite, Trainer, TrainingContext
 from egoactgen_bench.artifacts.joint_splits import JointSplit, descriptions_by_name
 from egoactgen_bench.artifacts.manifest_base import build
 from egoactgen_bench.artifacts.manifests import TRAIN, TrainManifest
@@ -26,6 +26,7 @@ from egoactgen_bench.stages.train.train_options import TrainOptions
 from egoactgen_bench.support import kept_hashes, provenance
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.sharding import ProcessShard
+from egoactgen_bench.support.training_costs import GB
 
 Report = Callable[[str], object]
 
@@ -69,20 +70,12 @@ def prepare(
     split.require_frames()
     resolved = chosen(TrainOptions, settings, choices, "train")
     kept_hashes.keep_in(resolved.cache, verify=resolved.verify_hashes)
-    found = require_subclass(plugins.find("trainers", name), Trainer, name)
-    if resolved.preset not in found.presets:
-        default = TrainOptions.model_fields["preset"].default
-        hint = " (the default; choose one with --preset)" * (resolved.preset == default)
-        raise BenchError(
-            f"{name} has no preset '{resolved.preset}'{hint}."
-            + did_you_mean(resolved.preset, found.presets)
-        )
+    found, given = _trainer(name, resolved)
     shard = ProcessShard.of_process()
     if isinstance(split, JointSplit) and not found.takes_several_splits:
         raise BenchError(f"{name} is trained on one split: give one --split.")
     texts = descriptions_by_name(split, resolved.descriptions) if resolved.descriptions else None
     device = resolve_device(resolved.device, shard.local_rank)
-    given = _resolve(found, {**found.presets[resolved.preset], **resolved.options}, name)
     own = call(found, "on_device", given, device)
     shown = progress and shard.rank == 0
     log = open_log(resolved.log_to, resolved.log_project, resolved.logs)
@@ -118,8 +111,45 @@ def prepare(
     return TrainingJob(trainer, work, dict(resolved.options), shard.rank)
 
 
-def _resolve(found: type[Trainer[OptionsT]], values: dict[str, Any], name: str) -> OptionsT:
-    return resolve(found.Options, values, f"train {name}")
+def _trainer(name: str, settings: TrainOptions) -> tuple[type[Trainer[Any]], Any]:
+    """The trainer of this name and its options, of the preset and as passed."""
+    found = require_subclass(plugins.find("trainers", name), Trainer, name)
+    if settings.preset not in found.presets:
+        default = TrainOptions.model_fields["preset"].default
+        hint = " (the default; choose one with --preset)" * (settings.preset == default)
+        raise BenchError(
+            f"{name} has no preset '{settings.preset}'{hint}."
+            + did_you_mean(settings.preset, found.presets)
+        )
+    values = {**found.presets[settings.preset], **settings.options}
+    return found, resolve(found.Options, values, f"train {name}")
+
+
+def costs(
+    name: str, split: Split, settings: TrainOptions | None = None, **choices: Any
+) -> list[str]:
+    """What a training would take, as lines; nothing is written, and no weights are read.
+
+    Without a GPU, `precision=auto` is taken as bfloat16.
+    """
+    resolved = chosen(TrainOptions, settings, choices, "train")
+    found, own = _trainer(name, resolved)
+    device = resolve_device(resolved.device, ProcessShard.of_process().local_rank)
+    on_gpu = device.startswith("cuda")
+    if on_gpu:
+        own = call(found, "on_device", own, device)
+    context = TrainingContext(
+        split, Path(), resolved.models, resolved.cache, seed=resolved.seed, device=device
+    )
+    plan = call(found, "costs", own, context)
+    if plan is None:
+        return [f"{name}: the costs of this trainer are not known in advance."]
+    lines: list[str] = plan.lines(provenance.device_name(device) if on_gpu else None)
+    limit = getattr(own, "memory", None)
+    if limit is not None:
+        fits = "fits" if plan.memory.total <= limit * GB else "DOES NOT FIT"
+        lines.append(f"It {fits} {limit:g} GB.")
+    return lines
 
 
 def execute(
@@ -132,12 +162,14 @@ def execute(
     job.work.check(overwrite)
     if job.finished and not overwrite:
         return job.work.read()
+    call(job.trainer, "check")
     if job.rank == 0:
         job.work.begin(overwrite, job.work.clear)
     for required in call(job.trainer, "prerequisites"):
         if not (required.folder / TRAIN).is_file():
-            report(f"Training {required.trainer} first, as {required.folder} is not finished.")
-            execute(_prepare_required(job, required))
+            first = _prepare_required(job, required)
+            report(_first(required, first.trainer.options))
+            execute(first)
     with reporting(job.trainer, "train"):
         outcome = job.trainer.train()
     # A training may have taken days: a forgotten `return` must not lose it.
@@ -153,6 +185,16 @@ def execute(
     if job.rank == 0:
         return job.work.finish(content)
     return build(TrainManifest, {**job.plan, **content})
+
+
+def _first(required: Prerequisite, options: Any) -> str:
+    steps = getattr(options, "iterations", None)
+    length = f" ({steps:,} steps)" if steps else ""
+    otherwise = f"; {required.otherwise}" if required.otherwise else ""
+    return (
+        f"Training {required.trainer} first{length}, as {required.folder} is not finished"
+        f"{otherwise}."
+    )
 
 
 def _prepare_required(job: TrainingJob, required: Prerequisite) -> TrainingJob:
@@ -181,10 +223,12 @@ def train(
     *,
     overwrite: bool = False,
     progress: bool = False,
+    report: Report = lambda sentence: None,
     **choices: Any,
 ) -> TrainManifest:
     """Train `name` on a split, write the weights to `folder` and return the content of train.json.
 
     `settings` and `choices` are fields of `TrainOptions`; `choices` override `settings`.
     """
-    return execute(prepare(name, split, folder, settings, progress=progress, **choices), overwrite)
+    job = prepare(name, split, folder, settings, progress=progress, **choices)
+    return execute(job, overwrite, report)

@@ -12,6 +12,7 @@ from torch import nn
 
 from egoactgen_bench.api.trainer import TrainingContext
 from egoactgen_bench.diffusion.denoiser.latent_model import LatentModel
+from egoactgen_bench.diffusion.finetuning.denoiser_costs import FeatureSizes
 from egoactgen_bench.diffusion.finetuning.denoiser_trainer import DenoiserTrainer
 from egoactgen_bench.diffusion.finetuning.denoising_samples import FeatureSource
 from egoactgen_bench.diffusion.finetuning.frame_latents import Pair
@@ -25,7 +26,12 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.seeds import derive_seed, seeded, torch_generator
 from egoactgen_lego import toy
 from egoactgen_lego.features.conditioning_names import LABELS, canonical, kinds_of
-from egoactgen_lego.generator.live_features import FeatureOptions, LiveFeatures, open_features
+from egoactgen_lego.generator.live_features import (
+    FeatureOptions,
+    LiveFeatures,
+    open_features,
+    planned_sizes,
+)
 from egoactgen_lego.generator.training_features import ComputedFeatures, FeatureFiles
 from egoactgen_lego.generator.vllm_conditioning import (
     Conditioner,
@@ -81,6 +87,16 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
         self.features = open_features(options, kinds, *places, context.split) if kinds else None
         found = self.features.sizes() if self.features else {}
         self.sizes = {kind.tokens_name: kind.tokens for kind in kinds if kind.tokens} | found
+
+    @classmethod
+    def planned_conditioner(
+        cls, options: LEGOTrainingOptions, context: TrainingContext, width: int
+    ) -> tuple[Conditioner, FeatureSizes]:
+        sizes = planned_sizes(options, options.conditioning, context.models, context.split)
+        planned = Conditioner(
+            options.conditioning, width=width, feed_forward=width * 8 // 3, **sizes
+        )
+        return planned, planned.feature_sizes
 
     def sources(self) -> dict[str, str]:
         found = self.features.sources(self._rows) if self.features else {}

@@ -14,6 +14,7 @@ from egoactgen_bench.api.toy_weights import are_toy
 from egoactgen_bench.artifacts.joint_splits import JointSplit
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_lego.features.conditioning_names import kinds_of
 from egoactgen_lego.features.feature_computation import Embedder, require_computable
 from egoactgen_lego.features.feature_folder import FeatureFolder, fit
 from egoactgen_lego.features.feature_kind import FeatureKind
@@ -140,3 +141,19 @@ def open_features(
     if isinstance(split, JointSplit):
         return SplitFeatures(options.features, split, kinds)
     return FeatureFolder(options.features, kinds)
+
+
+def planned_sizes(
+    options: FeatureOptions, conditioning: str, models: Path, split: Split | None = None
+) -> dict[str, int]:
+    """The sizes of a conditioner for these features, as far as they exist already."""
+    kinds = kinds_of(conditioning)
+    own = {name for kind in kinds for name in (kind.width_name, kind.tokens_name)}
+    if options.vllm:
+        found = sizes_of(find_weights(options.vllm, models))
+        return {name: size for name, size in found.items() if name in own}
+    if kinds and options.features is not None and options.features.is_dir():
+        if isinstance(split, JointSplit):
+            return SplitFeatures(options.features, split, kinds).sizes()
+        return FeatureFolder(options.features, kinds).sizes()
+    return {}

@@ -55,6 +55,14 @@ class Conditioner(TextConditioner):
         """The names of the features that `forward` takes, in their order in C."""
         return tuple(kind.name for kind in self.kinds)
 
+    @property
+    def feature_sizes(self) -> dict[str, tuple[int, int]]:
+        """(tokens, width) of each feature, by name."""
+        return {
+            kind.name: (self.sizes[kind.tokens_name], self.sizes[kind.width_name])
+            for kind in self.kinds
+        }
+
     def forward(self, prompt: Tensor, seeds: Tensor | None = None, **features: Tensor) -> Tensor:
         """(B, 77, width) ψ(R), each kind's (B, tokens, own width) by name → (B, L, width).
 

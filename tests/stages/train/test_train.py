@@ -1,6 +1,7 @@
 """`bench train`: learning, resuming, several processes, and errors."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -334,3 +335,33 @@ def test_the_default_precision_of_full_size_follows_the_device_and_is_recorded(r
     resolved = made.options.resolved
     names = ("precision", "tf32", "gradient_checkpointing", "ema_updates", "ema_decay")
     assert [resolved[name] for name in names] == ["float32", True, True, 4, 0.9999]
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(bench, tmp_path):
+    splits = tmp_path / "workspace" / "splits"
+    write_drawn_split(splits / "drawn-train", 4, subset="train")
+    result = bench("train", "ip2p", "-o", "iterations=10", "-o", "memory=1", "--dry-run")
+    assert result.status == 0, result.err
+    for line in (
+        r"Networks: small networks; 1\.4 million trainable parameters, 0\.0 million frozen",
+        r"  gradients +0\.01 GB",
+        r"Steps: 10 of 8 samples \(1 at a time × 8 rounds × 1 devices\)",
+        r"Samples seen: 80, 20\.0 epochs of 4",
+        r"Time: below 0\.1 hours",
+        "Networks from scratch need an autoencoder, which is trained on the split first",
+        r"It DOES NOT FIT 1 GB\.",
+        r"Nothing was done \(--dry-run\)",
+    ):
+        assert re.search(line, result.out), (line, result.out)
+    assert not (tmp_path / "workspace" / "models").exists()
+
+
+def test_a_training_that_does_not_fit_the_memory_is_refused_before_anything_is_written(
+    root, tmp_path, monkeypatch
+):
+    sentence = r"needs about 1\.5 GB \(calculated\) with 1 samples at a time, but -o memory allows"
+    with pytest.raises(BenchError, match=sentence):
+        train(root, tmp_path / "small", memory=1)
+    assert not (tmp_path / "small").exists()
+    made = train(root, tmp_path / "enough", memory=2, iterations=1)
+    assert made.options.passed["memory"] == 2
