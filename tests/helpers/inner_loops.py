@@ -28,5 +28,5 @@ def check(found: Lines, known: Known | None = None) -> None:
     text = "\n".join(f"  {place}, {line}" for place, line in new.items())
     assert not new, (
         f"Transfers in an inner loop, for which each step on a GPU waits:\n{text}\n"
-        "Move them out of the loop, or list them with a reason in tests/helpers/listed_transfers.py."
+        "Move them out of the loop, or list them with reasons in tests/helpers/listed_transfers.py."
     )

@@ -11,7 +11,65 @@ from pretended_cuda import Place
 
 Known = Mapping[tuple[str, str, str], str]
 
-IN_LOOPS: dict[tuple[str, str, str], str] = {}
+_SAMPLER = "egoactgen_bench.diffusion.denoiser.ancestral_sampler"
+_WRITE = "egoactgen_lego.vllm.text_generation.write"
+_CALL = "egoactgen_baselines.pipelines.diffusers_pipeline.DiffusersPipeline._call"
+_TIME = "a number: UNets of diffusers take the step's time from the host"
+_READ = "egoactgen_lego.vllm.text_generation.read"
+_VLLM = "egoactgen_lego.vllm.vllm_model.VLLM"
+_SAMPLE = "features are computed one sample at a time, to depend on nothing else"
+_FLOW = "egoactgen_bench.metrics.flow_network.FlowNetwork.flow"
+_PAIR = "frames have different sizes, and the flow of one pair takes much longer than its copy"
+IN_LOOPS: dict[tuple[str, str, str], str] = {
+    ("upload", f"{_SAMPLER}.noise_source.draw", ""): (
+        "noise is drawn on the CPU, by each sample's generator, to be the same on every device"
+    ),
+    ("upload", f"{_SAMPLER}._denoiser.denoise", "diffusers."): _TIME,
+    (
+        "upload",
+        "egoactgen_baselines.proxedit.proxedit_method.ProxEdit._predict",
+        "diffusers.",
+    ): _TIME,
+    ("upload", "egoactgen_bench.diffusion.denoiser.prediction.predict_noise.convert", ""): _TIME,
+    ("read", _CALL, "diffusers.schedulers."): (
+        "DDIMScheduler compares the step's time with 0, in diffusers' own loop"
+    ),
+    ("upload", _CALL, "diffusers.schedulers."): "numbers of diffusers' schedulers",
+    ("upload", _CALL, "diffusers.utils.torch_utils.randn_tensor"): "noise, as above",
+    ("upload", f"{_FLOW}.<genexpr>", ""): _PAIR,
+    ("upload", _FLOW, "torchvision."): "RAFT's grids of coordinates, in torchvision",
+    ("read", _FLOW, ""): _PAIR,
+    ("read", _WRITE, ""): (
+        "the logits: each sample's next word is drawn on the CPU, by its own generator, and decides "
+        "whether to go on"
+    ),
+    ("read", _WRITE, "transformers.masking_utils."): "whether the mask masks; after the read above",
+    ("upload", _WRITE, ""): "the chosen words",
+    (
+        "read",
+        "egoactgen_bench.judging.local_judge.LocalJudge._answer",
+        "transformers.generation.",
+    ): "whether each answer has ended, in transformers' own loop",
+    ("upload", f"{_VLLM}.image_features", ""): _SAMPLE,
+    ("upload", f"{_VLLM}.embed.<genexpr>", ""): _SAMPLE,
+    ("upload", f"{_READ}.<listcomp>", ""): _SAMPLE,
+    ("read", _READ, ""): _SAMPLE,
+    ("read", _READ, "transformers.masking_utils."): _SAMPLE,
+    ("read", "egoactgen_lego.features.feature_files.narrowed", ""): _SAMPLE,
+}
+
+# Registered plug-ins, (kind, name), that are not rehearsed.
+WITHOUT_NETWORK: dict[tuple[str, str], str] = {
+    ("methods", "copy-input"): "copies a file",
+    ("methods", "endpoint"): "the network is on a server",
+    ("methods", "images"): "reads files",
+    ("methods", "videos"): "reads files",
+    ("metrics", "change"): "computed by NumPy",
+    ("trainers", "sdedit"): "runs and scores `sdedit`",
+    ("metrics", "psnr"): "computed by NumPy",
+    ("metrics", "ssim"): "computed by NumPy and SciPy",
+}
+NOT_PRETENDED: dict[tuple[str, str], str] = {}
 
 
 def listed(place: Place, known: Known | None = None) -> bool:

@@ -22,6 +22,7 @@ from unittest import mock
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -38,8 +39,8 @@ TORCH = f"{LIBRARY}/torch/"
 
 # Operations whose result is known on the host only after the GPU has finished.
 READS = frozenset(
-    ["_local_scalar_dense", "allclose", "equal", "is_nonzero", "item", "nonzero", "masked_select"]
-    + ["_unique", "_unique2", "unique_dim", "unique_consecutive", "bincount", "argwhere"]
+    """_local_scalar_dense allclose argwhere bincount equal is_nonzero item masked_select nonzero
+    _unique _unique2 unique_consecutive unique_dim""".split()
 )
 # On a GPU, indexing accepts indices on the CPU, and these a number that is.
 TAKES_INDICES = frozenset(["index", "index_put", "_unsafe_index"])
@@ -238,7 +239,7 @@ def _reads(func: Any, name: str, tensors: list[Tensor]) -> bool:
 
 
 def _place(kind: Kind) -> tuple[Place, str]:
-    """The innermost function of this repository, and its line; and of libraries other than torch."""
+    """The innermost function of this repository and of other libraries than PyTorch; its line."""
     frame: FrameType | None = sys._getframe(1)
     library = ""
     while frame is not None:
@@ -255,6 +256,16 @@ def _place(kind: Kind) -> tuple[Place, str]:
 def _name(frame: FrameType) -> str:
     function = frame.f_code.co_qualname.replace(".<locals>", "")
     return f"{frame.f_globals.get('__name__')}.{function}"
+
+
+class _PretendedCalls(TorchFunctionMode):
+    """Reads the numbers of `torch.tensor`, which C++ would read out of our sight."""
+
+    def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.tensor and args and isinstance(args[0], list | tuple):
+            numbers = pytree.tree_map_only(PretendedTensor, lambda each: each.item(), args[0])
+            args = (numbers, *args[1:])
+        return func(*args, **(kwargs or {}))
 
 
 # What product and libraries ask of PyTorch about GPUs; the capability is an A100's.
@@ -304,6 +315,7 @@ def pretended_cuda() -> Iterator[Transfers]:
                     answering = mock.patch.object(module, name, lambda *_, a=answer, **__: a)
                     stack.enter_context(answering)
             stack.enter_context(_PretendedMode())
+            stack.enter_context(_PretendedCalls())
             yield _current
     finally:
         torch._C._set_only_lift_cpu_tensors(lifts_only)
