@@ -35,8 +35,8 @@ class StepLog:
             except Exception as error:  # noqa: BLE001  of any library
                 self.trackers.remove(tracker)
                 print(
-                    f"note: {tracker.name} failed ({first_sentence(error)}): the training continues "
-                    "without it; loss.csv is complete.",
+                    f"note: {tracker.name} failed ({first_sentence(error)}): the training "
+                    "continues without it; loss.csv is complete.",
                     file=sys.stderr,
                 )
 
