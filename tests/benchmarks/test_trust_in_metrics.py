@@ -119,7 +119,7 @@ def test_a_metric_passes_the_orders_that_it_finds(split):
     scores = scores_of(values, runs[::-1], lower=("lpips",), sets=("fid",))
     reversed_values = {name: found[:, ::-1] for name, found in values.items()}
     scores.per_sample = lambda _, names: np.stack([reversed_values[n] for n in names], axis=-1)
-    found = control_table(scores, split, {"fid": ordered_values(CONTROLS)[:16]})
+    found = control_table(scores, split, list(values), {"fid": ordered_values(CONTROLS)[:16]})
     wrong = {
         (name, order): failed_pairs(found, name, order)
         for name in values
@@ -147,7 +147,7 @@ def test_ties_count_half_and_missing_values_nothing(split):
     values[:4] = np.nan
     values[4:, 0] = values[4:, 1] = np.inf
     runs = [RUN.format(name) for name in CONTROLS]
-    found = control_table(scores_of({"psnr": values}, runs), split, {})
+    found = control_table(scores_of({"psnr": values}, runs), split, ["psnr"], {})
     pairs = found[found["kind"] == "pair"].set_index("what")
     assert pairs.loc["target > shifted", ["value", "n", "right"]].tolist() == [0.5, 36, False]
     assert pairs.loc["shifted > other-action", ["value", "right"]].tolist() == [1.0, True]
@@ -157,16 +157,17 @@ def test_agreement_with_the_judge_over_runs_and_on_controls(split):
     right = np.tile([1.0, 0.0, 1.0, 0.0], (VIDEOS * CLIPS, 1))
     verdicts = {"judge": right, "judge_side": right, "judge_target": right}
     values = {**verdicts, "good": right, "bad": -right, "set": right}
-    scores = scores_of(values, ["a", "b", "c", "d"], sets=("set",))
+    scores = scores_of(values, ["lego-s0", "sdedit-s0", "sdedit-s1", "ip2p-s0"], sets=("set",))
     runs = [RUN.format(name) for name in CONTROLS]
     controls = scores_of({"good": ordered_values(CONTROLS)}, runs)
-    found = judge_agreement.table(scores, split, controls, draws=0)
+    found = judge_agreement.table(scores, split, ["good", "bad", "set"], controls, draws=0)
     rows = found.set_index(["metric", "verdict"])
     assert rows.loc[("good", "action"), ["within", "runs"]].tolist() == pytest.approx([1, 1])
     assert rows.loc[("bad", "all three"), ["within", "runs"]].tolist() == pytest.approx([-1, -1])
     assert np.isnan(rows.loc[("set", "all three"), "within"])
     assert rows.loc[("set", "all three"), "runs"] == pytest.approx(1)
     assert rows.loc[("good", "controls"), "within"] == pytest.approx(6 / np.sqrt(60))
+    assert rows.loc[("bad", "equal methods"), "within"] == pytest.approx(-1)
     page = judge_agreement.markdown(found, scores)
     assert page.index("| GOOD |") < page.index("| BAD |") < page.index("| SET |")
 

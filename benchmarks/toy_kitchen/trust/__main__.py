@@ -12,8 +12,10 @@ import signal
 import sys
 import time
 import warnings
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 from tqdm import tqdm
 
 import egoactgen_bench as bench
@@ -37,6 +39,7 @@ from egoactgen_bench.support.files import write_csv, write_text
 
 RESULTS = Path(__file__).parents[3] / "results" / "toy-kitchen"
 JUDGE = list(judge_agreement.JUDGE.values())
+TOGETHER = 8  # metrics that are scored in one call
 
 
 def main() -> int:
@@ -77,17 +80,15 @@ def _arguments() -> argparse.Namespace:
 
 
 def _groups(chosen: str | None, plan: TrustPlan, split: Split) -> list[list[str]]:
-    """The metrics to score, in groups that share networks; the judge first, which all need."""
+    """The metrics to score, related ones together, since they share work; the judge first."""
     if chosen:
         names = chosen.split(",")
     else:
         job = scoring_job.prepare(split, [], plan.controls, workspace=plan.place.root)
         names = [metric.name for metric in job.selection.metrics]
-    groups: dict[str, list[str]] = {"judge": JUDGE}
-    for name in names:
-        if name not in JUDGE:
-            groups.setdefault(name.partition("_")[0], []).append(name)
-    return list(groups.values())
+    others = sorted(set(names) - set(JUDGE))
+    starts = range(0, len(others), TOGETHER)
+    return [JUDGE, *(others[start : start + TOGETHER] for start in starts)]
 
 
 def _score_all(
@@ -95,6 +96,7 @@ def _score_all(
 ) -> dict[str, str]:
     """Score each group, and write the tables after each; returns why some metrics have failed."""
     failed: dict[str, str] = {}
+    found = Tables(split)
     for number, names in enumerate(groups):
         start = time.process_time()
         try:
@@ -104,8 +106,9 @@ def _score_all(
             failed |= dict.fromkeys(names, str(error))
             continue
         failed |= methods.failed_metrics
+        found.add(plan, methods, controls, [name for name in names if name in controls.metrics])
         if number:
-            _write(plan, methods, controls, split, results)
+            found.write(methods, controls, results)
         seconds = f"{time.process_time() - start:.0f} processor seconds"
         print(f"scored: {', '.join(names)} ({number + 1} of {len(groups)}), {seconds}", flush=True)
     return failed
@@ -127,20 +130,40 @@ def _scored(
     )
 
 
-def _write(plan: TrustPlan, methods: Scores, controls: Scores, split: Split, results: Path) -> None:
-    kept = plan.place.scores(plan.split, "trust-parts")
-    parts = {
-        name: part_values(name, split, plan.controls, kept / f"{name}.csv")
-        for name, about in controls.metrics.items()
-        if not about.per_sample
-    }
-    ordered = control_table(controls, split, parts)
-    write_csv(results / "controls-by-metric.csv", ordered)
-    write_text(results / "controls-by-metric.md", control_page.markdown(ordered, controls))
-    agreed = judge_agreement.table(methods, split, controls)
-    write_csv(results / "metrics.csv", agreed)
-    write_text(results / "metrics.md", judge_agreement.markdown(agreed, methods))
-    drawing.trust(agreed, results / "metrics")
+@dataclass
+class Tables:
+    """The rows of the tables so far."""
+
+    split: Split
+    agreed: list[pd.DataFrame] = field(default_factory=list)
+    ordered: list[pd.DataFrame] = field(default_factory=list)
+
+    def add(self, plan: TrustPlan, methods: Scores, controls: Scores, names: list[str]) -> None:
+        """Add the rows of the metrics `names`."""
+        kept = plan.place.scores(plan.split, "trust-parts")
+        parts = {
+            name: part_values(name, self.split, plan.controls, kept / f"{name}.csv")
+            for name in names
+            if not controls.metrics[name].per_sample
+        }
+        self.ordered.append(control_table(controls, self.split, names, parts))
+        if names != JUDGE:
+            self.agreed.append(judge_agreement.table(methods, self.split, names, controls))
+
+    def write(self, methods: Scores, controls: Scores, results: Path) -> None:
+        """Write the tables, with metrics in the order of all tables, and the figure."""
+        order = {name: place for place, name in enumerate(controls.metrics)}
+        agreed, ordered = (
+            pd.concat(rows, ignore_index=True).sort_values(
+                "metric", key=lambda names: names.map(order), kind="stable", ignore_index=True
+            )
+            for rows in (self.agreed, self.ordered)
+        )
+        write_csv(results / "controls-by-metric.csv", ordered)
+        write_text(results / "controls-by-metric.md", control_page.markdown(ordered, controls))
+        write_csv(results / "metrics.csv", agreed)
+        write_text(results / "metrics.md", judge_agreement.markdown(agreed, methods))
+        drawing.trust(agreed, results / "metrics")
 
 
 if __name__ == "__main__":

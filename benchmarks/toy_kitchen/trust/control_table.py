@@ -1,6 +1,6 @@
 """Whether each metric finds the order of the controls, as declared in `expected_orders`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,13 @@ COLUMNS = ("metric", "label", "question", "kind", "what", "value", "lo", "hi", "
 
 
 def control_table(
-    scores: Scores, split: Split, parts: Mapping[str, Floats], draws: int = 1000
+    scores: Scores,
+    split: Split,
+    names: Sequence[str],
+    parts: Mapping[str, Floats],
+    draws: int = 1000,
 ) -> pd.DataFrame:
-    """The scores of the controls, as rows of three kinds.
+    """The scores of the controls by the metrics `names`, as rows of three kinds.
 
     `mean`: the value of a control with its interval. `pair`: for "better > worse", the share of
     samples that are ordered right. `order`: whether all pairs are right, of the common order and of
@@ -32,7 +36,8 @@ def control_table(
     clusters = np.unique(split.samples["video_id"], return_inverse=True)[1]
     runs = [scores.runs.index(RUN.format(name)) for name in CONTROLS]
     rows: list[dict[str, Any]] = []
-    for metric, about in scores.metrics.items():
+    for metric in names:
+        about = scores.metrics[metric]
         question = question_of(metric, about.per_sample)
         same = {"metric": metric, "label": about.label, "question": question}
         if about.per_sample:

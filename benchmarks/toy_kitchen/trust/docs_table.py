@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.toy_kitchen.trust.control_table import failed_pairs
-from benchmarks.toy_kitchen.trust.judge_agreement import JUDGE, TRUTH
+from benchmarks.toy_kitchen.trust.judge_agreement import CONSTRUCTED, EQUAL, JUDGE, TRUTH
 from egoactgen_bench.support.files import read_csv, write_text
 
 ROOT = Path(__file__).parents[3]
@@ -29,13 +29,14 @@ CHANCE = 0.5
 
 def table(agreed: pd.DataFrame, controls: pd.DataFrame) -> str:
     """One line per metric, in the order of the score tables."""
-    head = ["metric", "question", "τ, judge", "τ, controls", "known weaknesses"]
-    lines = [f"| {' | '.join([*head, 'wrong pairs of the common order'])} |", f"|{'---|' * 6}"]
+    head = ["metric", "question", "τ, judge", "τ, equal methods", "τ, controls"]
+    head += ["known weaknesses", "wrong pairs of the common order"]
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     within = agreed.set_index(["metric", "verdict"])["within"].to_dict()
     for metric, rows in controls.groupby("metric", sort=False):
         name = str(metric)
         cells = [f"`{name}`", rows["question"].iloc[0]]
-        cells += [_tau(within.get((name, verdict), np.nan)) for verdict in (TRUTH, "controls")]
+        cells += [_tau(within.get((name, each), np.nan)) for each in (TRUTH, EQUAL, CONSTRUCTED)]
         cells.append("the truth" if name in JUDGE.values() else weaknesses(controls, name))
         cells.append(", ".join(failed_pairs(controls, name, "common")) or "–")
         lines.append(f"| {' | '.join(cells)} |")

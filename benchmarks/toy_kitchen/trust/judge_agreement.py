@@ -1,5 +1,7 @@
 """Agreement of each metric's ranking with the truth, sample by sample."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -13,12 +15,16 @@ from egoactgen_bench.artifacts.splits import Split
 JUDGE = {"action": "judge", "side": "judge_side", "target": "judge_target"}
 TRUTH = "all three"  # action, side and target are correct
 CONSTRUCTED = "controls"
+EQUAL = "equal methods"  # all three, among the outputs of methods that are about equally good
+EQUALS = ("lego", "ip2p")
 NOTE = """
 - The toy kitchen's judge decides whether an output is correct: whether it shows the requested
   action, the hand of the true action (side), and its true location (target), or all three.
 - τ within samples: Kendall's τ-b between metric and verdict over the outputs of one sample (all
   methods and seeds, including the input frame), then the mean over the samples for which both vary
   (their number is given). It measures whether the metric prefers correct outputs to wrong ones.
+- Equal methods: the same over the outputs of LEGO and InstructPix2Pix only. The methods differ much
+  in quality, so that over all of them any metric of quality agrees with the judge.
 - τ on controls: the same over the five controls of a sample (controls-by-metric.md), of which the
   target and the shifted target are correct by construction, and the others are not.
 - τ over runs: between the runs' values and their shares of correct outputs. Runs are few, and those
@@ -32,18 +38,26 @@ NOTE = """
 
 
 def table(
-    scores: Scores, split: Split, controls: Scores | None = None, draws: int = 1000
+    scores: Scores,
+    split: Split,
+    names: Sequence[str],
+    controls: Scores,
+    draws: int = 1000,
 ) -> pd.DataFrame:
     """One row per metric and verdict: the columns of `agreement`, and `runs`, the τ over runs."""
-    names = [name for name in scores.metrics if name not in JUDGE.values()]
     values = _signed(scores, split, names)
     verdicts = _signed(scores, split, list(JUDGE.values()))
     verdicts = {name: verdicts[metric] for name, metric in JUDGE.items()}
     verdicts[TRUTH] = np.min(np.stack(list(verdicts.values())), axis=0)
     clusters = np.unique(split.samples["video_id"], return_inverse=True)[1]
-    found = [agreement(values, verdicts, clusters, draws)]
-    if controls is not None:
-        found.append(_on_controls(controls, split, names, clusters, draws))
+    found = [
+        agreement(values, verdicts, clusters, draws),
+        _on_controls(controls, split, names, clusters, draws),
+    ]
+    equal = [place for place, run in enumerate(scores.runs) if run.rpartition("-s")[0] in EQUALS]
+    if len(equal) > 1:
+        among = {name: found[:, equal] for name, found in values.items()}
+        found.append(agreement(among, {EQUAL: verdicts[TRUTH][:, equal]}, clusters, draws))
     rows = pd.concat(found, ignore_index=True)
     sets = [(name, verdict) for name in names if name not in values for verdict in verdicts]
     rows = pd.concat([rows, pd.DataFrame(sets, columns=["metric", "verdict"])], ignore_index=True)
@@ -53,7 +67,7 @@ def table(
     )
 
 
-def _signed(scores: Scores, split: Split, names: list[str]) -> dict[str, Floats]:
+def _signed(scores: Scores, split: Split, names: Sequence[str]) -> dict[str, Floats]:
     """(samples, runs) values of the metrics that have one per sample; higher is better."""
     chosen = [name for name in names if name in scores.metrics and scores.metrics[name].per_sample]
     values = scores.per_sample(split.samples["sample_id"], chosen)
@@ -62,7 +76,7 @@ def _signed(scores: Scores, split: Split, names: list[str]) -> dict[str, Floats]
 
 
 def _on_controls(
-    scores: Scores, split: Split, names: list[str], clusters: Clusters, draws: int
+    scores: Scores, split: Split, names: Sequence[str], clusters: Clusters, draws: int
 ) -> pd.DataFrame:
     """Agreement with the truth by construction."""
     places = [scores.runs.index(RUN.format(name)) for name in CONTROLS]
@@ -84,8 +98,9 @@ def markdown(found: pd.DataFrame, scores: Scores) -> str:
     order = found[found["verdict"] == TRUTH].sort_values(
         ["within", "runs"], ascending=False, na_position="last"
     )
-    verdicts = [name for name in (TRUTH, *JUDGE, CONSTRUCTED) if name in set(found["verdict"])]
-    titles = {CONSTRUCTED: "τ on controls"}
+    verdicts = [TRUTH, EQUAL, *JUDGE, CONSTRUCTED]
+    verdicts = [name for name in verdicts if name in set(found["verdict"])]
+    titles = {CONSTRUCTED: "τ on controls", EQUAL: "τ within: all three, equal methods"}
     head = ["metric", *(titles.get(name, f"τ within: {name}") for name in verdicts)]
     head += [f"accuracy: {TRUTH}", f"ρ over all: {TRUTH}", f"τ over runs: {TRUTH}"]
     lines = [
