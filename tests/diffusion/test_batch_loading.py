@@ -82,7 +82,7 @@ def test_the_death_of_a_worker_is_one_sentence(make):
 
 
 def test_workers_by_default(monkeypatch):
-    """None beside networks on the CPU; on GPUs, the node's cores are divided among processes."""
+    """None on the CPU; on GPUs, the node's cores are divided among its processes."""
     monkeypatch.setattr(batch_loading.os, "sched_getaffinity", lambda _: range(32))
     assert [worker_count(None, device) for device in ("cpu", "cuda:0")] == [0, 8]
     assert worker_count(3, "cpu") == 3

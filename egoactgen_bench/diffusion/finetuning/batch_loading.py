@@ -93,7 +93,7 @@ class _Batches(Dataset[Any]):
         self._pickled = pickle.dumps(make)  # once, not for each worker
         self._make: MakeBatch | None = None
 
-    def __getitem__(self, draws: Draws) -> Batch | BenchError:  # type: ignore[override]
+    def __getitem__(self, draws: Draws) -> Batch | BenchError:
         try:
             if self._make is None:
                 self._make = pickle.loads(self._pickled)

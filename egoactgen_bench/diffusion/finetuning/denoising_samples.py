@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -24,11 +24,12 @@ FEATURE = "feature "  # prefix of features' keys in a batch, as their names are 
 class FeatureSource(Protocol):
     """The conditioner's inputs for a sample, apart from its prompt, by name.
 
-    With `in_workers`, the source can be pickled and read by other processes. Otherwise it computes
-    on the training's device.
+    A source for other processes can be pickled; others compute on the training's device.
     """
 
-    in_workers: bool
+    @property
+    def in_workers(self) -> bool:
+        """Whether other processes can read it."""
 
     def __call__(self, sample_id: str) -> Features:
         """(tokens, width) of any floating-point type, by name."""
@@ -38,7 +39,7 @@ class FeatureSource(Protocol):
 class NoFeatures:
     """The features of a conditioning on the prompt alone."""
 
-    in_workers: bool = True
+    in_workers: ClassVar[bool] = True
 
     def __call__(self, sample_id: str) -> Features:
         return {}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -125,7 +125,7 @@ class FeatureKind:
             wanted = f"({'n' if self.varies else tokens}, {width})"
             raise self.bad(f"{self.name} features of shape {stored.shape}, expected {wanted}")
         dtype = np.float16 if found.dtype == np.float16 else np.float32
-        states = found[:tokens]
+        states: Any = found[:tokens]
         if len(states) < tokens or states.dtype != dtype:
             states = np.zeros((tokens, width), dtype)
             states[: len(found)] = found[:tokens]

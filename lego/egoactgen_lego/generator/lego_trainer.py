@@ -29,10 +29,13 @@ from egoactgen_lego.features.conditioning_names import LABELS, canonical, kinds_
 from egoactgen_lego.generator.live_features import (
     FeatureOptions,
     LiveFeatures,
-    open_features,
     planned_sizes,
 )
-from egoactgen_lego.generator.training_features import ComputedFeatures, FeatureFiles
+from egoactgen_lego.generator.training_features import (
+    ComputedFeatures,
+    FeatureFiles,
+    open_for_training,
+)
 from egoactgen_lego.generator.vllm_conditioning import (
     Conditioner,
     load_conditioner,
@@ -83,8 +86,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
                 f"conditioning={options.conditioning} needs enriched descriptions: give "
                 "--descriptions NAME (or -o conditioning=labels to train on the action's label)."
             )
-        places = context.models, context.cache, context.device
-        self.features = open_features(options, kinds, *places, context.split) if kinds else None
+        self.features = open_for_training(options, kinds, context) if kinds else None
         found = self.features.sizes() if self.features else {}
         self.sizes = {kind.tokens_name: kind.tokens for kind in kinds if kind.tokens} | found
 

@@ -114,12 +114,8 @@ def open_features(
     models: Path,
     cache: Path | None,
     device: str,
-    split: Split | None = None,
-) -> FeatureFolder | SplitFeatures | LiveFeatures | None:
-    """The source of features of these `kinds`, as the options say; None if there are no kinds.
-
-    Those of a joint `split` are in a folder for each of its parts.
-    """
+) -> FeatureFolder | LiveFeatures | None:
+    """The source of features of these `kinds`, as the options say; None if there are no kinds."""
     if options.features and options.vllm:
         raise BenchError("Give -o features=DIR or -o vllm=NAME, not both.")
     if options.vllm:
@@ -138,8 +134,6 @@ def open_features(
             f"The conditioning needs features: give -o features=DIR with {wanted}, or the released "
             f"layout{computed if all(kind.computable for kind in kinds) else ''}."
         )
-    if isinstance(split, JointSplit):
-        return SplitFeatures(options.features, split, kinds)
     return FeatureFolder(options.features, kinds)
 
 
