@@ -131,7 +131,8 @@ class FeatureKind:
             states[: len(found)] = found[:tokens]
         if not _is_finite(states):
             raise self.bad(f"{self.name} features contain NaN or infinity")
-        return states
+        fitting: Array = states
+        return fitting
 
     def bad(self, detail: str) -> SampleError:
         """The error of features that cannot be used."""
