@@ -116,6 +116,8 @@ def _ablation(
         descriptions += ["--untuned", "untuned", "--oracle", "oracle"]
     options = OPTIONS | (QUICK if world.plan.quick else {}) | world.plan.options
     options |= {"train.iterations": str(iterations)}
+    if "--rows" not in words:
+        words = (*words, "--rows", ",".join((*GROUPS, "copy-input")))
     call = ("lego", "ablate", "--tables", TABLES, "--name", f"{world.plan.name}{iterations}")
     call = (*call, "--train", world.train, "--split", world.test, *descriptions)
     call = (*call, *words, *pairs(options))

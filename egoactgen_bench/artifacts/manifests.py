@@ -138,6 +138,7 @@ class RunManifest(Manifest):
     batch_size: int | None = None
     limit: int | None = None
     counts: RunCounts | None = None
+    cut_texts: Count | None = None  # prompts longer than the text encoder takes
     toy_weights: bool = False  # toy weights on a split that is not of a toy data set
     target_time: bool = False  # whether the method was given the times of the target frames
     call: dict[str, Any] = Field(default_factory=dict)  # how the method calls its model

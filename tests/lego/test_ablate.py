@@ -65,6 +65,7 @@ def root(tmp_path, networks):
             texts.to_csv(split / "descriptions" / f"{written}.csv", index=False)
             if written != "true":
                 write_features(root / "features" / written / name, list(ids), number)
+        write_features(root / "features" / "own-by-untuned" / name, list(ids), 3)
     return root
 
 
@@ -107,6 +108,7 @@ def test_all_tables_contain_trained_run_and_scored_rows(bench, root):
     assert inputs["text"] == inputs["joint"] == ("own", "features/own/drawn-val")
     assert inputs["descriptions"] == ("own", None)
     assert inputs["untuned"] == ("off", "features/off/drawn-val")
+    assert inputs["untuned-embeddings"] == ("own", "features/own-by-untuned/drawn-val")
     assert inputs["oracle"] == ("true", None)
     assert inputs["shuffled"] == ("own-shuffled", None)
     assert inputs["random"] == ("own", "features/own-random/drawn-val")

@@ -63,6 +63,7 @@ class LatentMethod(Method[OptionsT]):
         super().__init__(options, context)
         if context.weights is None:
             raise BenchError("This method needs weights: give --weights PATH.")
+        self._cut = self._cut_of_run = 0  # prompts that were cut
         self.folder = context.weights
         weights.check_folder(self.folder)
 
@@ -112,7 +113,18 @@ class LatentMethod(Method[OptionsT]):
         return weights.weight_files(self.folder)
 
     def notices(self) -> list[str]:
-        return untrained_weights.notices(self.folder) + shipped_weights.notices(self.folder)
+        found = untrained_weights.notices(self.folder) + shipped_weights.notices(self.folder)
+        if self._cut_of_run:
+            found.append(f"{self._cut_of_run:,} prompts were cut at the text encoder's length.")
+        return found
+
+    def batch_record(self) -> dict[str, Any]:
+        found, self._cut = self._cut, 0
+        return {"cut_texts": found}
+
+    def run_record(self, batches: list[dict[str, Any]]) -> dict[str, Any]:
+        self._cut_of_run = sum(batch.get("cut_texts", 0) for batch in batches)
+        return {"cut_texts": self._cut_of_run}
 
     def images(
         self, decoded: Tensor, requests: Sequence[Request]

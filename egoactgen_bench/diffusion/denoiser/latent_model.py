@@ -55,6 +55,12 @@ class LatentModel:
         """(B, 77) int64: the prompts' tokens, truncated or padded."""
         return prompt_tokens(self.tokenizer, prompts)
 
+    def count_cut(self, prompts: Sequence[str]) -> int:
+        """How many prompts have more tokens than the text encoder takes, so that `tokens` cuts."""
+        # Begin and end are tokens, too.
+        lengths = self.tokenizer(list(prompts), truncation=False, verbose=False).input_ids
+        return sum(len(ids) > self.tokenizer.model_max_length for ids in lengths)
+
     def embed(self, prompts: Sequence[str]) -> Tensor:
         """ψ: (B, 77, width) last hidden states, including padding, as in Stable Diffusion."""
         embedded: Tensor = self.text_encoder(self.tokens(prompts).to(self.device)).last_hidden_state

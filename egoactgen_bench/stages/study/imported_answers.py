@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from egoactgen_bench.analysis.published import published_descriptions
+
 
 @dataclass(frozen=True, repr=False)
 class Imported:
@@ -74,6 +76,8 @@ class Imported:
                     f"{counts['not_fitting_and_invents']} say that it mentions something that is "
                     "not there."
                 )
+        if self.agreement.get("invents"):
+            yield published_descriptions()
         checks = self.agreement["checks"]
         if answered := checks["known_answer"]["answered"]:
             right = checks["known_answer"]["right"]

@@ -12,9 +12,9 @@ from egoactgen_bench.api import plugins
 from egoactgen_lego.features.conditioning_names import GROUP, canonical
 
 # Where the descriptions and features of a training or a run come from: the tuned VLLM, the VLLM
-# before tuning, the ground truth, the tuned VLLM's for other samples, or noise with the statistics
-# of the tuned VLLM's.
-Source = Literal["tuned", "untuned", "oracle", "shuffled", "random"]
+# before tuning, the former's descriptions with the latter's features of them, the ground truth, the
+# tuned VLLM's for other samples, or noise with the statistics of the tuned VLLM's.
+Source = Literal["tuned", "untuned", "untuned-embeddings", "oracle", "shuffled", "random"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ TRAININGS = {
     "text": Training("lego", "text"),
     "joint": Training("lego", "joint"),
     "untuned": Training("lego", "joint", "untuned"),
+    "untuned-embeddings": Training("lego", "joint", "untuned-embeddings"),
     "random": Training("lego", "joint", "random"),
 }
 
@@ -70,6 +71,7 @@ ROWS = {
     "text": Row("lego", "text"),
     "joint": Row("lego", "joint"),
     "untuned": Row("lego", "untuned"),
+    "untuned-embeddings": Row("lego", "untuned-embeddings"),
     "oracle": Row("lego", "descriptions", source="oracle", control=True),
     "shuffled": Row("lego", "descriptions", source="shuffled", control=True),
     "random": Row("lego", "random", control=True),
@@ -122,6 +124,7 @@ TABLES = {
         {
             "descriptions, tuned": "descriptions",
             "joint embedding, not tuned": "untuned",
+            "joint embedding, not tuned, of tuned descriptions": "untuned-embeddings",
             "joint embedding, tuned": "joint",
         },
         "table4_vllm_finetuning",

@@ -31,8 +31,9 @@ class Materials:
     """Sets of descriptions by name, and where their features are.
 
     With `train`, the training split's set has that name instead of `tuned`. Features are in
-    `features`/<descriptions>/<split>/, unless `vllms` names a VLLM in `models` that computes them
-    as they are needed.
+    `features`/<descriptions>/<split>/ (the untuned VLLM's of the tuned one's descriptions in
+    `features`/<descriptions>-by-untuned/<split>/), unless `vllms` names a VLLM in `models` that
+    computes them as they are needed.
     """
 
     features: Path
@@ -50,12 +51,12 @@ class Materials:
             option = OPTIONS.get(source, OPTIONS["tuned"])
             raise BenchError(f"Row '{who}' needs descriptions: name them with {option} NAME.")
         load_descriptions(split.folder, name)
-        vllm = self.vllms.get(source)
+        vllm = self._vllm(source)
         if vllm and kinds:
             require_computable(kinds)
             find_weights(vllm, self.models)
             return
-        folder = self.features / name / split.name
+        folder = self._features(source, name) / split.name
         missing = [kind for kind in kinds if not _contains(folder, kind)]
         if missing:
             names = " and ".join(kind.name for kind in missing)
@@ -68,17 +69,25 @@ class Materials:
         """The inputs for a split; the files of controls are written if they do not exist yet."""
         name = self._name(source, training)
         assert name is not None  # else `check` has raised
-        folder = self.features / name / split.name
+        folder = self._features(source, name) / split.name
         if source == "shuffled":
             return Inputs(shuffle_descriptions(split, name), {})
         if source == "random":
             folder = randomise_features(
                 folder, self.features / f"{name}-random" / split.name, kinds
             )
-        vllm = self.vllms.get(source)
+        vllm = self._vllm(source)
         if not kinds:
             return Inputs(name, {})
         return Inputs(name, {"vllm": vllm} if vllm else {"features": str(folder)})
+
+    def _features(self, source: Source, descriptions: str) -> Path:
+        """The folder of a source's features, with a folder for each split."""
+        marked = f"{descriptions}-by-untuned" if source == "untuned-embeddings" else descriptions
+        return self.features / marked
+
+    def _vllm(self, source: Source) -> str | None:
+        return self.vllms.get("untuned" if source == "untuned-embeddings" else source)
 
     def _name(self, source: Source, training: bool) -> str | None:
         if source in ("untuned", "oracle"):

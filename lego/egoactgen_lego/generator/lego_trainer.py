@@ -5,7 +5,7 @@ The LEGO paper (arXiv 2312.03849) finetunes everything but the text encoder. Its
 """
 
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 from torch import nn
@@ -58,6 +58,11 @@ class LEGOTrainingOptions(FinetuningOptions, FeatureOptions):
     train_conditioner: bool = Field(
         True,
         description="train and average σ, μ, π (paper); false: keep the initial ones (released)",
+    )
+    conditioner_init: Literal["xavier", "released"] = Field(
+        "xavier",
+        description="of σ, μ, π: Xavier (paper), or PyTorch's defaults with identical layers in π, "
+        "as in the released code",
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout in π, as in the released code")
 
@@ -118,7 +123,7 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
     def conditioner(self, width: int) -> Conditioner:
         """σ, μ and π of the weights to start from, if those have the same features and sizes.
 
-        Otherwise new ones by Xavier initialisation; the feed-forward layers of π are 8/3 as wide as
+        Otherwise new ones, by `conditioner_init`; the feed-forward layers of π are 8/3 as wide as
         Stable Diffusion's text encoder.
         """
         found = self._known() or self._drawn(width)
@@ -142,6 +147,8 @@ class LEGOTrainer(DenoiserTrainer[LEGOTrainingOptions]):
                 dropout=self.options.dropout,
                 **self.sizes,
             )
+        if self.options.conditioner_init == "released":
+            return conditioner  # its layers in π are copies of one
         draw = torch_generator(derive_seed(self.context.seed, "conditioner"))
         for name, parameter in conditioner.named_parameters():
             if parameter.ndim > 1:

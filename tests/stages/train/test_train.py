@@ -365,3 +365,19 @@ def test_a_training_that_does_not_fit_the_memory_is_refused_before_anything_is_w
     assert not (tmp_path / "small").exists()
     made = train(root, tmp_path / "enough", memory=2, iterations=1)
     assert made.options.passed["memory"] == 2
+
+
+def test_the_released_initialisation_of_the_conditioner(root, tmp_path):
+    """PyTorch's defaults: uniform in ± 1 / √inputs, with biases; π's layers are copies of one."""
+    options = {"train_conditioner": False, "conditioner_init": "released", "iterations": 1}
+    lego(root, tmp_path, **options)
+    drawn = load_file(tmp_path / "conditioner" / "model.safetensors")
+    for name in ("projection_img", "projection_txt"):
+        bound = VLLM**-0.5
+        assert 0.9 * bound < drawn[f"{name}.weight"].abs().max() <= bound
+        assert 0 < drawn[f"{name}.bias"].abs().max() <= bound
+    first = {name: t for name, t in drawn.items() if name.startswith("self_attn_mix.layers.0.")}
+    assert len(first) == 12
+    for name, tensor in first.items():
+        assert torch.equal(tensor, drawn[name.replace("layers.0.", "layers.1.")]), name
+    assert first["self_attn_mix.layers.0.linear1.bias"].abs().max() > 0
