@@ -41,10 +41,10 @@ def read(path: Path, samples: Sequence[Sample]) -> Iterator[tuple[str, Boxes]]:
             continue
         size = video.get("video_metadata")
         for _, _, action in narrated_actions(video, uid):
-            sample = _sample_of(action, uid, wanted)
-            boxes = _boxes(action, size) if sample else None
-            if sample and boxes:
-                yield sample["sample_id"], boxes
+            found = _sample_of(action, uid, wanted)
+            boxes = _boxes(action, size) if found else None
+            if found and boxes:
+                yield found["sample_id"], boxes
 
 
 def _sample_of(action: Any, uid: str, wanted: dict[Key, list[Sample]]) -> Sample | None:
