@@ -71,7 +71,7 @@ def _scale(config: dict[str, Any], adapter: Path) -> float:
             f"{config.get('peft_type')!r}{what}: download the published one."
         )
     rank, alpha = config.get("r"), config.get("lora_alpha")
-    if type(rank) is not int or rank < 1 or not _is_finite(alpha):
+    if type(rank) is not int or rank < 1 or alpha is None or not _is_finite(alpha):
         raise BenchError(f"{adapter} states no rank and scale (r, lora_alpha): download it again.")
     return float(alpha) / rank
 

@@ -109,7 +109,7 @@ def build_vit(state: dict[str, Tensor]) -> Any:
 
 def renamed(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """DINO's parameters under transformers' names, float32."""
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, tensor in state.items():
         if ".attn.qkv." in name:
             parts = zip("qkv", tensor.float().chunk(3), strict=True)

@@ -1,6 +1,6 @@
 """Distances of the dreamsim package with small weights, and the record of them.
 
-With dreamsim 0.2.1 installed (it has a source distribution only, and is no dependency),
+With dreamsim 0.2.1 installed (it has a source distribution only, and is not a dependency),
 
     python tests/helpers/dreamsim_package.py
 

@@ -5,6 +5,7 @@ queries, keys and values. The nearer frame of a triplet is the less distorted on
 shares more with the reference: the moment, the clip or the kitchen.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -96,7 +97,7 @@ def train(drawn: Drawn, folder: Path, config: TrainingConfig = TRAINING) -> Trai
     return result
 
 
-def distances(network: nn.Module, triplets: Triplets) -> tuple[Tensor, Tensor]:
+def distances(network: Callable[[Tensor], Tensor], triplets: Triplets) -> tuple[Tensor, Tensor]:
     """(n,) distances of the near and of the far frame to the reference."""
     sides = network(torch.cat([triplets.reference, triplets.near, triplets.far])).chunk(3)
     near, far = (1 - (sides[0] * side).sum(1) for side in sides[1:])
