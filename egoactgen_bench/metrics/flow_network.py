@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
@@ -50,8 +49,8 @@ class FlowNetwork:
     def flow(self, first: Image.Image, second: Image.Image) -> NDArray[np.float32]:
         """Where each pixel of `first` is in `second`, which has the same size.
 
-        (2, h, w) float32: displacements x and y in pixels of the frames, at the working size (w, h).
-        Equal frames have a flow of exactly 0.
+        (2, h, w) float32, w × h being the working size: displacements x and y in pixels of the
+        frames. Equal frames have a flow of exactly 0.
         """
         width, height = self.working_size(first.size)
         if first.tobytes() == second.tobytes():

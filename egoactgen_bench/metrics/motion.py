@@ -1,4 +1,4 @@
-"""The share of the true motion from input to target that an output shows, by optical flow."""
+"""Agreement of an output's motion with the true motion from input to target, by optical flow."""
 
 from collections.abc import Mapping
 
@@ -31,12 +31,12 @@ LONGEST = 4
 
 
 class Motion(Metric[Options]):
-    """Share of the true motion from input to target that the output shows, by optical flow (RAFT).
+    """Agreement of the motion from input to output with that from input to target (RAFT).
 
-    With the flows F from the input to the target and G from the input to the output, and the sums
-    over all pixels a = Σ|F| and b = Σ|G − F|, it is (a − b) / max(a, b). The input scores 0, the
-    target 1, half of the motion 0.5. A motion that is farther from the true one than no motion,
-    such as one in another direction or more than twice as long, scores below 0, down to −1.
+    With the optical flows F from the input to the target and G from the input to the output, and
+    sums over all pixels, it is 2 Σ F·G / (Σ|F|² + Σ|G|²): 1 for the target, 0 for the unchanged
+    input, −1 for the opposite motion. Both the direction and the length of a motion count; motion
+    in random directions scores 0 on average.
     """
 
     name, label, position = "motion", "Motion", 155
@@ -69,7 +69,7 @@ class Motion(Metric[Options]):
         rows = [
             each
             if isinstance(each, SampleError)
-            else np.array([motion_shown(self._flow(frame, output), each)])
+            else np.array([motion_agreement(self._flow(frame, output), each)])
             for frame, output, each in zip(inputs, outputs, true, strict=True)
         ]
         if any(isinstance(row, SampleError) for row in rows):
@@ -94,13 +94,11 @@ class Motion(Metric[Options]):
         return load_flow(self.weight_path(RAFT.name), self.context.device).flow(frame, other)
 
 
-def motion_shown(found: Flow, true: Flow) -> float:
-    """(a − b) / max(a, b) with a = Σ|true| and b = Σ|found − true|, for a flow `true` that is not 0.
+def motion_agreement(found: Flow, true: Flow) -> float:
+    """2 Σ F·G / (Σ|F|² + Σ|G|²), for a flow `true` that is not 0 everywhere.
 
-    1 − b / a is the skill of a forecast by its error relative to that of a reference (Murphy 1988),
-    here the end-point error of no motion; the maximum bounds it and treats both errors alike.
+    The same as 1 − Σ|G − F|² / (Σ|F|² + Σ|G|²), and as Lin's concordance (1989) about 0 instead of
+    the means.
     """
-    lengths, errors = (
-        float(np.linalg.norm(flow, axis=0).sum(dtype=np.float64)) for flow in (true, found - true)
-    )
-    return (lengths - errors) / max(lengths, errors)
+    f, g = (flow.astype(np.float64) for flow in (true, found))
+    return float(2 * (f * g).sum() / ((f * f).sum() + (g * g).sum()))

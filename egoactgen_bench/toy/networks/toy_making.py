@@ -11,7 +11,7 @@ from egoactgen_bench.support.seeds import derive_seed, seeded
 from egoactgen_bench.toy.networks.drawn_clips import draw
 
 # In training order: a recipe may be initialised from the weights of an earlier one.
-RECIPES = ("judge", "squeezenet", "clip", "dino", "egovlp", "blip", "dreamsim")
+RECIPES = ("judge", "squeezenet", "clip", "dino", "egovlp", "blip", "dreamsim", "raft")
 TRAIN_VIDEOS, HELD_OUT_VIDEOS = 1500, 100  # four clips each, of "train" and of "val"
 
 
