@@ -115,8 +115,8 @@ def test_an_invalid_table_is_one_sentence(bench, drawn_split, rows, sentence):
     (drawn_split / "boxes.csv").write_text(HEADER + rows)
     result = bench("score", "--reference", "copy-input", "--metrics", "psnr")
     assert result.status == 2
-    (said,) = (line for line in result.err.splitlines() if not line.startswith("score: "))
-    assert sentence in said and "boxes.csv" in said
+    (line,) = (each for each in result.err.splitlines() if not each.startswith("score: "))
+    assert sentence in line and "boxes.csv" in line
 
 
 def test_columns_may_stand_next_to_the_expected_ones_but_none_may_lack(tmp_path):
