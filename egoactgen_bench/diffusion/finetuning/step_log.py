@@ -19,7 +19,7 @@ def new_run(folder: Path) -> str:
 
 
 class StepLog:
-    """The trackers of a training in progress; empty if none were asked for."""
+    """The trackers of a training in progress; empty without any, and in all ranks but 0."""
 
     def __init__(self, trackers: list[Any]) -> None:
         self.trackers = trackers
@@ -50,7 +50,8 @@ def open_trackers(
     A resumed training continues the run of the same name. Raises `BenchError` for a tracker that
     cannot be started.
     """
-    if not log.trackers:
+    # accelerate starts trackers in the main process only, but some of them would log in all.
+    if not (log.trackers and accelerator.is_main_process):
         yield StepLog([])
         return
     found = [_tracker(name, log, run, done) for name in log.trackers]

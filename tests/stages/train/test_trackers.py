@@ -12,6 +12,7 @@ from drawn_split import write_drawn_split
 from egoactgen_bench.api import tracker_log
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.finetuning.step_log import open_trackers
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.train import train_weights as training
@@ -58,6 +59,7 @@ def recorders(monkeypatch):
     monkeypatch.setattr(Recorder, "made", [])
     monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "wandb", Recorder)
     monkeypatch.setattr(tracker_log, "find_spec", lambda name: types.SimpleNamespace())
+    monkeypatch.setenv("TRACKIO_DIR", "of this test")  # so that it is restored
     return Recorder.made
 
 
@@ -145,6 +147,15 @@ def test_a_missing_package_and_an_unknown_tracker_are_one_sentence(root, tmp_pat
     with pytest.raises(BenchError, match=r"unknown tracker 'tensorbord'\. Did you mean 'tensorb"):
         train(root, tmp_path / "mine", "tensorbord")
     assert not (tmp_path / "mine").exists()
+
+
+def test_only_the_main_process_logs(tmp_path, recorders):
+    other = types.SimpleNamespace(is_main_process=False)
+    log = tracker_log.open_log(["wandb", "trackio"], "mine", tmp_path / "logs")
+    with open_trackers(other, log, "run", {}, 0) as opened:
+        opened.add({"loss": 1.0}, 1)
+    assert opened.trackers == recorders == []
+    assert not (tmp_path / "logs").exists()
 
 
 def test_trackio_keeps_its_files_in_the_workspace(tmp_path, recorders, monkeypatch):
