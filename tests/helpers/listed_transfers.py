@@ -18,6 +18,9 @@ _TIME = "a number: UNets of diffusers take the step's time from the host"
 _READ = "egoactgen_lego.vllm.text_generation.read"
 _VLLM = "egoactgen_lego.vllm.vllm_model.VLLM"
 _SAMPLE = "features are computed one sample at a time, to depend on nothing else"
+_STEP = "egoactgen_bench.diffusion.finetuning.training_loop.TrainingLoop._step"
+_MICRO_BATCH = ("upload", f"{_STEP}.<dictcomp>", "")
+_COORDINATES = ("upload", "egoactgen_baselines.lora.flux_editors.Flux2Klein.predict", "")
 _FLOW = "egoactgen_bench.metrics.flow_network.FlowNetwork.flow"
 _PAIR = "frames have different sizes, and the flow of one pair takes much longer than its copy"
 IN_LOOPS: dict[tuple[str, str, str], str] = {
@@ -40,8 +43,8 @@ IN_LOOPS: dict[tuple[str, str, str], str] = {
     ("upload", _FLOW, "torchvision."): "RAFT's grids of coordinates, in torchvision",
     ("read", _FLOW, ""): _PAIR,
     ("read", _WRITE, ""): (
-        "the logits: each sample's next word is drawn on the CPU, by its own generator, and decides "
-        "whether to go on"
+        "the logits: each sample's next word is drawn on the CPU, by its own generator, and may "
+        "end its text"
     ),
     ("read", _WRITE, "transformers.masking_utils."): "whether the mask masks; after the read above",
     ("upload", _WRITE, ""): "the chosen words",
@@ -50,6 +53,12 @@ IN_LOOPS: dict[tuple[str, str, str], str] = {
         "egoactgen_bench.judging.local_judge.LocalJudge._answer",
         "transformers.generation.",
     ): "whether each answer has ended, in transformers' own loop",
+    _MICRO_BATCH: "the micro-batch, from pinned memory",
+    _COORDINATES: "the tokens' coordinates, which diffusers makes on the CPU",
+    ("read", _STEP, ""): (
+        "the loss, once per optimizer step and after all of its micro-batches: a training stops "
+        "before it uses or saves weights that are not finite; and float16's scaler, in PyTorch"
+    ),
     ("upload", f"{_VLLM}.image_features", ""): _SAMPLE,
     ("upload", f"{_VLLM}.embed.<genexpr>", ""): _SAMPLE,
     ("upload", f"{_READ}.<listcomp>", ""): _SAMPLE,
@@ -57,6 +66,9 @@ IN_LOOPS: dict[tuple[str, str, str], str] = {
     ("read", _READ, "transformers.masking_utils."): _SAMPLE,
     ("read", "egoactgen_lego.features.feature_files.narrowed", ""): _SAMPLE,
 }
+
+# Of these, what a training is allowed in each micro-batch, too.
+IN_MICRO_BATCHES = {entry: IN_LOOPS[entry] for entry in (_MICRO_BATCH, _COORDINATES)}
 
 # Registered plug-ins, (kind, name), that are not rehearsed.
 WITHOUT_NETWORK: dict[tuple[str, str], str] = {

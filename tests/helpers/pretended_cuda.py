@@ -39,8 +39,10 @@ TORCH = f"{LIBRARY}/torch/"
 
 # Operations whose result is known on the host only after the GPU has finished.
 READS = frozenset(
-    """_local_scalar_dense allclose argwhere bincount equal is_nonzero item masked_select nonzero
-    _unique _unique2 unique_consecutive unique_dim""".split()
+    [
+        *("_local_scalar_dense", "item", "is_nonzero", "equal", "allclose", "nonzero", "argwhere"),
+        *("masked_select", "bincount", "_unique", "_unique2", "unique_consecutive", "unique_dim"),
+    ]
 )
 # On a GPU, indexing accepts indices on the CPU, and these a number that is.
 TAKES_INDICES = frozenset(["index", "index_put", "_unsafe_index"])
@@ -138,6 +140,12 @@ class PretendedTensor(Tensor):
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         return self.numpy()
+
+    def untyped_storage(self) -> torch.UntypedStorage:
+        return self.inner.untyped_storage()
+
+    def data_ptr(self) -> int:
+        return self.inner.data_ptr()
 
     def get_device(self) -> int:
         return 0
@@ -314,6 +322,9 @@ def pretended_cuda() -> Iterator[Transfers]:
                 for name, answer in answers.items():
                     answering = mock.patch.object(module, name, lambda *_, a=answer, **__: a)
                     stack.enter_context(answering)
+            # In worker threads, too.
+            unpinned = mock.patch.object(Tensor, "pin_memory", lambda tensor, *_: tensor)
+            stack.enter_context(unpinned)
             stack.enter_context(_PretendedMode())
             stack.enter_context(_PretendedCalls())
             yield _current
