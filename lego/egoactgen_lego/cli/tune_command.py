@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from pydantic import Field
 
-from egoactgen_bench.api.common_options import SplitName
+from egoactgen_bench.api.common_options import DryRun, SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, BenchError
@@ -40,6 +40,7 @@ class TuneArguments(TuneOptions):
         Field(description="Write models/vllm-NAME/ (default: the split's name)."),
         Cli(metavar="NAME"),
     ] = None
+    dry_run: DryRun = False
 
 
 def tune(asked: TuneArguments) -> int:
@@ -63,6 +64,8 @@ def tune(asked: TuneArguments) -> int:
     check_name(name)
     out = place.models / f"vllm-{name}"
     weights = find_weights(asked.weights, place.models)
+    if asked.dry_run:
+        return _plan(weights, file, images, asked)
     asked = asked.model_copy(update={"logs": place.logs})
     manifest = tune_vllm(weights, file, images, out, asked, about=about, progress=True)
     if ProcessShard.of_process().rank != 0:  # only rank 0 reports
@@ -72,4 +75,14 @@ def tune(asked: TuneArguments) -> int:
         f"Tuned on {manifest.data.count} instructions in {manifest.steps} steps, "
         f"loss {curve[0][1]:.4f} → {curve[-1][1]:.4f}: {out}"
     )
+    return EXIT_DONE
+
+
+def _plan(weights: Path, file: Path, images: Path, asked: TuneOptions) -> int:
+    from egoactgen_bench.support.sharding import ProcessShard
+    from egoactgen_lego.stages.tune import costs
+
+    lines = costs(weights, file, images, asked)
+    if ProcessShard.of_process().rank == 0:
+        typer.echo("\n".join([*lines, "Nothing was done (--dry-run)."]))
     return EXIT_DONE

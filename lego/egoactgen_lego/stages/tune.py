@@ -1,5 +1,6 @@
 """The stage `tune`: visual instruction tuning (section 3.1 of the paper)."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +12,13 @@ from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import CONVERSION, TRAIN
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support import provenance
+from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.files import sha256_file
 from egoactgen_bench.support.replacing import replacing_folder
+from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_lego.lego_manifests import TuneManifest
 from egoactgen_lego.options.tune_options import TuneOptions
+from egoactgen_lego.vllm import tuning_costs
 from egoactgen_lego.vllm.instructions import read_instructions
 from egoactgen_lego.vllm.tuning_loop import Tuning, TuningOptions
 from egoactgen_lego.vllm.vllm_model import check_folder
@@ -88,6 +92,19 @@ def tune(
             shutil.rmtree(parts)
         tuning.accelerator.wait_for_everyone()
     return read_manifest(out / TRAIN, TuneManifest)
+
+
+def costs(weights: Path, data: Path, images: Path, asked: TuneOptions) -> list[str]:
+    """What a tuning would take, as lines; weights are not read, and nothing is written."""
+    own = resolve(TuningOptions, asked.options, "tune")
+    shard = ProcessShard.of_process()
+    # Set by `accelerate launch`, by its configuration.
+    launched = (os.environ.get(f"ACCELERATE_USE_{name}") for name in ("FSDP", "DEEPSPEED"))
+    sharded = "true" in launched
+    count = len(read_instructions(data, images))
+    device = resolve_device(asked.device, shard.local_rank)
+    name = provenance.device_name(device) if device.startswith("cuda") else None
+    return tuning_costs.plan(weights, own, count, shard.ranks, sharded).lines(name)
 
 
 def _finish(

@@ -56,7 +56,7 @@ class VLLM:
     @property
     def patches(self) -> int:
         """The number of tokens of an image."""
-        return _patches(self.model.config)
+        return image_tokens(self.model.config)
 
     @property
     def ends(self) -> frozenset[int]:
@@ -165,10 +165,14 @@ def sizes_of(folder: Path) -> dict[str, int]:
     check_folder(folder)
     config = load_processor(LlavaConfig, folder)
     with refusing(folder / CONFIG):
-        return {"vllm_width": int(config.text_config.hidden_size), "image_tokens": _patches(config)}
+        return {
+            "vllm_width": int(config.text_config.hidden_size),
+            "image_tokens": image_tokens(config),
+        }
 
 
-def _patches(config: Any) -> int:
+def image_tokens(config: Any) -> int:
+    """The number of tokens of an image."""
     tower = config.vision_config
     whole = config.vision_feature_select_strategy == "full"
     return int((tower.image_size // tower.patch_size) ** 2 + whole)

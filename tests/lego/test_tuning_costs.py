@@ -1,0 +1,73 @@
+"""The plan of a tuning at full size, from the published configurations, without weights."""
+
+import pytest
+from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig
+
+from egoactgen_bench.support.training_costs import GB
+from egoactgen_lego.vllm.tuning_costs import plan_of
+from egoactgen_lego.vllm.tuning_loop import TuningOptions
+
+COUNT = 10_000
+SIZES = {"7B": (4096, 11008, 32), "13B": (5120, 13824, 40)}  # width, feed-forward, layers
+
+
+def config(size):
+    """LLaVA on Llama 2 with CLIP ViT-L/14 of 224 pixels, as the paper's."""
+    width, inner, layers = SIZES[size]
+    text = LlamaConfig(
+        hidden_size=width,
+        intermediate_size=inner,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 128,
+        vocab_size=32_000,
+    )
+    vision = CLIPVisionConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        patch_size=14,
+        image_size=224,
+    )
+    return LlavaConfig(text_config=text, vision_config=vision)
+
+
+def plan(size, processes, sharded, **options):
+    return plan_of(config(size), TuningOptions(**options), COUNT, processes, sharded)
+
+
+@pytest.mark.parametrize(("size", "language"), [("7B", 6_738_415_616), ("13B", 13_015_864_320)])
+def test_full_tuning_takes_16_bytes_per_parameter_over_all_devices(size, language):
+    """Llama 2's published numbers of parameters; the rest is the projector."""
+    found = plan(size, 8, True)
+    assert language < found.trainable < language + 50e6
+    assert found.frozen == pytest.approx(303e6, rel=0.01)  # CLIP ViT-L/14's vision tower
+    memory = found.memory
+    states = 8 * (memory.weights + memory.gradients + memory.optimizer)
+    assert states == pytest.approx(16 * found.trainable + 4 * found.frozen)
+    assert found.steps == 235  # 3 epochs of 128 instructions per step
+
+
+@pytest.mark.parametrize(
+    ("size", "processes", "sharded", "options", "card"),
+    [
+        ("13B", 8, True, {}, 80),  # docs/lego.md
+        ("7B", 8, True, {}, 80),
+        ("7B", 8, True, {"micro_batch": 2}, 24),
+        ("7B", 1, False, {"lora_rank": 128, "micro_batch": 4}, 40),
+        ("13B", 1, False, {"lora_rank": 128, "micro_batch": 8}, 80),
+    ],
+)
+def test_documented_hardware_suffices(size, processes, sharded, options, card):
+    assert plan(size, processes, sharded, **options).memory.total < card * GB
+
+
+def test_a_card_alone_does_not_hold_a_full_tuning():
+    assert plan("13B", 1, False).memory.total > 200 * GB
+    assert plan("7B", 8, False).memory.total > 80 * GB
+
+
+def test_the_operations_are_those_of_the_guide():
+    """450 tokens · 8 · 13 · 10⁹: forward 2, backward 4, recomputed 2."""
+    assert plan("13B", 8, True).operations == pytest.approx(450 * 8 * 13e9, rel=0.01)
+    assert plan("13B", 8, True).gpu_hours(312) == pytest.approx(4, rel=0.1)
