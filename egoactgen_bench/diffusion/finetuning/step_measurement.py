@@ -20,12 +20,13 @@ from torch.utils.flop_counter import FlopCounterMode
 NORMS = ("group_norm", "layer_norm")
 
 
-class LiveBytes(TorchDispatchMode):
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """The bytes of all tensors made within this block that still exist, and their maximum."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.now = self.peak = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now: int = 0
+        self.peak: int = 0
         self._known: set[int] = set()
 
     def __torch_dispatch__(
@@ -73,7 +74,7 @@ def norms_in_float32() -> Iterator[None]:
 
 
 def activation_bytes(
-    loss: Callable[[], Tensor], weights: Iterable[Tensor], half: torch.dtype | None
+    loss: Callable[[], Any], weights: Iterable[Any], half: torch.dtype | None
 ) -> int:
     """The peak of a forward and backward pass of `loss`, apart from the gradients of `weights`."""
     for weight in weights:

@@ -187,7 +187,7 @@ def ablate(
     for seed in ablation.seeds:
         for name in ablation.trainings:
             report(f"train {name}, seed {seed}")
-            failures += _train(ablation, name, seed, overwrite)
+            failures += _train(ablation, name, seed, overwrite, report)
         for name, row in ablation.chosen.items():
             if row.method:
                 report(f"run {name}, seed {seed}")
@@ -196,7 +196,7 @@ def ablate(
     return AblationOutcome(_score(ablation, folder), failures)
 
 
-def _train(ablation: Ablation, name: str, seed: int, overwrite: bool) -> list[str]:
+def _train(ablation: Ablation, name: str, seed: int, overwrite: bool, report: Report) -> list[str]:
     """Do one training, and return the samples that it left out, with their reason codes."""
     about = training_of(name)
     options = ablation.choices.of("train", about.trainer)
@@ -221,6 +221,7 @@ def _train(ablation: Ablation, name: str, seed: int, overwrite: bool) -> list[st
         seed=seed,
         device=ablation.options.device,
         progress=True,
+        report=report,
         overwrite=overwrite,
     )
     _wait_for_everyone(ablation.options.device)
