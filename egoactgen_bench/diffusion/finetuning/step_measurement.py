@@ -84,7 +84,7 @@ def activation_bytes(
         with torch.autocast("cpu", half, enabled=half is not None):
             value = loss()
         value.backward()
-    return live.peak
+    return int(live.peak)
 
 
 def _free(weight: Tensor) -> None:
