@@ -17,8 +17,8 @@ from egoactgen_bench.api.options import Options
 from egoactgen_bench.errors import BenchError, SampleError
 from egoactgen_bench.measurement.checked_rows import checked_rows
 from egoactgen_bench.metrics import flow_network
+from egoactgen_bench.metrics.flow_agreement import RAFT, Motion, motion_agreement
 from egoactgen_bench.metrics.flow_network import FlowNetwork, load_flow
-from egoactgen_bench.metrics.motion import RAFT, Motion, motion_agreement
 
 Flow = NDArray[np.float32]
 

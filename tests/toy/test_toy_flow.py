@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.metric_batch import Batch
 from egoactgen_bench.api.options import Options
+from egoactgen_bench.metrics.flow_agreement import Motion
 from egoactgen_bench.metrics.flow_network import load_flow
-from egoactgen_bench.metrics.motion import Motion
 from egoactgen_bench.toy import stand_ins
 from egoactgen_bench.toy.networks.flow_truth import SIZE, FlowPairs, true_pairs, varied_pairs
 from egoactgen_bench.toy.networks.toy_raft import FILE
