@@ -21,6 +21,8 @@ _SAMPLE = "features are computed one sample at a time, to depend on nothing else
 _STEP = "egoactgen_bench.diffusion.finetuning.training_loop.TrainingLoop._step"
 _MICRO_BATCH = ("upload", f"{_STEP}.<dictcomp>", "")
 _COORDINATES = ("upload", "egoactgen_baselines.lora.flux_editors.Flux2Klein.predict", "")
+_TUNING = "egoactgen_lego.vllm.tuning_loop.Tuning"
+_ANSWERS = "egoactgen_lego.vllm.answer_supervision.answer_loss"
 _FLOW = "egoactgen_bench.metrics.flow_network.FlowNetwork.flow"
 _PAIR = "frames have different sizes, and the flow of one pair takes much longer than its copy"
 IN_LOOPS: dict[tuple[str, str, str], str] = {
@@ -69,6 +71,19 @@ IN_LOOPS: dict[tuple[str, str, str], str] = {
 
 # Of these, what a training is allowed in each micro-batch, too.
 IN_MICRO_BATCHES = {entry: IN_LOOPS[entry] for entry in (_MICRO_BATCH, _COORDINATES)}
+TUNING_MICRO_BATCHES = {
+    ("upload", f"{_TUNING}._loss.<dictcomp>", ""): "the micro-batch",
+    ("upload", f"{_ANSWERS}.<genexpr>", ""): "which tokens are answers",
+    ("upload", _ANSWERS, ""): "these tokens",
+    ("read", f"{_TUNING}._loss", "transformers.utils."): (
+        "transformers counts the image's tokens in each forward pass of a LLaVA"
+    ),
+    ("read", f"{_TUNING}._loss", "transformers.masking_utils."): "whether the mask masks",
+}
+IN_LOOPS |= TUNING_MICRO_BATCHES | {
+    ("upload", f"{_TUNING}._step", ""): "the number of tokens, one number",
+    ("read", f"{_TUNING}._step", ""): "the loss, once per optimizer step, as above",
+}
 
 # Registered plug-ins, (kind, name), that are not rehearsed.
 WITHOUT_NETWORK: dict[tuple[str, str], str] = {

@@ -267,13 +267,23 @@ def _name(frame: FrameType) -> str:
 
 
 class _PretendedCalls(TorchFunctionMode):
-    """Reads the numbers of `torch.tensor`, which C++ would read out of our sight."""
+    """Sees what C++ would do out of our sight.
+
+    It reads numbers for `torch.tensor`, and asks CUDA for the current device if "cuda" has no index.
+    """
 
     def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.tensor and args and isinstance(args[0], list | tuple):
             numbers = pytree.tree_map_only(PretendedTensor, lambda each: each.item(), args[0])
             args = (numbers, *args[1:])
-        return func(*args, **(kwargs or {}))
+        named = {key: _indexed(value) for key, value in (kwargs or {}).items()}
+        return func(*map(_indexed, args), **named)
+
+
+def _indexed(argument: Any) -> Any:
+    if isinstance(argument, str | torch.device) and str(argument) == "cuda":
+        return GPU
+    return argument
 
 
 # What product and libraries ask of PyTorch about GPUs; the capability is an A100's.
@@ -309,8 +319,8 @@ _ANSWERS: dict[Any, dict[str, Any]] = {
 def pretended_cuda() -> Iterator[Transfers]:
     """Pretend one CUDA device in this thread; returns what is transferred, as it happens.
 
-    Networks are moved to it by `.to("cuda:0")`, with the index. Autocast has no effect on it, and
-    TorchScript cannot be executed on it.
+    Networks are moved to it by `.to("cuda:0")`. Autocast has no effect on it, and TorchScript cannot
+    be executed on it.
     """
     global _current
     before, _current = _current, Transfers()

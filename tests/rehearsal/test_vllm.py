@@ -1,7 +1,11 @@
 """The VLLM describes and embeds, and a local judge answers, on a pretended GPU."""
 
+import json
+from itertools import count
+
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -11,11 +15,15 @@ from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.judging.local_judge import LocalJudge
 from egoactgen_bench.metrics.vlm.judge_replies import SCORE_SCHEMA
 from egoactgen_lego.features.feature_files import FeatureWriter
+from egoactgen_lego.stages.curate import instruction
 from egoactgen_lego.stages.embed import embed
 from egoactgen_lego.stages.enrich import enrich
+from egoactgen_lego.stages.tune import tune
 from egoactgen_lego.vllm.engine import Engine, EngineOptions
 from egoactgen_lego.vllm.sampling import Sampling
 from inner_loops import check, in_loop
+from listed_transfers import TUNING_MICRO_BATCHES
+from small_tuning import SMALL
 from tiny_qwen import qwen2_5_vl
 
 
@@ -84,3 +92,31 @@ def test_a_local_judge(judge_folder):
     answers = []
     check(in_loop(lambda tokens: answers.append(answer(tokens)), 3, 6))
     assert answers[-1] == answer(6, "cpu")
+
+
+@pytest.mark.parametrize("lora_rank", [0, 2])
+def test_tuning(lora_rank, vllm_weights, drawn_split, tmp_path):
+    rows = load_split(drawn_split).samples.to_dict("records")
+    path = tmp_path / "instructions.json"
+    path.write_text(json.dumps([instruction(row, "By hand.", seed=0) for row in rows]))
+    losses, number = {}, count()
+
+    def learn(steps, device="cuda", micro_batch=2):
+        # accelerate keeps the first device of a process.
+        AcceleratorState._reset_state(reset_partial_state=True)
+        out = tmp_path / f"out-{next(number)}"
+        options = SMALL | {"batch_size": 2, "epochs": 1, "micro_batch": micro_batch}
+        options |= {"lora_rank": lora_rank}
+        # An epoch of n instructions has n / 2 steps.
+        short = path.with_name(f"{steps}.json")
+        short.write_text(json.dumps(json.loads(path.read_text())[: 2 * steps]))
+        tune(vllm_weights, short, drawn_split, out, options=options, device=device)
+        AcceleratorState._reset_state(reset_partial_state=True)
+        losses[device, steps] = [
+            loss for _, loss in json.loads((out / "train.json").read_text())["loss"]
+        ]
+
+    check(in_loop(learn, 1, 2))
+    check(in_loop(lambda rounds: learn(1, micro_batch=2 // rounds), 1, 2), TUNING_MICRO_BATCHES)
+    learn(2, "cpu")
+    assert losses["cuda", 2] == pytest.approx(losses["cpu", 2], rel=1e-3)

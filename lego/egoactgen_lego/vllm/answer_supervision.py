@@ -67,13 +67,15 @@ def answer_loss(logits: Tensor, labels: Tensor, words: int) -> Tensor:
     """The sum of the cross-entropies of the answers' tokens; (B, N, V) logits, (B, N) labels.
 
     The softmax is over the first `words` of the V tokens: the image's token cannot be generated.
+    `labels` may be on the CPU, so that a GPU is not waited for.
     """
     targets = labels[:, 1:]
-    learnt = targets != IGNORED
+    # Positions rather than a mask, whose true values a GPU would have to count first.
+    learnt = (targets != IGNORED).nonzero(as_tuple=True)
+    rows, places = (each.to(logits.device) for each in learnt)
     # The answers' rows before float32: 16 × 2048 logits of 32,000 words would take 4 GB.
-    return F.cross_entropy(
-        logits[:, :-1][learnt][:, :words].float(), targets[learnt], reduction="sum"
-    )
+    answers = logits[:, :-1][rows, places][:, :words].float()
+    return F.cross_entropy(answers, targets[learnt].to(logits.device), reduction="sum")
 
 
 def _expanded(vllm: VLLM, ids: list[int], labels: list[int]) -> tuple[list[int], list[int]]:

@@ -69,12 +69,16 @@ class Tuning(ResumableLoop):
         log: TrackerLog | None = None,
     ) -> None:
         from accelerate import Accelerator
+        from accelerate.utils import InitProcessGroupKwargs
 
         self.options, self.seed = options, seed
         self.instructions = instructions
         if options.templates == "drawn":
             check_actions(instructions)
-        accelerator = Accelerator(cpu=resolve_device(device) == "cpu")
+        # The others wait while the first process writes and hashes the model; PyTorch's 10 minutes
+        # for GPUs would not suffice on slow storage.
+        waiting = InitProcessGroupKwargs(timeout=timedelta(hours=1))
+        accelerator = Accelerator(cpu=resolve_device(device) == "cpu", kwargs_handlers=[waiting])
         steps = options.steps(len(instructions))
         super().__init__(accelerator, options, folder, steps, log)
         if self.accelerator.mixed_precision == "bf16" and options.precision != "bfloat16":
@@ -160,8 +164,9 @@ class Tuning(ResumableLoop):
         return float(accelerator.reduce(total, "sum"))
 
     def _loss(self, batch: Batch) -> Tensor:
-        batch = {name: tensor.to(self.accelerator.device) for name, tensor in batch.items()}
-        labels = batch.pop("labels")
+        labels = batch["labels"]  # stay on the CPU
+        device = self.accelerator.device
+        batch = {name: t.to(device) for name, t in batch.items() if name != "labels"}
         half = self.options.precision == "bfloat16"
         with torch.autocast(self.accelerator.device.type, torch.bfloat16, enabled=half):
             logits = self.model(**batch, use_cache=False).logits
