@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmarks.toy_kitchen.gaps import TITLES
-from benchmarks.toy_kitchen.trust.judge_agreement import JUDGE, TRUTH
+from benchmarks.toy_kitchen.trust.judge_agreement import EQUAL, JUDGE, TRUTH
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.presentation import charts
 from egoactgen_bench.support.images import read_rgb, resize
@@ -83,30 +83,30 @@ def trust(table: pd.DataFrame, stem: Path) -> None:
     """τ within samples, one line per metric, the highest on top."""
     order = table[table["verdict"] == TRUTH].dropna(subset=["within"])  # without metrics of sets
     order = order.sort_values("within", ascending=False)
-    verdicts = [TRUTH, *JUDGE]
+    verdicts = [TRUTH, EQUAL, *JUDGE]
     with charts.drawing():
         figure = charts.new_figure(6.4, 1.4 + 0.42 * len(order))
         axes = figure.add_subplot()
         for number, verdict in enumerate(verdicts):
-            rows = table[table["verdict"] == verdict].set_index("metric").loc[order["metric"]]
+            rows = table[table["verdict"] == verdict].set_index("metric").reindex(order["metric"])
             found = rows["within"].to_numpy(float)
             bounds = np.abs(rows[["within_lo", "within_hi"]].to_numpy(float).T - found)
             axes.errorbar(
                 found,
-                np.arange(len(rows)) + 0.16 * (number - 1.5),
+                np.arange(len(rows)) + 0.15 * (number - 2),
                 xerr=bounds,
                 fmt=charts.MARKERS[number],
                 color=charts.COLOURS[number],
                 markersize=5,
                 elinewidth=1,
-                label=verdict,
+                label=f"all three, {verdict}" if verdict == EQUAL else verdict,
             )
         axes.set_yticks(range(len(order)), order["label"])
         axes.set_ylim(len(order) - 0.5, -0.5)
         axes.axvline(0, color=charts.SOFT, linewidth=1)
         axes.set_xlabel("Kendall's τ-b with the judge's verdict, within samples", color=charts.INK)
         charts.plain(axes, "both")
-        figure.legend(loc="outside upper center", ncols=len(verdicts), frameon=False)
+        figure.legend(loc="outside upper center", ncols=3, frameon=False)
     charts.save(figure, stem, ("png",))
 
 
