@@ -23,6 +23,8 @@ _MICRO_BATCH = ("upload", f"{_STEP}.<dictcomp>", "")
 _COORDINATES = ("upload", "egoactgen_baselines.lora.flux_editors.Flux2Klein.predict", "")
 _TUNING = "egoactgen_lego.vllm.tuning_loop.Tuning"
 _ANSWERS = "egoactgen_lego.vllm.answer_supervision.answer_loss"
+_PATCHES = "egoactgen_bench.metrics.regions.dino_patches"
+_BEAMS = "egoactgen_bench.captioning.beam_search.search"
 _FLOW = "egoactgen_bench.metrics.flow_network.FlowNetwork.flow"
 _PAIR = "frames have different sizes, and the flow of one pair takes much longer than its copy"
 IN_LOOPS: dict[tuple[str, str, str], str] = {
@@ -44,6 +46,13 @@ IN_LOOPS: dict[tuple[str, str, str], str] = {
     ("upload", f"{_FLOW}.<genexpr>", ""): _PAIR,
     ("upload", _FLOW, "torchvision."): "RAFT's grids of coordinates, in torchvision",
     ("read", _FLOW, ""): _PAIR,
+    ("upload", f"{_PATCHES}.patch_tokens", ""): "one frame at a time, as frames have many sizes",
+    ("read", f"{_PATCHES}.patch_cosines", ""): "one pair of frames at a time, as above",
+    ("read", "egoactgen_bench.metrics.lpips_network.maps", ""): (
+        "one map of a chunk of frames, whose regions differ in size and are averaged on the CPU"
+    ),
+    ("read", _BEAMS, ""): "the best continuations, from which sentences are built on the CPU",
+    ("upload", _BEAMS, ""): "the chosen words",
     ("read", _WRITE, ""): (
         "the logits: each sample's next word is drawn on the CPU, by its own generator, and may "
         "end its text"

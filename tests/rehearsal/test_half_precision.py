@@ -19,9 +19,8 @@ from plugin_calls import METHODS
 
 HALF = ("bfloat16", "float16")
 NETWORKS = ("diffusers", "ip2p", "lego", "proxedit", "sdedit")
-# Mean difference of a method's images in levels of 255, measured: at most 2.5 (bfloat16) and 0.5
-# (float16).
-NEAR = {"bfloat16": 6.0, "float16": 2.0}
+# Twice the largest mean difference of a method's images, in levels of 255: 1.95 and 0.72.
+NEAR = {"bfloat16": 3.9, "float16": 1.5}
 
 
 def images(folder):
@@ -89,4 +88,5 @@ def test_a_trainer(name, split, workspace, tmp_path):
     for precision in HALF:
         assert np.isfinite(losses[precision]).all()
         assert not np.array_equal(losses[precision], losses["float32"])
-        np.testing.assert_allclose(losses[precision], losses["float32"], rtol=0.05)
+        # Twice the largest difference, 2.9 %.
+        np.testing.assert_allclose(losses[precision], losses["float32"], rtol=0.06)

@@ -2,15 +2,21 @@
 
 import numpy as np
 import pytest
+import torch
+import torchvision
 
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.metric import MetricContext
 from egoactgen_bench.api.metric_batch import Batch
-from egoactgen_bench.metrics import inception_network
+from egoactgen_bench.captioning.captioner import Decoding
+from egoactgen_bench.captioning.transformers_blip import TransformersCaptioner
+from egoactgen_bench.metrics import inception_network, lpips_network
 from fake_judge import FakeJudge
 from inner_loops import check, in_loop
 from listed_transfers import NOT_PRETENDED, WITHOUT_NETWORK
 from metric_contract import chosen, drawn_items
+from pretended_cuda import pretended_cuda
+from small_blip import drawn_frames
 from small_networks import ScriptedInception
 
 NAMES = sorted(plugins.registered("metrics"))
@@ -25,7 +31,12 @@ def _inception_in_python(monkeypatch):
         def forward(self, pixels):
             return self.layers(pixels)
 
-    monkeypatch.setattr(inception_network, "InceptionV3W", lambda *_, **__: Inception())
+    def build(*_, **__):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return Inception()
+
+    monkeypatch.setattr(inception_network, "InceptionV3W", build)
 
 
 def variants(name):
@@ -61,3 +72,33 @@ def test_a_metric(kind, options, small_weights, tmp_path):
         scale = np.maximum(1, np.abs(theirs).max(axis=0))
         np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-5)
     check(found)
+
+
+def test_captions_read_once_per_word(small_weights):
+    frames = drawn_frames(2)
+
+    def caption(longest, device="cuda:0"):
+        decoding = Decoding(shortest=longest - 1, longest=longest)
+        folder = small_weights / "blip-image-captioning-base"
+        found[device] = TransformersCaptioner(folder, decoding, device).caption(frames)
+
+    found = {}
+    check(in_loop(caption, 8, 10))
+    caption(10, "cpu")
+    assert found["cuda:0"] == found["cpu"]
+
+
+@pytest.mark.parametrize("trunk", ["alex", "vgg"])
+def test_the_other_trunks_of_lpips(trunk):
+    build = {"alex": torchvision.models.alexnet, "vgg": torchvision.models.vgg16}[trunk]
+    state = {f"features.{name}": tensor for name, tensor in build().features.state_dict().items()}
+    first, second = drawn_frames(4)[::2], drawn_frames(4)[1::2]
+
+    def distances(device):
+        network = lpips_network.build_lpips(trunk, state).to(device)
+        sides = (lpips_network.embed(network, side, (64, 64), "-1..1") for side in (first, second))
+        return lpips_network.distances(network, *sides)
+
+    with pretended_cuda():
+        pretended = distances("cuda:0")
+    np.testing.assert_allclose(pretended, distances("cpu"), rtol=1e-4)
