@@ -1,5 +1,6 @@
 """Synthetic inputs of scoring, generated from seeds: a split, runs of it, and full-size weights."""
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,29 @@ from PIL import Image
 
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.splits import Split, fingerprint, frames_fingerprint, load_split
-from egoactgen_bench.support.files import sha256_bytes, write_csv, write_json
+from egoactgen_bench.support.files import read_json, sha256_bytes, write_csv, write_json
 from egoactgen_bench.support.images import write_png
 
 SPREAD = 0.05  # standard deviation of random weights: large enough that embeddings of frames differ
 WORDS = [*"abcdefghijklmnopqrstuvwxyz", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Of the networks of CLIP and EgoVLP; by default those of the published ones."""
+
+    clip_layers: int = 24
+    clip_width: int = 1024
+    clip_text_layers: int = 12
+    egovlp_layers: int = 12
+    egovlp_width: int = 768
+    text_width: int = 768
+
+
+PUBLISHED = Sizes()
+SMALL = Sizes(1, 64, 1, 1, 64, 64)
+SIZES = "sizes.json"
+HEAD_WIDTH = 64
 
 
 def write_split(folder: Path, count: int, size: tuple[int, int]) -> Split:
@@ -66,8 +85,11 @@ def _picture(seed: tuple[int, int], size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
 
 
-def write_weights(folder: Path) -> None:
-    """Write every file that the timed metrics need, with its published name and size (3.6 GB)."""
+def write_weights(folder: Path, sizes: Sizes = PUBLISHED, captions: bool = True) -> None:
+    """Write every file that the timed metrics need, with its published name and size (3.6 GB).
+
+    Without `captions`, BLIP is left out (1 GB).
+    """
     import torch
     from safetensors.torch import save_file
     from torchvision.models import squeezenet1_1
@@ -78,9 +100,11 @@ def write_weights(folder: Path) -> None:
         return
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    _write_egovlp(folder)
-    _write_blip(folder / "blip-image-captioning-base")
-    save_file(build_clip().state_dict(), folder / "ViT-L-14.safetensors")
+    write_json(folder / SIZES, asdict(sizes))
+    _write_egovlp(folder, sizes)
+    if captions:
+        _write_blip(folder / "blip-image-captioning-base")
+    save_file(build_clip(sizes).state_dict(), folder / "ViT-L-14.safetensors")
     torch.save(squeezenet1_1().state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
     inception = FidInception()
     for module in inception.modules():
@@ -90,37 +114,61 @@ def write_weights(folder: Path) -> None:
     (folder / "complete").touch()
 
 
-def build_clip():
+def sizes_of(folder: Path) -> Sizes:
+    """The sizes of the networks that `write_weights` wrote into a folder."""
+    path = folder / SIZES
+    return Sizes(**read_json(path)) if path.is_file() else PUBLISHED
+
+
+def build_clip(sizes: Sizes = PUBLISHED):
     """CLIP ViT-L/14, randomly initialised."""
     from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
 
-    vision = CLIPVisionCfg(layers=24, width=1024, patch_size=14, image_size=224)
-    text = CLIPTextCfg(context_length=77, vocab_size=49408, width=768, heads=12, layers=12)
+    vision = CLIPVisionCfg(
+        layers=sizes.clip_layers, width=sizes.clip_width, patch_size=14, image_size=224
+    )
+    wide = sizes.text_width
+    text = CLIPTextCfg(
+        context_length=77,
+        vocab_size=49408,
+        width=wide,
+        heads=wide // HEAD_WIDTH,
+        layers=sizes.clip_text_layers,
+    )
     return CLIP(768, vision, text, quick_gelu=True)
 
 
-def build_egovlp():
+def build_egovlp(sizes: Sizes = PUBLISHED):
     """EgoVLP's towers for clips of four frames and for sentences, randomly initialised."""
-    from transformers import DistilBertConfig
-
     from egoactgen_bench.metrics.egovlp_network import SpaceTimeTransformer, TextTower, VideoTower
 
-    transformer = SpaceTimeTransformer(768, 3072, depth=12, patch=16, positions=196, frames=4)
-    return VideoTower(transformer, 256), TextTower(DistilBertConfig(), 256)
+    width, depth = sizes.egovlp_width, sizes.egovlp_layers
+    transformer = SpaceTimeTransformer(
+        width, 4 * width, depth=depth, patch=16, positions=196, frames=4
+    )
+    return VideoTower(transformer, 256), TextTower(_distilbert(sizes), 256)
 
 
-def _write_egovlp(folder: Path) -> None:
-    import torch
+def _distilbert(sizes: Sizes):
     from transformers import DistilBertConfig
+
+    wide, layers = sizes.text_width, sizes.egovlp_layers // 2 or 1
+    return DistilBertConfig(
+        dim=wide, hidden_dim=4 * wide, n_heads=wide // HEAD_WIDTH, n_layers=layers
+    )
+
+
+def _write_egovlp(folder: Path, sizes: Sizes) -> None:
+    import torch
 
     distilbert = folder / "distilbert-base-uncased"
     distilbert.mkdir(exist_ok=True)
     vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
     (distilbert / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    write_json(distilbert / "config.json", DistilBertConfig().to_dict())
+    write_json(distilbert / "config.json", _distilbert(sizes).to_dict())
     state = {
         f"module.{name}": _drawn(p)
-        for tower in build_egovlp()
+        for tower in build_egovlp(sizes)
         for name, p in tower.state_dict().items()
     }
     torch.save({"state_dict": state}, folder / "egovlp.pth")

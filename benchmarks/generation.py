@@ -1,6 +1,6 @@
 """Images per second, compared with diffusers' stock StableDiffusionInstructPix2PixPipeline.
 
-    python benchmarks/generation.py --batch 1 8 --csv results/generation.csv
+    python -m benchmarks.generation --batch 1 8 --csv results/generation.csv
 
 Both run the same networks, steps, guidance and noise, from input image to output image, in turns;
 the ratio is that of the fastest rounds. Before that, their latents are compared. With 28 steps, all
@@ -30,6 +30,7 @@ from egoactgen_bench.diffusion.denoiser.ancestral_sampler import (
     guided,
     noise_source,
 )
+from egoactgen_bench.diffusion.denoiser.latent_model import LatentModel
 from egoactgen_bench.diffusion.finetuning.starting_networks import from_scratch, load_vae
 from egoactgen_bench.support.files import write_csv
 from egoactgen_bench.support.seeds import torch_generator
@@ -76,16 +77,15 @@ def requests(count: int, side: int) -> list[Request]:
     ]
 
 
-def stock_pipeline(method: LEGO) -> Any:
-    """diffusers' pipeline with networks of the same weights."""
-    model = type(method)(method.conditioner.conditioning, LEGOOptions(), method.context).model
+def stock_pipeline(model: LatentModel, scheduler: Path) -> Any:
+    """diffusers' pipeline with these networks and the scheduler in a folder."""
     model.unet.to(memory_format=torch.contiguous_format)
     pipeline = StableDiffusionInstructPix2PixPipeline(
         vae=model.vae.to(model.unet.dtype),
         text_encoder=model.text_encoder.to(model.unet.dtype),
         tokenizer=model.tokenizer,
         unet=model.unet,
-        scheduler=EulerAncestralDiscreteScheduler.from_pretrained(method.folder / "scheduler"),
+        scheduler=EulerAncestralDiscreteScheduler.from_pretrained(scheduler),
         safety_checker=None,
         feature_extractor=None,
         image_encoder=None,
@@ -136,7 +136,9 @@ def fastest(runs: dict[str, Callable[[], Any]], rounds: int, device: str) -> dic
 
 
 def measure(method: LEGO, batch: int, rounds: int, device: str) -> dict[str, object]:
-    pipeline, asked = stock_pipeline(method), requests(batch, method.model.size)
+    same = type(method)(method.conditioner.conditioning, LEGOOptions(), method.context).model
+    pipeline = stock_pipeline(same, method.folder / "scheduler")
+    asked = requests(batch, method.model.size)
     theirs = stock(pipeline, method, asked, "latent").float()
     difference = (our_latents(method, asked) - theirs).abs().max().item()
     if device == "cuda":

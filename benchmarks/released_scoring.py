@@ -10,7 +10,6 @@ read a second checkpoint for EgoVLP, or use dropout while captioning.
 from collections.abc import Iterator
 from pathlib import Path
 
-import drawn_inputs
 import numpy as np
 import torch
 from PIL import Image
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, interpolate
 from torchvision.transforms import functional as transforms
 
+from benchmarks import drawn_inputs
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.splits import Split
 
@@ -33,9 +33,9 @@ def pairs(split: Split, run: Run) -> Iterator[Pair]:
         yield row.sample_id, *frames, run.folder / outputs[row.sample_id]
 
 
-def opened(path: Path) -> Tensor:
+def opened(path: Path, device: str = "cpu") -> Tensor:
     """(3, height, width) in [0, 1]."""
-    return transforms.to_tensor(Image.open(path).convert("RGB"))
+    return transforms.to_tensor(Image.open(path).convert("RGB")).to(device)
 
 
 def fitted(output: Tensor, like: Tensor) -> Tensor:
@@ -43,39 +43,44 @@ def fitted(output: Tensor, like: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def egovlp(split: Split, run: Run, weights: Path) -> Values:
-    tower, _ = _towers(weights)
+def egovlp(split: Split, run: Run, weights: Path, device: str = "cpu") -> Values:
+    tower = _towers(weights)[0].to(device)
     values = {}
     for sample_id, _, target, output in pairs(split, run):
-        clips = ([opened(path)] * 4 for path in (target, output))
+        clips = ([opened(path, device)] * 4 for path in (target, output))
         values[sample_id] = _similarity(*(_embed(tower, clip) for clip in clips))
     return values
 
 
 @torch.no_grad()
-def egovlp_plus(split: Split, run: Run, weights: Path) -> Values:
-    tower, _ = _towers(weights)
+def egovlp_plus(split: Split, run: Run, weights: Path, device: str = "cpu") -> Values:
+    tower = _towers(weights)[0].to(device)
     values = {}
     for sample_id, before, target, output in pairs(split, run):
-        first = opened(before)
-        clips = ([first] * 2 + [fitted(opened(path), first)] * 2 for path in (target, output))
+        first = opened(before, device)
+        clips = (
+            [first] * 2 + [fitted(opened(path, device), first)] * 2 for path in (target, output)
+        )
         values[sample_id] = _similarity(*(_embed(tower, clip) for clip in clips))
     return values
 
 
 @torch.no_grad()
-def clip(split: Split, run: Run, weights: Path) -> Values:
+def clip(split: Split, run: Run, weights: Path, device: str = "cpu") -> Values:
     from open_clip import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
     from safetensors.torch import load_file
 
-    model = drawn_inputs.build_clip().eval()
+    model = drawn_inputs.build_clip(drawn_inputs.sizes_of(weights)).eval()
     model.load_state_dict(load_file(weights / "ViT-L-14.safetensors"))
+    model.to(device)
     mean, deviation = (
-        torch.tensor(each)[:, None, None] for each in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
+        torch.tensor(each, device=device)[:, None, None]
+        for each in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD)
     )
 
     def embed(path: Path) -> Tensor:
-        square = interpolate(opened(path)[None], (224, 224), mode="bicubic", align_corners=False)
+        frame = opened(path, device)[None]
+        square = interpolate(frame, (224, 224), mode="bicubic", align_corners=False)
         return model.encode_image((square - mean) / deviation)
 
     return {
@@ -85,29 +90,31 @@ def clip(split: Split, run: Run, weights: Path) -> Values:
 
 
 @torch.no_grad()
-def lpips(split: Split, run: Run, weights: Path) -> Values:
+def lpips(split: Split, run: Run, weights: Path, device: str = "cpu") -> Values:
     from egoactgen_bench.metrics.lpips_network import build_lpips
 
     network = build_lpips("squeeze", torch.load(weights / "squeezenet1_1-b8a52dc0.pth"))
+    network.to(device)
     values = {}
     for sample_id, _, target, output in pairs(split, run):
-        truth = opened(target)
-        values[sample_id] = float(network(fitted(opened(output), truth)[None], truth[None]))
+        truth, image = opened(target, device), opened(output, device)
+        values[sample_id] = float(network(fitted(image, truth)[None], truth[None]))
     return values
 
 
 @torch.no_grad()
-def fid(split: Split, run: Run, weights: Path) -> Values:
+def fid(split: Split, run: Run, weights: Path, device: str = "cpu") -> Values:
     from scipy.linalg import sqrtm
 
     from egoactgen_bench.metrics.inception_network import build_fid_inception
 
     state = torch.load(weights / "pt_inception-2015-12-05-6726825d.pth")
-    network = build_fid_inception(state)
+    network = build_fid_inception(state).to(device)
 
     def embed(path: Path) -> np.ndarray:
-        pixels = interpolate(opened(path)[None], (299, 299), mode="bilinear", align_corners=False)
-        return network(pixels * 255)[0].numpy()
+        frame = opened(path, device)[None]
+        pixels = interpolate(frame, (299, 299), mode="bilinear", align_corners=False)
+        return network(pixels * 255)[0].cpu().numpy()
 
     paths = list(pairs(split, run))
     sides = [np.stack([embed(each[side]) for each in paths]).astype(float) for side in (2, 3)]
@@ -188,7 +195,7 @@ def _towers(weights: Path):
     """EgoVLP's video and text towers, in this order."""
     found = torch.load(weights / "egovlp.pth")["state_dict"]
     state = {name.removeprefix("module."): tensor for name, tensor in found.items()}
-    towers = drawn_inputs.build_egovlp()
+    towers = drawn_inputs.build_egovlp(drawn_inputs.sizes_of(weights))
     for tower in towers:
         tower.load_state_dict({name: state[name] for name in tower.state_dict()})
         tower.eval()

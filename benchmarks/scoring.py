@@ -1,7 +1,7 @@
 """Time the scoring engine, compared with a loop that scores like the released code.
 
-    python benchmarks/scoring.py --folder /tmp/bench --csv results/scoring.csv
-    python benchmarks/scoring.py --folder /tmp/bench --memory --csv results/scoring_memory.csv
+    python -m benchmarks.scoring --folder /tmp/bench --csv results/scoring.csv
+    python -m benchmarks.scoring --folder /tmp/bench --memory --csv results/scoring_memory.csv
 
 Both use the same weights (random, full size), images and threads; all values must agree. `ours`
 scores a split for the first time; `ours_again` scores one more run, with the targets' features
@@ -23,17 +23,17 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import drawn_inputs
 import numpy as np
 import pandas as pd
 
+from benchmarks import drawn_inputs
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.support.files import write_csv
 
 METRICS = ("egovlp", "egovlp_plus", "clip", "lpips", "fid", "blip_b")
 IMPORTED = (
-    "released_scoring",
+    "benchmarks.released_scoring",
     "egoactgen_bench.stages.score.score_runs",
     "egoactgen_bench.captioning.transformers_blip",
     "egoactgen_bench.metrics.clip_network",
@@ -51,16 +51,23 @@ TOLERANCES = {"fid": 1e-4}
 FRAME, OUTPUT = (456, 256), (256, 256)
 
 
-def ours(metric: str, split: Split, runs: list[Run], weights: Path, folder: Path) -> pd.DataFrame:
+def ours(
+    metrics: list[str],
+    split: Split,
+    runs: list[Run],
+    weights: Path,
+    folder: Path,
+    device: str = "cpu",
+) -> pd.DataFrame:
     from egoactgen_bench import score
 
-    chosen = {"protocol": "lego-release", "metrics": [metric], "descriptions": "drawn"}
-    scores = score(split, runs, folder, weights=weights, bootstrap=0, device="cpu", **chosen)
+    chosen = {"protocol": "lego-release", "metrics": metrics, "descriptions": "drawn"}
+    scores = score(split, runs, folder, weights=weights, bootstrap=0, device=device, **chosen)
     return scores.values[["run", "sample_id", "value"]]
 
 
 def released(metric: str, split: Split, runs: list[Run], weights: Path) -> pd.DataFrame:
-    import released_scoring
+    from benchmarks import released_scoring
 
     rows = [
         (run.name, sample_id, value)
@@ -89,8 +96,8 @@ def compare(metric: str, inputs: Path, count: int) -> dict[str, object]:
     runs = [load_run(inputs / "runs" / "drawn" / f"run_{number}") for number in range(count + 1)]
     weights = inputs / "models"
     with tempfile.TemporaryDirectory(dir=inputs) as folder:
-        first, found = timed(lambda: ours(metric, split, runs[:count], weights, Path(folder)))
-        again, _ = timed(lambda: ours(metric, split, runs[count:], weights, Path(folder)))
+        first, found = timed(lambda: ours([metric], split, runs[:count], weights, Path(folder)))
+        again, _ = timed(lambda: ours([metric], split, runs[count:], weights, Path(folder)))
     plain, wanted = timed(lambda: released(metric, split, runs[:count], weights))
     apart = float(np.abs(found.loc[wanted.index] / wanted - 1).max())
     row = {"metric": metric, "runs": count, "samples": len(split.samples)}
