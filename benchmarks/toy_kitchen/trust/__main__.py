@@ -73,7 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, required=True, help="workspace, kept for resuming")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--clips", type=int, default=256)
-    parser.add_argument("--seeds", default="0,1,2", help="seeds of every method")
+    parser.add_argument("--seeds", default="0,1", help="seeds of every method")
     parser.add_argument("--metrics", metavar="A,B", help="default: all that can be computed")
     parser.add_argument("--workers", type=int, default=1, help="number of parallel processes")
     return parser.parse_args()
@@ -84,7 +84,11 @@ def _groups(chosen: str | None, plan: TrustPlan, split: Split) -> list[list[str]
     if chosen:
         names = chosen.split(",")
     else:
-        job = scoring_job.prepare(split, [], plan.controls, workspace=plan.place.root)
+        root = plan.place.root
+        run = bench.load_run(plan.method_runs[-1], split=split, workspace=root)
+        job = scoring_job.prepare(
+            split, [run], plan.controls, workspace=root, descriptions=DESCRIPTIONS
+        )
         names = [metric.name for metric in job.selection.metrics]
     others = sorted(set(names) - set(JUDGE))
     starts = range(0, len(others), TOGETHER)

@@ -19,8 +19,9 @@ NOTE = f"""
   Brackets: 95 % intervals over videos. For a metric of sets, {PARTS} disjoint parts of the videos
   take the place of samples.
 - A pair is right if the lower end of its interval is above 50 %; shares of wrong pairs are in bold.
-- Common order: {" > ".join(CONTROLS)}. Own order: the one that the metric's question determines,
-  of the groups in the last table. Controls of one group need not be ordered.
+- Common order: {" > ".join(CONTROLS)}.
+- Own order: the one that the metric's question determines, in the last table. Controls of one group
+  need not be ordered.
 """
 
 

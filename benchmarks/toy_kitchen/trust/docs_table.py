@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmarks.toy_kitchen.trust.control_table import failed_pairs
 from benchmarks.toy_kitchen.trust.judge_agreement import CONSTRUCTED, EQUAL, JUDGE, TRUTH
-from egoactgen_bench.support.files import read_csv, write_text
+from egoactgen_bench.support.files import write_text
 
 ROOT = Path(__file__).parents[3]
 RESULTS, PAGE = ROOT / "results" / "toy-kitchen", ROOT / "docs" / "metrics.md"
@@ -25,6 +25,7 @@ NAMES = {
     "noise": "noise",
 }
 CHANCE = 0.5
+BLIND = "does not rank the outputs of equally good methods"
 
 
 def table(agreed: pd.DataFrame, controls: pd.DataFrame) -> str:
@@ -37,18 +38,26 @@ def table(agreed: pd.DataFrame, controls: pd.DataFrame) -> str:
         name = str(metric)
         cells = [f"`{name}`", rows["question"].iloc[0]]
         cells += [_tau(within.get((name, each), np.nan)) for each in (TRUTH, EQUAL, CONSTRUCTED)]
-        cells.append("the truth" if name in JUDGE.values() else weaknesses(controls, name))
+        cells.append(_known(agreed, controls, name))
         cells.append(", ".join(failed_pairs(controls, name, "common")) or "–")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def weaknesses(controls: pd.DataFrame, metric: str) -> str:
+def _known(agreed: pd.DataFrame, controls: pd.DataFrame, metric: str) -> str:
+    """The weaknesses on controls, and whether it cannot rank outputs of equally good methods."""
+    if metric in JUDGE.values():
+        return "the truth"
+    equal = agreed[(agreed["metric"] == metric) & (agreed["verdict"] == EQUAL)]
+    blind = [BLIND] if (equal.get("within_lo", pd.Series(dtype=float)) <= 0).any() else []
+    return "; ".join([*weaknesses(controls, metric), *blind]) or "none found"
+
+
+def weaknesses(controls: pd.DataFrame, metric: str) -> list[str]:
     """What the metric gets wrong of the order that its question determines."""
     rows = controls[(controls["metric"] == metric) & (controls["kind"] == "pair")]
     pairs = rows.set_index("what")
-    found = [_weakness(name, pairs.loc[name]) for name in failed_pairs(controls, metric, "own")]
-    return "; ".join(found) or "none found"
+    return [_weakness(name, pairs.loc[name]) for name in failed_pairs(controls, metric, "own")]
 
 
 def _weakness(pair: str, row: pd.Series) -> str:
@@ -60,13 +69,13 @@ def _weakness(pair: str, row: pd.Series) -> str:
 
 
 def _tau(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.2f}"
+    return "–" if np.isnan(value) else f"{round(value, 2) + 0.0:.2f}"  # no sign of 0
 
 
 def measured(results: Path = RESULTS) -> str:
     """The table of the results."""
     names = ("metrics.csv", "controls-by-metric.csv")
-    return table(*(read_csv(results / name) for name in names))
+    return table(*(pd.read_csv(results / name) for name in names))
 
 
 def replaced(page: str, text: str) -> str:

@@ -20,7 +20,7 @@ class TrustPlan:
 
     place: Workspace
     clips: int = 256
-    seeds: Sequence[int] = (0, 1, 2)
+    seeds: Sequence[int] = (0, 1)
 
     @property
     def split(self) -> str:
