@@ -49,7 +49,7 @@ IN_LOOPS: dict[tuple[str, str, str], str] = {
     ("upload", f"{_PATCHES}.patch_tokens", ""): "one frame at a time, as frames have many sizes",
     ("read", f"{_PATCHES}.patch_cosines", ""): "one pair of frames at a time, as above",
     ("read", "egoactgen_bench.metrics.lpips_network.maps", ""): (
-        "one map of a chunk of frames, whose regions differ in size and are averaged on the CPU"
+        "one map per frame, as frames have many sizes; their regions are averaged on the CPU"
     ),
     ("read", _BEAMS, ""): "the best continuations, from which sentences are built on the CPU",
     ("upload", _BEAMS, ""): "the chosen words",
