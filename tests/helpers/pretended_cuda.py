@@ -269,7 +269,7 @@ def _name(frame: FrameType) -> str:
 class _PretendedCalls(TorchFunctionMode):
     """Sees what C++ would do out of our sight.
 
-    It reads numbers for `torch.tensor`, and asks CUDA for the current device if "cuda" has no index.
+    It reads numbers for `torch.tensor`, and asks CUDA for the current device of "cuda".
     """
 
     def __torch_function__(self, func: Any, _: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -319,8 +319,7 @@ _ANSWERS: dict[Any, dict[str, Any]] = {
 def pretended_cuda() -> Iterator[Transfers]:
     """Pretend one CUDA device in this thread; returns what is transferred, as it happens.
 
-    Networks are moved to it by `.to("cuda:0")`. Autocast has no effect on it, and TorchScript cannot
-    be executed on it.
+    Autocast has no effect on it, and TorchScript cannot be executed on it.
     """
     global _current
     before, _current = _current, Transfers()
