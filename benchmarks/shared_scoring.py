@@ -1,6 +1,6 @@
 """What the metrics of regions cost next to those of whole frames, with which they share work.
 
-    python benchmarks/shared_scoring.py --folder DIR --csv results/scoring_shared.csv
+    python -m benchmarks.shared_scoring --folder DIR --csv results/scoring_shared.csv
 
 Full-size networks with random weights. Each row is scored in a new process, without the time of
 imports: `first` scores all runs, `again` one more run, with what is kept of the targets. `alone` is
@@ -19,9 +19,9 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import drawn_inputs
 import pandas as pd
 
+from benchmarks import drawn_inputs
 from egoactgen_bench.artifacts.runs import Run, load_run
 from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.support import images

@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--clips", type=int, default=256)
     parser.add_argument("--seeds", default="0,1", help="seeds of every method")
-    parser.add_argument("--metrics", metavar="A,B", help="default: all that can be computed")
+    parser.add_argument("--metrics", metavar="A,B", help="default: every one that can be computed")
     parser.add_argument("--workers", type=int, default=1, help="number of parallel processes")
     return parser.parse_args()
 
