@@ -6,6 +6,7 @@ writes it again from results/toy-kitchen/metrics.csv and controls-by-metric.csv.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,7 @@ def weaknesses(controls: pd.DataFrame, metric: str) -> list[str]:
     return [_weakness(name, pairs.loc[name]) for name in failed_pairs(controls, metric, "own")]
 
 
-def _weakness(pair: str, row: pd.Series) -> str:
+def _weakness(pair: str, row: Any) -> str:
     better, worse = (NAMES[name] for name in pair.split(" > "))
     share = f"{100 * row['value']:.0f} %"
     if row["hi"] < CHANCE:
