@@ -4,7 +4,7 @@
     benchmarks/gpu.sh --parts generation scoring   # some of them
     benchmarks/gpu.sh --toy --device cpu --out ""  # tiny networks: does every part run?
 
-Each part runs in its own process with a time limit, so that one that fails costs only itself.
+Each part runs in its own process with a time limit, so that a failure affects only one part.
 Parts that are finished in the table for the same device and versions are not measured again.
 """
 

@@ -41,7 +41,7 @@ def drawn(setting: Setting, samples: int, runs: int, frame: tuple[int, int]) -> 
 
 
 def measure(setting: Setting, add: Add) -> None:
-    """The loop computes its networks anew for each run, so that one run is measured for all."""
+    """The loop loads its networks again for each run, so one run is measured for all of them."""
     for module in scoring.IMPORTED:  # the time of imports is not measured, for either side
         importlib.import_module(module)
     from benchmarks import released_scoring
