@@ -49,7 +49,7 @@ def build(folder: Path, device: str, dtype: torch.dtype, layers: int | None) -> 
         model = LlavaForConditionalGeneration.from_pretrained(folder, local_files_only=True)
         processor = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
         return VLLM(model.to(device, dtype).eval(), tokenizer, processor)
-    model = _drawn(full_config(layers), device, dtype)
+    model = drawn(full_config(layers), device, dtype)
     return VLLM(model.eval(), tokenizer, CLIPImageProcessorPil())
 
 
@@ -65,7 +65,7 @@ def full_config(layers: int) -> LlavaConfig:
     )
 
 
-def _drawn(config: LlavaConfig, device: str, dtype: torch.dtype) -> Any:
+def drawn(config: LlavaConfig, device: str, dtype: torch.dtype) -> Any:
     """The network with normal weights; built in `dtype`, as float32 would take twice the memory."""
     torch.manual_seed(0)
     earlier = torch.get_default_dtype()

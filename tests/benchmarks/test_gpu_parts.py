@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import generation, released_generation
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import generation_speed, networks, part_processes, rows
+from benchmarks.gpu import drawn_vllm, generation_speed, networks, part_processes, rows
 from benchmarks.gpu.setting import Setting
 from egoactgen_lego.generator.lego_method import LEGOOptions
 
@@ -50,6 +50,19 @@ def test_the_loop_over_single_images_gives_the_images_of_the_method(tmp_path):
         differences = [abs(a - b) for a, b in zip(one.tobytes(), other.tobytes(), strict=True)]
         assert max(differences) <= 1
         assert len(set(one.tobytes())) > 10
+
+
+def test_a_vllm_made_on_the_device_has_the_tables_of_one_that_is_loaded(tmp_path):
+    import torch
+    from transformers import LlavaForConditionalGeneration
+
+    toy = drawn_vllm.build(tmp_path, "cpu", torch.float32, layers=None).model
+    made = drawn_vllm.drawn(toy.config, "cpu", torch.float32)
+    found, wanted = (dict(each.named_buffers()) for each in (made, toy))
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert isinstance(made, LlavaForConditionalGeneration)
+    assert all(0 < p.abs().mean() < 2 for p in made.parameters())
 
 
 def test_a_part_is_stopped_with_the_processes_that_it_started(tmp_path):
