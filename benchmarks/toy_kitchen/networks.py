@@ -39,6 +39,7 @@ def networks(world: World) -> Iterator[Step]:
     if first and "tables" in plan.parts:
         for split in splits(world):
             yield _enrich(world, split, "untuned", "vllm-untuned", "vllm-untuned")
+            yield _embed_untuned(world, split)
 
 
 def _frames(world: World) -> Iterator[Step]:
@@ -112,6 +113,15 @@ def _enrich(world: World, split: str, name: str, weights: str, after: str) -> St
     words = (*words, "--features", str(features), "--batch-size", "32", "--max-new-tokens", "48")
     needs = (after, f"draw {split}")
     return bench(world.plan, f"enrich {name} {split}", features / "enrich.json", words, needs)
+
+
+def _embed_untuned(world: World, split: str) -> Step:
+    """The untuned VLLM's features of the tuned one's descriptions."""
+    features = world.plan.workspace / "features" / f"{world.vllm}-by-untuned" / split
+    words = ("lego", "embed", "--weights", "vllm-untuned", "--split", split)
+    words = (*words, "--descriptions", world.vllm, "--out", str(features), "--batch-size", "32")
+    needs = ("vllm-untuned", f"enrich {world.vllm} {split}")
+    return bench(world.plan, f"embed untuned {split}", features / "embed.json", words, needs)
 
 
 def splits(world: World) -> tuple[str, str]:

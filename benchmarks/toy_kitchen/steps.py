@@ -16,6 +16,7 @@ GROUPS = (
     "text",
     "image",
     "untuned",
+    "untuned-embeddings",
     "random",
     "proxedit,sdedit",
 )
@@ -46,6 +47,7 @@ def _tables(plan: Plan) -> Iterator[Step]:
     world = World(plan)
     yield from networks(world)
     ready = [f"enrich {name} {split}" for name in ("toy", "untuned") for split in splits(world)]
+    ready += [f"embed untuned {split}" for split in splits(world)]
     for group in GROUPS:
         for seed in plan.seeds:
             yield _rows(world, group, seed, (*ready, "true descriptions"))

@@ -1,7 +1,9 @@
 """OpenAI's CLIP through open_clip: loads a local file, embeds frames and texts."""
 
 import functools
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -158,12 +160,27 @@ def _load_folder(folder: Path) -> CLIP:
         # open_clip would fetch these towers' configurations from the hub.
         if key in config.get(part, {}):
             raise BenchError(f"{folder}: towers of other libraries ({key}) are not supported.")
-    with refusing(folder / CONFIG), torch.device("meta"):
+    with refusing(folder / CONFIG), torch.device("meta"), _unlogged("No pretrained weights loaded"):
         open_clip.create_model(_named(folder), load_weights=False, device="meta")
     with refusing(folder):
         # Without weights, open_clip would draw a random network.
         model: CLIP = open_clip.create_model(_named(folder), require_pretrained=True)
     return model.requires_grad_(False).eval()
+
+
+@contextmanager
+def _unlogged(text: str) -> Iterator[None]:
+    """Hide what open_clip logs about a network that is built without weights on purpose."""
+    logger = logging.getLogger()
+
+    def other(record: logging.LogRecord) -> bool:
+        return text not in record.getMessage()
+
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
 
 
 def _checked_config(folder: Path) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Motion(Metric[Options]):
     factor = 100
     higher_is_better = True
     bounds = (-1.0, 1.0)
+    inapplicable = frozenset({"no_motion"})
     needs = frozenset({"input", "output", "target"})
     packages = ("torch", "torchvision")
     published_weights = (RAFT,)

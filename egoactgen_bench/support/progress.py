@@ -116,14 +116,18 @@ class ProgressLines:
         if self.unit == BYTES:
             done = byte_text(self.done)
             return f"{done} of {byte_text(self.total)}" if self.total else done
-        return f"{self.done:,} of {self.total:,} {self.unit}s"
+        return f"{self.done:,} of {self.total:,} {_plural(self.unit)}"
 
     def _rate(self, per_second: float) -> str:
         if self.unit == BYTES:
             return f"{byte_text(per_second)}/s"
         if per_second < 1:
             return f"{1 / per_second:.1f} s/{self.unit}"
-        return f"{per_second:.1f} {self.unit}s/s"
+        return f"{per_second:.1f} {_plural(self.unit)}/s"
+
+
+def _plural(unit: str) -> str:
+    return f"{unit}es" if unit.endswith("ch") else f"{unit}s"
 
 
 def _duration(seconds: float) -> str:

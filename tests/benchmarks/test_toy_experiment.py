@@ -40,7 +40,7 @@ def test_every_bench_command_is_accepted_by_the_program():
     assert named == {
         "prepare-splits",
         "train",
-        *(f"lego {name}" for name in ("curate", "tune", "enrich", "ablate")),
+        *(f"lego {name}" for name in ("curate", "tune", "enrich", "embed", "ablate")),
     }
 
 
