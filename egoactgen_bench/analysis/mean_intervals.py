@@ -31,6 +31,7 @@ FEWEST_SAMPLES = 20  # fewer do not show whether values are skewed
 SKEWED = 1.5
 BOOTSTRAP_TAIL = TAIL / 2  # few videos make a bootstrap-t interval too short
 FARTHEST = 3.0  # half widths of the t interval; some draws of few videos hardly vary
+EQUAL = 1e-6  # of the values' size: below, differences come from rounding
 BLOCK = 100_000  # weights in memory at a time
 
 
@@ -67,8 +68,13 @@ def mean_intervals(
 
 
 def _are_shares(values: Floats, bounds: tuple[float, float]) -> bool:
-    """Whether every value is at one of two finite bounds."""
-    return bool(np.isfinite(bounds).all() and np.isin(values[~np.isnan(values)], bounds).all())
+    """Whether every value is at one of two finite bounds.
+
+    Values that are all 1 are a share if the bounds are 0 and 1, but not if they are cosines.
+    """
+    found = np.unique(values[~np.isnan(values)])
+    at_bounds = np.isfinite(bounds).all() and np.isin(found, bounds).all()
+    return bool(at_bounds and (len(found) == 2 or bounds[0] == 0))
 
 
 def _reason(values: Floats, clusters: Clusters, shares: bool) -> str:
@@ -83,7 +89,7 @@ def _reason(values: Floats, clusters: Clusters, shares: bool) -> str:
         return "infinite values"
     if shares:
         return ""
-    if np.ptp(values[present]) == 0:
+    if np.ptp(values[present]) <= EQUAL * np.abs(values[present]).max():
         return "all values are equal"
     if np.sum(present) < FEWEST_SAMPLES:
         return f"fewer than {FEWEST_SAMPLES} samples"

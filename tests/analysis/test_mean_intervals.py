@@ -139,3 +139,18 @@ def test_a_hundred_columns_of_ten_thousand_samples_take_seconds():
     start = time.process_time()
     mean_intervals(values, clusters, POSITIVE)
     assert time.process_time() - start < 8
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-7])
+def test_cosines_that_are_all_one_have_no_interval(noise):
+    """As of targets compared with themselves: they are no share, and rounding is no spread."""
+    values = 1 - noise * np.abs(normal(EQUAL))
+    found = mean_intervals(values, EQUAL, COSINE)
+    assert found.reasons == ["all values are equal"]
+    assert np.isnan(found.low).all() and np.isnan(found.high).all()
+
+
+def test_judgements_that_are_all_one_have_an_interval():
+    found = mean_intervals(np.ones((32, 1)), EQUAL, SHARE)
+    assert found.reasons == [""]
+    assert 0 < found.low[0] < found.high[0] == 1
