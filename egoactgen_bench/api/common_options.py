@@ -41,7 +41,10 @@ DrawnLimit = Annotated[
 ]
 Shard = Annotated[
     str,
-    Field(description="Only part I (1 … N) of N, in one folder that the last part completes."),
+    Field(
+        description="Only part I of N, counted from 1 (Slurm: --array=1-N), in one folder that the "
+        "last part completes."
+    ),
     Cli(metavar="I/N"),
 ]
 DescriptionsName = Annotated[

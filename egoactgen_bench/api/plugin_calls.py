@@ -20,6 +20,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from egoactgen_bench.api.plugins import registered_name
 from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.support.process_groups import LOST, is_lost_connection
 
 NOUNS = {
     "Dataset": "Data set",
@@ -93,6 +94,8 @@ def reporting(plugin: Any, method: str, *, samples: bool = False) -> Iterator[No
             raise
         if samples and isinstance(error, SampleError):
             raise
+        if is_lost_connection(error):
+            raise BenchError(LOST) from error
         raise BenchError(f"{called(plugin)}.{method} failed ({cause(error, plugin)}).") from error
 
 

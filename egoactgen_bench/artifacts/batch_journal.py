@@ -7,13 +7,17 @@ Several processes may write to a journal; batches of another plan are ignored.
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support import heartbeats
 from egoactgen_bench.support.files import sha256_bytes, write_json
+from egoactgen_bench.support.heartbeats import Watch, heartbeat
 from egoactgen_bench.support.progress import Progress, report_progress
 from egoactgen_bench.support.regular_files import read_regular
 from egoactgen_bench.support.sharding import ProcessShard
@@ -103,11 +107,13 @@ class BatchWork:
     """One process's part of batches that several processes share.
 
     `holds` returns whether a batch is done, `finished` whether the whole folder is; `size` returns
-    the number of `unit`s in a batch, for the progress bar.
+    the number of `unit`s in a batch, for the progress bar. In `folder`, that of an unfinished
+    journal, each process shows that it is alive.
     """
 
     shard: ProcessShard
     batches: int
+    folder: Path
     holds: Callable[[int], bool]
     finished: Callable[[], bool]
     size: Callable[[int], int] = lambda batch: 1
@@ -128,19 +134,27 @@ class BatchWork:
         """Those of this process's batches that are not done."""
         return [batch for batch in self.own if not self.holds(batch)]
 
-    def run(self, do: Callable[[int], None], progress: bool) -> None:
-        """Do this process's missing batches; the first process then waits for the others.
+    def run(
+        self,
+        do: Callable[[int], None],
+        progress: bool,
+        load: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`load` and do this process's missing batches; the first process waits for the others.
 
         A launcher ends all processes when one of them exits with a failure, so that the first one,
-        whose exit status is the launcher's, must not leave early.
+        whose exit status is the launcher's, must not leave early. Raises `BenchError` if another
+        process has ended before its batches are done.
         """
         shown = progress and self.shard.rank == 0
         missing = self.missing
         if missing:
-            with self._bar(self.own, missing, shown) as bar:
-                for batch in missing:
-                    do(batch)
-                    bar.update(self.size(batch))
+            with self._alive():
+                load()
+                with self._bar(self.own, missing, shown) as bar:
+                    for batch in missing:
+                        do(batch)
+                        bar.update(self.size(batch))
         if self.shard.rank == 0:
             self._wait(shown)
 
@@ -152,6 +166,7 @@ class BatchWork:
         missing = [batch for batch in self.of_shard if not self.holds(batch)]
         with self._bar(self.of_shard, missing, shown and bool(missing)) as bar:
             bar.set_description("waiting for the other processes")
+            watch = Watch()
             while missing and not self.finished():
                 # Files instead of torch.distributed's barrier: it needs a process group, has a
                 # timeout that a slow shard may exceed, and ignores batches that an earlier call
@@ -160,6 +175,25 @@ class BatchWork:
                 done = {batch for batch in missing if self.holds(batch)}
                 missing = [batch for batch in missing if batch not in done]
                 bar.update(self.count(done))
+                self._refuse_lost(missing, watch)
+
+    def _alive(self) -> AbstractContextManager[None]:
+        return heartbeat(self._sign(self.shard.rank)) if self.shard.ranks > 1 else nullcontext()
+
+    def _sign(self, rank: int) -> Path:
+        return self.folder / f"alive-{self.shard.index}-{rank}"
+
+    def _refuse_lost(self, missing: Iterable[int], watch: Watch) -> None:
+        """Raise `BenchError` if the process of a missing batch has ended."""
+        owners = Counter(self.of_shard.index(batch) % self.shard.ranks for batch in missing)
+        lost = [rank for rank in owners if watch.is_lost(self._sign(rank))]
+        if lost and not self.finished():
+            left = sum(owners[rank] for rank in lost)
+            raise BenchError(
+                f"Process {lost[0] + 1} of {self.shard.ranks} has ended or cannot be reached: it "
+                f"has shown no sign of life for {heartbeats.LOST_AFTER / 60:.0f} minutes, and "
+                f"{left} batches are missing. Start the same command again: it resumes."
+            )
 
     def _bar(
         self, batches: Iterable[int], missing: Iterable[int], shown: bool

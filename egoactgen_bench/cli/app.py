@@ -14,6 +14,8 @@ from egoactgen_bench.api import plugins
 from egoactgen_bench.cli import error_sentences
 from egoactgen_bench.cli.shared_options import DebugOption, WorkspaceOption, shared
 from egoactgen_bench.errors import EXIT_INTERRUPTED, EXIT_REFUSED, BenchError
+from egoactgen_bench.support.process_groups import LOST, is_lost_connection
+from egoactgen_bench.support.sharding import launch_notice
 
 
 def _version(value: bool) -> None:
@@ -30,6 +32,8 @@ def _root(
     ] = False,
 ) -> None:
     """Benchmark egocentric action frame generation: prepare, train, run, score, user studies."""
+    if notice := launch_notice(sys.argv[1:]):
+        typer.echo(f"note: {notice}", err=True)
 
 
 def build() -> typer.Typer:
@@ -100,7 +104,8 @@ def main() -> None:
             os._exit(1)
         _fail(error_sentences.os_sentence(error), error)
     except Exception as error:  # noqa: BLE001 - Python's own status 1 would mean "finished"
-        _fail(error_sentences.bug_sentence(error), error)
+        lost = is_lost_connection(error)
+        _fail(LOST if lost else error_sentences.bug_sentence(error), error)
     else:
         if status == EXIT_INTERRUPTED:  # Typer's status for KeyboardInterrupt
             typer.echo("bench: Interrupted; run the same command again to resume.", err=True)

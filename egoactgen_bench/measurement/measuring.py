@@ -10,7 +10,6 @@ added, measures only what is new, and a changed image is measured again. With se
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -269,18 +268,17 @@ class Measurer:
             outcome.measured += len(rows)
 
 
-def gather(outcome: Measurements, shard: ProcessShard) -> Measurements:
-    """Collect the measurements of all processes on rank 0; other ranks get their own back."""
-    if shard.ranks == 1:
+def gather(outcome: Measurements, shard: ProcessShard, group: Any) -> Measurements:
+    """Collect the measurements of all processes on rank 0; other ranks get their own back.
+
+    `group` is that of `process_group`.
+    """
+    if group is None:
         return outcome
     from torch import distributed
 
-    # gloo, since these are objects in the CPU's memory. By default a process waits for others for
-    # 30 minutes only, and one may have much more to measure than another.
-    distributed.init_process_group("gloo", timeout=timedelta(days=30))
     found: list[Any] | None = [None] * shard.ranks if shard.rank == 0 else None
-    distributed.gather_object(outcome, found)
-    distributed.destroy_process_group()
+    distributed.gather_object(outcome, found, group=group)
     for other in (found or [])[1:]:
         outcome.merge(other)
     return outcome

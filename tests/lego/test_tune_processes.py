@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from egoactgen_lego.vllm import tuning_loop
+from loopback_cluster import PAGE, submit
 from small_tuning import SMALL, TOWER, weights_of
 
 PROGRAM = "from egoactgen_bench.cli import main; main()"
@@ -109,6 +110,27 @@ def test_two_processes_share_one_model_by_fsdp(
     for name, tensor in before.items():
         rounded = tensor.to(torch.bfloat16)
         assert torch.equal(rounded, after[name]) == name.startswith(TOWER), name
+
+
+@pytest.mark.slow
+def test_two_nodes_share_one_model_by_the_script_of_the_docs(
+    vllm_weights, instructions_file, drawn_split, tmp_path, sharded, monkeypatch
+):
+    options = {"precision": "bfloat16", "epochs": 3}
+    inputs = (vllm_weights, instructions_file, drawn_split)
+    _, alone = launched(tmp_path, "node", *inputs, SHARDED, **options)
+    pairs = [part for key, value in (SMALL | options).items() for part in ("-o", f"{key}={value}")]
+    weights, data, images = inputs
+    words = ("--weights", weights, "--data", data, "--images", images, "--name", "nodes")
+    program = (sys.executable, "-c", SHARDED, "lego", "tune", *words, "--device", "cpu")
+    monkeypatch.chdir(PAGE.parents[1])  # the script names the configuration from here
+    job = submit(tmp_path, "sharded.sbatch", *program, "-w", tmp_path, *pairs)
+    out, err = job.communicate(timeout=600)
+    assert job.returncode == 0, err[-3000:]
+    assert out.count("Tuned on 6 instructions") == 1
+    assert [(tmp_path / f"kind-{rank}").read_text() for rank in (0, 1)] == ["FSDP", "FSDP"]
+    both = json.loads((tmp_path / "models" / "vllm-nodes" / "train.json").read_text())
+    assert both["weights"] == alone["weights"]  # sha256
 
 
 DYING = """

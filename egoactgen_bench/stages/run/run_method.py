@@ -58,6 +58,7 @@ class RunJob:
         return BatchWork(
             self.shard,
             batches.batches,
+            batches.folder,
             batches.holds,
             lambda: self.journal.finished,
             lambda batch: len(range(self.count)[self._places(batch)]),
@@ -193,8 +194,6 @@ def execute(job: RunJob, overwrite: bool = False, progress: bool = False) -> Run
 
 
 def _generate(job: RunJob, progress: bool) -> None:
-    if job.work.missing:
-        call(job.method, "load")
     device = provenance.device_name(job.method.context.device)
     facts: dict[int, dict[str, Any]] = {}  # about each batch
 
@@ -216,7 +215,7 @@ def _generate(job: RunJob, progress: bool) -> None:
         if batch == missing[-1]:
             first.finish()
 
-    job.work.run(generate, progress)
+    job.work.run(generate, progress, lambda: call(job.method, "load"))
 
 
 def _generate_batch(job: RunJob, samples: list[Sample]) -> tuple[list[Sample], frozenset[str]]:

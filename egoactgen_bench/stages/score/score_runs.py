@@ -34,6 +34,7 @@ from egoactgen_bench.stages.score.score_options import ScoreOptions
 from egoactgen_bench.stages.score.scoring_job import ScoringJob, nothing_to_measure, prepare
 from egoactgen_bench.stages.score.summarising import Tables, tabulate
 from egoactgen_bench.support import provenance
+from egoactgen_bench.support.process_groups import process_group
 from egoactgen_bench.support.progress import Progress, report_progress
 from egoactgen_bench.support.replacing import exclusive
 
@@ -66,9 +67,10 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
     own = job.shard.of_rank(job.measurer.batches)
     sizes = {batch: len(job.measurer.samples_of(batch)) for batch in own}
     shown = progress and job.shard.rank == 0
-    with report_progress("score", sum(sizes.values()), "sample", shown=shown) as bar:
-        outcome = job.measurer.measure(_counted(sizes, bar))
-    outcome = gather(outcome, job.shard)
+    with process_group(job.shard) as group:
+        with report_progress("score", sum(sizes.values()), "sample", shown=shown) as bar:
+            outcome = job.measurer.measure(_counted(sizes, bar))
+        outcome = gather(outcome, job.shard, group)
     if job.shard.rank != 0:
         return None
     for candidate in job.candidates:

@@ -117,9 +117,11 @@ class Engine:
         progress: bool,
     ) -> None:
         """Process those batches of this process that one of the results lacks."""
+        open_results = [result for result in results if not result.work.finished] or results
         work = BatchWork(
             self.share,
             self.batches,
+            open_results[0].journal.folder,
             lambda batch: all(result.holds(batch) for result in results),
             lambda: all(result.work.finished for result in results),
         )
