@@ -2,14 +2,18 @@
 
 A temporary file or folder is locked by the process that writes to it. The lock ends with the
 process, however that ends: the next process that writes to the same folder can tell an abandoned
-temporary from one that is in use, also by other machines that share the file system.
+temporary from one that is in use. Locks of folders, and with some mounts all locks, do not reach
+other machines that share the file system: their temporaries count as abandoned after a day.
 """
 
 import errno
 import os
+import platform
 import re
 import secrets
 import shutil
+import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,8 +23,11 @@ try:
 except ImportError:  # Windows: nothing is locked, and nothing abandoned is removed
     fcntl = None  # type: ignore[assignment]
 
-# Hidden, so that no pattern matches it; with a token, so that two processes never use the same one.
-_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp", re.DOTALL)
+# Hidden, so that no pattern matches it; with the machine (not in 0.1.0), and with a token, so that
+# two processes never use the same one.
+_TEMPORARY = re.compile(r"\..+\.([0-9a-f]{8})?[0-9a-f]{8}\.tmp", re.DOTALL)
+_MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
+_OLD = 86_400.0  # seconds
 _searched: set[tuple[int, Path]] = set()  # processes, which may be forks, and folders
 
 
@@ -64,7 +71,7 @@ def _temporary(path: Path, create: Callable[[Path], None]) -> Iterator[Path]:
     """A locked temporary next to `path`, as a rename is atomic only within one file system."""
     remove_abandoned(path.parent)
     while True:
-        temporary = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.tmp"
+        temporary = path.parent / f".{path.name[:40]}.{_MACHINE}{secrets.token_hex(4)}.tmp"
         create(temporary)
         with _locked(temporary):
             # Another process may have removed it before it was locked.
@@ -94,11 +101,14 @@ def remove_abandoned(parent: Path, *, again: bool = False) -> None:
         return
     _searched.add(place)
     with os.scandir(parent) as entries:
-        found = [Path(entry) for entry in entries if _TEMPORARY.fullmatch(entry.name)]
-    for path in found:
+        named = ((entry, _TEMPORARY.fullmatch(entry.name)) for entry in entries)
+        found = [(Path(entry), match[1]) for entry, match in named if match]
+    for path, machine in found:
         # Others may remove it or write to it at the same time: then it is theirs.
         with suppress(OSError):
-            _remove_if_abandoned(path)
+            here = machine in (None, _MACHINE)
+            if here or time.time() - path.stat().st_mtime > _OLD:
+                _remove_if_abandoned(path)
 
 
 def _remove_if_abandoned(path: Path) -> None:

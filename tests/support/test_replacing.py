@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
@@ -127,6 +128,20 @@ def test_a_folder_killed_between_its_two_renames_is_completed(tmp_path):
         pass
     assert (tmp_path / "out/file").read_text() == "new"
     assert hidden(tmp_path) == []
+
+
+def test_the_temporary_of_another_machine_is_kept_for_a_day(tmp_path):
+    """As its lock may not reach this one."""
+    for folder in (".a.0000000000000001.tmp", ".b.0000000000000002.tmp"):
+        (tmp_path / folder).mkdir()
+    long_ago = time.time() - 90_000
+    os.utime(tmp_path / ".b.0000000000000002.tmp", (long_ago, long_ago))
+    with temporary_folder(tmp_path) as own:
+        (
+            tmp_path / own.name.replace(own.name[-12:-4], "00000003")
+        ).mkdir()  # killed on this machine
+    remove_abandoned(tmp_path, again=True)
+    assert hidden(tmp_path) == [".a.0000000000000001.tmp"]
 
 
 def test_only_temporaries_are_removed(tmp_path):
