@@ -103,6 +103,21 @@ def horizontal_bars(axes: "Axes", bars: Sequence[Bar]) -> None:
     span = (max(ends) - min(ends)) or 1.0
     axes.set_xlim(min(ends) - 0.03 * span * (min(ends) < 0), max(ends) + 0.22 * span)
     plain(axes, "x")
+    _end_axis(axes, max(ends))
+
+
+def _end_axis(axes: "Axes", largest: float) -> None:
+    """End the x axis at the first tick that no value exceeds, or at the largest value.
+
+    The space after it is for the texts, so that the axis of a share ends at 100.
+    """
+    low, high = axes.get_xlim()
+    ticks = [float(tick) for tick in axes.get_xticks() if low <= tick <= high]
+    spacing = ticks[1] - ticks[0] if len(ticks) > 1 else 0.0
+    kept = [tick for tick in ticks if tick < largest + (1 - 1e-6) * spacing]
+    if len(kept) > 1:
+        axes.set_xticks(kept)
+        axes.spines["bottom"].set_bounds(kept[0], max(kept[-1], largest))
 
 
 def short(text: str, most: int = 32) -> str:
