@@ -1,0 +1,1 @@
+"""Experiments in worlds of the toy kitchen that are built for one question."""
