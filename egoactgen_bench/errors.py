@@ -9,6 +9,8 @@ EXIT_PARTIAL = 1  # finished, but some samples or named metrics failed
 EXIT_REFUSED = 2  # the call is invalid or cannot be completed
 EXIT_INTERRUPTED = 130
 
+MOST_LISTED = 12  # known names in a message
+
 # Of SampleError and Rejection; `ok` in their place means that there is a result.
 REASON_CODE = "^[a-z0-9_]+$"
 NOT_A_CODE = "whose code is not a word of a-z, 0-9 and _, or is 'ok'"
@@ -41,10 +43,11 @@ class SampleError(Exception):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`" Did you mean 'steps'?"` if a known word is similar, else the list of known words."""
+    """`" Did you mean 'steps'?"` if a known word is similar, else the first of the known words."""
     names = sorted(known)
     lower = {name.lower(): name for name in reversed(names)}
     near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
     if near:
         return f" Did you mean '{lower[near[0]]}'?"
-    return f" Known: {', '.join(names)}." if names else ""
+    more = f" and {len(names) - MOST_LISTED:,} more" if len(names) > MOST_LISTED else ""
+    return f" Known: {', '.join(names[:MOST_LISTED])}{more}." if names else ""

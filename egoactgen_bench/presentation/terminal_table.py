@@ -40,12 +40,7 @@ def text(scores: Scores, width: int = 100) -> str:
         shown, columns = _fitting(columns, width - len(first[0]))
         lines += ["", *(GAP.join(row).rstrip() for row in zip(first, *shown, strict=True))]
     notes = [f"• best, * {table.worse}" if note == table.marks else note for note in table.notes]
-    apart = [
-        f"{part}: {', '.join(table.headings[p][0] for p in places)}."
-        for part, places in table.parts
-        if part and part not in named
-    ]
-    return "\n".join([*lines, "", *apart, *notes]) + "\n"
+    return "\n".join([*lines, "", *notes]) + "\n"
 
 
 def _lines(cells: Sequence[Cell], places: Sequence[int]) -> list[str]:

@@ -115,6 +115,8 @@ def test_names(code, name, sentence):
 def test_suggestions_ignore_case():
     assert did_you_mean("PSNR", ["ssim", "psnr"]) == " Did you mean 'psnr'?"
     assert did_you_mean("x", ["ssim"]) == " Known: ssim."
+    many = [f"{number:02}" for number in range(40)]
+    assert did_you_mean("x", many).endswith(", 10, 11 and 28 more.")
 
 
 def test_listings(bench, code):

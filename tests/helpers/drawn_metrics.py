@@ -47,6 +47,12 @@ class Spread(Counting):
         return float(np.var(rows[:, 0]))
 
 
+class Width(Spread):
+    """Another metric of whole sets."""
+
+    name, label = "width", "Width"
+
+
 class Weighty(Counting):
     """Needs a missing file, and declares where to get it."""
 

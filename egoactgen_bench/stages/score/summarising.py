@@ -63,7 +63,7 @@ def tabulate(
     runs = [row.run for row in rows]
     unranked = [row.run for row in rows if not row.ranked]
     intervals = {each.metric: each.intervals(clusters, draws) for each in measured}
-    notices = _small_samples(columns, runs)
+    notices = _small_samples(columns)
     if len(clusters) and clusters.max() == 0:
         notices.append("All samples are of one video: no intervals, and nothing is significant.")
     elif sentence := impossible_tests(measured, runs, clusters, unranked, family):
@@ -95,23 +95,27 @@ def _withheld(
     return found
 
 
-def _small_samples(columns: Sequence[Column], runs: Sequence[str]) -> list[str]:
-    """A sentence for each metric that has fewer samples than it should have."""
-    notices = []
+def _small_samples(columns: Sequence[Column]) -> list[str]:
+    """A sentence for the metrics that have fewer samples than they should have."""
+    labels: dict[int, list[str]] = {}  # advised number → metrics
+    counts: dict[int, list[int]] = {}
     for column in columns:
         advised = column.about.advised_samples
         small = (column.counts < advised) & ~np.isnan(column.totals)
-        counted = [
-            f"{count} of '{run}'"
-            for run, count, few in zip(runs, column.counts, small, strict=True)
-            if few
-        ]
-        if counted:
-            notices.append(
-                f"warning: {column.name} is biased and noisy below {advised} samples, and there "
-                f"are only {', '.join(counted)}."
-            )
-    return notices
+        if small.any():
+            labels.setdefault(advised, []).append(column.about.label)
+            counts.setdefault(advised, []).extend(column.counts[small].tolist())
+    return [
+        f"warning: {', '.join(names)} {'are' if len(names) > 1 else 'is'} biased and noisy below "
+        f"{advised:,} samples, and there are only {_range(counts[advised])}: not ranked here; "
+        "score a larger split to compare by them."
+        for advised, names in labels.items()
+    ]
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _values(samples: Samples, columns: Sequence[Column], runs: Sequence[str]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import egoactgen_bench
-from drawn_metrics import Counting, Spread, named
+from drawn_metrics import Counting, Spread, Width, named
 from drawn_runs import contents, damage, in_process, scores_folder
 from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.errors import BenchError
@@ -108,8 +108,17 @@ def test_metrics_of_whole_sets(drawn_split, runs, tmp_path):
     assert scores.comparisons["difference"].tolist() == pytest.approx(
         [rows["value"].diff().iloc[1] * -1]
     )
-    small = "there are only 6 of 'far', 6 of 'near'"
-    assert sum(small in note for note in scores.manifest.notices) == 1
+
+
+def test_too_few_samples_are_one_sentence_for_all_metrics_and_runs(drawn_split, runs, tmp_path):
+    # Once, four sentences named each of five runs.
+    scores = in_process(drawn_split, tmp_path / "out", metrics=[named(Spread), named(Width)])
+    (few,) = [note for note in scores.manifest.notices if "noisy" in note]
+    assert few == (
+        f"warning: {Spread.label}, {Width.label} are biased and noisy below 100 samples, and there "
+        "are only 6: not ranked here; score a larger split to compare by them."
+    )
+    assert text(scores).count("noisy") == 1
 
 
 def test_dry_run_does_nothing(bench, drawn_split, runs):
