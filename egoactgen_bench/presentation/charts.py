@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from egoactgen_bench.artifacts.manifests import TOY_MARK
+from egoactgen_bench.presentation.embedded_images import with_jpeg
 from egoactgen_bench.support.files import write_bytes
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ def drawing() -> Iterator[None]:
         yield
 
 
-def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure; width and height in inches."""
+def new_figure(width: float, height: float, resolution: int = 200) -> "Figure":
+    """An empty figure; width and height in inches, resolution in pixels per inch."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=200, layout="constrained")
+    return Figure(figsize=(width, height), dpi=resolution, layout="constrained")
 
 
 def save(figure: "Figure", stem: Path, formats: Sequence[str] = ("png", "svg")) -> None:
@@ -64,7 +65,10 @@ def save(figure: "Figure", stem: Path, formats: Sequence[str] = ("png", "svg")) 
         with drawing():
             figure.savefig(stream, format=kind, metadata=_METADATA[kind])
         figure.set_layout_engine("none")  # the layout of the first format is used for all
-        write_bytes(stem.with_name(f"{stem.name}.{kind}"), stream.getvalue())
+        data = stream.getvalue()
+        write_bytes(
+            stem.with_name(f"{stem.name}.{kind}"), with_jpeg(data) if kind == "svg" else data
+        )
 
 
 def horizontal_bars(axes: "Axes", bars: Sequence[Bar]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CELL = 1.6  # width in inches
+RESOLUTION = 150  # pixels per inch: an image of 256 pixels is not enlarged
 
 
 def example_figure(contents: Contents, ids: Sequence[str]) -> Figure:
@@ -40,7 +41,7 @@ def example_figure(contents: Contents, ids: Sequence[str]) -> Figure:
     ratio = first.height / first.width if isinstance(first, Image.Image) else 1.0
     with charts.drawing():
         size = CELL * (len(titles) + 0.6), (CELL * ratio + 0.06) * len(ids) + 0.3
-        drawing = charts.new_figure(*size)
+        drawing = charts.new_figure(*size, RESOLUTION)
         drawing.get_layout_engine().set(  # type: ignore[union-attr, call-arg]
             w_pad=0.02, h_pad=0.02, wspace=0, hspace=0
         )

@@ -12,13 +12,18 @@ from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation.score_notes import NO_INTERVAL
 
 
-def metric_correlations(scores: Scores, samples: pd.DataFrame) -> tuple[list[str], Correlations]:
-    """The per-sample metrics, and the correlations of each pair over the samples of a run.
+def metric_correlations(
+    scores: Scores, samples: pd.DataFrame, group: str = ""
+) -> tuple[list[str], Correlations]:
+    """A table's per-sample metrics, and the correlations of each pair over the samples of a run.
 
     Averaged over the runs that are ranked. Metrics for which lower is better are negated, so that 1
-    means agreement. `samples` are those of the split, whose videos are the clusters.
+    means agreement. `samples` are those of the split, whose videos are the clusters; `group` is that of
+    the metrics, "" for those of the main table.
     """
-    metrics = [name for name, about in scores.metrics.items() if about.per_sample]
+    metrics = [
+        name for name, about in scores.metrics.items() if about.per_sample and about.group == group
+    ]
     signs = [1 if scores.metrics[name].higher_is_better else -1 for name in metrics]
     own = [number for number, run in enumerate(scores.runs) if run not in scores.unranked]
     values = scores.per_sample(samples["sample_id"], metrics)[:, own] * np.array(signs)

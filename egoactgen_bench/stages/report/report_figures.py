@@ -54,8 +54,11 @@ def score_figures(
         if not about.group:  # a table of their own shows them next to each other
             yield "bars", _bars(scores, metric, table, number)
     per_sample = [name for name, about in scores.metrics.items() if about.per_sample]
-    if len(per_sample) > 1:
-        yield "agreement", _agreement(scores, samples)
+    # A table's metrics have a figure of their own: the numbers of all pairs would not be legible.
+    groups = dict.fromkeys(scores.metrics[name].group for name in per_sample)
+    for number, group in enumerate(sorted(groups, key=bool)):
+        if sum(scores.metrics[name].group == group for name in per_sample) > 1:
+            yield "agreement", _agreement(scores, samples, group, number)
     primary = [name for name in per_sample if scores.metrics[name].primary]
     for metric in primary or per_sample[:1]:
         verbs = slices[slices["by"] == "verb"]
@@ -111,25 +114,30 @@ def _bars(scores: Scores, metric: str, table: Table, number: int) -> Figure:
     return Figure(f"{scores.protocol}-{metric}", drawing, f"{about.label}: {alt}")
 
 
-def _agreement(scores: Scores, samples: pd.DataFrame) -> Figure:
-    """ρ of each pair of metrics below the diagonal, and its interval above."""
-    metrics, found = metric_correlations(scores, samples)
+def _agreement(scores: Scores, samples: pd.DataFrame, group: str, number: int) -> Figure:
+    """ρ of each pair of a group's metrics below the diagonal, and its interval above."""
+    metrics, found = metric_correlations(scores, samples, group)
     labels = [scores.metrics[name].label for name in metrics]
     with charts.drawing():
         side = 1.9 + 0.56 * len(labels)
         drawing = charts.new_figure(side, side)
         axes = drawing.add_subplot()
-        axes.imshow(found.rho, cmap="RdBu", vmin=-1, vmax=1)
-        axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
-        axes.set_yticks(range(len(labels)), labels)
+        axes.pcolormesh(found.rho, cmap="RdBu", vmin=-1, vmax=1, edgecolors="face", linewidth=0.2)
+        axes.set_aspect("equal")
+        axes.invert_yaxis()
+        middles = [place + 0.5 for place in range(len(labels))]
+        axes.set_xticks(middles, labels, rotation=40, ha="right")
+        axes.set_yticks(middles, labels)
         for row, column in np.ndindex(found.rho.shape):
             value, interval = cell(found, row, column)
             text, size = (value, 9) if column <= row else (interval.replace(", ", "\n"), 8)
             colour = "white" if abs(found.rho[row, column]) > 0.6 else charts.INK
-            axes.text(column, row, text, color=colour, ha="center", va="center", fontsize=size)
+            kind: Any = {"ha": "center", "va": "center", "fontsize": size}
+            axes.text(middles[column], middles[row], text, color=colour, **kind)
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0, colors=charts.INK)
-        axes.set_title("below the diagonal: ρ, above: 95 % interval", fontsize=9, color=charts.SOFT)
+        title = f"{group}: " * bool(group) + "below the diagonal: ρ, above: 95 % interval"
+        axes.set_title(title, fontsize=9, color=charts.SOFT)
     alt = ", ".join(
         " ".join((labels[a], "and", labels[b], *cell(found, a, b)))
         for a in range(len(labels))
@@ -137,7 +145,8 @@ def _agreement(scores: Scores, samples: pd.DataFrame) -> Figure:
     )
     notes = tuple(withheld_notes(labels, found.reasons))
     alt = f"Rank correlation of metrics over samples: {alt}"
-    return Figure(f"{scores.protocol}-agreement", drawing, alt, notes)
+    name = f"{scores.protocol}-agreement" + f"-{number + 1}" * bool(group)
+    return Figure(name, drawing, alt, notes)
 
 
 def _verbs(scores: Scores, metric: str, verbs: pd.DataFrame) -> Figure:
