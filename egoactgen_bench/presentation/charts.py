@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from egoactgen_bench.artifacts.manifests import TOY_MARK
-from egoactgen_bench.presentation.embedded_images import with_jpeg
+from egoactgen_bench.presentation.figure_files import small_png, small_svg
 from egoactgen_bench.support.files import write_bytes
 
 if TYPE_CHECKING:
@@ -66,9 +66,8 @@ def save(figure: "Figure", stem: Path, formats: Sequence[str] = ("png", "svg")) 
             figure.savefig(stream, format=kind, metadata=_METADATA[kind])
         figure.set_layout_engine("none")  # the layout of the first format is used for all
         data = stream.getvalue()
-        write_bytes(
-            stem.with_name(f"{stem.name}.{kind}"), with_jpeg(data) if kind == "svg" else data
-        )
+        smaller = {"png": small_png, "svg": small_svg}[kind](data)
+        write_bytes(stem.with_name(f"{stem.name}.{kind}"), smaller)
 
 
 def horizontal_bars(axes: "Axes", bars: Sequence[Bar]) -> None:

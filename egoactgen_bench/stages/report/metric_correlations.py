@@ -18,8 +18,8 @@ def metric_correlations(
     """A table's per-sample metrics, and the correlations of each pair over the samples of a run.
 
     Averaged over the runs that are ranked. Metrics for which lower is better are negated, so that 1
-    means agreement. `samples` are those of the split, whose videos are the clusters; `group` is that of
-    the metrics, "" for those of the main table.
+    means agreement. `samples` are those of the split, whose videos are the clusters; `group` is
+    that of the metrics, "" for those of the main table.
     """
     metrics = [
         name for name, about in scores.metrics.items() if about.per_sample and about.group == group

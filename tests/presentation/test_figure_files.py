@@ -1,4 +1,4 @@
-"""Images embedded in an SVG."""
+"""The files of figures."""
 
 import base64
 import io
@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from egoactgen_bench.presentation import charts
-from egoactgen_bench.presentation.embedded_images import with_jpeg
+from egoactgen_bench.presentation.figure_files import small_png, small_svg
 
 
 def embedded(mode: str, alpha: int = 255) -> bytes:
@@ -23,7 +23,7 @@ def embedded(mode: str, alpha: int = 255) -> bytes:
 def test_opaque_images_become_jpeg_of_the_same_size_and_colours():
     for mode in ("RGB", "RGBA"):
         found = re.fullmatch(
-            rb'<image href="data:image/jpeg;base64,(.*)"/>', with_jpeg(embedded(mode))
+            rb'<image href="data:image/jpeg;base64,(.*)"/>', small_svg(embedded(mode))
         )
         image = np.array(Image.open(io.BytesIO(base64.b64decode(found[1]))), float)
         assert image.shape == (48, 64, 3)
@@ -32,7 +32,7 @@ def test_opaque_images_become_jpeg_of_the_same_size_and_colours():
 
 def test_transparent_images_and_drawings_stay_as_they_are():
     for svg in (embedded("RGBA", alpha=100), b"<svg><path d='M 0 0'/></svg>"):
-        assert with_jpeg(svg) == svg
+        assert small_svg(svg) == svg
 
 
 def test_the_images_of_a_figure_are_saved_as_jpeg(tmp_path):
@@ -43,3 +43,18 @@ def test_the_images_of_a_figure_are_saved_as_jpeg(tmp_path):
     assert b"data:image/jpeg;base64," in svg
     assert b"image/png" not in svg
     assert Image.open(tmp_path / "drawn.png").size == (200, 200)
+
+
+def test_a_chart_has_a_palette_and_a_photograph_keeps_its_pixels():
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 4), np.uint8)
+    noise[..., 3] = 255
+    flat = noise.copy()
+    flat[..., :3] = [31, 95, 214]
+    for pixels, mode in ((noise, "RGB"), (flat, "P")):
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "PNG")
+        small = small_png(stream.getvalue())
+        image = Image.open(io.BytesIO(small))
+        assert image.mode == mode
+        assert (np.array(image.convert("RGB")) == pixels[..., :3]).all()
+        assert len(small) < len(stream.getvalue())
