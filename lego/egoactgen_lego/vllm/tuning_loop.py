@@ -1,7 +1,8 @@
 """The training loop of the VLLM, on one device or on several through accelerate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -96,7 +97,8 @@ class Tuning(ResumableLoop):
         options, accelerator = self.options, self.accelerator
         # Adapters do not change the model, so bfloat16 suffices for it; shards need a single dtype.
         small = options.lora_rank and options.precision == "bfloat16" and not self.sharded
-        self.vllm = load(self.weights, "cpu", torch.bfloat16 if small else torch.float32)
+        with _without_zero3(accelerator.state.deepspeed_plugin):
+            self.vllm = load(self.weights, "cpu", torch.bfloat16 if small else torch.float32)
         network = self.vllm.model
         if options.gradient_checkpointing:
             # The reentrant kind passes no gradients through a layer whose inputs need none, as
@@ -213,6 +215,22 @@ def schedule(optimizer: Any, options: TuningOptions, steps: int, done: int) -> A
         group["initial_lr"] = group["lr"] = options.learning_rate
     warmup = math.ceil(options.warmup * steps)
     return get_cosine_schedule_with_warmup(optimizer, warmup, steps, last_epoch=done - 1)
+
+
+@contextmanager
+def _without_zero3(plugin: Any) -> Iterator[None]:
+    """Hide DeepSpeed's ZeRO-3 from transformers, which would divide a network without weights."""
+    config = getattr(plugin, "dschf", None)
+    if config is None:
+        yield
+        return
+    from transformers.integrations import deepspeed
+
+    deepspeed.unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        deepspeed.set_hf_deepspeed_config(config)
 
 
 def _without_frozen(models: list[Any], weights: list[dict[str, Tensor]], folder: str) -> None:
