@@ -1,7 +1,7 @@
 """Convert, train and run weights of the published sizes on the CPU; seconds and peak memory.
 
     python -m benchmarks.full_size --folder /tmp/full --csv results/measured/full-size.csv
-    python -m benchmarks.full_size --folder /tmp/tiny --tiny
+    python -m benchmarks.full_size --folder /tmp/tiny --size tiny
 
 Checkpoints with random values are written in the published layouts, of Stable Diffusion 1.5, of
 LEGO and of LLaVA 7B. Each command is a process of its own; its peak memory includes pages of files
@@ -44,16 +44,17 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, required=True, help="for weights and results")
     parser.add_argument("--parts", nargs="+", choices=parts.PARTS, default=list(parts.PARTS))
-    parser.add_argument("--tiny", action="store_true", help="tiny weights, to try the parts")
+    parser.add_argument("--size", choices=parts.SIZES, default="full", help="half: all widths")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--csv", type=Path, help="where to write the table")
     chosen = parser.parse_args(words)
     workspace = chosen.folder.resolve()
-    size = parts.TINY if chosen.tiny else parts.FULL
+    size = parts.SIZES[chosen.size]
     parts.prepare(workspace)
     known = pd.read_csv(chosen.csv) if chosen.csv and chosen.csv.is_file() else pd.DataFrame()
     if len(known):
-        known = known[~known["part"].isin(chosen.parts)]
+        same = (known["size"] == size.name) & known["part"].isin(chosen.parts)
+        known = known[~same]
     failed = 0
     for name in chosen.parts:
         for title, arguments in parts.PARTS[name](workspace, size):
