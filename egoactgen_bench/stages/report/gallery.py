@@ -103,6 +103,7 @@ def _metrics(contents: Contents, scores: Scores, ids: list[str]) -> list[dict[st
             {
                 "label": f"{about.title} ({scores.protocol})" if several else about.title,
                 "up": about.higher_is_better,
+                "primary": about.primary,
                 "decimals": about.decimals,
                 "values": [
                     [None] * len(ids)

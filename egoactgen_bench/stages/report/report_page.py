@@ -10,15 +10,14 @@ import pandas as pd
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from egoactgen_bench.artifacts.manifests import MetricRecord, RunCounts, RunManifest, RunTiming
+from egoactgen_bench.artifacts.manifests import MetricRecord
 from egoactgen_bench.artifacts.metric_agreement import MetricAgreement
-from egoactgen_bench.artifacts.scores import SIGNIFICANT, Scores
+from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.presentation.agreement_table import HEADINGS, rows_of
 from egoactgen_bench.presentation.pages import environment
-from egoactgen_bench.presentation.score_layout import layout
 from egoactgen_bench.stages.report.report_contents import Contents, StudyResults
-
-LONGEST_LIST = 12  # values of one option that a run's card shows
+from egoactgen_bench.stages.report.result_tables import divide, paired_tests, protocol_tables
+from egoactgen_bench.stages.report.run_cards import card
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ def render(
     selected: str = "",
 ) -> str:
     """The page as HTML; `selected` says which samples the gallery shows, if not all."""
+    warnings, notices = divide(contents.notices)
     labels = {run: label for each in contents.scores for run, label in each.labels.items()}
     data = {"gallery": gallery, "slices": [_slices(*each) for each in _protocols(contents)]}
     return (
@@ -53,11 +53,12 @@ def render(
         .get_template("report.html")
         .render(
             split=contents.split,
-            protocols=[_protocol(scores) for scores in contents.scores],
+            protocols=[protocol_tables(scores) for scores in contents.scores],
             cards=[card(labels.get(name, name), m) for name, m in contents.manifests.items()],
             studies=[_study(each) for each in contents.studies],
             figures=figures,
-            notices=contents.notices,
+            warnings=warnings,
+            notices=notices,
             videos=contents.split.samples["video_id"].nunique(),
             height=height,
             selected=selected,
@@ -75,44 +76,6 @@ def _json(value: Any) -> Markup:
 
 def _protocols(contents: Contents) -> list[tuple[Scores, pd.DataFrame]]:
     return list(zip(contents.scores, contents.slices, strict=True))
-
-
-def _protocol(scores: Scores) -> dict[str, Any]:
-    """The page's tables and texts for one protocol."""
-    return {
-        "name": scores.protocol,
-        "table": layout(scores),
-        "intervals": _intervals(scores),
-        "references": scores.references,
-        "comparisons": _comparisons(scores),
-    }
-
-
-def _intervals(scores: Scores) -> list[list[str]]:
-    """The 95 % interval of each cell of the table; an empty string where it is not defined."""
-    rows = []
-    for row in scores.summary.to_dict("records"):
-        bounds = [
-            (row[f"{name}_lo"], row[f"{name}_hi"], about.decimals)
-            for name, about in scores.metrics.items()
-        ]
-        rows.append(
-            [
-                f"{low:.{d}f} to {high:.{d}f}" if isfinite(high - low) else ""
-                for low, high, d in bounds
-            ]
-        )
-    return rows
-
-
-def _comparisons(scores: Scores) -> list[dict[str, Any]]:
-    """The paired tests, grouped by metric."""
-    found = []
-    for metric, about in scores.metrics.items():
-        rows = scores.comparisons[scores.comparisons["metric"] == metric]
-        if not rows.empty:
-            found.append({"label": about.label, "tests": _tests(rows, about.decimals)})
-    return found
 
 
 def _study(results: StudyResults) -> dict[str, Any]:
@@ -137,7 +100,7 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "examples": results.manifest.counts.examples,
         "agreement": results.agreement,
         "rows": rows,
-        "tests": _tests(tests, 1),
+        "tests": paired_tests(tests, 1),
         "metrics": None if results.metrics is None else _metrics(results.metrics),
     }
 
@@ -156,28 +119,9 @@ def _metrics(found: MetricAgreement) -> dict[str, Any]:
         "headings": HEADINGS,
         "rows": rows_of(found),
         "protocol": found.manifest.protocol,
-        "tests": _tests(tests, 1),
+        "tests": paired_tests(tests, 1),
         "notes": found.manifest.notes,
     }
-
-
-def _tests(comparisons: pd.DataFrame, decimals: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "a": row["run_a"],
-            "b": row["run_b"],
-            "difference": _signed(row["difference"], decimals),
-            "p": "–" if pd.isna(row["p_value"]) else f"{row['p_value']:.4f}",
-            "significant": row["p_value"] < SIGNIFICANT,
-        }
-        for row in comparisons.to_dict("records")
-    ]
-
-
-def _signed(value: float, decimals: int) -> str:
-    if pd.isna(value):
-        return "–"
-    return f"{value:+.{decimals}f}".replace("inf", "∞").replace("-", "−")
 
 
 def _slices(scores: Scores, slices: pd.DataFrame) -> dict[str, Any]:
@@ -217,50 +161,3 @@ def _number(value: float, decimals: int) -> Any:
 
 def _look(about: MetricRecord) -> dict[str, Any]:
     return {"label": about.title, "up": about.higher_is_better, "decimals": about.decimals}
-
-
-def card(name: str, manifest: RunManifest) -> dict[str, Any]:
-    """A run's card: method, options, weights, versions and time."""
-    facts = {
-        "Method": manifest.method,
-        "Images": _images(manifest.counts),
-        "Seed": manifest.seed,
-        "Descriptions": manifest.descriptions,
-        "Time": _time(manifest.timing),
-        "Device": manifest.device,
-        "Precision": manifest.dtype,
-        "Batch size": manifest.batch_size,
-    }
-    return {
-        "name": name,
-        "facts": {label: value for label, value in facts.items() if value not in (None, "")},
-        "passed": sorted(manifest.options.passed),
-        "options": _flat(manifest.options.resolved),
-        "weights": {file: str(sha256)[:16] for file, sha256 in _flat(manifest.weights).items()},
-        "versions": _flat(manifest.versions),
-    }
-
-
-def _images(counts: RunCounts | None) -> str:
-    if counts is None or counts.samples is None:
-        return ""
-    failed = f", {counts.failed:,} failed" if counts.failed else ""
-    return f"{counts.samples - counts.failed:,} of {counts.samples:,}{failed}"
-
-
-def _time(timing: RunTiming | None) -> str:
-    if timing is None or not timing.seconds:
-        return ""
-    rate = timing.images_per_second
-    return f"{timing.seconds:,.1f} s" + (f" ({rate:.3g} images per second)" if rate else "")
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, str]:
-    """`{"a": {"b": 1}}` → `{"a.b": "1"}`; long lists are truncated."""
-    if isinstance(value, dict):
-        pairs = (_flat(inner, f"{prefix}{key}.") for key, inner in value.items())
-        return {key: inner for pair in pairs for key, inner in pair.items()}
-    if isinstance(value, list) and len(value) > LONGEST_LIST:
-        value = [*value[:LONGEST_LIST], "…"]
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return {prefix.removesuffix("."): text}

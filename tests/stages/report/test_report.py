@@ -122,7 +122,7 @@ def test_untrusted_text_stays_text(bench, drawn_split):
     page = drawn_split.parents[1] / "reports" / "drawn-val" / "index.html"
     text = page.read_text()
     assert "<img src=x" not in text
-    assert text.count("<script") == 2
+    assert text.count("<script") == 3
     assert "</script><script>alert" not in text
     gallery = data_of(page)["gallery"]
     assert gallery["actions"][0] == HOSTILE

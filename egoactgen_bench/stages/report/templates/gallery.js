@@ -1,86 +1,3 @@
-(function () {
-  "use strict";
-  var DATA = JSON.parse(document.getElementById("data").textContent);
-  var PAGE = 24, PARTS = 15;
-
-  function make(tag, className, text) {
-    var element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  }
-  function number(value) { return value === null || value === undefined ? NaN : value === "inf" ? Infinity : value === "-inf" ? -Infinity : value; }
-  function shown(value, decimals) {
-    value = number(value);
-    if (Number.isNaN(value)) return "–";
-    return Number.isFinite(value) ? value.toFixed(decimals).replace("-", "−") : value > 0 ? "∞" : "−∞";
-  }
-  function fill(select, labels, values) {
-    labels.forEach(function (label, index) {
-      var option = make("option", "", label);
-      option.value = values ? values[index] : String(index);
-      select.append(option);
-    });
-  }
-  function best(values, up) {  // the best value, ignoring missing ones
-    var there = values.map(number).filter(function (value) { return !Number.isNaN(value); });
-    return there.length > 1 ? Math[up ? "max" : "min"].apply(null, there) : NaN;
-  }
-
-  // Results by slice -----------------------------------------------------------------------------
-  (function () {
-    var choices = [], kinds = [];
-    DATA.slices.forEach(function (slices, protocol) {
-      slices.metrics.forEach(function (metric) {
-        choices.push({ slices: slices, metric: metric,
-          label: metric.label + (DATA.slices.length > 1 ? " (" + slices.protocol + ")" : "") });
-      });
-      Object.keys(slices.kinds).forEach(function (kind) { if (kinds.indexOf(kind) < 0) kinds.push(kind); });
-    });
-    if (!choices.length || !kinds.length) { document.getElementById("parts").hidden = true; return; }
-    var form = document.getElementById("slice-controls"), table = document.getElementById("slices");
-    var more = document.getElementById("more-parts"), every = false;
-    fill(form.elements.kind, kinds.map(function (kind) { return "by " + kind; }), kinds);
-    fill(form.elements.metric, choices.map(function (choice) { return choice.label; }));
-    form.hidden = false;
-
-    function draw() {
-      var choice = choices[form.elements.metric.value], metric = choice.metric, slices = choice.slices;
-      var kind = slices.kinds[form.elements.kind.value];
-      table.replaceChildren();
-      more.hidden = true;
-      if (!kind) return;
-      var head = table.createTHead().insertRow(), body = table.createTBody();
-      [form.elements.kind.value, "n"].concat(slices.runs).forEach(function (text) {
-        var cell = make("th", "", text);
-        cell.scope = "col";
-        head.append(cell);
-      });
-      var own = slices.runs.map(function (run) { return slices.unranked.indexOf(run) < 0; });
-      var values = kind.values[metric.name], count = every ? kind.parts.length : Math.min(PARTS, kind.parts.length);
-      for (var part = 0; part < count; part++) {
-        var row = body.insertRow(), name = make("th", "", kind.parts[part]);
-        name.scope = "row";
-        name.dir = "auto";
-        row.append(name, make("td", "", kind.sizes[part].toLocaleString("en")));
-        var leader = best(values.map(function (run, index) { return own[index] ? run[part][0] : null; }), metric.up);
-        values.forEach(function (run, index) {
-          var cell = row.insertCell(), found = run[part];
-          cell.textContent = shown(found[0], metric.decimals);
-          if (own[index] && number(found[0]) === leader) cell.className = "best";
-          if (!own[index]) cell.style.color = "var(--soft)";
-          if (found[1] !== null) cell.title = "95 % interval " + shown(found[1], metric.decimals) + " to " + shown(found[2], metric.decimals);
-        });
-      }
-      more.hidden = count === kind.parts.length;
-      more.textContent = "Show all " + kind.parts.length + " slices";
-    }
-    more.addEventListener("click", function () { every = true; draw(); });
-    form.addEventListener("change", function () { every = false; draw(); });
-    form.addEventListener("submit", function (event) { event.preventDefault(); });
-    draw();
-  })();
-
   // Gallery --------------------------------------------------------------------------------------
   var G = DATA.gallery;
   var form = document.getElementById("gallery-controls"), cards = document.getElementById("cards");
@@ -190,7 +107,7 @@
       name.append(make("span", G.runs[each.run].ranked && found === leader ? "top-value" : "", shown(found, metric.decimals)));
     }
     button.append(name);
-    button.addEventListener("click", function () { view(sample, index); });
+    button.addEventListener("click", function () { view(sample, index, undefined, "image"); });
     return button;
   }
   // Outputs are shown in the shape of the frames, whatever their own: this is how they are scored.
@@ -199,50 +116,6 @@
       image.closest(".strip").style.setProperty("--ratio", image.naturalWidth + " / " + image.naturalHeight);
     }
   }
-
-  // Enlarged sample -----------------------------------------------------------------------------
-  var viewer = document.getElementById("viewer"), at = { cells: [], index: 0 };
-  function view(sample, index) {
-    at = { cells: strip(sample), index: index, sample: sample };
-    viewer.querySelector("strong").textContent = G.actions[sample] || G.ids[sample];
-    viewer.querySelector(".hint").textContent = G.ids[sample];
-    var tabs = viewer.querySelector(".tabs");
-    tabs.replaceChildren();
-    at.cells.forEach(function (each, number) {
-      var tab = make("button", "", each.name);
-      tab.type = "button";
-      tab.addEventListener("click", function () { turn(number); });
-      tabs.append(tab);
-    });
-    var frame = at.cells.find(function (each) { return each.run === undefined && each.picture[0] !== "!"; });
-    var known = frame && cards.querySelector('img[src="' + address(frame.picture) + '"]');
-    if (known && known.naturalWidth) viewer.style.setProperty("--ratio", known.naturalWidth + " / " + known.naturalHeight);
-    turn(index);
-    viewer.showModal();
-  }
-  function turn(index) {
-    at.index = (index + at.cells.length) % at.cells.length;
-    var each = at.cells[at.index], image = viewer.querySelector("img");
-    image.alt = each.name + (each.picture[0] === "!" ? ": " + each.picture.slice(1) : "");
-    if (each.picture[0] === "!") image.removeAttribute("src"); else image.src = address(each.picture);
-    viewer.querySelector(".values").textContent = each.run === undefined
-      ? G.descriptions[at.sample] || ""
-      : G.metrics.map(function (metric) {
-        return metric.label + " " + shown(metric.values[each.run][at.sample], metric.decimals);
-      }).join(" · ");
-    viewer.querySelectorAll(".tabs button").forEach(function (tab, number) {
-      tab.setAttribute("aria-pressed", String(number === at.index));
-    });
-  }
-  viewer.addEventListener("keydown", function (event) {
-    if (event.key === "ArrowRight") turn(at.index + 1);
-    else if (event.key === "ArrowLeft") turn(at.index - 1);
-    else return;
-    event.preventDefault();
-  });
-  viewer.addEventListener("click", function (event) {
-    if (event.target === viewer || event.target.dataset.do === "close") viewer.close();
-  });
 
   fill(form.elements.metric, G.metrics.map(function (metric) { return metric.label + (metric.up ? " ↑" : " ↓"); }));
   fill(form.elements.run, G.runs.map(function (run) { return run.name; }));
@@ -256,20 +129,24 @@
     label.append(box, run.name);
     methods.append(label);
   });
+  // At first: what the methods disagree on most, by a primary metric.
+  var primary = G.metrics.findIndex(function (metric) { return metric.primary; });
+  if (primary > 0) form.elements.metric.value = String(primary);
+  if (G.runs.length > 1 && G.metrics.length) form.elements.order.value = "disagreement";
   form.hidden = false;
   methods.hidden = G.runs.length < 2;
-  form.addEventListener("change", choose);
-  form.elements.words.addEventListener("input", choose);
   form.addEventListener("submit", function (event) { event.preventDefault(); });
-  methods.addEventListener("change", choose);
   more.addEventListener("click", draw);
   if (window.IntersectionObserver) {
     new IntersectionObserver(function (seen) {
       if (seen[0].isIntersecting && !more.hidden && scrollY > 0) draw();
     }, { rootMargin: "600px" }).observe(more);
   }
+  var opened = [];
   addEventListener("beforeprint", function () {
     document.querySelectorAll("img[loading=lazy]").forEach(function (image) { image.loading = "eager"; });
+    opened = Array.from(document.querySelectorAll("details:not([open])"));
+    opened.forEach(function (details) { details.open = true; });
   });
+  addEventListener("afterprint", function () { opened.forEach(function (details) { details.open = false; }); });
   choose();
-})();
