@@ -16,6 +16,7 @@ from egoactgen_lego.vllm.vision_tower import INNER, PUBLISHED
 
 TOWER = "clip-vit-large-patch14"
 LAYERS_PER_SHARD = 8
+SMALL_VOCABULARY = 320  # bytes, and pieces of the question
 
 
 @dataclass(frozen=True)
@@ -110,17 +111,19 @@ def _write_tower(folder: Path, config: dict[str, Any]) -> None:
 def _write_tokenizer(path: Path, words: int) -> None:
     """A tokenizer of bytes, of the question's pieces, and of numbered words up to the size."""
     import sentencepiece
+    from sentencepiece import sentencepiece_model_pb2
 
-    pieces = 256 + 3
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([QUESTION.format("open the drawer")] * 9),
         model_writer=model,
-        vocab_size=words,
+        vocab_size=SMALL_VOCABULARY,
         model_type="bpe",
         byte_fallback=True,
         hard_vocab_limit=False,
-        user_defined_symbols=[f"word{number}" for number in range(words - pieces - 64)],
         minloglevel=2,
     )
-    path.write_bytes(model.getvalue())
+    made = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    for number in range(len(made.pieces), words):
+        made.pieces.add(piece=f"▁word{number}", score=-float(number))
+    path.write_bytes(made.SerializeToString())
