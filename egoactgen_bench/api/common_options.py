@@ -5,26 +5,30 @@ from typing import Annotated
 
 from pydantic import Field
 
-from egoactgen_bench.api.options import Cli, Options, Pairs, WordLists, Words
+from egoactgen_bench.api.options import Cli, Options, Pairs, Words
+from egoactgen_bench.support.devices import DTYPES
+
+PROTOCOLS = ("standard", "lego-release")
+CAPTIONERS = ("transformers", "lavis")
 
 # The data.
 SplitName = Annotated[
     str | None,
     Field(description="Name of the split (default: the latest finished test split)."),
-    Cli(metavar="NAME"),
+    Cli(metavar="NAME", names="splits"),
 ]
 TrainSplitName = Annotated[
     str | None,
     Field(description="Name of the split (default: the latest finished training split)."),
-    Cli(metavar="NAME"),
+    Cli(metavar="NAME", names="splits"),
 ]
 TrainSplits = Annotated[
-    WordLists,
+    Words,
     Field(
         description="Name of the split (default: the latest finished training split). Several, "
         "repeated or as A,B, are trained on together; A=2,B=1 draws two samples of A for each of B."
     ),
-    Cli(metavar="NAME[=WEIGHT]", kind=list[str]),
+    Cli(metavar="NAME[=WEIGHT]", names="splits"),
 ]
 Limit = Annotated[
     int | None,
@@ -64,15 +68,18 @@ Seed = Annotated[
     Field(description="Random seed; each sample's seed is derived from it and the sample's id."),
 ]
 Device = Annotated[
-    str, Field(description="auto (CUDA if available, else the CPU), cpu, cuda, cuda:1 …")
+    str,
+    Field(description="auto: CUDA if available, else the CPU."),
+    Cli(metavar="[auto|cpu|cuda|cuda:N]"),
 ]
-Dtype = Annotated[str, Field(description="float32, float16 or bfloat16.")]
+Dtype = Annotated[str, Field(description="Type of the numbers."), Cli(choices=DTYPES)]
 MethodDtype = Annotated[
     str,
     Field(
-        description="float32, float16, bfloat16, or auto: float32, or bfloat16 for diffusers: on a "
-        "GPU that supports it."
+        description="Type of the numbers; auto: float32, or bfloat16 for diffusers: on a GPU that "
+        "supports it."
     ),
+    Cli(choices=("auto", *DTYPES)),
 ]
 BatchSize = Annotated[int, Field(ge=1, description="Samples per batch.")]
 MethodBatchSize = Annotated[
@@ -96,15 +103,23 @@ WeightsDir = Annotated[
     Cli(("--weights-dir",), "DIR"),
 ]
 Preset = Annotated[
-    str, Field(description="toy (small), sd15 (from Stable Diffusion 1.5) or editor (for lora).")
+    str,
+    Field(description="Size: toy (small), sd15 (from Stable Diffusion 1.5), editor (for lora)."),
+    Cli(metavar="[toy|sd15|editor|…]"),
 ]
 Metrics = Annotated[
     Words | None,
     Field(description="Metrics to compute (default: all whose weights are available)."),
-    Cli(metavar="A,B,C", kind=str),
+    Cli(metavar="A,B,C", names="metrics"),
 ]
-Protocol = Annotated[str, Field(description="standard or lego-release.")]
-CaptionerName = Annotated[str, Field(description="transformers or lavis.")]
+Protocol = Annotated[
+    str,
+    Field(description="Of this toolkit, or that of the released code (docs/metrics.md)."),
+    Cli(choices=PROTOCOLS),
+]
+CaptionerName = Annotated[
+    str, Field(description="Program that captions for the BLIP metrics."), Cli(choices=CAPTIONERS)
+]
 
 # The results.
 RunName = Annotated[str | None, Cli(metavar="NAME")]

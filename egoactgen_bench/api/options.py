@@ -21,14 +21,19 @@ class Cli:
     """How a field appears on the command line; the default is `--its-name`.
 
     `flags` are its names. `kind` is the type that the command line reads, if a validator converts
-    it to the field's type. A `positional` field is an argument. `hidden` fields exist only in
-    Python. Fields of one `panel` are listed together.
+    it to the field's type. A `positional` field is an argument; one that has `flags`, too, may be
+    given either way. `choices` are all accepted values. `names` says what the values are names of:
+    a kind of plug-ins, splits, runs, studies or purposes. The shell completes both; unknown choices
+    and plug-ins are refused before anything is imported. `hidden` fields exist only in Python.
+    Fields of one `panel` are listed together.
     """
 
     flags: tuple[str, ...] = ()
     metavar: str | None = None
     kind: Any = None
     positional: bool = False
+    choices: tuple[str, ...] = ()
+    names: str | None = None
     hidden: bool = False
     envvar: str | None = None
     show_default: bool | str = True
@@ -74,29 +79,26 @@ def _without_numpy(value: Any) -> Any:
 
 
 def _as_words(value: Any) -> Any:
-    """Accept `"a,b,c"` for a sequence of words."""
-    if not isinstance(value, str):
+    """Accept `"a,b"` and `["a,b", "c"]` for a sequence of words."""
+    if value is None or not isinstance(value, str | Sequence):
         return value
-    found = [word.strip() for word in value.split(",") if word.strip()]
+    given = [value] if isinstance(value, str) else value
+    return tuple(
+        word for each in given for word in (_split(each) if isinstance(each, str) else [each])
+    )
+
+
+def _split(text: str) -> list[str]:
+    found = [word.strip() for word in text.split(",") if word.strip()]
     if not found:
-        raise ValueError(f"'{value}' is an empty list: give one name, or several as a,b,c")
-    return tuple(found)
-
-
-def _as_word_lists(value: Any) -> Any:
-    """Accept `["a,b", "c"]` for a sequence of words."""
-    given = (value,) if isinstance(value, str) else tuple(value or ())
-    return tuple(word for each in given for word in _as_words(each))
+        raise ValueError(f"'{text}' is an empty list: give one name, or several as a,b,c")
+    return found
 
 
 # Options of a plug-in, as a dictionary or as `key=value`.
 Pairs = Annotated[dict[str, Any], BeforeValidator(_as_pairs), Cli(("-o",), "KEY=VALUE", list[str])]
-# Names, as a sequence or separated by commas.
-Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
-
-
 # Names, repeated or separated by commas.
-WordLists = Annotated[tuple[str, ...], BeforeValidator(_as_word_lists)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_as_words)]
 
 
 def chosen(options: type[T], given: T | None, choices: Mapping[str, Any], owner: str) -> T:

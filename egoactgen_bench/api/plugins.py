@@ -54,14 +54,24 @@ def load(kind: str, name: str) -> tuple[Any, str | None]:
     return plugin, argument or None
 
 
-def find(kind: str, name: str) -> Any:
-    """The plug-in class of a registered name, with or without argument, or of `module:Class`."""
+def check_name(kind: str, name: str) -> None:
+    """Raise `BenchError` for a name that is neither registered nor `module:Class`.
+
+    Imports nothing: a misspelled name is reported before any library is loaded.
+    """
     points = registered(kind)
-    head, colon, attribute = name.partition(":")
+    head, colon, _ = name.partition(":")
     if head not in points:
         _check_form(kind, name)
     if head not in points and not colon:
         raise BenchError(f"Unknown {_noun(kind)} '{name}'.{did_you_mean(name, points)}")
+
+
+def find(kind: str, name: str) -> Any:
+    """The plug-in class of a registered name, with or without argument, or of `module:Class`."""
+    check_name(kind, name)
+    points = registered(kind)
+    head, _, attribute = name.partition(":")
     try:
         if head in points:
             return points[head].load()

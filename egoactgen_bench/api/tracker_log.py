@@ -17,8 +17,8 @@ PROJECT = "egoactgen-bench"
 
 LogTo = Annotated[
     Words,
-    Field(description="Also log to trackio, wandb or tensorboard, next to loss.csv."),
-    Cli(("--log-to",), "A,B", str),
+    Field(description="Also log to trackers, next to loss.csv."),
+    Cli(("--log-to",), choices=TRACKERS),
 ]
 LogProject = Annotated[
     str, Field(min_length=1, description="The trackers' project."), Cli(metavar="NAME")

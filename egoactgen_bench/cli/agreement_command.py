@@ -8,6 +8,7 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import Out
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import STUDIES
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.stages.agreement.agree_options import AgreementOptions
@@ -22,14 +23,23 @@ class AgreementArguments(AgreementOptions):
     study: Annotated[
         str | None,
         Field(description="The study's folder or name (default: the latest)."),
-        Cli(metavar="[STUDY]", positional=True),
+        Cli(("--study",), "STUDY", positional=True, names="studies"),
     ] = None
     out: Out = None
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "agreement", agreement)
+    add_command(
+        app,
+        "agreement",
+        agreement,
+        [
+            "bench agreement demo-best-of",
+            "bench agreement --ratings ratings.csv --scores scores.csv",
+        ],
+        STUDIES,
+    )
 
 
 def agreement(arguments: AgreementArguments) -> int:

@@ -12,10 +12,16 @@ from typer.exceptions import TyperException
 from egoactgen_bench import __version__
 from egoactgen_bench.api import plugins
 from egoactgen_bench.cli import error_sentences
+from egoactgen_bench.cli.help_pages import HelpGroup, epilog, show_help
 from egoactgen_bench.cli.shared_options import DebugOption, WorkspaceOption, shared
 from egoactgen_bench.errors import EXIT_INTERRUPTED, EXIT_REFUSED, BenchError
 from egoactgen_bench.support.process_groups import LOST, is_lost_connection
 from egoactgen_bench.support.sharding import launch_notice
+
+EXAMPLES = (
+    "bench demo",
+    "bench prepare-splits && bench run lego && bench score && bench report",
+)
 
 
 def _version(value: bool) -> None:
@@ -25,6 +31,7 @@ def _version(value: bool) -> None:
 
 
 def _root(
+    context: typer.Context,
     workspace: WorkspaceOption = None,
     debug: DebugOption = False,
     version: Annotated[
@@ -34,6 +41,7 @@ def _root(
     """Benchmark egocentric action frame generation: prepare, train, run, score, user studies."""
     if notice := launch_notice(sys.argv[1:]):
         typer.echo(f"note: {notice}", err=True)
+    show_help(context)
 
 
 def build() -> typer.Typer:
@@ -59,11 +67,13 @@ def build() -> typer.Typer:
 
     app = typer.Typer(
         name="bench",
-        no_args_is_help=True,
+        cls=HelpGroup,
+        invoke_without_command=True,
+        epilog=epilog(EXAMPLES),
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(_root)
+    app.callback(cls=HelpGroup, invoke_without_command=True, epilog=epilog(EXAMPLES))(_root)
     for module in (
         demo_command,
         prepare_command,

@@ -9,6 +9,7 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import Device, Overwrite, Seed
 from egoactgen_bench.api.options import Cli, Options
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import DAILY
 from egoactgen_bench.cli.shared_options import (
     check_name,
     current_workspace,
@@ -47,7 +48,16 @@ class DemoArguments(Options):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "demo", demo)
+    add_command(
+        app,
+        "demo",
+        demo,
+        [
+            "bench demo",
+            "bench demo --clips 8 --steps 5",
+        ],
+        DAILY,
+    )
 
 
 def demo(arguments: DemoArguments) -> int:

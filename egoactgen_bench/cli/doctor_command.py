@@ -9,6 +9,7 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import RESULTS
 from egoactgen_bench.cli.score_command import run_folder
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
@@ -24,12 +25,12 @@ class DoctorArguments(DiagnoseOptions):
     run: Annotated[
         str | None,
         Field(description="Name or folder of a run; without it, check this machine."),
-        Cli(metavar="[RUN]", positional=True),
+        Cli(("--run",), "RUN", positional=True, names="runs"),
     ] = None
     metric: Annotated[
         str | None,
         Field(description="The metric whose value is to be explained."),
-        Cli(metavar="NAME"),
+        Cli(metavar="NAME", names="metrics"),
     ] = None
     value: Annotated[
         str | None, Field(description="The value, in the paper's unit."), Cli(metavar="NUMBER")
@@ -40,7 +41,16 @@ class DoctorArguments(DiagnoseOptions):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "doctor", doctor)
+    add_command(
+        app,
+        "doctor",
+        doctor,
+        [
+            "bench doctor",
+            "bench doctor lego --metric lpips --value 36.43",
+        ],
+        RESULTS,
+    )
 
 
 def doctor(arguments: DoctorArguments) -> int:

@@ -10,6 +10,7 @@ from egoactgen_bench.api.common_options import Out, Overwrite, SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import DAILY
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.stages.imagine.imagine_options import ImagineOptions
@@ -43,7 +44,15 @@ class ImagineArguments(ImagineOptions):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "imagine", imagine)
+    add_command(
+        app,
+        "imagine",
+        imagine,
+        [
+            'bench imagine kitchen.jpg --action "open drawer" --action "take cup"',
+        ],
+        DAILY,
+    )
 
 
 def imagine(arguments: ImagineArguments) -> int:

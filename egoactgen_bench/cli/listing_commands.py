@@ -9,6 +9,8 @@ import typer
 
 from egoactgen_bench import api
 from egoactgen_bench.api import plugins
+from egoactgen_bench.cli.completion import completer
+from egoactgen_bench.cli.help_pages import INFORMATION, HelpCommand, epilog
 from egoactgen_bench.cli.wrapped_table import wrapped
 
 BASES = {
@@ -18,6 +20,12 @@ BASES = {
     "trainers": "Trainer",
     "converters": "Converter",
 }
+EXAMPLES = {
+    "methods": "lego",
+    "datasets": "epic-kitchens",
+    "trainers": "lego",
+    "converters": "latent-diffusion",
+}
 LONGEST_CELL = 40  # characters of a name, type or default
 LISTED = [kind for kind in BASES if kind != "metrics"]  # which have a command of their own
 
@@ -26,11 +34,19 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     for kind in LISTED:
         text = f"List the registered {kind}, or describe one of them."
-        app.command(kind, help=text)(_lister(kind))
+        examples = epilog([f"bench {kind}", f"bench {kind} {EXAMPLES[kind]}"])
+        add = app.command(
+            kind, cls=HelpCommand, help=text, epilog=examples, rich_help_panel=INFORMATION
+        )
+        add(_lister(kind))
 
 
 def _lister(kind: str) -> Callable[..., None]:
-    def show(name: Annotated[str | None, typer.Argument(metavar="NAME")] = None) -> None:
+    name_of_one = typer.Argument(
+        metavar="NAME", help="Describe this one.", autocompletion=completer(kind, ())
+    )
+
+    def show(name: Annotated[str | None, name_of_one] = None) -> None:
         if name is not None:
             show_one(checked(kind, name))
             return

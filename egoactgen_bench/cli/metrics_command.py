@@ -11,6 +11,7 @@ from egoactgen_bench.api import plugins
 from egoactgen_bench.api.common_options import WeightsDir
 from egoactgen_bench.api.options import Cli, Options
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import INFORMATION
 from egoactgen_bench.cli.listing_commands import checked, show_one, summary
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.cli.wrapped_table import wrapped
@@ -35,7 +36,16 @@ class MetricsArguments(Options):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "metrics", metrics)
+    add_command(
+        app,
+        "metrics",
+        metrics,
+        [
+            "bench metrics",
+            "bench metrics egovlp",
+        ],
+        INFORMATION,
+    )
 
 
 def metrics(arguments: MetricsArguments) -> None:

@@ -7,8 +7,9 @@ import typer
 from pydantic import Field
 
 from egoactgen_bench.api.common_options import SplitName
-from egoactgen_bench.api.options import Cli, Options
+from egoactgen_bench.api.options import Cli, Options, Words
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import RESULTS
 from egoactgen_bench.cli.shared_options import current_workspace
 
 
@@ -16,10 +17,10 @@ class PackArguments(Options):
     """The arguments of `bench pack`."""
 
     run: Annotated[
-        list[str],
+        Words,
         Field(description="Names of runs (default: all of the split)."),
-        Cli(metavar="[RUN]...", kind=list[str], positional=True),
-    ] = Field(default_factory=list)
+        Cli(("--run",), "RUN", positional=True, names="runs"),
+    ] = ()
     split: SplitName = None
     group: Annotated[
         str, Field(description="Name of your group in joint tables."), Cli(metavar="NAME")
@@ -33,7 +34,15 @@ class PackArguments(Options):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "pack", pack)
+    add_command(
+        app,
+        "pack",
+        pack,
+        [
+            "bench pack lego ip2p --group my-group",
+        ],
+        RESULTS,
+    )
 
 
 def pack(arguments: PackArguments) -> None:

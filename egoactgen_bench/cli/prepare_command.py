@@ -12,6 +12,7 @@ from egoactgen_bench.api.common_options import Overwrite
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import DAILY
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions
@@ -55,7 +56,16 @@ class PrepareArguments(PrepareOptions):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "prepare-splits", prepare_splits)
+    add_command(
+        app,
+        "prepare-splits",
+        prepare_splits,
+        [
+            "bench prepare-splits toy-kitchen --limit 16",
+            "bench prepare-splits ego4d --annotations v2/annotations --videos v2",
+        ],
+        DAILY,
+    )
 
 
 def prepare_splits(arguments: PrepareArguments) -> int:

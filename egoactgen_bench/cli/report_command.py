@@ -9,6 +9,7 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import Out, SoleDescriptionsName, SplitName
 from egoactgen_bench.api.options import Cli, Options, Words
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import RESULTS
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import BenchError
 
@@ -19,13 +20,13 @@ class ReportArguments(Options):
     archive: Annotated[
         list[Path],
         Field(description="Archives of `bench pack` to compare (default: the workspace's scores)."),
-        Cli(metavar="[ARCHIVE.zip]...", kind=list[Path], positional=True),
+        Cli(metavar="ARCHIVE.zip", kind=list[Path], positional=True),
     ] = Field(default_factory=list)
     split: SplitName = None
     ids: Annotated[
         Words,
         Field(description="Samples for a figure like the paper's Figure 5."),
-        Cli(metavar="A,B,C", kind=str),
+        Cli(metavar="A,B,C"),
     ] = ()
     descriptions: SoleDescriptionsName = None
     out: Out = None
@@ -33,7 +34,16 @@ class ReportArguments(Options):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "report", report)
+    add_command(
+        app,
+        "report",
+        report,
+        [
+            "bench report",
+            "bench report --split demo --ids V00_0,V00_1",
+        ],
+        RESULTS,
+    )
 
 
 def report(arguments: ReportArguments) -> None:

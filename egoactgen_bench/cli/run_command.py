@@ -10,6 +10,7 @@ from egoactgen_bench.api.common_options import DryRun, Out, Overwrite, SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import DAILY
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.stages.run.run_options import RunOptions
@@ -29,7 +30,7 @@ class RunArguments(RunOptions):
             description="A name of `bench methods`, images:DIR, diffusers:PATH, endpoint:MODEL, or "
             "module:Class."
         ),
-        Cli(metavar="NAME"),
+        Cli(("--method",), "METHOD", positional=True, names="methods"),
     ]
     split: SplitName = None
     name: Annotated[
@@ -44,7 +45,16 @@ class RunArguments(RunOptions):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "run", run)
+    add_command(
+        app,
+        "run",
+        run,
+        [
+            "bench run lego",
+            "bench run ip2p --weights toy --limit 8 -o steps=20",
+        ],
+        DAILY,
+    )
 
 
 def run(arguments: RunArguments) -> int:

@@ -7,8 +7,9 @@ import typer
 from pydantic import Field
 
 from egoactgen_bench.api.common_options import DryRun, Out, SplitName
-from egoactgen_bench.api.options import Cli
+from egoactgen_bench.api.options import Cli, Words
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import DAILY
 from egoactgen_bench.cli.shared_options import current_workspace, terminal_width
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.stages.score.score_options import ScoreOptions
@@ -25,10 +26,10 @@ class ScoreArguments(ScoreOptions):
     """The arguments of `bench score`."""
 
     run: Annotated[
-        list[str],
+        Words,
         Field(description="Names or folders of runs (default: all of the split)."),
-        Cli(metavar="[RUN]...", kind=list[str], positional=True),
-    ] = Field(default_factory=list)
+        Cli(("--run",), "RUN", positional=True, names="runs"),
+    ] = ()
     split: SplitName = None
     out: Out = None
     dry_run: DryRun = False
@@ -36,7 +37,16 @@ class ScoreArguments(ScoreOptions):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "score", score)
+    add_command(
+        app,
+        "score",
+        score,
+        [
+            "bench score",
+            "bench score lego ip2p --metrics psnr,lpips --reference copy-input",
+        ],
+        DAILY,
+    )
 
 
 def score(arguments: ScoreArguments) -> int:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from egoactgen_bench.api.options import Cli, Options
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import WEIGHTS, group
 from egoactgen_bench.cli.shared_options import current_workspace
 
 
@@ -26,12 +27,11 @@ class LavisArguments(Options):
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the program."""
-    group = typer.Typer(
-        no_args_is_help=True, help="Separate environments of other programs: LAVIS."
+    programs = group(
+        "setup", "Separate environments of other programs: LAVIS.", ["bench setup lavis"]
     )
-    group.callback()(lambda: None)  # without it, Typer would drop the name of a single command
-    add_command(group, "lavis", lavis)
-    app.add_typer(group, name="setup")
+    add_command(programs, "lavis", lavis, ["bench setup lavis --python python3.11"])
+    app.add_typer(programs, name="setup", rich_help_panel=WEIGHTS)
 
 
 def lavis(arguments: LavisArguments) -> None:

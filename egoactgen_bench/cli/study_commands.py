@@ -7,8 +7,9 @@ import typer
 from pydantic import Field
 
 from egoactgen_bench.api.common_options import Out, SplitName
-from egoactgen_bench.api.options import Cli, Options
+from egoactgen_bench.api.options import Cli, Options, Words
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import DAILY, STUDIES
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.stages.study.study_options import StudyOptions
 
@@ -17,16 +18,16 @@ class ExportArguments(StudyOptions):
     """The arguments of `bench export-amt`."""
 
     runs: Annotated[
-        list[str],
+        Words,
         Field(description="Runs to compare (default: all finished ones)."),
-        Cli(metavar="[RUN]...", kind=list[str], positional=True),
-    ] = Field(default_factory=list)
+        Cli(("--run",), "RUN", positional=True, names="runs"),
+    ] = ()
     split: SplitName = None
     descriptions: Annotated[
-        list[str],
-        Field(description="Set of descriptions, may be repeated (default: all of the split)."),
-        Cli(kind=list[str]),
-    ] = Field(default_factory=list)
+        Words,
+        Field(description="Sets of descriptions (default: all of the split)."),
+        Cli(metavar="A,B"),
+    ] = ()
     pay: Annotated[float, Field(ge=0.01, description="Dollars per answer.")] = 0.05
     seconds_per_task: Annotated[
         float, Field(ge=1, description="Seconds per answer, to compute the hourly wage.")
@@ -36,9 +37,7 @@ class ExportArguments(StudyOptions):
     ] = None
     out: Out = None
     overwrite: Annotated[
-        bool,
-        Field(description="Replace another study of that name."),
-        Cli(("--overwrite/--no-overwrite",)),
+        bool, Field(description="Replace another study of that name."), Cli(("--overwrite",))
     ] = False
 
 
@@ -48,19 +47,36 @@ class ImportArguments(Options):
     results: Annotated[
         list[Path],
         Field(description="Results files of one study."),
-        Cli(metavar="RESULTS.csv...", positional=True),
+        Cli(metavar="RESULTS.csv", positional=True),
     ]
     study: Annotated[
         str | None,
         Field(description="The study's folder or name (default: the latest)."),
-        Cli(metavar="DIR"),
+        Cli(metavar="STUDY", names="studies"),
     ] = None
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    add_command(app, "export-amt", export_amt)
-    add_command(app, "import-amt", import_amt)
+    add_command(
+        app,
+        "export-amt",
+        export_amt,
+        [
+            "bench export-amt lego ip2p --examples 20 --checks 4",
+            "bench export-amt --study description",
+        ],
+        DAILY,
+    )
+    add_command(
+        app,
+        "import-amt",
+        import_amt,
+        [
+            "bench import-amt results.csv --study demo-best-of",
+        ],
+        STUDIES,
+    )
 
 
 def export_amt(arguments: ExportArguments) -> None:

@@ -9,6 +9,7 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import DryRun, Out, Overwrite, TrainSplits
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import TRAINING
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.stages.train.train_options import TrainOptions
@@ -26,7 +27,7 @@ class TrainArguments(TrainOptions):
     method: Annotated[
         str,
         Field(description="A name of `bench trainers`, or module:Class."),
-        Cli(metavar="METHOD", positional=True),
+        Cli(("--method",), "METHOD", positional=True, names="trainers"),
     ]
     split: TrainSplits = ()
     name: Annotated[
@@ -41,7 +42,16 @@ class TrainArguments(TrainOptions):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "train", train)
+    add_command(
+        app,
+        "train",
+        train,
+        [
+            "bench train ip2p --preset toy -o iterations=100",
+            "bench train lego --split epic-kitchens-train --preset sd15 --dry-run",
+        ],
+        TRAINING,
+    )
 
 
 def train(arguments: TrainArguments) -> int:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from egoactgen_bench.api.options import Cli, Options
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import RESULTS
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 
 SHOWN = 20
@@ -32,7 +33,15 @@ class VerifyArguments(Options):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    add_command(app, "verify", verify)
+    add_command(
+        app,
+        "verify",
+        verify,
+        [
+            "bench verify workspace/splits/toy-kitchen",
+        ],
+        RESULTS,
+    )
 
 
 def verify(arguments: VerifyArguments) -> int:

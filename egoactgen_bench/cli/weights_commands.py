@@ -10,6 +10,7 @@ from pydantic import Field
 from egoactgen_bench.api.common_options import DryRun, WeightsDir
 from egoactgen_bench.api.options import Cli, Options, Words
 from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.help_pages import WEIGHTS, group
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.cli.wrapped_table import wrapped
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
     from egoactgen_bench.api.published_weights import PublishedWeights
 
 Plugins = Annotated[
-    list[str],
+    Words,
     Field(description="An unregistered plug-in whose weights to include."),
-    Cli(("--plugin",), "MODULE:CLASS", list[str]),
+    Cli(("--plugin",), "MODULE:CLASS"),
 ]
 Names = Annotated[
     list[str],
     Field(description="Names from `bench models list`."),
-    Cli(metavar="NAME…", kind=list[str], positional=True),
+    Cli(metavar="NAME", kind=list[str], positional=True),
 ]
 
 
@@ -33,7 +34,7 @@ class WeightsOptions(Options):
     """The arguments of `bench models list`, and those that all commands here share."""
 
     weights_dir: WeightsDir = None
-    plugin: Plugins = Field(default_factory=list)
+    plugin: Plugins = ()
 
     @property
     def folder(self) -> Path:
@@ -56,7 +57,7 @@ class FetchArguments(WeightsOptions):
             description="What the weights are for: a data set (its metrics), or the name of a "
             "metric, method or trainer."
         ),
-        Cli(("--for",), "A,B,C", str),
+        Cli(("--for",), "A,B,C", names="purposes"),
     ] = ()
     dry_run: DryRun = False
     overwrite: Annotated[
@@ -100,15 +101,22 @@ class ConvertArguments(Options):
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the program."""
-    models = typer.Typer(
-        no_args_is_help=True, help="Published weights: list, fetch, verify; convert checkpoints."
+    models = group(
+        "models",
+        "Published weights: list, fetch, verify; convert checkpoints.",
+        ["bench models list", "bench models fetch --for epic-kitchens --dry-run"],
     )
-    add_command(models, "list", list_weights)
-    add_command(models, "show", show)
-    add_command(models, "fetch", fetch)
-    add_command(models, "verify", verify)
-    add_command(models, "convert", convert)
-    app.add_typer(models, name="models")
+    add_command(models, "list", list_weights, ["bench models list"])
+    add_command(models, "show", show, ["bench models show egovlp.pth"])
+    add_command(
+        models,
+        "fetch",
+        fetch,
+        ["bench models fetch --for epic-kitchens --dry-run", "bench models fetch egovlp.pth"],
+    )
+    add_command(models, "verify", verify, ["bench models verify"])
+    add_command(models, "convert", convert, ["bench models convert lego.ckpt --out models/lego"])
+    app.add_typer(models, name="models", rich_help_panel=WEIGHTS)
 
 
 def list_weights(arguments: WeightsOptions) -> None:

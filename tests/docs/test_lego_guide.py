@@ -63,6 +63,11 @@ def test_a_wrong_option_is_detected():
         read(program, ["lego", "ablate", "--tabels", "tuning"])
 
 
+def words(given):
+    """The names of an option that is repeated, or a list separated by commas."""
+    return [word for each in given or () for word in each.split(",")]
+
+
 def test_weights_metrics_data_sets_and_runs_are_known(commands):
     runs = {f"ablation-{row}-s0" for row in ROWS}
     declared = registry()
@@ -74,21 +79,22 @@ def test_weights_metrics_data_sets_and_runs_are_known(commands):
         if name in ("score", "export-amt"):
             assert set(given.get("run") or given.get("runs") or []) <= runs
         if given.get("metrics"):
-            assert set(given["metrics"].split(",")) <= plugins.registered("metrics").keys()
+            assert set(words(given["metrics"])) <= plugins.registered("metrics").keys()
 
 
 def test_the_tables_options_and_rows_are_known(commands):
     made = {}
     for name, given in commands:
         if name == "lego ablate":
-            table = TABLES[given["tables"]]
+            (name_of_table,) = given["tables"]
+            table = TABLES[name_of_table]
             rows = set(table.rows.values())
-            assert set((given["rows"] or "").split(",")) - {""} <= rows
+            assert set(words(given["rows"])) <= rows
             trainings = {ROWS[row].training for row in rows} - {None}
             trainers = {TRAININGS[training].trainer for training in trainings}
             methods = {ROWS[row].method for row in rows} - {None}
             Choices(parse_pairs(given["options"])).check({"train": trainers, "run": methods})
-            made[given["tables"]] = given
+            made[name_of_table] = given
     assert made.keys() == {"methods", "conditioning", "tuning"}
     assert made["tuning"]["untuned"] == "off-the-shelf"
     described = {given["name"] for name, given in commands if name == "lego enrich"}

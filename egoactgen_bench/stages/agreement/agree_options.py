@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from egoactgen_bench.api.common_options import PROTOCOLS
 from egoactgen_bench.api.options import Cli, Options, Words
 
 
@@ -12,7 +13,9 @@ class AgreementOptions(Options):
     """What is compared: the scores of a study's split, or tables."""
 
     protocol: Annotated[
-        str, Field(description="Protocol of the scores of the study's split."), Cli(metavar="NAME")
+        str,
+        Field(description="Protocol of the scores of the study's split."),
+        Cli(choices=PROTOCOLS),
     ] = "standard"
     ratings: Annotated[
         Path | None,
@@ -33,5 +36,5 @@ class AgreementOptions(Options):
     lower_is_better: Annotated[
         Words,
         Field(description="Metrics in the table of scores for which lower is better."),
-        Cli(metavar="A,B,C", kind=str),
+        Cli(metavar="A,B,C"),
     ] = ()

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from egoactgen_bench.api.common_options import (
+    PROTOCOLS,
     BatchSize,
     Device,
     SoleDescriptionsName,
@@ -20,9 +21,9 @@ class DiagnoseOptions(Options):
     Rows are cached in `workspace`/cache (default: in the run's folder) and used by later calls.
     """
 
-    protocol: Annotated[str, Field(description="Protocol that the variants deviate from.")] = (
-        "standard"
-    )
+    protocol: Annotated[
+        str, Field(description="Protocol that the variants deviate from."), Cli(choices=PROTOCOLS)
+    ] = "standard"
     tolerance: Annotated[
         float | None,
         Field(ge=0, description="Largest difference that matches; default: half the last digit."),
@@ -30,7 +31,7 @@ class DiagnoseOptions(Options):
     most: Annotated[
         int,
         Field(ge=0, description="Maximum number of combinations of deviations to measure."),
-        Cli(("--combinations",)),
+        Cli(("--combinations",), "N"),
     ] = 128
     weights: WeightsDir = None
     descriptions: SoleDescriptionsName = None

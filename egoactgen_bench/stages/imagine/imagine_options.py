@@ -20,7 +20,7 @@ class ImagineOptions(Options):
     method: Annotated[
         str,
         Field(description="A name of `bench methods`, or module:Class."),
-        Cli(metavar="NAME"),
+        Cli(metavar="METHOD", names="methods"),
     ] = "lego"
     description: Annotated[
         list[str],

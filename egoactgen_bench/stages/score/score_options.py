@@ -29,7 +29,7 @@ class ScoreOptions(JudgeOptions):
     references: Annotated[
         Words,
         Field(description="Rows to add: target, copy-input, other-target."),
-        Cli(("--reference",), "A,B", str),
+        Cli(("--reference",), "A,B"),
     ] = ()
     weights: WeightsDir = None
     captioner: CaptionerName = "transformers"

@@ -13,6 +13,7 @@ class StudyOptions(Options):
     study: Annotated[
         Literal["best-of", "description"],
         Field(description="Question: which of K images is best, or does a description fit."),
+        Cli(("--study", "--kind")),
     ] = "best-of"
     examples: Annotated[int, Field(ge=1, description="Number of examples, stratified by verb.")] = (
         60

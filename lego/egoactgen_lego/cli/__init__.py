@@ -2,20 +2,30 @@
 
 import typer
 
-from egoactgen_bench.cli.commands import add_command
+from egoactgen_bench.cli.commands import Command, add_command
+from egoactgen_bench.cli.help_pages import TRAINING, group
 from egoactgen_lego.cli.ablate_command import ablate
 from egoactgen_lego.cli.curate_command import curate
 from egoactgen_lego.cli.embed_command import embed
 from egoactgen_lego.cli.enrich_command import enrich
 from egoactgen_lego.cli.tune_command import tune
 
+EXAMPLES: dict[Command, list[str]] = {
+    curate: ["bench lego curate --templates", "bench lego curate --local models/chat --limit 100"],
+    tune: ["bench lego tune --weights llava --data curated --dry-run"],
+    enrich: ["bench lego enrich --weights vllm-toy-kitchen-train --features features/val"],
+    embed: ["bench lego embed --weights llava --descriptions enriched --out features/val"],
+    ablate: ["bench lego ablate --tables conditioning --seeds 0,1,2 --dry-run"],
+}
+
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the program."""
-    lego = typer.Typer(
-        no_args_is_help=True,
-        help="LEGO's language stages: curate, tune, enrich, embed; the paper's tables: ablate.",
+    lego = group(
+        "lego",
+        "LEGO's language stages: curate, tune, enrich, embed; the paper's tables: ablate.",
+        ["bench lego curate --templates", "bench lego enrich --weights vllm-toy-kitchen-train"],
     )
-    for command in (curate, tune, enrich, embed, ablate):
-        add_command(lego, command.__name__, command)
-    app.add_typer(lego, name="lego")
+    for command, examples in EXAMPLES.items():
+        add_command(lego, command.__name__, command, examples)
+    app.add_typer(lego, name="lego", rich_help_panel=TRAINING)

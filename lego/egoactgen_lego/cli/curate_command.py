@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import Field
 
-from egoactgen_bench.api.common_options import SplitName
+from egoactgen_bench.api.common_options import Device, SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
@@ -40,7 +40,7 @@ class CurateArguments(CurateOptions, ServedModelOptions):
         Field(description="Fill in sentence templates instead: for the toy kitchen."),
         Cli(("--templates",)),
     ] = False
-    device: Annotated[str, Field(description="Device of a local model: auto, cpu, cuda …")] = "auto"
+    device: Device = "auto"
     temperature: Annotated[
         float | None, Field(ge=0, description="Sampling temperature (default: the endpoint's).")
     ] = None

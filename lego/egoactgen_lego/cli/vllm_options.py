@@ -37,11 +37,14 @@ class VllmArguments(Options):
         Field(description="Question to the VLLM, with {} for the label (default: the authors')."),
     ] = None
     features_layout: Annotated[
-        str, Field(description="File layout: safetensors, npy, or released (the authors').")
+        str,
+        Field(description="File layout; released: the authors'."),
+        Cli(choices=("safetensors", "npy", "released")),
     ] = "safetensors"
     features_dtype: Annotated[
         str,
-        Field(description="Type of the stored numbers: float16, or bfloat16 (safetensors only)."),
+        Field(description="Type of the stored numbers; bfloat16 with safetensors only."),
+        Cli(choices=("float16", "bfloat16")),
     ] = "float16"
     features_kinds: Annotated[
         str,

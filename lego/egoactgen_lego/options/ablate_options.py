@@ -23,8 +23,8 @@ class AblateOptions(Options):
 
     tables: Annotated[
         Words,
-        Field(description="Of methods, conditioning, tuning and controls."),
-        Cli(metavar="A,B", kind=str),
+        Field(description="Tables to compute."),
+        Cli(choices=("methods", "conditioning", "tuning", "controls")),
     ] = ("conditioning",)
     rows: Annotated[
         Words | None,
@@ -32,13 +32,13 @@ class AblateOptions(Options):
             description="Only these rows of the tables (--dry-run lists them), or feature kinds "
             "joined by +, such as joint+depth, as rows of the table conditioning."
         ),
-        Cli(metavar="A,B", kind=str),
+        Cli(metavar="A,B"),
     ] = None
     preset: Preset = "toy"
     seeds: Annotated[
         Words,
         Field(description="Random seeds: each row is trained and run once per seed."),
-        Cli(metavar="0,1,2", kind=str),
+        Cli(metavar="0,1,2"),
     ] = ("0",)
     options: Annotated[
         Pairs,

@@ -48,7 +48,7 @@ def test_bad_calls_are_one_sentence(bench, workspace, module):
         "Did you mean 'pause'?": ["--method", noise, "-o", "pausee=1"],
         "option size=0": ["--method", noise, "-o", "size=0"],
         "does not have the form key=value": ["--method", noise, "-o", "size"],
-        "Known: bfloat16, float16, float32": ["--method", noise, "--dtype", "int4"],
+        "Known: auto, bfloat16, float16, float32": ["--method", noise, "--dtype", "int4"],
         "Unknown device 'gpu'": ["--method", f"{module}:Refusing", "--device", "gpu"],
         "have the form i/n": ["--method", noise, "--shard", "5/4"],
         "is not a safe file name": ["--method", noise, "--run", "../up"],
