@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CELL = 1.6  # width in inches
-RESOLUTION = 150  # pixels per inch: an image of 256 pixels is not enlarged
+RESOLUTION = 140  # pixels per inch: an image of 256 pixels is not enlarged
 
 
 def example_figure(contents: Contents, ids: Sequence[str]) -> Figure:
