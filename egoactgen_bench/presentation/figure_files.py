@@ -28,7 +28,7 @@ def small_svg(svg: bytes) -> bytes:
 
 def _as_jpeg(found: re.Match[bytes]) -> bytes:
     image = Image.open(io.BytesIO(base64.b64decode(found[1])))
-    if "A" in image.getbands() and image.getchannel("A").getextrema()[0] < 255:
+    if "A" in image.getbands() and min(image.getchannel("A").tobytes()) < 255:
         return found[0]
     stream = io.BytesIO()
     image.convert("RGB").save(stream, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
