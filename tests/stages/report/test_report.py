@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,8 @@ from egoactgen_bench import (
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.report.metric_correlations import metric_correlations, withheld_notes
+from egoactgen_bench.stages.report.report_figures import score_figures
+from egoactgen_bench.stages.report.result_tables import divide
 from egoactgen_bench.support.files import read_csv, write_csv, write_json
 from turk_results import results_text
 
@@ -127,6 +130,22 @@ def test_untrusted_text_stays_text(bench, drawn_split):
     gallery = data_of(page)["gallery"]
     assert gallery["actions"][0] == HOSTILE
     assert gallery["descriptions"] == [HOSTILE] * 6
+
+
+def test_warnings_are_apart_from_notes_and_given_once():
+    texts = ["warning: <few>", "Best in bold", "warning: <few>", "warning: old"]
+    assert divide(texts) == (["<few>", "old"], ["Best in bold"])
+
+
+def test_warnings_have_a_box(bench, scored):
+    path = scored / "scores/drawn-val/standard/score.json"
+    manifest = json.loads(path.read_text())
+    write_json(path, manifest | {"notices": ["warning: <few> samples", "Another note"]})
+    assert bench("report").status == 0
+    page = (scored / "reports/drawn-val/index.html").read_text()
+    box = re.search(r'<div class="warnings" role="note">(.*?)</div>', page)[1]
+    assert box == "<p><strong>Warning:</strong> &lt;few&gt; samples</p>"
+    assert "<li>Another note</li>" in page
 
 
 def test_a_split_without_scores_and_an_unknown_sample_are_refused(bench, drawn_split):
@@ -251,6 +270,24 @@ def test_metrics_are_correlated_over_the_samples_of_each_run_that_is_ranked(work
         for run in ("ip2p", "lego")
     ]
     assert found.rho[0, 1] == pytest.approx(np.mean(by_run))
+
+
+def test_metrics_of_a_group_have_their_own_figure_of_correlations(workspace):
+    scores = load_scores(workspace / "scores/drawn-val/standard")
+    metrics = {
+        name: about.model_copy(update={"group": "" if name == "psnr" else "By region"})
+        for name, about in scores.metrics.items()
+    }
+    manifest = scores.manifest.model_copy(update={"metrics": metrics})
+    drawn = score_figures(
+        replace(scores, manifest=manifest),
+        pd.read_csv(scores.folder / "slices.csv"),
+        load_split(workspace / "splits/drawn-val").samples,
+    )
+    found = [figure for kind, figure in drawn if kind == "agreement"]
+    assert [figure.name for figure in found] == ["standard-agreement-2"]
+    assert "Change and SSIM" in found[0].alt
+    assert "PSNR" not in found[0].alt
 
 
 def test_the_page_says_why_correlations_have_no_interval(workspace):
