@@ -143,7 +143,7 @@ def test_a_hundred_columns_of_ten_thousand_samples_take_seconds():
 
 @pytest.mark.parametrize("noise", [0.0, 1e-7])
 def test_cosines_that_are_all_one_have_no_interval(noise):
-    """As of targets compared with themselves: they are no share, and rounding is no spread."""
+    """As of targets compared with themselves; differences from rounding do not count."""
     values = 1 - noise * np.abs(normal(EQUAL))
     found = mean_intervals(values, EQUAL, COSINE)
     assert found.reasons == ["all values are equal"]
