@@ -11,7 +11,7 @@ from egoactgen_bench.artifacts.manifest_base import read_manifest
 from egoactgen_bench.artifacts.manifests import STUDY
 from egoactgen_bench.artifacts.study_manifests import StudyManifest
 from egoactgen_bench.artifacts.workspace import Workspace, folder_or_name
-from egoactgen_bench.errors import BenchError
+from egoactgen_bench.errors import BenchError, did_you_mean
 from egoactgen_bench.support.files import read_csv, sha256_bytes
 from egoactgen_bench.support.regular_files import owned_path
 
@@ -87,9 +87,10 @@ def find_study(workspace: Workspace, name: str | None) -> Path:
     if name is not None:
         folder = next((f for f in (Path(name), workspace.study(name)) if f.is_dir()), Path(name))
         if not (folder / STUDY).is_file():
+            known = [path.parent.name for path in workspace.root.glob(f"studies/*/{STUDY}")]
             raise BenchError(
-                f"{folder} contains no finished study (no {STUDY}): "
-                "make one with `bench export-amt`."
+                f"{folder} contains no finished study (no {STUDY}): make one with "
+                f"`bench export-amt`.{did_you_mean(name, known)}"
             )
         return folder
     finished = list(workspace.root.glob(f"studies/*/{STUDY}"))

@@ -1,0 +1,52 @@
+"""No library writes to the terminal during the daily loop."""
+
+import os
+import re
+import subprocess
+import sys
+
+# One new process for all commands: starting one for each would take a minute. The words of a call
+# are expanded as a shell would.
+PROGRAM = """
+import sys
+from glob import glob
+from egoactgen_bench.cli import main
+
+for call in sys.argv[1:]:
+    sys.argv = ["bench", *(file for word in call.split() for file in glob(word)[:1] or [word])]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{call} ended with {end.code}")
+"""
+LOOP = (
+    "prepare-splits --limit 2",
+    "run --method lego -o steps=1",
+    "run ip2p -o steps=1",
+    "run sdedit -o steps=2",
+    "imagine workspace/splits/*/frames/*/input.png --action opening --weights toy -o steps=1",
+    "lego enrich --weights toy",
+    "score --metrics psnr,lpips,blip_b",
+    "report",
+    "export-amt",
+    "prepare-splits --limit 2 --subset train",
+    "train ip2p -o init=toy-ip2p -o iterations=2 -o batch_size=2",
+)
+OURS = re.compile(r"Generating the videos of |note: |(\w+: )?\d+ of \d+ \w+")
+
+
+def test_only_our_own_lines_are_on_stderr(tmp_path):
+    # Once, transformers warned of `past_key_values` in five commands.
+    hidden = {"HF_HUB_OFFLINE", "PYTHONWARNINGS", "BENCH_WORKSPACE"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *LOOP],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name not in hidden},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if not OURS.match(line)] == []
+    assert "Warning" not in done.stdout
