@@ -14,7 +14,7 @@ from egoactgen_bench.api import plugins
 from egoactgen_bench.cli import error_sentences
 from egoactgen_bench.cli.help_pages import HelpGroup, epilog, show_help
 from egoactgen_bench.cli.shared_options import DebugOption, WorkspaceOption, shared
-from egoactgen_bench.errors import EXIT_INTERRUPTED, EXIT_REFUSED, BenchError
+from egoactgen_bench.errors import EXIT_DONE, EXIT_INTERRUPTED, EXIT_REFUSED, BenchError
 from egoactgen_bench.support.process_groups import LOST, is_lost_connection
 from egoactgen_bench.support.sharding import launch_notice
 
@@ -104,6 +104,8 @@ def main() -> None:
     try:
         status = build()(standalone_mode=False)
     except TyperException as error:
+        if not error.format_message():  # a plug-in's group without a command: its help is printed
+            sys.exit(EXIT_DONE)
         _fail(error.format_message(), error)
     except BenchError as error:
         _fail(str(error), error)
