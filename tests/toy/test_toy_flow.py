@@ -94,7 +94,7 @@ def values(frames: list[Any], outputs: list[Image.Image]) -> np.ndarray:
 
 
 def test_ranking_of_outputs(frames: list[Any]) -> None:
-    """The target, the target seen by a moved camera, and around 0 what shows another motion."""
+    """The target, the target seen by a moved camera, and around 0 what shows no such motion."""
     noise = np.random.default_rng(0).integers(0, 256, (len(frames), 256, 256, 3), dtype=np.uint8)
     target = values(frames, [after for _, after in frames])
     near = values(frames, [moved(after, 2, 1) for _, after in frames])
@@ -106,6 +106,8 @@ def test_ranking_of_outputs(frames: list[Any]) -> None:
     np.testing.assert_allclose(target, 1)
     assert (copied == 0).all()
     assert 1 > near.mean() > far.mean() > 0.2
-    for wrong in (shaken, other, noisy):
+    for wrong in (shaken, noisy):
         assert abs(wrong.mean()) < 0.2
+    # In every target an arm comes in from below, so another sample's shares some of the motion.
+    assert other.mean() < far.mean() - 0.2
     assert (noisy < near).all()

@@ -44,10 +44,10 @@ def frames(drawn: Drawn, moment: int) -> list[Image.Image]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    """All recipes in order, trained for two steps on eight clips."""
+    """All recipes in order, trained for two steps on eight clips; triplets need two kitchens to check on."""
     folder = tmp_path_factory.mktemp("toy")
     for name in RECIPES:
-        make(name, folder, cache, steps=2, videos=(2, 1))
+        make(name, folder, cache, steps=2, videos=(2, 2))
     return folder
 
 
@@ -61,7 +61,7 @@ def test_every_recipe_trains_loads_and_scores(made):
 
 
 def test_the_same_seed_gives_the_same_weights(made, cache, tmp_path):
-    make("judge", tmp_path, cache, steps=2, videos=(2, 1))
+    make("judge", tmp_path, cache, steps=2, videos=(2, 2))
     first, again = (read_tensors(each / "judge.safetensors") for each in (made, tmp_path))
     assert all(torch.equal(first[name], again[name]) for name in first)
 

@@ -1,6 +1,6 @@
 """RAFT's recipe: optical flow of rendered frames, whose true flow is known from their geometry.
 
-The frames, of the first 2,000 clips, are seen at random times and through moved cameras, and partly
+The frames, of the first 4,000 clips, are seen at random times and through moved cameras, and partly
 corrupted as generated images are. First the features are trained to match: with flow as the only
 supervision, the network learns nothing within this budget. Then they are kept, and the rest learns
 the flow.
@@ -26,10 +26,10 @@ from egoactgen_bench.toy.networks.toy_fitting import (
 )
 from egoactgen_bench.weights.stored_tensors import write_tensors
 
-TRAINING = TrainingConfig(steps=1200, rate=1e-3, batch=4, decay=1e-4)
-MATCHING = TrainingConfig(steps=400, batch=4, decay=1e-4)
+TRAINING = TrainingConfig(steps=6000, rate=1e-3, batch=4, decay=1e-4)
+MATCHING = TrainingConfig(steps=1500, batch=4, decay=1e-4)
 FILE = "raft.safetensors"
-CLIPS = 2000  # fewer than the other recipes: each takes 30 ms to render, and 110 kB of memory
+CLIPS = 4000  # fewer than the other recipes: each takes 30 ms to render, and 110 kB of memory
 DECAY = 0.8  # of the weights of earlier iterations in the loss (Teed and Deng 2020, eq. 7)
 CELLS = SIZE // STRIDE  # of the features, per side
 
