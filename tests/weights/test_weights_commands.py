@@ -11,6 +11,11 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
 PAGE = b"<!DOCTYPE html>\n<html><body>404</body></html>"
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")  # as without a terminal; pytest-xdist sets 80
+
+
 @pytest.fixture
 def models(tmp_path):
     folder = tmp_path / "workspace" / "models"
