@@ -72,7 +72,7 @@ def _write_lpips_and_inception(folder: Path) -> None:
 
 
 def _write_raft(folder: Path) -> None:
-    """The toy RAFT's architecture under the published name: `raft_large` takes ten times as long."""
+    """The toy RAFT under the published name: `raft_large` takes ten times as long."""
     from egoactgen_bench.metrics.flow_network import build_toy_raft
 
     torch.save(build_toy_raft().state_dict(), folder / "raft_large_C_T_SKHT_V2-ff5fadd5.pth")

@@ -44,7 +44,7 @@ def frames(drawn: Drawn, moment: int) -> list[Image.Image]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
-    """All recipes in order, trained for two steps on eight clips; triplets need two kitchens to check on."""
+    """All recipes in order, trained for two steps on eight clips, and checked on two kitchens."""
     folder = tmp_path_factory.mktemp("toy")
     for name in RECIPES:
         make(name, folder, cache, steps=2, videos=(2, 2))
