@@ -1,6 +1,8 @@
 """Batches made by worker processes: those of one thread, in their order, with its errors."""
 
 import os
+import re
+import subprocess
 import sys
 
 import pytest
@@ -41,6 +43,21 @@ class Make:
         return {"values": torch.stack(numbers), "process": torch.tensor(os.getpid())}
 """
 
+LOADING = """
+from loaded_by_workers import Make
+
+from egoactgen_bench.diffusion.finetuning.batch_loading import in_workers
+from egoactgen_bench.diffusion.finetuning.sample_draws import sample_draws
+from egoactgen_bench.errors import BenchError
+
+if __name__ == "__main__":
+    draws = [list(sample_draws(3, step, range(step * 4, step * 4 + 4), 7)) for step in range(6)]
+    try:
+        list(in_workers(Make(1, "killed"), draws, 1, pinned=False))
+    except BenchError as error:
+        print(error)
+"""
+
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory):
@@ -76,9 +93,17 @@ def test_errors_of_workers_are_those_of_their_batches(make):
         list(in_workers(make(1, "other"), draws(), 1, pinned=False))
 
 
-def test_the_death_of_a_worker_is_one_sentence(make):
-    with pytest.raises(BenchError, match=r"has ended: with too little shared memory .* workers=0"):
-        list(in_workers(make(1, "killed"), draws(), 1, pinned=False))
+def test_the_death_of_a_worker_is_one_sentence(make, tmp_path):
+    # In a process of its own: PyTorch raises the error of a dead worker from a signal handler,
+    # wherever the main thread happens to be, which may be inside pytest.
+    script = tmp_path / "loading.py"
+    script.write_text(LOADING)
+    modules = os.pathsep.join([str(tmp_path), *sys.path])
+    done = subprocess.run(
+        [sys.executable, script], env={**os.environ, "PYTHONPATH": modules}, text=True,
+        capture_output=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert re.search(r"has ended: with too little shared memory .* workers=0", done.stdout)
 
 
 def test_workers_by_default(monkeypatch):
