@@ -52,7 +52,7 @@ def _clip(folder: Path) -> Result:
 def _dino(folder: Path) -> Result:
     from egoactgen_bench.metrics import dino_network
 
-    dino_network._load.cache_clear()
+    dino_network.load_dino.cache_clear()
     return [dino_network.DinoImages(folder, "cpu").extract([(frame(),)])]
 
 

@@ -38,6 +38,7 @@ _BLIP = Reference(
         "captioning/test_lavis.py::test_both_captioners_generate_the_same_captions",
     ),
 )
+REGIONS = ("hands", "object", "background")
 REFERENCES = {
     "clip": Reference(
         "LEGO's released evaluation, open_clip and transformers' CLIPModel",
@@ -53,6 +54,23 @@ REFERENCES = {
     "dino": Reference(
         "timm's VisionTransformer", ("metrics/test_other_programs.py::test_dino_agrees_with_timm",)
     ),
+    **{
+        f"dino_{region}": Reference(
+            "transformers' Dinov2Model",
+            ("metrics/test_regions.py::test_dino_of_a_region_weights_patches_by_their_share",),
+        )
+        for region in REGIONS
+    },
+    **{
+        f"lpips_{region}": Reference(
+            "the lpips package",
+            (
+                "metrics/test_regions.py::"
+                "test_lpips_of_a_region_is_the_mean_of_the_packages_spatial_map",
+            ),
+        )
+        for region in REGIONS
+    },
     "cmmd": Reference(
         "transformers' CLIPModel, SciPy, cmmd-pytorch",
         (

@@ -230,15 +230,15 @@ def test_a_missing_description_is_named(bench, drawn_split, weights, tmp_path):
         (("--question", "How?"), "needs exactly one {}"),
         (("--name", "../x"), "is not a safe file name"),
         (("--shard", "3/2"), "--shard 3/2 does not have the form"),
-        (("--features", "f", "--features-layout", "zip"), "Unknown layout 'zip'"),
-        (("--features", "f", "--features-dtype", "float32"), "not as float32"),
+        (("--features", "f", "--features-layout", "zip"), "Unknown features layout 'zip'"),
+        (("--features", "f", "--features-dtype", "float32"), "Unknown features dtype 'float32'"),
         (
             ("--features", "f", "--features-layout", "npy", "--features-dtype", "bfloat16"),
             "NumPy files do not support bfloat16",
         ),
         (
             ("--features", "f", "--features-layout", "relased"),
-            "Unknown layout 'relased'. Did you mean 'released'?",
+            "Unknown features layout 'relased'. Did you mean 'released'?",
         ),
     ],
 )
