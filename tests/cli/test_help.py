@@ -219,15 +219,20 @@ def test_wrong_names_are_reported_before_pytorch_is_imported(drawn_split, runs):
         assert sentence in line
 
 
-def completions(words, incomplete, monkeypatch, capfd):
+def completions(words, incomplete, workspace):
+    """What bash is offered; in a process of its own, as in a shell."""
     line = shlex.join(["bench", *words, incomplete])
-    monkeypatch.setenv("_BENCH_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", line if incomplete else f"{line[:-2]}")
-    monkeypatch.setenv("COMP_CWORD", str(len(words) + 1))
-    capfd.readouterr()
-    with pytest.raises(SystemExit):
-        build()(prog_name="bench")
-    return capfd.readouterr().out.split()
+    code = "from egoactgen_bench.cli.app import build; build()(prog_name='bench')"
+    completing = {
+        "_BENCH_COMPLETE": "complete_bash",
+        "COMP_WORDS": line if incomplete else f"{line[:-2]}",
+        "COMP_CWORD": str(len(words) + 1),
+        "BENCH_WORKSPACE": str(workspace),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | completing, capture_output=True, text=True
+    )
+    return done.stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -244,6 +249,5 @@ def completions(words, incomplete, monkeypatch, capfd):
         (["score", "--split", "other", "--run"], "n", []),
     ],
 )
-def test_the_shell_completes(drawn_split, runs, monkeypatch, capfd, words, incomplete, expected):
-    monkeypatch.setenv("BENCH_WORKSPACE", str(drawn_split.parents[1]))
-    assert completions(words, incomplete, monkeypatch, capfd) == expected
+def test_the_shell_completes(drawn_split, runs, words, incomplete, expected):
+    assert completions(words, incomplete, drawn_split.parents[1]) == expected
