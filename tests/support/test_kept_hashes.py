@@ -134,7 +134,7 @@ kept_hashes.SETTLED = -1.0
 read = kept_hashes.sha256_file
 def slowly(path):
     time.sleep(0.05)
-    print(path)
+    sys.stdout.write(f"{path}\\n")  # at once: threads print at the same time
     return read(path)
 kept_hashes.sha256_file = slowly
 while not Path(sys.argv[2], "go").exists():

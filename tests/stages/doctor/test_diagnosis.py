@@ -366,7 +366,7 @@ def test_missing_weights_are_reported(bench, tmp_path: Path) -> None:
         and line.endswith("`bench models fetch epic_mir_plus.pth`.")
         for line in lines
     )
-    assert not any("ViT-L-14" in line for line in lines)
+    assert not any("ViT-L-14.safetensors" in line for line in lines)
     assert any(line.startswith("ok    FFmpeg: not needed") for line in lines)
 
 
