@@ -129,7 +129,7 @@ class PretendedTensor(Tensor):
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, PretendedTensor) or _layout(value) != _layout(self):
-            raise NotImplementedError("the pretended device replaces data by equal ones only")
+            raise ValueError("data can only be replaced by pretended data of the same layout")
         self.inner = value.inner
 
     def tolist(self) -> Any:
