@@ -1,11 +1,41 @@
-"""Pools of worker processes that never run the program's main module."""
+"""Pools of worker processes that never run the program's main module, and never outlive it."""
 
+import multiprocessing
+import os
+import signal
 import sys
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 from unittest.mock import patch
+
+
+@contextmanager
+def worker_pool(
+    workers: int, prepare: Callable[..., None] | None = None, *arguments: Any
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool of `workers` processes, for functions and arguments of importable modules only.
+
+    Each process first calls `prepare(*arguments)`. At the end of the block the processes are ended,
+    whatever they are doing; if this process is killed, they end, too.
+    """
+    # Not "fork": it copies locks that threads of FFmpeg may hold at that moment, and hangs.
+    context = _Context()
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(prepare, arguments)
+    )
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in context.started:
+            if worker.is_alive():  # cancelling its future does not stop one that has begun
+                worker.terminate()
+                worker.join()
 
 
 class _Worker(SpawnProcess):
@@ -20,18 +50,25 @@ class _Worker(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    Process: ClassVar[Any] = _Worker
+    def __init__(self) -> None:
+        self.started: list[_Worker] = []
+
+    def Process(self, *args: Any, **settings: Any) -> _Worker:  # type: ignore[override]
+        worker = _Worker(*args, **settings)
+        self.started.append(worker)
+        return worker
 
 
-def spawning() -> SpawnContext:
-    """The context for processes that run functions of importable modules only."""
-    return _Context()
+def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that then ends this
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if prepare is not None:
+        prepare(*arguments)
 
 
-def worker_pool(workers: int, **settings: Any) -> ProcessPoolExecutor:
-    """A pool of `workers` processes, for functions and arguments of importable modules only.
-
-    `settings` are further arguments of `ProcessPoolExecutor`.
-    """
-    # Not "fork": it copies locks that threads of FFmpeg may hold at that moment, and hangs.
-    return ProcessPoolExecutor(workers, mp_context=spawning(), **settings)
+def _end_with_parent() -> None:
+    """Exit when the parent process does; a worker whose parent was killed would wait forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -4,17 +4,18 @@ A batch depends only on its draws, so that any number of workers makes the same 
 """
 
 import os
-import pickle
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
 
+import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from egoactgen_bench.diffusion.finetuning.sample_draws import SampleDraw
 from egoactgen_bench.errors import BenchError
-from egoactgen_bench.support.worker_processes import spawning
+from egoactgen_bench.support.worker_processes import worker_pool
 
 Batch = dict[str, Tensor]
 Draws = Sequence[SampleDraw]
@@ -22,6 +23,12 @@ MakeBatch = Callable[[Draws], Batch]
 
 AHEAD = 2  # micro-batches per worker that wait for their use
 MOST_WORKERS = 8
+NOT_LOADED = (
+    "A process that reads the training samples has ended: with too little shared memory "
+    "(df /dev/shm; docker run --shm-size), give -o workers=0 or a smaller -o micro_batch."
+)
+
+_of_worker: list[MakeBatch] = []  # in a worker, its function
 
 
 def worker_count(chosen: int | None, device: str) -> int:
@@ -40,67 +47,56 @@ def in_workers(
 ) -> Iterator[Batch]:
     """`make(each)` of the draws in order, in `workers` processes; `make` must be picklable.
 
-    `pinned` batches are in memory from which a GPU copies while it computes. Raises the
-    `BenchError` of a batch that cannot be made.
+    `pinned` batches are in memory from which a GPU copies while it computes. Raises the error of a
+    batch that cannot be made, and `BenchError` if a process ends.
     """
-    loader = DataLoader(
-        _Batches(make),
-        batch_size=None,
-        sampler=draws,
-        num_workers=workers,
-        collate_fn=_unchanged,
-        prefetch_factor=AHEAD,
-        pin_memory=pinned,
-        multiprocessing_context=spawning(),
-    )
+    # Not PyTorch's DataLoader: the death of its worker is one of many errors, anywhere in the main
+    # thread, and an error of a worker has its traceback as message.
     try:
-        for made in loader:
-            if isinstance(made, BenchError):
-                raise made
-            yield made
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error):
+        with ThreadPoolExecutor(1) as thread, worker_pool(workers, _prepare, make) as pool:
+
+            def submit(each: Draws) -> Future[Batch]:
+                return thread.submit(_received, pool.submit(_in_worker, each), pinned)
+
+            yield from _ahead(submit, draws, workers * AHEAD)
+    except (BrokenProcessPool, RuntimeError) as error:
+        # Without shared memory, PyTorch raises an error or, when it is written to, the process ends.
+        if not isinstance(error, BrokenProcessPool) and "shared memory" not in str(error):
             raise
-        raise BenchError(
-            "A process that reads the training samples has ended: with too little shared memory "
-            "(df /dev/shm; docker run --shm-size), give -o workers=0 or a smaller -o micro_batch."
-        ) from error
+        raise BenchError(NOT_LOADED) from error
 
 
 def in_thread(make: MakeBatch, draws: Iterable[Draws], pinned: bool) -> Iterator[Batch]:
     """`make(each)` in order, each computed in a thread while the previous one is used."""
-
-    def made(each: Draws) -> Batch:
-        batch = make(each)
-        return {key: t.pin_memory() for key, t in batch.items()} if pinned else batch
-
     with ThreadPoolExecutor(1) as thread:
-        waiting = None
-        for each in draws:
-            done, waiting = waiting, thread.submit(made, each)
-            if done is not None:
-                yield done.result()
-        if waiting is not None:
-            yield waiting.result()
+        yield from _ahead(lambda each: thread.submit(_made, make, each, pinned), draws, 1)
 
 
-class _Batches(Dataset[Any]):
-    """The batch of each list of draws; the error, if it is a `BenchError`."""
-
-    # The loader would raise the error of another process with its traceback as the message.
-
-    def __init__(self, make: MakeBatch) -> None:
-        self._pickled = pickle.dumps(make)  # once, not for each worker
-        self._make: MakeBatch | None = None
-
-    def __getitem__(self, draws: Draws) -> Batch | BenchError:
-        try:
-            if self._make is None:
-                self._make = pickle.loads(self._pickled)
-            return self._make(draws)
-        except BenchError as error:
-            return error
+def _ahead(
+    submit: Callable[[Draws], Future[Batch]], draws: Iterable[Draws], count: int
+) -> Iterator[Batch]:
+    """The batches in order, of which up to `count` are made ahead."""
+    each = iter(draws)
+    waiting = deque(map(submit, islice(each, count)))
+    while waiting:
+        batch = waiting.popleft().result()
+        waiting.extend(map(submit, islice(each, 1)))
+        yield batch
 
 
-def _unchanged(batch: Any) -> Any:
-    return batch
+def _made(make: MakeBatch, draws: Draws, pinned: bool) -> Batch:
+    batch = make(draws)
+    return {key: tensor.pin_memory() for key, tensor in batch.items()} if pinned else batch
+
+
+def _received(made: Future[Batch], pinned: bool) -> Batch:
+    return _made(lambda _: made.result(), (), pinned)
+
+
+def _prepare(make: MakeBatch) -> None:
+    torch.set_num_threads(1)  # the workers share the cores
+    _of_worker.append(make)
+
+
+def _in_worker(draws: Draws) -> Batch:
+    return _of_worker[0](draws)

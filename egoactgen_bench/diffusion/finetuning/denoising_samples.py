@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import parent_process
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import default_collate
 
 from egoactgen_bench.diffusion.denoiser import noise_schedule
 from egoactgen_bench.diffusion.denoiser.latent_model import prompt_tokens
@@ -56,9 +56,11 @@ def stacked(tensors: Sequence[Tensor]) -> Tensor:
     """Tensors of one shape as (B, …); of different types, as float32."""
     if len({tensor.dtype for tensor in tensors}) > 1:
         tensors = [tensor.float() for tensor in tensors]
-    # In a worker, this stacks into memory that the processes share, without another copy.
-    together: Tensor = default_collate(list(tensors))
-    return together
+    first = tensors[0]
+    together = torch.empty(len(tensors), *first.shape, dtype=first.dtype)
+    if parent_process() is not None:
+        together.share_memory_()  # a worker's, which is then sent without another copy
+    return torch.stack(list(tensors), out=together)
 
 
 @cache

@@ -5,9 +5,6 @@ a journal, from which a killed command resumes.
 """
 
 import json
-import multiprocessing
-import os
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
@@ -118,21 +115,15 @@ def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[Extract
         for job in jobs:
             yield from extract(job)
         return
-    others = set(multiprocessing.active_children())
-    pool = worker_pool(min(workers, len(jobs)), initializer=_end_with_parent)
     try:
-        for future in as_completed([pool.submit(_extract_whole, job) for job in jobs]):
-            yield from future.result()
+        with worker_pool(min(workers, len(jobs))) as pool:
+            for future in as_completed([pool.submit(_extract_whole, job) for job in jobs]):
+                yield from future.result()
     except BrokenProcessPool:
         raise BenchError(
             "A worker process died while decoding (out of memory, or a crash in a decoder): run "
             "the same command again to resume, with --workers 1 to see at which video it fails."
         ) from None
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - others:
-            # Cancelling its future does not stop a worker that has begun a video.
-            child.terminate()
 
 
 def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:
@@ -220,15 +211,3 @@ def _store(job: ExtractionJob, sample_id: str, parts: _Pending) -> Stored | Fail
 
 def _extract_whole(job: ExtractionJob) -> list[ExtractionResult]:
     return list(extract(job))
-
-
-def _end_with_parent() -> None:
-    """Exit when the parent process does; a worker whose parent was killed would wait forever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def watch() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True).start()
