@@ -1,5 +1,6 @@
 """The stage `export-amt`: writes the folder of a study."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,7 +104,9 @@ def write_study(plan: StudyPlan, folder: Path, name: str, overwrite: bool = Fals
     key_rows = [row for task in plan.tasks for row in task.key_rows()]
     write_csv(folder / "batch.csv", pd.DataFrame(batch))
     write_csv(folder / "key.csv", pd.DataFrame(key_rows))
-    look = study_pages.Look(plan.options.study, len(plan.candidates), example, plan.options.consent)
+    look = study_pages.Look(
+        plan.options.study, len(plan.candidates), example, plan.options.consent, images.ratio
+    )
     write_text(folder / "hit.html", study_pages.hit(look, base))
     write_text(folder / "preview.html", study_pages.preview(look, name, rows, batch, plan.key))
     files = ["batch.csv", "key.csv", "hit.html", "preview.html", *images.relative_names()]
@@ -155,11 +158,13 @@ class _ImageFolder:
         self.folder = folder
         self.key = key
         self.names: list[str] = []
+        self.ratio = math.inf  # width / height of the tallest image
 
     def add(self, image: Image.Image, task: str, column: str) -> study_pages.PageImage:
         name = image_name(self.key, task, column)
         write_png(self.folder / name, image)
         self.names.append(name)
+        self.ratio = min(self.ratio, image.width / image.height)
         return study_pages.PageImage(name)
 
     def relative_names(self) -> list[str]:

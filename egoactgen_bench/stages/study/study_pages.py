@@ -1,5 +1,6 @@
 """The pages for raters: hit.html for Mechanical Turk, preview.html for any browser, offline."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
@@ -12,6 +13,7 @@ from egoactgen_bench.presentation.pages import environment
 from egoactgen_bench.stages.study.amazon import RESULT_COLUMNS
 from egoactgen_bench.stages.study.safe_text import html_cell, keyed_hash
 
+MOST_COLUMNS = 5  # candidates side by side; more take two rows
 CONSENT = (
     "Taking part is voluntary and you may stop at any time. By submitting you agree that your "
     "answers, without your name or worker id, are used and published for research."
@@ -52,11 +54,33 @@ class Look:
     candidates: int
     example: Example | None
     consent: str | None
+    ratio: float  # width / height of the tallest image
 
     @property
     def letters(self) -> str:
         """The labels of the candidates at positions 1…K; numbers would look like ranks."""
         return ascii_uppercase[: self.candidates]
+
+    @property
+    def grid(self) -> str:
+        """The columns and rows of images, as variables of the style sheet; `narrow` on telephones.
+
+        Above the candidates is a row for the input frame. A description has one row of two frames.
+        """
+        wide, narrow = 2, 2
+        rows = {"wide": 1, "narrow": 1}
+        if self.study == "best-of":
+            one_row = self.candidates <= MOST_COLUMNS
+            wide = self.candidates if one_row else math.ceil(self.candidates / 2)
+            narrow = 2 if self.candidates <= 4 else 3
+            rows = {
+                "wide": 1 + math.ceil(self.candidates / wide),
+                "narrow": 1 + math.ceil(self.candidates / narrow),
+            }
+        return (
+            f"--ratio: {self.ratio:.3f}; --wide-columns: {wide}; --wide-rows: {rows['wide']}; "
+            f"--narrow-columns: {narrow}; --narrow-rows: {rows['narrow']}"
+        )
 
 
 def hit(look: Look, image_base: str) -> str:
