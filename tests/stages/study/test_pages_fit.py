@@ -13,9 +13,10 @@ SIZES = {"square": (256, 256), "4:3": (342, 256), "16:9": (456, 256)}
 DESCRIPTION = (
     "A hand reaches for the handle of the wooden drawer below the counter, grips it with the "
     "fingers and the thumb, and pulls it slowly towards the person, so that the cutlery inside "
-    "becomes visible, while the other hand rests on the counter next to the sink. The cutting board "
-    "with the onion stays where it was, and so do the two mugs."
+    "becomes visible, while the other hand rests on the counter next to the sink. The cutting "
+    "board with the onion stays where it was, and so do the two mugs."
 )
+TASKS = (("best-of", 2), ("best-of", 4), ("best-of", 9), ("description", 1))
 NEEDED = (".action", ".frame img", ".question", "legend", ".choice", ".answer", "blockquote")
 LAST = {"hit": "crowd-button", "preview": "header [data-do=next]"}
 
@@ -52,7 +53,7 @@ def outside(page, width: int, height: int, last: str) -> list[str]:
     return [
         f"{name}: {box}"
         for name, box, below in found
-        if not (0 <= box["x"] <= box["x"] + box["width"] <= width and 0 <= box["y"])
+        if not (0 <= box["x"] <= box["x"] + box["width"] <= width and box["y"] >= 0)
         or box["y"] + box["height"] > below
     ]
 
