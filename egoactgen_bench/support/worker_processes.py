@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any
-from unittest.mock import patch
 
 
 @contextmanager
@@ -45,8 +44,13 @@ class _Worker(SpawnProcess):
         # What a spawned process does first is to run the file of `__main__` again. A script without
         # `if __name__ == "__main__"` would start over in every worker, one read from stdin has no
         # file, and our jobs need neither.
-        with patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
-            super().start()
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            with _interrupts_blocked():
+                super().start()
+        finally:
+            sys.modules["__main__"] = main
 
 
 class _Context(SpawnContext):
@@ -57,6 +61,22 @@ class _Context(SpawnContext):
         worker = _Worker(*args, **settings)
         self.started.append(worker)
         return worker
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread, and in a process that it starts, from its first moment.
+
+    Ctrl-C reaches all processes, and one that is still importing would print a traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)  # one that came meanwhile is raised
 
 
 def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:

@@ -45,6 +45,7 @@ class Make:
         return {"values": torch.stack(numbers), "process": torch.tensor(os.getpid())}
 """
 
+
 @pytest.fixture(scope="module")
 def make(tmp_path_factory):
     """`Make`, importable by other processes."""
