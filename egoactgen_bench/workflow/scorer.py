@@ -71,8 +71,8 @@ class Scorer:
             `bench datasets`, or a prepared `Split`. Toy data sets use the toy weights.
         value_range: the range of images with float values: "unit" for [0, 1], "signed" for
             [−1, 1]. uint8 needs none.
-        settings, choices: fields of `ScorerOptions`, as one object or as keywords. Those that begin
-            with `judge_` are for the vlm_ metrics.
+        settings: fields of `ScorerOptions`, as one object.
+        choices: the same as keywords. Those that begin with `judge_` are for the vlm_ metrics.
 
     Raises:
         BenchError: an unknown metric or option, or weights that are missing.
