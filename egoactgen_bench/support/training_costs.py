@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.devices import free_bytes
 
 GB = 1e9
 FLOAT32, HALF = 4, 2  # bytes of a weight
@@ -91,17 +92,20 @@ class TrainingPlan:
         """Passes over the split."""
         return self.seen / max(self.samples, 1)
 
-    def require(self, limit: float | None, where: str, remedy: str) -> None:
-        """Raise `BenchError` unless it fits `limit` bytes; None: no limit."""
-        if limit is None or self.memory.total <= limit:
+    def require(self, limit: float, where: str, remedy: str) -> None:
+        """Raise `BenchError` unless it fits `limit` bytes."""
+        if self.memory.total <= limit:
             return
         raise BenchError(
             f"This training needs about {self.memory.total / GB:.1f} GB (calculated) with "
             f"{self.micro_batch} samples at a time, but {where} {limit / GB:.1f} GB: {remedy}."
         )
 
-    def lines(self, device: str | None = None) -> list[str]:
-        """What `--dry-run` prints; `device` is the name of the GPU, None without one."""
+    def lines(self, device: str | None = None, limit: float | None = None) -> list[str]:
+        """What `--dry-run` prints; `device` is the name of the GPU, None without one.
+
+        With a `limit` in GB, the last line states whether the plan fits it.
+        """
         memory = self.memory
         rounds = self.batch_size // (self.micro_batch * self.processes)
         parts = {name: value for name, value in memory.parts.items() if value}
@@ -116,7 +120,11 @@ class TrainingPlan:
             f"Samples seen: {self.seen:,}, {self.epochs:,.1f} epochs of {self.samples:,}",
             self._hours(device),
             *self.notes,
+            *([] if limit is None else [f"It {self._fits(limit)} {limit:g} GB."]),
         ]
+
+    def _fits(self, limit: float) -> str:
+        return "fits" if self.memory.total <= limit * GB else "DOES NOT FIT"
 
     def _hours(self, device: str | None) -> str:
         """The estimated hours on the devices together."""
@@ -132,13 +140,31 @@ class TrainingPlan:
         return f"Hours, estimated at {UTILISATION:.0%} of the data sheets' rates: {listed}"
 
 
+def require_memory(plan: TrainingPlan, device: str, asked: float | None, otherwise: str) -> None:
+    """Raise `BenchError` unless the plan fits `asked` GB, by default a GPU's free memory.
+
+    `otherwise` says, as the end of a sentence, what to do if no micro-batch fits.
+    """
+    if asked is not None:
+        plan.require(asked * GB, "-o memory allows", otherwise)
+    elif device.startswith("cuda"):
+        free = free_bytes(device)
+        lower = f"-o memory={free / GB:.0f} lowers micro_batch, which does not change the training"
+        plan.require(free, f"{device} has free", otherwise if plan.micro_batch == 1 else lower)
+
+
 def card_of(device_name: str) -> str | None:
     """The entry of `CARDS` for a device's name, such as `NVIDIA A100-SXM4-80GB`."""
     words = device_name.replace("-", " ").split()
     return next((name for name in CARDS if set(name.split()) <= set(words)), None)
 
 
-def largest_fitting(most: int, share: int, fits: Callable[[int], bool]) -> int | None:
-    """The largest micro-batch up to `most` that divides a process's `share` of a batch and fits."""
+def largest_fitting(
+    most: int, share: int, memory: Callable[[int], Memory], limit: float | None
+) -> int:
+    """The largest micro-batch up to `most` that divides a process's `share` of a batch and fits.
+
+    `limit` is in GB; None: each fits. 1 if none does.
+    """
     sizes = (size for size in range(min(most, share), 0, -1) if not share % size)
-    return next((size for size in sizes if fits(size)), None)
+    return next((n for n in sizes if limit is None or memory(n).total <= limit * GB), 1)

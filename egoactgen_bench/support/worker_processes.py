@@ -57,8 +57,8 @@ class _Context(SpawnContext):
     def __init__(self) -> None:
         self.started: list[_Worker] = []
 
-    def Process(self, *args: Any, **settings: Any) -> _Worker:  # type: ignore[override]
-        worker = _Worker(*args, **settings)
+    def Process(self, *args: Any, **given: Any) -> _Worker:  # type: ignore[override] # noqa: N802
+        worker = _Worker(*args, **given)
         self.started.append(worker)
         return worker
 

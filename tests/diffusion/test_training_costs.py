@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
-from egoactgen_bench.diffusion.finetuning.denoiser_costs import measure, planned, remedy
+from egoactgen_bench.diffusion.finetuning.denoiser_costs import SMALLER, measure, planned
 from egoactgen_bench.diffusion.finetuning.full_size_networks import (
     STABLE_DIFFUSION,
     configurations,
@@ -81,7 +81,7 @@ def test_a_micro_batch_that_fits_the_card(full_size, card, options, processes, s
     if size is None:
         assert plan.micro_batch == 1
         with pytest.raises(BenchError, match="GB: use -o optimizer=adamw8bit"):
-            plan.require(card * GB, "-o memory allows", remedy(card * GB, lowered=True))
+            plan.require(card * GB, "-o memory allows", SMALLER)
     else:
         assert plan.micro_batch == size
         plan.require(card * GB, "-o memory allows", "")
@@ -126,9 +126,14 @@ def test_cards_are_known_by_what_pytorch_calls_them():
 def test_arithmetic():
     memory = Memory(weights=4, gradients=3, optimizer=8, activations=2, reserve=1)
     assert memory.total == 18
-    assert largest_fitting(32, 128, lambda size: size <= 20) == 16
-    assert largest_fitting(32, 96, lambda size: size <= 20) == 16
-    assert largest_fitting(32, 128, lambda size: False) is None
+
+    def of(size):
+        return Memory(size * GB, 0, 0, reserve=0)
+
+    assert largest_fitting(32, 128, of, 20) == 16
+    assert largest_fitting(32, 96, of, 24) == 24
+    assert largest_fitting(32, 128, of, None) == 32
+    assert largest_fitting(32, 128, of, 0.5) == 1
     plan = TrainingPlan("", 1, 0, memory, 10, 8, 2, 2, 40, 1e12, "float32")
     assert (plan.seen, plan.epochs) == (80, 2)
     assert plan.gpu_hours(100) == pytest.approx(80 * 4 / (100 / 3) / 3600)

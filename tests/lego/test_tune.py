@@ -171,6 +171,17 @@ def test_a_converted_projector_remains_a_single_layer(tuned, shared, tmp_path):
     assert load(out, "cpu", torch.float32).words == 512
 
 
+def test_a_tuning_that_does_not_fit_the_memory_is_refused_before_anything_is_written(tuned):
+    sentence = (
+        r"needs about 1\.5 GB \(calculated\) with 1 samples at a time, but -o memory allows 1"
+    )
+    with pytest.raises(BenchError, match=sentence):
+        tuned("small", memory=1, epochs=1)
+    out, manifest = tuned("enough", memory=2, epochs=1)
+    assert not list(out.parent.glob("small*"))
+    assert manifest.options.passed["memory"] == 2
+
+
 def test_bfloat16_with_checkpointed_gradients(tuned):
     out, manifest = tuned("half", precision="bfloat16", epochs=3)
     assert {tensor.dtype for tensor in weights_of(out).values()} == {torch.bfloat16}

@@ -60,7 +60,7 @@ def in_workers(
 
             yield from _ahead(submit, draws, workers * AHEAD)
     except (BrokenProcessPool, RuntimeError) as error:
-        # Without shared memory, PyTorch raises an error or, when it is written to, the process ends.
+        # Without shared memory, PyTorch raises an error, or the process ends as it writes to it.
         if not isinstance(error, BrokenProcessPool) and "shared memory" not in str(error):
             raise
         raise BenchError(NOT_LOADED) from error

@@ -19,7 +19,6 @@ from egoactgen_bench.diffusion.finetuning.step_measurement import (
 from egoactgen_bench.diffusion.finetuning.training_options import FinetuningOptions
 from egoactgen_bench.support.training_costs import (
     FLOAT32,
-    GB,
     HALF,
     OPTIMIZER,
     Memory,
@@ -28,6 +27,11 @@ from egoactgen_bench.support.training_costs import (
 )
 
 TOKENS = 77
+# What a training can do that fits with no micro-batch, as the end of a sentence.
+SMALLER = (
+    "use -o optimizer=adamw8bit, whose moments take a quarter, or train low-rank updates with "
+    "-o lora=16"
+)
 FORMATS = {"bfloat16": torch.bfloat16, "float16": torch.float16, "auto": torch.bfloat16}
 
 # Sizes of a sample's features, name → (tokens, width), and the module that takes them, for a width
@@ -96,14 +100,9 @@ def planned(
 ) -> TrainingPlan:
     """A training on so many samples; `memory` of the options lowers the micro-batch."""
     options = costs.options
+    most = micro_batch(options.batch_size, options.micro_batch, processes)
     share = options.batch_size // processes
-    size = micro_batch(options.batch_size, options.micro_batch, processes)
-    if options.memory is not None:
-        limit = options.memory * GB
-        fitting = largest_fitting(
-            size, share, lambda each: costs.memory(each, processes).total <= limit
-        )
-        size = fitting or 1
+    size = largest_fitting(most, share, lambda each: costs.memory(each, processes), options.memory)
     return TrainingPlan(
         networks=networks,
         trainable=costs.trainable,
@@ -118,16 +117,6 @@ def planned(
         precision="bfloat16" if options.precision == "auto" else options.precision,
         notes=notes,
     )
-
-
-def remedy(limit: float, lowered: bool) -> str:
-    """How a training that does not fit can be made to, as the end of a sentence."""
-    if lowered:
-        return (
-            "use -o optimizer=adamw8bit, whose moments take a quarter, or train low-rank updates "
-            "with -o lora=16"
-        )
-    return f"-o memory={limit / GB:.0f} lowers micro_batch, which does not change the training"
 
 
 def _freeze(unet: Any, text: Any, conditioner: nn.Module, options: FinetuningOptions) -> None:

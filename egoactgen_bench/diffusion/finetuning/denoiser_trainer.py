@@ -16,10 +16,10 @@ from egoactgen_bench.diffusion.denoiser.stable_diffusion_weights import STABLE_D
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
 from egoactgen_bench.diffusion.finetuning import starting_networks, training_checkpoints
 from egoactgen_bench.diffusion.finetuning.denoiser_costs import (
+    SMALLER,
     FeatureSizes,
     measure,
     planned,
-    remedy,
 )
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
 from egoactgen_bench.diffusion.finetuning.denoising_samples import FeatureSource, NoFeatures
@@ -34,10 +34,9 @@ from egoactgen_bench.diffusion.finetuning.training_options import (
 )
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import provenance
-from egoactgen_bench.support.devices import free_bytes
 from egoactgen_bench.support.files import write_json
 from egoactgen_bench.support.sharding import ProcessShard
-from egoactgen_bench.support.training_costs import GB, TrainingPlan
+from egoactgen_bench.support.training_costs import TrainingPlan, require_memory
 
 ANOTHER_AUTOENCODER = "-o autoencoder=NAME uses an existing one"
 AUTOENCODER_FIRST = (
@@ -112,9 +111,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
         if asked is None and not device.startswith("cuda"):
             return self.options
         plan = self.costs(self.options, self.context)
-        limit = free_bytes(device) if asked is None else asked * GB
-        where = f"{device} has free" if asked is None else "-o memory allows"
-        plan.require(limit, where, remedy(limit, asked is not None))
+        require_memory(plan, device, asked, SMALLER)
         return self.options.model_copy(update={"micro_batch": plan.micro_batch})
 
     def sources(self) -> dict[str, str]:
@@ -153,7 +150,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
             self.context.seed,
         )
         training_task.mixture = mixture_of(self.context.split, pairs)
-        curve = TrainingLoop(training_task, self.options, self.context).run()
+        curve = TrainingLoop(training_task, self._fitted, self.context).run()
         if self.options.lora:
             starting_networks.merge(model.unet)
         if state.is_main_process:

@@ -26,7 +26,6 @@ from egoactgen_bench.stages.train.train_options import TrainOptions
 from egoactgen_bench.support import kept_hashes, provenance
 from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.sharding import ProcessShard
-from egoactgen_bench.support.training_costs import GB
 
 Report = Callable[[str], object]
 
@@ -144,11 +143,8 @@ def costs(
     plan = call(found, "costs", own, context)
     if plan is None:
         return [f"{name}: the costs of this trainer are not known in advance."]
-    lines: list[str] = plan.lines(provenance.device_name(device) if on_gpu else None)
-    limit = getattr(own, "memory", None)
-    if limit is not None:
-        fits = "fits" if plan.memory.total <= limit * GB else "DOES NOT FIT"
-        lines.append(f"It {fits} {limit:g} GB.")
+    named = provenance.device_name(device) if on_gpu else None
+    lines: list[str] = plan.lines(named, getattr(own, "memory", None))
     return lines
 
 

@@ -1,6 +1,5 @@
 """The stage `tune`: visual instruction tuning (section 3.1 of the paper)."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from egoactgen_bench.support.devices import resolve_device
 from egoactgen_bench.support.files import sha256_file
 from egoactgen_bench.support.replacing import replacing_folder
 from egoactgen_bench.support.sharding import ProcessShard
+from egoactgen_bench.support.training_costs import require_memory
 from egoactgen_lego.lego_manifests import TuneManifest
 from egoactgen_lego.options.tune_options import TuneOptions
 from egoactgen_lego.vllm import tuning_costs
@@ -24,7 +24,7 @@ from egoactgen_lego.vllm.tuning_loop import Tuning, TuningOptions
 from egoactgen_lego.vllm.vllm_model import check_folder
 
 # Options that do not affect the result; a tuning may be resumed with other values.
-NOT_COMPARED = frozenset({"checkpoint_every", "gradient_checkpointing", "micro_batch"})
+NOT_COMPARED = frozenset({"checkpoint_every", "gradient_checkpointing", "memory", "micro_batch"})
 PACKAGES = ("accelerate", "deepspeed", "peft", "tokenizers", "torch", "transformers")
 
 
@@ -51,9 +51,10 @@ def tune(
     check_folder(weights)
     instructions = read_instructions(data, images)
     parts = out.with_name(f"{out.name}.parts")
-    tuning = Tuning(weights, instructions, own, parts, settled.seed, settled.device, log)
-    main = tuning.accelerator.is_main_process
     finished = (out / TRAIN).is_file() and not settled.overwrite
+    fitted = own if finished else _fitted(weights, own, len(instructions), settled.device)
+    tuning = Tuning(weights, instructions, fitted, parts, settled.seed, settled.device, log)
+    main = tuning.accelerator.is_main_process
     if main:
         base = {"name": weights.resolve().name, "weights": _hashes(weights)}
         launch = f"{tuning.accelerator.num_processes} × {tuning.accelerator.distributed_type.value}"
@@ -98,13 +99,23 @@ def costs(weights: Path, data: Path, images: Path, asked: TuneOptions) -> list[s
     """What a tuning would take, as lines; weights are not read, and nothing is written."""
     own = resolve(TuningOptions, asked.options, "tune")
     shard = ProcessShard.of_process()
-    # Set by `accelerate launch`, by its configuration.
-    launched = (os.environ.get(f"ACCELERATE_USE_{name}") for name in ("FSDP", "DEEPSPEED"))
-    sharded = "true" in launched
     count = len(read_instructions(data, images))
     device = resolve_device(asked.device, shard.local_rank)
     name = provenance.device_name(device) if device.startswith("cuda") else None
-    return tuning_costs.plan(weights, own, count, shard.ranks, sharded).lines(name)
+    plan = tuning_costs.plan(weights, own, count, tuning_costs.Launch.of_process(shard.ranks))
+    return plan.lines(name, own.memory)
+
+
+def _fitted(weights: Path, options: TuningOptions, count: int, device: str) -> TuningOptions:
+    """The options, with a micro-batch for which the device's memory suffices."""
+    shard = ProcessShard.of_process()
+    device = resolve_device(device, shard.local_rank)
+    if options.memory is None and not device.startswith("cuda"):
+        return options
+    launch = tuning_costs.Launch.of_process(shard.ranks)
+    plan = tuning_costs.plan(weights, options, count, launch)
+    require_memory(plan, device, options.memory, tuning_costs.SMALLER)
+    return options.model_copy(update={"micro_batch": plan.micro_batch})
 
 
 def _finish(

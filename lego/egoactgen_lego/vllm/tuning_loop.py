@@ -47,6 +47,12 @@ class TuningOptions(Options):
         0, ge=0, description="rank of adapters of the language model; 0: train all of it"
     )
     lora_alpha: int = Field(256, ge=1, description="scale of the adapters, times the rank")
+    memory: float | None = Field(
+        None,
+        gt=0,
+        description="GB of a device, for which micro_batch is lowered until the calculated memory "
+        "fits; default: what is free on the GPU, without lowering",
+    )
     max_length: int = Field(2048, ge=2, description="tokens; the rest is cut off")
     checkpoint_every: int = Field(200, ge=1, description="steps")
 

@@ -13,11 +13,15 @@ import torch
 from safetensors.torch import load_file
 
 from drawn_split import write_drawn_split
+from egoactgen_bench.api import plugins
+from egoactgen_bench.api.trainer import TrainingContext
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.train import train_weights as training
+from egoactgen_bench.support.training_costs import GB
 
 VLLM, COUNT = 12, 6
 UNET = Path("unet/diffusion_pytorch_model.safetensors")
@@ -365,6 +369,25 @@ def test_a_training_that_does_not_fit_the_memory_is_refused_before_anything_is_w
     assert not (tmp_path / "small").exists()
     made = train(root, tmp_path / "enough", memory=2, iterations=1)
     assert made.options.passed["memory"] == 2
+
+
+def test_memory_lowers_the_micro_batch_of_the_training(root, tmp_path, monkeypatch):
+    made = []
+    batch = Denoising.batch
+    monkeypatch.setattr(
+        Denoising, "batch", lambda self, draws: made.append(len(draws)) or batch(self, draws)
+    )
+    needed = {size: measured(root, micro_batch=size).memory.total / GB for size in (2, 4)}
+    train(root, tmp_path, memory=sum(needed.values()) / 2, iterations=1)
+    assert made == [2, 2]
+
+
+def measured(root, **options):
+    """The plan of a training."""
+    split = load_split(root / "splits" / "drawn-train")
+    context = TrainingContext(split, Path(), root / "models", root / "cache")
+    trainer = plugins.find("trainers", "ip2p")
+    return trainer.costs(trainer.Options(**trainer.presets["toy"] | SMALL | options), context)
 
 
 def test_the_released_initialisation_of_the_conditioner(root, tmp_path):
