@@ -21,7 +21,6 @@ from egoactgen_bench.stages.score import scoring_job
 from egoactgen_bench.stages.study.example_sampling import choose_examples
 from egoactgen_bench.stages.study.export_study import export
 from egoactgen_bench.stages.study.study_options import StudyOptions
-from egoactgen_bench.toy.judge_server import MODEL, serving_judge
 
 DATASET = "toy-kitchen"
 METHODS = ("lego", "ip2p", "sdedit", "proxedit")
@@ -136,6 +135,8 @@ def score(demo: Demo) -> StepResult:
 
 def judge(demo: Demo) -> StepResult:
     """Add the metrics of a vision-language model, which a toy one answers on loopback."""
+    from egoactgen_bench.toy.judge_server import MODEL, serving_judge  # needs PyTorch
+
     several = demo.split.samples["video_id"].nunique() > 1
     with serving_judge() as url:
         job = scoring_job.prepare(

@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks import drawn_inputs
 from benchmarks.full_size import compvis_shapes, drawn_checkpoints, drawn_llava
+from egoactgen_bench.support.worker_processes import worker_pool
 
 SPLIT, SAMPLES, FRAME = "drawn-train", 2, (456, 256)
 STEPS = 4  # of generation
@@ -61,7 +63,7 @@ def stable_diffusion(workspace: Path, size: Size) -> Iterator[Command]:
     """Stable Diffusion 1.5's file without an average, as it is published for generation."""
     path = workspace / "released" / "sd15.ckpt"
     sizes = replace(size.denoiser, inputs=4)
-    drawn_checkpoints.write(path, sizes, average=False, conditioner=False)
+    _alone(drawn_checkpoints.write, path, sizes, average=False, conditioner=False)
     yield "convert", ["models", "convert", str(path), "--raw", "--out", _models(workspace, "sd15")]
     path.unlink()
 
@@ -69,7 +71,7 @@ def stable_diffusion(workspace: Path, size: Size) -> Iterator[Command]:
 def lego(workspace: Path, size: Size) -> Iterator[Command]:
     """LEGO's file with the average of the weights: converted, and run."""
     path = workspace / "released" / "lego.ckpt"
-    drawn_checkpoints.write(path, size.denoiser, average=True, conditioner=True)
+    _alone(drawn_checkpoints.write, path, size.denoiser, average=True, conditioner=True)
     yield "convert", ["models", "convert", str(path), "--out", _models(workspace, "lego")]
     path.unlink()
     yield "run, float32", _run(workspace, "lego", "float32")
@@ -89,7 +91,7 @@ def lora(workspace: Path, size: Size) -> Iterator[Command]:
 def vllm(workspace: Path, size: Size) -> Iterator[Command]:
     """LLaVA 7B in its first format and in bfloat16: converted; one sample is described."""
     path = workspace / "released" / "llava"
-    drawn_llava.write(path, size.vllm)
+    _alone(drawn_llava.write, path, size.vllm)
     out = _models(workspace, "llava-7b")
     yield "convert, bfloat16", ["models", "convert", str(path), "--out", out]
     shutil.rmtree(path)
@@ -105,6 +107,12 @@ PARTS: dict[str, Callable[[Path, Size], Iterator[Command]]] = {
     "training": training,
     "vllm": vllm,
 }
+
+
+def _alone(write: Callable[..., object], *arguments: Any, **settings: Any) -> None:
+    """Write weights in a process of its own, whose memory is free when a command is measured."""
+    with worker_pool(1) as pool:
+        pool.submit(write, *arguments, **settings).result()
 
 
 def _models(workspace: Path, name: str) -> str:

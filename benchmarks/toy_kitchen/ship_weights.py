@@ -29,7 +29,7 @@ def ship(models: Path, lego: str, ip2p: str, sd: str, vllm: str) -> str:
     Tensors are stored in float16. All denoisers share one autoencoder.
     """
     for part in SHARED:
-        _copy(models / lego / part, DENOISER_WEIGHTS / part)
+        copy_halved(models / lego / part, DENOISER_WEIGHTS / part)
     for source, folder in (
         (models / lego, WEIGHTS / "lego"),
         (models / ip2p, baselines_toy.FOLDER / "ip2p"),
@@ -37,10 +37,10 @@ def ship(models: Path, lego: str, ip2p: str, sd: str, vllm: str) -> str:
     ):
         for part in OWN:
             if (source / part).is_dir():
-                _copy(source / part, folder / part)
-        write_json(folder / TRAIN, _without_paths(read_json(source / TRAIN)))
+                copy_halved(source / part, folder / part)
+        write_json(folder / TRAIN, without_paths(read_json(source / TRAIN)))
         write_json(folder / SAMPLING, read_sampling(source) | _vllm(source))
-    _copy(models / vllm, WEIGHTS / "vllm")
+    copy_halved(models / vllm, WEIGHTS / "vllm")
     roots = (baselines_toy.FOLDER, DENOISER_WEIGHTS, WEIGHTS)
     files = [path for root in roots for path in root.rglob("*") if path.is_file()]
     return f"{len(files)} files, {sum(path.stat().st_size for path in files):,} bytes"
@@ -51,16 +51,16 @@ def _vllm(source: Path) -> dict[str, Any]:
     return {"vllm": SHIPPED} if (source / "conditioner").is_dir() else {}
 
 
-def _without_paths(value: Any) -> Any:
+def without_paths(value: Any) -> Any:
     """The contents of a JSON file, without paths of the machine on which it was written."""
     if isinstance(value, dict):
-        return {key: _without_paths(each) for key, each in value.items() if key != "_name_or_path"}
+        return {key: without_paths(each) for key, each in value.items() if key != "_name_or_path"}
     if isinstance(value, list):
-        return [_without_paths(each) for each in value]
+        return [without_paths(each) for each in value]
     return Path(value).name if isinstance(value, str) and value.startswith("/") else value
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_halved(source: Path, target: Path) -> None:
     """Copy a folder's files, without subfolders, with tensors in half precision."""
     from safetensors.torch import load_file, save_file
 
@@ -68,7 +68,7 @@ def _copy(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for path in sorted(path for path in source.iterdir() if path.is_file()):
         if path.name == "config.json":
-            write_json(target / path.name, _without_paths(read_json(path)))
+            write_json(target / path.name, without_paths(read_json(path)))
             continue
         if path.suffix != ".safetensors":
             shutil.copyfile(path, target / path.name)

@@ -21,6 +21,7 @@ from egoactgen_bench.support.heartbeats import Watch, heartbeat
 from egoactgen_bench.support.progress import Progress, report_progress
 from egoactgen_bench.support.regular_files import read_regular
 from egoactgen_bench.support.sharding import ProcessShard
+from egoactgen_bench.support.waiting import report_waiting
 
 POLL_SECONDS = 0.2
 OK = "ok"  # the status of a row whose result exists
@@ -150,7 +151,8 @@ class BatchWork:
         missing = self.missing
         if missing:
             with self._alive():
-                load()
+                with report_waiting("Loading networks", shown=shown):
+                    load()
                 with self._bar(self.own, missing, shown) as bar:
                     for batch in missing:
                         do(batch)

@@ -12,6 +12,7 @@ from egoactgen_bench.cli.help_pages import STUDIES
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.stages.agreement.agree_options import AgreementOptions
+from egoactgen_bench.support.waiting import report_waiting
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.metric_agreement import MetricAgreement
@@ -49,13 +50,14 @@ def agreement(arguments: AgreementArguments) -> int:
     from egoactgen_bench.stages.agreement.agree import agree_with_study, agree_with_table
 
     place = current_workspace()
-    if arguments.ratings is None:
-        study = load_study(find_study(place, arguments.study))
-        found = agree_with_study(study, place, arguments, arguments.out)
-    elif arguments.study is not None:
+    if arguments.ratings is not None and arguments.study is not None:
         raise BenchError(f"Pass either a study ('{arguments.study}') or --ratings, not both.")
-    else:
-        found = agree_with_table(place, arguments, arguments.out)
+    with report_waiting("Comparing metrics with raters"):
+        if arguments.ratings is None:
+            study = load_study(find_study(place, arguments.study))
+            found = agree_with_study(study, place, arguments, arguments.out)
+        else:
+            found = agree_with_table(place, arguments, arguments.out)
     typer.echo(agreement_text(found))
     return _report(found)
 

@@ -14,6 +14,7 @@ from egoactgen_bench.cli.score_command import run_folder
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.stages.doctor.doctor_options import DiagnoseOptions
+from egoactgen_bench.support.waiting import report_waiting
 
 if TYPE_CHECKING:
     from egoactgen_bench.stages.doctor.diagnosis import Diagnosis
@@ -69,15 +70,16 @@ def doctor(arguments: DoctorArguments) -> int:
     place = current_workspace()
     split = load_split(place.find_split(arguments.split))
     run = load_run(run_folder(arguments.run, split.name))
-    diagnosis = diagnose(
-        split,
-        run,
-        arguments.metric,
-        arguments.value,
-        arguments,
-        workspace=place.root,
-        progress=True,
-    )
+    with report_waiting("Loading metrics"):
+        diagnosis = diagnose(
+            split,
+            run,
+            arguments.metric,
+            arguments.value,
+            arguments,
+            workspace=place.root,
+            progress=True,
+        )
     return _report(diagnosis, arguments.rows)
 
 
@@ -85,7 +87,9 @@ def _check_machine(weights: Path | None) -> int:
     from egoactgen_bench.stages.doctor.machine import check
 
     place = current_workspace()
-    for finding in check(place.root, weights or place.models):
+    with report_waiting("Checking this machine"):
+        findings = check(place.root, weights or place.models)
+    for finding in findings:
         typer.echo(f"{'ok   ' if finding.fine else 'lacks'} {finding.topic}: {finding.text}")
     return EXIT_DONE
 

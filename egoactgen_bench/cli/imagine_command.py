@@ -14,6 +14,7 @@ from egoactgen_bench.cli.help_pages import DAILY
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.stages.imagine.imagine_options import ImagineOptions
+from egoactgen_bench.support.waiting import report_waiting
 
 if TYPE_CHECKING:
     from egoactgen_bench.stages.imagine.contexts import Context
@@ -64,7 +65,8 @@ def imagine(arguments: ImagineArguments) -> int:
     place = current_workspace()
     stage.check_actions(arguments.action, arguments.description)
     seen = _context(arguments.context, arguments.split, arguments.descriptions)
-    built = stage.method_for(arguments, seen, place.models, place.cache)
+    with report_waiting(f"Loading {arguments.method}"):
+        built = stage.method_for(arguments, seen, place.models, place.cache)
     name = default_name(arguments.method)
     folder = arguments.out or place.imagined(seen.name, arguments.name or name)
     made = stage.imagine(
@@ -76,6 +78,7 @@ def imagine(arguments: ImagineArguments) -> int:
         arguments.description,
         arguments.seed,
         arguments.overwrite,
+        progress=True,
     )
     if made.already_complete:
         typer.echo("These images are already complete; --overwrite would start over.")

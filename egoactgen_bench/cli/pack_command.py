@@ -11,6 +11,7 @@ from egoactgen_bench.api.options import Cli, Options, Words
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.help_pages import RESULTS
 from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_bench.support.waiting import report_waiting
 
 
 class PackArguments(Options):
@@ -52,7 +53,8 @@ def pack(arguments: PackArguments) -> None:
 
     place = current_workspace()
     split = load_split(place.find_split(arguments.split))
-    packed = pack_runs(place, split, arguments.run, arguments.group, arguments.out)
+    with report_waiting("Packing"):
+        packed = pack_runs(place, split, arguments.run, arguments.group, arguments.out)
     typer.echo(f"{packed.path}: sha256 {packed.sha256}")
     typer.echo(f"{packed.path.with_suffix('.csv')}: its rows for results/leaderboard/.")
     typer.echo("Check the licence of your data set before you share generated images.")

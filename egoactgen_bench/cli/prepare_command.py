@@ -17,6 +17,7 @@ from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions
 from egoactgen_bench.support.devices import default_workers
+from egoactgen_bench.support.waiting import report_waiting, tell
 
 if TYPE_CHECKING:
     from egoactgen_bench.stages.prepare.prepare_split import Prepared
@@ -76,14 +77,15 @@ def prepare_splits(arguments: PrepareArguments) -> int:
     from egoactgen_bench.stages.prepare.dataset_plan import plan_dataset
 
     only_count = arguments.list_videos or (arguments.dry_run and arguments.videos is None)
-    plan = plan_dataset(
-        arguments.dataset,
-        arguments,
-        current_workspace(),
-        arguments.name,
-        locate=not only_count,
-        report=lambda sentence: typer.echo(sentence, err=True),
-    )
+    with report_waiting("Reading annotations"):
+        plan = plan_dataset(
+            arguments.dataset,
+            arguments,
+            current_workspace(),
+            arguments.name,
+            locate=not only_count,
+            report=tell,
+        )
     for notice in call(plan.dataset, "notices"):
         typer.echo(notice, err=True)
     workers = arguments.workers or default_workers()

@@ -15,6 +15,7 @@ from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.stages.run.run_options import RunOptions
 from egoactgen_bench.support.sample_drawing import first_samples
+from egoactgen_bench.support.waiting import report_waiting
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.runs import Run
@@ -69,9 +70,10 @@ def run(arguments: RunArguments) -> int:
     folder = arguments.out or place.run(
         split.name, arguments.name or default_name(arguments.method)
     )
-    job = prepare(
-        arguments.method, split, folder, arguments, models=place.models, cache=place.cache
-    )
+    with report_waiting(f"Loading {arguments.method}"):
+        job = prepare(
+            arguments.method, split, folder, arguments, models=place.models, cache=place.cache
+        )
     del split  # the job has those of its columns that it needs
     if arguments.dry_run:
         return _estimate(job, place.root / "runs")

@@ -13,13 +13,11 @@ from egoactgen_bench.cli.help_pages import DAILY
 from egoactgen_bench.cli.shared_options import current_workspace, terminal_width
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.stages.score.score_options import ScoreOptions
+from egoactgen_bench.support.waiting import report_waiting
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.scores import Scores
     from egoactgen_bench.stages.score.scoring_job import ScoringJob
-
-
-LOADING = 2.0  # seconds
 
 
 class ScoreArguments(ScoreOptions):
@@ -56,15 +54,13 @@ def score(arguments: ScoreArguments) -> int:
     from egoactgen_bench.stages.score.score_runs import execute
     from egoactgen_bench.stages.score.scoring_estimate import estimate
     from egoactgen_bench.stages.score.scoring_job import nothing_to_measure, prepare
-    from egoactgen_bench.support.progress import report_progress
 
     place = current_workspace()
     split = load_split(place.find_split(arguments.split))
     names = arguments.run or place.finished_runs(split.name)
     runs = [load_run(run_folder(name, split.name)) for name in names]
     folder = arguments.out or place.scores(split.name, arguments.protocol)
-    # Importing PyTorch may take several seconds; a refusal before that is the only message.
-    with report_progress("score", len(split.samples), "sample", first=LOADING):
+    with report_waiting("Loading metrics"):
         job = prepare(
             split, runs, folder, arguments, workspace=place.root, offline=arguments.dry_run
         )

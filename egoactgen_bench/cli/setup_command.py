@@ -10,6 +10,7 @@ from egoactgen_bench.api.options import Cli, Options
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.help_pages import WEIGHTS, group
 from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_bench.support.waiting import report_waiting, tell
 
 
 class LavisArguments(Options):
@@ -39,6 +40,7 @@ def lavis(arguments: LavisArguments) -> None:
     from egoactgen_bench.captioning.lavis_environment import Environment, setup
 
     root = current_workspace().root
-    made = setup(root, arguments.python, overwrite=arguments.overwrite, say=typer.echo)
+    with report_waiting("Installing LAVIS"):
+        made = setup(root, arguments.python, overwrite=arguments.overwrite, say=tell)
     state = "is ready" if made else "was already ready"
     typer.echo(f"LAVIS {state} in {Environment.of(root).folder}.")

@@ -12,6 +12,7 @@ from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.help_pages import DAILY, STUDIES
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.support.waiting import report_waiting
 
 
 class ExportArguments(StudyOptions):
@@ -86,16 +87,18 @@ def export_amt(arguments: ExportArguments) -> None:
     from egoactgen_bench.stages.study.study_cost import Cost
 
     place = current_workspace()
-    folder, plan = export(
-        place,
-        load_split(place.find_split(arguments.split)),
-        arguments,
-        arguments.runs,
-        arguments.descriptions,
-        arguments.name,
-        arguments.out,
-        arguments.overwrite,
-    )
+    split = load_split(place.find_split(arguments.split))
+    with report_waiting("Writing the study"):
+        folder, plan = export(
+            place,
+            split,
+            arguments,
+            arguments.runs,
+            arguments.descriptions,
+            arguments.name,
+            arguments.out,
+            arguments.overwrite,
+        )
     typer.echo(f"{arguments.study} over {', '.join(plan.candidates)}.")
     for notice in plan.notices():
         typer.echo(f"note: {notice}")
@@ -113,7 +116,8 @@ def import_amt(arguments: ImportArguments) -> None:
     from egoactgen_bench.stages.study.import_answers import import_results
 
     folder = find_study(current_workspace(), arguments.study)
-    imported = import_results(arguments.results, folder)
+    with report_waiting("Reading answers"):
+        imported = import_results(arguments.results, folder)
     for sentence in imported.sentences():
         typer.echo(sentence)
     typer.echo(

@@ -13,6 +13,7 @@ from egoactgen_bench.cli.help_pages import TRAINING
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.stages.train.train_options import TrainOptions
+from egoactgen_bench.support.waiting import report_waiting, tell
 
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.manifests import TrainManifest
@@ -65,18 +66,21 @@ def train(arguments: TrainArguments) -> int:
     if arguments.dry_run:
         return _plan(arguments, split, place)
     name = arguments.name or f"{default_name(arguments.method)}-{split.name}"
-    job = prepare(
-        arguments.method,
-        split,
-        arguments.out or place.models / name,
-        arguments,
-        models=place.models,
-        cache=place.cache,
-        logs=place.logs,
-        progress=True,
-    )
+    with report_waiting(f"Loading {arguments.method}"):
+        job = prepare(
+            arguments.method,
+            split,
+            arguments.out or place.models / name,
+            arguments,
+            models=place.models,
+            cache=place.cache,
+            logs=place.logs,
+            progress=True,
+        )
     complete = job.finished and not arguments.overwrite
-    manifest = execute(job, arguments.overwrite, _tell if job.rank == 0 else lambda sentence: None)
+    first = job.rank == 0
+    with report_waiting("Preparing the training", shown=first):
+        manifest = execute(job, arguments.overwrite, tell if first else lambda sentence: None)
     if job.rank != 0:  # only rank 0 reports, and its status is the launcher's
         return EXIT_DONE
     if complete:
@@ -109,10 +113,6 @@ def _split(place: "Workspace", named: Sequence[str]) -> "Split":
     if len(weights) not in (0, len(splits)) or len(splits) == 1:
         raise BenchError("--split: give a weight to each of several splits, or to none.")
     return join(splits, weights or None)
-
-
-def _tell(sentence: str) -> None:
-    typer.echo(sentence, err=True)
 
 
 def _report(job: "TrainingJob", manifest: "TrainManifest") -> int:

@@ -10,6 +10,7 @@ from egoactgen_bench.api.options import Cli, Options
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.help_pages import RESULTS
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.support.waiting import report_waiting
 
 SHOWN = 20
 
@@ -49,9 +50,10 @@ def verify(arguments: VerifyArguments) -> int:
     from egoactgen_bench.stages import verify as stage
 
     folder, against = arguments.folder, arguments.against
-    differences = stage.verify(folder)
-    if against is not None:
-        differences += stage.against(folder, against)
+    with report_waiting("Computing hashes"):
+        differences = stage.verify(folder)
+        if against is not None:
+            differences += stage.against(folder, against)
     if not differences:
         equal = f", and equals {against}" if against else ""
         typer.echo(f"{folder}: everything is as recorded{equal}")

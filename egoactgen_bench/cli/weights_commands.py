@@ -14,6 +14,7 @@ from egoactgen_bench.cli.help_pages import WEIGHTS, group
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.cli.wrapped_table import wrapped
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.support.waiting import report_waiting
 
 if TYPE_CHECKING:
     from egoactgen_bench.api.published_weights import PublishedWeights
@@ -231,7 +232,8 @@ def verify(arguments: VerifyWeightsArguments) -> int:
     declared = registry(arguments.plugin)
     names = arguments.names or dict.fromkeys(each.weights.name for each in declared)
     for weights in [find(name, declared) for name in names]:
-        problems = problems_of(weights, folder)
+        with report_waiting(f"Computing the hash of {weights.name}"):
+            problems = problems_of(weights, folder)
         if problems is None and not arguments.names:
             continue
         known = has_known_hash(weights, folder)
@@ -247,12 +249,13 @@ def convert(arguments: ConvertArguments) -> None:
     """Convert a released checkpoint into a folder of safetensors."""
     from egoactgen_bench.weights import conversion
 
-    done = conversion.convert(
-        arguments.checkpoint,
-        arguments.out,
-        raw=arguments.raw,
-        config=arguments.config,
-        models=current_workspace().models,
-        overwrite=arguments.overwrite,
-    )
+    with report_waiting(f"Converting {arguments.checkpoint.name}"):
+        done = conversion.convert(
+            arguments.checkpoint,
+            arguments.out,
+            raw=arguments.raw,
+            config=arguments.config,
+            models=current_workspace().models,
+            overwrite=arguments.overwrite,
+        )
     typer.echo(f"Converted {arguments.checkpoint.name} to {done}.")

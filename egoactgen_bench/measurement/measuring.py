@@ -30,6 +30,7 @@ from egoactgen_bench.measurement.sources import (
     Source,
     content,
 )
+from egoactgen_bench.support.progress import Progress
 from egoactgen_bench.support.row_store import ABSENT, FeatureCache, RowStore, StoredRows, short_keys
 from egoactgen_bench.support.sharding import ProcessShard
 
@@ -134,8 +135,13 @@ class Measurer:
         start = batch * self.batch_size
         return range(start, min(start + self.batch_size, len(self.samples)))
 
-    def measure(self, batches: Iterable[int]) -> Measurements:
-        """Measure the samples of some batches."""
+    def values_of(self, batches: Iterable[int]) -> int:
+        """How many values the samples of some batches have: of each candidate and measurement."""
+        samples = sum(len(self.samples_of(batch)) for batch in batches)
+        return samples * len(self.candidates) * len(self._groups)
+
+    def measure(self, batches: Iterable[int], progress: Progress) -> Measurements:
+        """Measure the samples of some batches; `progress` counts their values."""
         shape = len(self.samples), len(self.candidates), len(self._groups)
         outcome = Measurements(np.zeros(shape, np.uint64))
         for number in batches:
@@ -149,7 +155,8 @@ class Measurer:
                     candidate.name,
                     [{"output": entry.roles["output"]} for entry in entries.values()],
                 )
-                self._measure_candidate(column, entries, across, outcome)
+                new = self._measure_candidate(column, entries, across, outcome, progress)
+                progress.update(len(part) * len(self._groups) - new)
         return outcome
 
     def rows(
@@ -204,8 +211,12 @@ class Measurer:
         entries: Entries,
         across: dict[Places, dict[str, Any]],
         outcome: Measurements,
-    ) -> None:
-        """Measure a candidate's missing rows; metrics that miss the same rows share a batch."""
+        progress: Progress,
+    ) -> int:
+        """Measure a candidate's missing rows, and return how many were missing.
+
+        Metrics that miss the same rows share a batch.
+        """
         todo: dict[tuple[Places, bool], list[int]] = {}
         for number, group in enumerate(self._groups):
             wanted = self._wanted(column, number, entries, outcome)
@@ -222,7 +233,11 @@ class Measurer:
             batch = Batch(items, self._features, across.setdefault(positions, {}))
             chosen = {position: entries[position] for position in positions}
             for number in numbers:
+                name = f"{self._groups[number][0].name} of {self.candidates[column].name}"
+                progress.set_postfix_str(name, refresh=False)
                 self._measure_group(column, number, chosen, batch, outcome)
+                progress.update(len(positions))
+        return sum(len(positions) * len(numbers) for (positions, _), numbers in todo.items())
 
     def _wanted(
         self, column: int, number: int, entries: Entries, outcome: Measurements

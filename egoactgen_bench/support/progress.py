@@ -5,11 +5,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from egoactgen_bench.support.byte_counts import byte_text
+from egoactgen_bench.support.waiting import is_innermost, nested
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 FIRST, LONGEST = 1.0, 30.0  # seconds until the first line, and at most between two lines
+REDRAW = 1.0  # seconds between two drawings of a bar whose count does not change
 BYTES = "B"  # the unit whose counts are printed as sizes
 
 
@@ -43,19 +48,45 @@ def report_progress(
     if not shown or sys.stderr.isatty():
         from tqdm import tqdm
 
-        with tqdm(
-            desc=description,
-            total=total or None,
-            initial=initial,
-            unit=unit,
-            unit_scale=unit == BYTES,
-            disable=not shown,
-            leave=False,
-        ) as bar:
+        with (
+            tqdm(
+                desc=description,
+                total=total or None,
+                initial=initial,
+                unit=unit if unit == BYTES else f" {unit}",
+                unit_scale=unit == BYTES,
+                disable=not shown,
+                leave=False,
+            ) as bar,
+            _redrawn(bar, shown),
+        ):
             yield bar
         return
     with report_lines(description, total, unit, initial=initial, first=first) as lines:
         yield lines
+
+
+@contextmanager
+def _redrawn(bar: "tqdm[Any]", shown: bool) -> Iterator[None]:
+    """Redraw a bar regularly, so that its elapsed time shows that a long step is still running."""
+    ended = threading.Event()
+
+    def redraw() -> None:
+        while not ended.wait(REDRAW):
+            if is_innermost(bar):
+                bar.refresh()
+
+    if not shown:
+        yield
+        return
+    thread = threading.Thread(target=redraw, daemon=True)
+    thread.start()
+    try:
+        with nested(bar):
+            yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager
@@ -69,7 +100,8 @@ def report_lines(
     thread = threading.Thread(target=lines.print_until_ended, args=[interval], daemon=True)
     thread.start()
     try:
-        yield lines
+        with nested(lines):
+            yield lines
     finally:
         lines.ended.set()
         thread.join()
@@ -96,6 +128,8 @@ class ProgressLines:
     def print_until_ended(self, interval: float) -> None:
         """Print a line after `interval` seconds, and then at doubled ones up to `LONGEST`."""
         while not self.ended.wait(interval):
+            if not is_innermost(self):
+                continue
             with suppress(OSError, ValueError):  # stderr may have been closed by its reader
                 print(self.line(time.monotonic() - self._start), file=sys.stderr, flush=True)
             interval = min(2 * interval, LONGEST)
@@ -116,7 +150,8 @@ class ProgressLines:
         if self.unit == BYTES:
             done = byte_text(self.done)
             return f"{done} of {byte_text(self.total)}" if self.total else done
-        return f"{self.done:,} of {self.total:,} {_plural(self.unit)}"
+        of = f" of {self.total:,}" if self.total else ""
+        return f"{self.done:,}{of} {_plural(self.unit)}"
 
     def _rate(self, per_second: float) -> str:
         if self.unit == BYTES:

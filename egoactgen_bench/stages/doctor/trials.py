@@ -1,6 +1,6 @@
 """Variants of a metric, measured on one run: what `bench doctor` compares."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from egoactgen_bench.api.options import Options, resolve
 from egoactgen_bench.measurement.measuring import Failure, Measurer
 from egoactgen_bench.measurement.protocols import obstacle
 from egoactgen_bench.measurement.sources import Candidate, Samples
-from egoactgen_bench.support.progress import Progress, report_progress
+from egoactgen_bench.support.progress import report_progress
 from egoactgen_bench.support.replacing import temporary_folder
 
 Deviations = Mapping[str, Deviation]  # label → deviation
@@ -105,8 +105,10 @@ class Trials:
             return
         measurer = Measurer(self.samples, [self.candidate], variants, cache, self.batch_size)
         text = f"{len(variants)} variants"
-        with report_progress(text, len(self.samples), "sample", shown=self.progress) as bar:
-            outcome = measurer.measure(_counted(measurer, bar))
+        batches = range(measurer.batches)
+        values = measurer.values_of(batches)
+        with report_progress(text, values, "value", shown=self.progress) as bar:
+            outcome = measurer.measure(batches, bar)
         for failure in outcome.failures:
             self.failures.setdefault((failure.sample_id, failure.code), failure)
         self.notices += [f"left out: {name}: {why}" for name, why in outcome.broken.items()]
@@ -117,10 +119,3 @@ class Trials:
             whole: Any = np.asarray(rows) if self.plugin.per_sample else rows
             self.values[variant.labels] = variant.summarise(whole) * self.plugin.factor
             self.counts[variant.labels] = len(rows)
-
-
-def _counted(measurer: Measurer, bar: Progress) -> Iterator[int]:
-    """The batches of a measurer; each is counted when the next one is asked for."""
-    for batch in range(measurer.batches):
-        yield batch
-        bar.update(len(measurer.samples_of(batch)))

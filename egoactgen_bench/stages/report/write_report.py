@@ -16,6 +16,8 @@ from egoactgen_bench.stages.report.report_contents import Contents, gather, gath
 from egoactgen_bench.stages.report.thumbnails import Thumbnails, height_for, name_of
 from egoactgen_bench.support.files import write_text
 from egoactgen_bench.support.outside_links import refuse_outside_links
+from egoactgen_bench.support.progress import report_progress
+from egoactgen_bench.support.waiting import report_waiting
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ def report(
     Writes index.html, figures/ and thumbnails/ to `folder` (default: reports/<split>).
     """
     place = Workspace(workspace)
-    contents = gather(place, split, descriptions)
+    with report_waiting("Reading scores", shown=progress):
+        contents = gather(place, split, descriptions)
     return build(contents, folder or place.report(split.name), ids, progress)
 
 
@@ -57,7 +60,8 @@ def report_submissions(
     Writes to `folder` (default: reports/<split>-submissions).
     """
     place = Workspace(workspace)
-    contents = gather_submissions(place, archives)
+    with report_waiting("Checking archives", shown=progress):
+        contents = gather_submissions(place, archives)
     folder = folder or place.report(f"{contents.split.name}-submissions")
     return build(contents, folder, ids, progress)
 
@@ -67,13 +71,14 @@ def build(
 ) -> Report:
     """Write the report of `contents` to `folder`."""
     refuse_outside_links(folder)
-    drawn = [
-        (kind, number, figure) for kind, number, figure in report_figures.all_figures(contents)
-    ]
-    if ids:
-        drawn.insert(0, ("examples", 0, example_figure(contents, ids)))
-    for _, _, figure in drawn:
-        charts.save(figure.drawing, folder / "figures" / figure.name)
+    drawn = []
+    with report_progress("figures", 0, "figure", shown=progress) as bar:
+        if ids:
+            drawn.append(("examples", 0, example_figure(contents, ids)))
+        drawn += report_figures.all_figures(contents)
+        for _, _, figure in drawn:
+            charts.save(figure.drawing, folder / "figures" / figure.name)
+            bar.update()
     selection = select(contents)
     wanted = frames(contents, selection.positions)
     height = height_for(len({name_of(frame) for frame in wanted}))
@@ -83,8 +88,9 @@ def build(
         page.PlacedFigure(kind, number, each.name, each.alt, *each.pixels, each.notes)
         for kind, number, each in drawn
     ]
-    data = gallery(contents, selection.positions, failed)
-    text = page.render(contents, shown, data, height, str(selection))
+    with report_waiting("Writing the page", shown=progress):
+        data = gallery(contents, selection.positions, failed)
+        text = page.render(contents, shown, data, height, str(selection))
     write_text(folder / "index.html", text)
     thumbnails.remove_others(wanted)
     return Report(folder / "index.html", contents.notices)

@@ -1,7 +1,7 @@
 """Scores runs: computes the metrics of a protocol, with intervals and tests, and writes tables."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,9 @@ from egoactgen_bench.stages.score.scoring_job import ScoringJob, nothing_to_meas
 from egoactgen_bench.stages.score.summarising import Tables, tabulate
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.process_groups import process_group
-from egoactgen_bench.support.progress import Progress, report_progress
+from egoactgen_bench.support.progress import report_progress
 from egoactgen_bench.support.replacing import exclusive
+from egoactgen_bench.support.waiting import report_waiting
 
 
 def score(
@@ -65,12 +66,12 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
         raise BenchError(" ".join([nothing, *job.selection.failed.values()]))
     start = time.monotonic()
     own = job.shard.of_rank(job.measurer.batches)
-    sizes = {batch: len(job.measurer.samples_of(batch)) for batch in own}
     shown = progress and job.shard.rank == 0
     with process_group(job.shard) as group:
-        with report_progress("score", sum(sizes.values()), "sample", shown=shown) as bar:
-            outcome = job.measurer.measure(_counted(sizes, bar))
-        outcome = gather(outcome, job.shard, group)
+        with report_progress("score", job.measurer.values_of(own), "value", shown=shown) as bar:
+            outcome = job.measurer.measure(own, bar)
+        with report_waiting("Waiting for the other processes", shown=shown):
+            outcome = gather(outcome, job.shard, group)
     if job.shard.rank != 0:
         return None
     for candidate in job.candidates:
@@ -90,7 +91,8 @@ def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
     seconds = time.monotonic() - start
     with exclusive(job.folder):  # of two calls, each keeps what the other has added
         finish_writing(job.folder)
-        return _add(job, outcome, columns, seconds)
+        with report_waiting("Computing intervals and tests", shown=shown):
+            return _add(job, outcome, columns, seconds)
 
 
 def _add(
@@ -147,13 +149,6 @@ def _add(
     restate_published(manifest, job.split.manifest)
     scores = write_scores(job.folder, job.split, manifest, tables)
     return replace(scores, replaced=" ".join(earlier.notices))
-
-
-def _counted(sizes: dict[int, int], bar: Progress) -> Iterator[int]:
-    """The batches, each counted when the next one is requested."""
-    for batch, size in sizes.items():
-        yield batch
-        bar.update(size)
 
 
 def _scored(candidate: Candidate) -> ScoredRun:

@@ -20,11 +20,12 @@ KINDS = (
 
 def maps(drawn: Drawn) -> Tensor:
     """(n, 2, 13, 8, 8) float16: the fraction of each patch that each kind of object covers."""
-    found = [[_map(clip, frame) for frame in (clip.pre15, PNR)] for clip in drawn.clips]
+    found = [[object_map(clip, frame) for frame in (clip.pre15, PNR)] for clip in drawn.clips]
     return torch.from_numpy(np.array(found, np.float16))
 
 
-def _map(clip: Clip, frame: int) -> NDArray[np.float64]:
+def object_map(clip: Clip, frame: int) -> NDArray[np.float64]:
+    """(13, 8, 8) the fractions in one frame of a clip."""
     covered = np.zeros((len(KINDS), SIDE, SIDE))
     for kind, (left, top, right, bottom) in things(clip.moment(frame), clip.camera(frame), SIDE):
         rows, columns = _overlap(top, bottom), _overlap(left, right)

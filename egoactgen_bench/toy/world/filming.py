@@ -22,7 +22,6 @@ from egoactgen_bench.toy.world.rendering import render
 from egoactgen_bench.toy.world.scene import sample_kitchen
 from egoactgen_bench.toy.world.variants import STANDARD, Variant
 
-SIZE = 256  # pixels per side
 CLIPS_PER_VIDEO = 4
 EDITION = 1  # increased whenever the same seed gives different frames
 # Without `cpu-independent` the encoded frames would depend on the processor's instruction set.
@@ -146,13 +145,13 @@ def _film(folder: Path, subset: str, number: int, variant: Variant) -> None:
         av.open(str(path), "w", format="mp4") as container,
     ):
         stream = container.add_stream("libx264", rate=FPS)
-        stream.width = stream.height = SIZE
+        stream.width = stream.height = variant.size
         stream.pix_fmt = "yuv420p"
         stream.thread_count = 1
         stream.options = dict(ENCODING)
         for clip in video_clips(subset, number, variant):
             for frame in range(0, LENGTH, TWOS):
-                pixels = np.asarray(render(clip.moment(frame), clip.camera(frame), SIZE))
+                pixels = np.asarray(render(clip.moment(frame), clip.camera(frame), variant.size))
                 for _ in range(TWOS):
                     container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
         container.mux(stream.encode(None))
@@ -169,7 +168,7 @@ def _render_stills(folder: Path, subset: str, number: int, variant: Variant) -> 
     paths = iter(_stills(folder, subset, number, variant))
     for clip in video_clips(subset, number, variant):
         for frame in (clip.pre15, PNR):
-            image = render(clip.moment(frame), clip.camera(frame), SIZE)
+            image = render(clip.moment(frame), clip.camera(frame), variant.size)
             write_bytes(next(paths), png_bytes(image))
 
 
@@ -179,7 +178,7 @@ def _write_ego4d(
     entries, states, truths = [], [], []
     for number, clips in videos.items():
         uid = video_uid(subset, number, variant)
-        entries.append(fho_video(uid, clips, SIZE))
+        entries.append(fho_video(uid, clips, variant.size))
         states.append({"video_uid": uid, "split_fho": subset, "redacted_intervals": []})
         truths += [truth(uid, index, clip) for index, clip in enumerate(clips)]
     write_json(folder / "annotations" / "ego4d.json", {"videos": states})
@@ -199,7 +198,7 @@ def _write_epic(folder: Path, subset: str, videos: dict[int, list[Clip]], varian
         )
         rows += epic_rows(video_id, clips)
         seconds = LENGTH * len(clips) / FPS
-        info.append((video_id, seconds, float(FPS), f"{SIZE}x{SIZE}"))
+        info.append((video_id, seconds, float(FPS), f"{variant.size}x{variant.size}"))
         _link(
             _video_path(folder, subset, number, variant),
             folder / "epic" / participant / "videos" / f"{video_id}.MP4",

@@ -16,7 +16,6 @@ from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json
 from egoactgen_bench.toy.world.filming import (
     EDITION,
-    SIZE,
     annotate,
     film,
     render_stills,
@@ -24,7 +23,7 @@ from egoactgen_bench.toy.world.filming import (
     videos_of,
 )
 from egoactgen_bench.toy.world.motion import FPS
-from egoactgen_bench.toy.world.variants import Cue, Variant, View
+from egoactgen_bench.toy.world.variants import SIZE, Cue, Variant, View
 
 DEFAULT_CLIPS = {"train": 4096, "val": 32, "test": 32}
 
@@ -39,6 +38,9 @@ class ToyKitchenOptions(Options):
     )
     view: View = Field(
         default="first", description="the person's own view, or that of a camera behind the person"
+    )
+    size: int = Field(
+        default=SIZE, ge=64, le=1024, multiple_of=2, description="of the frames, in pixels per side"
     )
 
 
@@ -69,7 +71,7 @@ class ToyKitchen(Dataset):
 
     @property
     def _variant(self) -> Variant:
-        return Variant(self.options.cue, self.options.view)
+        return Variant(self.options.cue, self.options.view, self.options.size)
 
     @property
     def _standard(self) -> bool:
@@ -116,8 +118,9 @@ class ToyKitchen(Dataset):
 
     def recipe(self) -> dict[str, Any]:
         """The reader's recipe; options are included if they differ from the defaults."""
-        recipe = {**self.reader.recipe(), "world_edition": EDITION, "world_size": SIZE}
-        changed = self.options.model_dump(exclude_defaults=True)
+        recipe = {**self.reader.recipe(), "world_edition": EDITION}
+        recipe["world_size"] = self.options.size
+        changed = self.options.model_dump(exclude_defaults=True, exclude={"size"})
         return recipe if self._standard else recipe | {"cue": self.options.cue} | changed
 
     def notices(self) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Literal
 
 Cue = Literal["none", "weak", "strong", "relation"]
 View = Literal["first", "third"]
+SIZE = 256  # pixels per side
 
 
 @dataclass(frozen=True)
@@ -13,11 +14,13 @@ class Variant:
 
     `cue`: how far the hand has moved in the input frame; with "none" and "relation" not at all, and
     with "relation" the scene determines what the label leaves open (`relations`). `view`: the eyes
-    of the person, or a camera behind and above the person.
+    of the person, or a camera behind and above the person. `size`: of the drawn frames, in pixels
+    per side.
     """
 
     cue: Cue = "weak"
     view: View = "first"
+    size: int = SIZE
 
     @property
     def related(self) -> bool:
@@ -36,6 +39,7 @@ class Variant:
         """Of split names; empty for the standard world."""
         parts = [] if self.cue == "weak" else [f"-cue-{self.cue}"]
         parts += [] if self.view == "first" else [f"-view-{self.view}"]
+        parts += [] if self.size == SIZE else [f"-size-{self.size}"]
         return "".join(parts)
 
 

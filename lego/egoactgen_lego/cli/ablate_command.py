@@ -10,6 +10,7 @@ from egoactgen_bench.api.common_options import DryRun, Overwrite, SplitName, Tra
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
+from egoactgen_bench.support.waiting import report_waiting, tell
 from egoactgen_lego.options.ablate_options import AblateOptions, MaterialOptions
 
 if TYPE_CHECKING:
@@ -83,9 +84,10 @@ def _do(asked: "Ablation", folder: Path, overwrite: bool) -> int:
 
     def show(step: str) -> None:
         if first:
-            typer.echo(step, err=True)
+            tell(step)
 
-    done = ablate(asked, folder / "scores", overwrite, show)
+    with report_waiting("Preparing the steps"):
+        done = ablate(asked, folder / "scores", overwrite, show)
     if done.scores is None:  # only the first process reports
         return EXIT_DONE
     written = write_tables(asked, done.scores, folder)

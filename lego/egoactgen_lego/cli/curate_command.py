@@ -13,9 +13,9 @@ from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
 from egoactgen_bench.support.hub_snapshots import snapshot_in
 from egoactgen_bench.support.sample_drawing import drawing_sentence
 from egoactgen_lego.cli.served_model import (
-    ReplyProgress,
     ServedModelOptions,
     chat_client,
+    reply_progress,
     spent_text,
 )
 from egoactgen_lego.options.curate_options import CurateOptions
@@ -72,15 +72,16 @@ def curate(asked: CurateArguments) -> int:
     check_name(asked.descriptions)
     split = load_split(current_workspace().find_split(asked.split))
     chat = _chat(asked, split)
-    done = curate_split(
-        split,
-        asked.out or split.folder / "instructions" / asked.name,
-        chat,
-        asked,
-        progress=ReplyProgress(asked.prices),
-        # A local model answers one conversation at a time.
-        **({"concurrency": 1} if asked.local else {}),
-    )
+    with reply_progress(asked.prices) as progress:
+        done = curate_split(
+            split,
+            asked.out or split.folder / "instructions" / asked.name,
+            chat,
+            asked,
+            progress=progress,
+            # A local model answers one conversation at a time.
+            **({"concurrency": 1} if asked.local else {}),
+        )
     if asked.descriptions is not None:
         write_descriptions(split, asked.descriptions, done)
     return _report(done)

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_bench.support.waiting import report_waiting
 from egoactgen_lego.cli.vllm_options import (
     VLLM_WEIGHTS,
     VllmArguments,
@@ -37,13 +38,14 @@ def embed(asked: EmbedArguments) -> int:
     from egoactgen_lego.stages.embed import embed as embed_split
 
     engine = make_engine(asked, asked.weights)
-    done = embed_split(
-        engine,
-        load_descriptions(engine.split.folder, asked.descriptions),
-        make_writer(asked, asked.out),
-        question=checked_question(asked.question),
-        cache=current_workspace().cache,
-        overwrite=asked.overwrite,
-        progress=True,
-    )
+    with report_waiting("Loading the VLLM"):
+        done = embed_split(
+            engine,
+            load_descriptions(engine.split.folder, asked.descriptions),
+            make_writer(asked, asked.out),
+            question=checked_question(asked.question),
+            cache=current_workspace().cache,
+            overwrite=asked.overwrite,
+            progress=True,
+        )
     return report(done, engine, "embedded", asked.out)

@@ -10,10 +10,11 @@ from egoactgen_bench.api.common_options import Seed
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.support.waiting import report_waiting
 from egoactgen_lego.cli.served_model import (
-    ReplyProgress,
     ServedModelOptions,
     chat_client,
+    reply_progress,
     spent_text,
 )
 from egoactgen_lego.cli.vllm_options import (
@@ -62,16 +63,17 @@ def _enrich_here(asked: EnrichArguments, weights: str) -> int:
 
     engine = make_engine(asked, weights)
     writer = make_writer(asked, asked.features) if asked.features else None
-    done = enrich_split(
-        engine,
-        asked.name,
-        sampling=_sampling(asked),
-        question=checked_question(asked.question),
-        seed=asked.seed,
-        features=writer,
-        overwrite=asked.overwrite,
-        progress=True,
-    )
+    with report_waiting("Loading the VLLM"):
+        done = enrich_split(
+            engine,
+            asked.name,
+            sampling=_sampling(asked),
+            question=checked_question(asked.question),
+            seed=asked.seed,
+            features=writer,
+            overwrite=asked.overwrite,
+            progress=True,
+        )
     table = engine.split.folder / "descriptions" / f"{asked.name}.csv"
     return report(done, engine, "described", table)
 
@@ -97,9 +99,8 @@ def _enrich_served(asked: EnrichArguments) -> int:
         asked.seed,
         asked.limit,
     )
-    done = stage.run(
-        asked.concurrency, asked.attempts, asked.overwrite, ReplyProgress(asked.prices)
-    )
+    with reply_progress(asked.prices) as progress:
+        done = stage.run(asked.concurrency, asked.attempts, asked.overwrite, progress)
     for row in done.failed:
         typer.echo(f"failed: {row['sample_id']}: {row['status']} ({row['detail']})")
     if stage.choice.selection:

@@ -1,19 +1,18 @@
 """What `bench lego curate` and `enrich` share for a model behind an endpoint."""
 
-import sys
-import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
-
-import typer
 
 from egoactgen_bench.api.common_options import AllowUpload
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.endpoints.endpoint_options import ChatEndpointOptions, make_client
 from egoactgen_bench.endpoints.reply_costs import Prices
 from egoactgen_bench.endpoints.uploads import licence_of, require_upload
-from egoactgen_bench.support.progress import LONGEST
+from egoactgen_bench.support.waiting import report_waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from egoactgen_bench.artifacts.splits import Split
     from egoactgen_bench.endpoints.endpoint_client import EndpointClient
     from egoactgen_lego.curation.replies import Replies
@@ -37,22 +36,17 @@ def chat_client(asked: ServedModelOptions, split: "Split") -> "EndpointClient":
     return client
 
 
-class ReplyProgress:
-    """Counts replies, tokens and cost on stderr: one line on a terminal, else one now and then."""
+@contextmanager
+def reply_progress(prices: Prices) -> "Iterator[Callable[[Replies, int], None]]":
+    """Report replies, tokens and cost on stderr: call it with the replies and the samples left."""
+    with report_waiting("Waiting for replies") as line:
 
-    def __init__(self, prices: Prices) -> None:
-        self.prices = prices
-        self._last = time.monotonic()
+        def update(replies: "Replies", left: int) -> None:
+            usage = replies.usage
+            spent = spent_text(usage.tokens_in, usage.tokens_out, prices.cost(usage))
+            line.description = f"{len(replies.rows)} replies, {left} samples left, {spent}"
 
-    def __call__(self, replies: "Replies", left: int) -> None:
-        usage = replies.usage
-        spent = spent_text(usage.tokens_in, usage.tokens_out, self.prices.cost(usage))
-        text = f"{len(replies.rows)} replies, {left} samples left, {spent}"
-        if sys.stderr.isatty():
-            typer.echo(f"\r{text} ", nl=False, err=True)
-        elif time.monotonic() - self._last >= LONGEST:
-            self._last = time.monotonic()
-            typer.echo(text, err=True)
+        yield update
 
 
 def spent_text(

@@ -10,6 +10,7 @@ from egoactgen_bench.api.common_options import DryRun, SplitName
 from egoactgen_bench.api.options import Cli
 from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, BenchError
+from egoactgen_bench.support.waiting import report_waiting
 from egoactgen_lego.options.tune_options import TuneOptions
 
 
@@ -67,7 +68,8 @@ def tune(asked: TuneArguments) -> int:
     if asked.dry_run:
         return _plan(weights, file, images, asked)
     asked = asked.model_copy(update={"logs": place.logs})
-    manifest = tune_vllm(weights, file, images, out, asked, about=about, progress=True)
+    with report_waiting("Loading the VLLM"):
+        manifest = tune_vllm(weights, file, images, out, asked, about=about, progress=True)
     if ProcessShard.of_process().rank != 0:  # only rank 0 reports
         return EXIT_DONE
     curve = manifest.loss

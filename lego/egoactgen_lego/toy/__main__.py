@@ -15,8 +15,17 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder to write, in transformers' format")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument(
+        "--frames-of",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="SPLIT",
+        help="further training splits, on whose input frames the vision tower is trained, too",
+    )
     chosen = parser.parse_args()
-    print(make_llava.make(chosen.split, chosen.instructions, chosen.out, chosen.seed, chosen.steps))
+    splits = [chosen.split, *chosen.frames_of]
+    print(make_llava.make(splits, chosen.instructions, chosen.out, chosen.seed, chosen.steps))
 
 
 if __name__ == "__main__":

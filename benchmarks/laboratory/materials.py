@@ -1,0 +1,211 @@
+"""What all cells share: splits, the base denoiser, three VLLMs, and what these say.
+
+The weights in benchmarks/laboratory/weights were made by these steps; `--from-shipped` begins with
+them, so that only frames, descriptions and features are made again.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.laboratory import design
+from benchmarks.toy_kitchen.plan import Step
+from egoactgen_bench.toy import DENOISER_WEIGHTS
+
+WEIGHTS = Path(__file__).parent / "weights"
+WORLD = ("-o", "cue=relation", "-o", "size=64", "--size", "64", "--workers", "1")
+TRAIN, THIRD = "laboratory-train", "laboratory-third"
+ALL, TEST = "laboratory-test", "laboratory-open"
+TUNING = {
+    "batch_size": 32,
+    "micro_batch": 32,
+    "learning_rate": 1e-3,
+    "warmup": 0.05,
+    "precision": "float32",
+    "gradient_checkpointing": "false",
+}
+DRAWN = {  # the folders of their data sets
+    TRAIN: "toy-kitchen-train-cue-relation-size-64",
+    THIRD: "toy-kitchen-train-cue-relation-view-third-size-64",
+}
+VLLMS = ("tuned", "blind", "off-the-shelf")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of clips and steps; `quick` ones test the program."""
+
+    train: int = 16384
+    third: int = 8192
+    test: int = 1024
+    tower: int = 3000
+    epochs: tuple[int, int, int] = (4, 8, 2)  # off-the-shelf, tuned, blind
+    base: int = 6000
+    pairs: Sequence[int] = design.PAIRS
+
+
+QUICK = Sizes(24, 16, 24, 2, (1, 1, 1), 4, (8, 16))
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """The workspace of the experiment, and its sizes."""
+
+    workspace: Path
+    sizes: Sizes = Sizes()
+    most_pairs: int = max(design.PAIRS)
+
+    def split(self, name: str) -> Path:
+        return self.workspace / "splits" / name
+
+    def features(self, source: str, split: str) -> Path:
+        return self.workspace / "features" / source / split
+
+    def model(self, name: str) -> Path:
+        return self.workspace / "models" / name
+
+    def pairs(self, count: int) -> str:
+        return f"{TRAIN}-{count}"
+
+    @property
+    def base(self) -> Path:
+        """The denoiser that all trainings start from."""
+        return self.model("lab-base-kept")
+
+    @property
+    def most(self) -> str:
+        """The split of the largest number of pairs."""
+        return self.pairs(self.most_pairs)
+
+
+def steps(lab: Laboratory, shipped: bool = False) -> Iterator[Step]:
+    """All steps, each after those that it needs; with `shipped` weights none is trained."""
+    yield from _frames(lab, shipped)
+    if not shipped:
+        yield from _vllms(lab)
+        yield from _base(lab)
+        yield from _kept(lab)
+    yield _ready(lab, shipped)
+    yield from _said(lab, shipped)
+
+
+def _kept(lab: Laboratory) -> Iterator[Step]:
+    """The weights in 16 bits, as they are used and kept."""
+    words = ("python", "-m", "benchmarks.laboratory.keep_weights", str(lab.workspace / "models"))
+    needs = ("base", *(f"tune {name}" for name in VLLMS))
+    yield Step("keep weights", (*words, str(WEIGHTS)), WEIGHTS / "weights.json", needs)
+
+
+def _bench(lab: Laboratory, name: str, output: Path, words: Sequence[str], *needs: str) -> Step:
+    return Step(name, ("bench", "-w", str(lab.workspace), *words), output, needs)
+
+
+def _derived(
+    lab: Laboratory, how: str, split: str, new: str, needs: Sequence[str], *more: str
+) -> Step:
+    program = ("python", "-m", "benchmarks.laboratory.derived_splits")
+    words = (*program, how, str(lab.split(split)), str(lab.split(new)), *more)
+    return Step(f"{how} {new}", words, lab.split(new) / "split.json", tuple(needs))
+
+
+def _options(options: dict[str, object]) -> list[str]:
+    return [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+
+
+def _frames(lab: Laboratory, shipped: bool) -> Iterator[Step]:
+    sizes = lab.sizes
+    # With the weights at hand, only the frames of the pairs are needed.
+    train = max(sizes.pairs) if shipped else sizes.train
+    subsets = [(TRAIN, train, "train", ()), (ALL, sizes.test, "val", ())]
+    if not shipped:
+        subsets.append((THIRD, sizes.third, "train", ("-o", "view=third")))
+    for name, count, subset, view in subsets:
+        words = ["prepare-splits", "toy-kitchen", "--subset", subset, *WORLD, *view]
+        words += ["--limit", str(count), "--name", name]
+        yield _bench(lab, f"draw {name}", lab.split(name) / "split.json", words)
+    yield _derived(lab, "open", ALL, TEST, [f"draw {ALL}"])
+    count = str(max(sizes.pairs))
+    yield _derived(lab, "first", TRAIN, lab.most, [f"draw {TRAIN}"], "--samples", count)
+    for split in (lab.most, TEST):
+        made = "first" if split == lab.most else "open"
+        yield _derived(lab, "grey", split, f"{split}-grey", [f"{made} {split}"])
+
+
+def _curated(lab: Laboratory, split: str) -> Path:
+    return lab.split(split) / "instructions" / "curated" / "instructions.json"
+
+
+def _vllms(lab: Laboratory) -> Iterator[Step]:
+    sizes = lab.sizes
+    for split in (TRAIN, THIRD):
+        boxes = lab.workspace / "datasets" / DRAWN[split] / "annotations" / "fho_main.json"
+        words = ["lego", "curate", "--templates", "--split", split, "--boxes", str(boxes)]
+        words += ["--descriptions", "curated"]
+        done = _curated(lab, split).with_name("curation.json")
+        yield _bench(lab, f"curate {split}", done, words, f"draw {split}")
+    start = lab.model("vllm-lab-start")
+    splits = [str(lab.split(THIRD)), str(_curated(lab, THIRD)), str(start)]
+    words = ["python", "-m", "egoactgen_lego.toy", *splits, "--frames-of", str(lab.split(TRAIN))]
+    words += ["--steps", str(sizes.tower)]
+    needs = (f"draw {TRAIN}", f"curate {THIRD}")
+    yield Step("start", tuple(words), start / "card.json", needs)
+    yield _derived(lab, "grey", TRAIN, f"{TRAIN}-grey", [f"draw {TRAIN}"])
+    grey = lab.split(f"{TRAIN}-grey")
+    for (name, split, images, before, needs), epochs in zip(
+        (
+            ("off-the-shelf", THIRD, lab.split(THIRD), "start", ("start",)),
+            ("tuned", TRAIN, lab.split(TRAIN), "off-the-shelf", (f"curate {TRAIN}",)),
+            ("blind", TRAIN, grey, "off-the-shelf", (f"curate {TRAIN}", f"grey {TRAIN}-grey")),
+        ),
+        sizes.epochs,
+        strict=True,
+    ):
+        words = ["lego", "tune", "--weights", f"vllm-lab-{before}", "--split", split]
+        words += ["--images", str(images), "--name", f"lab-{name}"]
+        words += _options({**TUNING, "epochs": epochs})
+        after = needs if before == "start" else (*needs, "tune off-the-shelf")
+        output = lab.model(f"vllm-lab-{name}") / "train.json"
+        yield _bench(lab, f"tune {name}", output, words, *after)
+
+
+def _base(lab: Laboratory) -> Iterator[Step]:
+    """The denoiser that all arms start from knows the third-person view and its captions."""
+    captioned = f"{THIRD}-captioned"
+    yield _derived(lab, "captioned", THIRD, captioned, [f"curate {THIRD}"])
+    words = ["train", "sd", "--split", captioned, "--name", "lab-base"]
+    words += _options({"iterations": lab.sizes.base, "autoencoder": DENOISER_WEIGHTS})
+    output = lab.model("lab-base") / "train.json"
+    yield _bench(lab, "base", output, words, f"captioned {captioned}")
+
+
+def _ready(lab: Laboratory, shipped: bool) -> Step:
+    words = ("python", "-m", "benchmarks.laboratory.keep_weights", "--ready", str(WEIGHTS))
+    needs = () if shipped else ("keep weights",)
+    return Step("ready base", (*words, str(lab.base)), lab.base / "train.json", needs)
+
+
+def _said(lab: Laboratory, shipped: bool) -> Iterator[Step]:
+    """Descriptions and features of both splits by each VLLM, and those of the same label."""
+    for split in (lab.most, TEST):
+        made = "first" if split == lab.most else "open"
+        for source in VLLMS:
+            weights = WEIGHTS / f"vllm-{source}"
+            seen = f"{split}-grey" if source == "blind" else split
+            out = lab.features(source, split)
+            words = ["lego", "enrich", "--weights", str(weights), "--split", seen]
+            words += ["--name", source, "--features", str(out), "--batch-size", "32"]
+            words += ["--max-new-tokens", "48"]
+            needs = [f"grey {seen}" if source == "blind" else f"{made} {split}"]
+            needs += [] if shipped else ["keep weights"]
+            yield _bench(lab, f"enrich {source} {split}", out / "enrich.json", words, *needs)
+        out = lab.features("same-label", split)
+        call = ("python", "-m", "benchmarks.laboratory.same_label", str(lab.split(split)))
+        words = [*call, str(lab.features("tuned", split)), str(out)]
+        needs = (f"enrich tuned {split}",)
+        yield Step(f"same label {split}", tuple(words), out / "enrich.json", needs)
+    for count in lab.sizes.pairs:
+        if lab.pairs(count) == lab.most:
+            continue
+        after = [f"enrich {source} {lab.most}" for source in VLLMS] + [f"same label {lab.most}"]
+        samples = ("--samples", str(count))
+        yield _derived(lab, "first", lab.most, lab.pairs(count), after, *samples)
