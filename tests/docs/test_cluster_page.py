@@ -19,7 +19,7 @@ SCRIPTS = ("nodes.sbatch", "shards.sbatch", "sharded.sbatch")
 
 
 def blocks():
-    return re.findall(r"^```bash\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```bash[^\n]*\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 
 
 def commands():

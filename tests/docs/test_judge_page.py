@@ -40,7 +40,7 @@ def test_every_code_and_control_is_listed():
 
 
 def commands():
-    blocks = re.findall(r"^```bash\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```bash[^\n]*\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     return [shlex.split(line)[1:] for line in lines if line.startswith("bench ")]
 

@@ -27,7 +27,7 @@ done
 
 def calls(data):
     """The words of each call in the guide's scripts, in order, for one data set."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```bash[^\n]*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
     script = PRINT_CALLS + "\n".join(blocks).replace("D=ego4d ", f"D={data} ")
     done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -35,7 +35,7 @@ esac
 
 def script(name: str) -> str:
     """The script of docs/cluster.md whose first comment names it."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"^```bash[^\n]*\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     (found,) = (block for block in blocks if f"# {name}:" in block)
     return found
 
