@@ -5,7 +5,7 @@
     python -m benchmarks.laboratory --workspace DIR --train    # also train the shared weights
 
 By default the shared weights in benchmarks/laboratory/weights are used. Each finished cell is a
-file in results/laboratory/cells; existing ones are not run again.
+file in results/toy-kitchen/laboratory/cells; existing ones are not run again.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from benchmarks.laboratory.materials import QUICK, Laboratory
 from benchmarks.toy_kitchen.plan import Step
 from benchmarks.toy_kitchen.working import run_steps
 
-RESULTS = Path(__file__).parents[2] / "results" / "laboratory"
+RESULTS = Path(__file__).parents[2] / "results" / "toy-kitchen" / "laboratory"
 
 
 def cell_step(lab: Laboratory, cell: Cell, iterations: int, out: Path, needs: list[str]) -> Step:
@@ -47,6 +47,9 @@ def main(words: list[str] | None = None) -> int:
     sizes = QUICK if chosen.quick else materials.Sizes()
     lab = Laboratory(chosen.workspace.resolve(), sizes, max(sizes.pairs))
     todo = list(materials.steps(lab, shipped=not chosen.train))
+    clips = ("python", "-m", "benchmarks.laboratory.known_clips", str(lab.split(materials.TEST)))
+    known = chosen.results / "clips.csv"
+    todo.append(Step("clips", (*clips, str(chosen.results)), known, (f"open {materials.TEST}",)))
     needs = [step.name for step in todo]
     todo += [
         cell_step(lab, cell, chosen.iterations, chosen.results / "cells", needs)

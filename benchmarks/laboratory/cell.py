@@ -2,7 +2,8 @@
 
     python -m benchmarks.laboratory.cell --workspace DIR --arm joint --pairs 256 --seed 0 --out DIR
 
-Writes `<arm>-<pairs>-seed<seed>.csv` with one row per test clip. An interrupted training resumes.
+Writes `<arm>-<pairs>-seed<seed>.csv` with one row per test clip, and with seed 0 a strip of frames
+into the folder `frames` next to it. An interrupted training resumes.
 """
 
 import argparse
@@ -16,9 +17,12 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.laboratory.design import ARMS, ITERATIONS, STEPS, Cell
+from benchmarks.laboratory.known_clips import SHOWN, write_strip
 from benchmarks.laboratory.materials import TEST, Laboratory
+from egoactgen_bench.artifacts.runs import load_run
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import write_csv
+from egoactgen_bench.support.images import read_rgb
 
 METRICS = {"judge": "action", "judge_side": "side", "judge_target": "target", "psnr": "psnr"}
 
@@ -85,7 +89,13 @@ def main(words: Sequence[str] | None = None) -> None:
     lab = Laboratory(chosen.workspace.resolve(), most_pairs=chosen.most)
     cell = Cell(chosen.arm, chosen.pairs, chosen.seed)
     train(lab, cell, chosen.iterations)
-    write_csv(chosen.out / f"{cell.name}.csv", outcomes(lab, cell))
+    table = outcomes(lab, cell)
+    if cell.seed == 0:
+        images = load_run(lab.workspace / "runs" / TEST / cell.name).images
+        ids = load_split(lab.split(TEST)).samples["sample_id"][:SHOWN]
+        path = chosen.out.with_name("frames") / f"{cell.name}.png"
+        write_strip((read_rgb(images[sample_id]) for sample_id in ids), path)
+    write_csv(chosen.out / f"{cell.name}.csv", table)
     for folder in (lab.model(cell.name), lab.workspace / "runs" / TEST / cell.name):
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,6 +1,6 @@
 """The design of the experiment: arms, numbers of pairs, seeds, and the order of its cells.
 
-results/laboratory/plan.md states it in words, with the predictions; it was written before any cell
+results/toy-kitchen/plan.md states it in words, with the predictions; it was written before any cell
 was run.
 """
 

@@ -52,7 +52,7 @@ def test_the_untuned_vllm_is_built_from_the_training_split(monkeypatch):
     monkeypatch.setattr(sys, "argv", list(step.words[2:]))
     build_llava.main()
     world = World(PLAN)
-    ((split, instructions, out, *_),) = calls
+    (((split,), instructions, out, *_),) = calls
     assert split == world.split(world.train)
     assert instructions == split / "instructions" / "curated" / "instructions.json"
     assert out == step.output.parent

@@ -1,17 +1,20 @@
 """The toy kitchen's templates in place of a language model, and its LLaVA before tuning."""
 
 import json
+import re
 
 import pytest
 import torch
 
 from egoactgen_bench.boxes.named_boxes import Box, Boxes
+from egoactgen_bench.datasets.labels import ego4d_label
 from egoactgen_bench.errors import SampleError
 from egoactgen_bench.toy.world.actions import ACTIONS
 from egoactgen_bench.toy.world.filming import video_clips
 from egoactgen_bench.toy.world.motion import PNR
+from egoactgen_bench.toy.world.narrations import TAIL
 from egoactgen_lego.curation.asking import Query, description_in
-from egoactgen_lego.curation.sentence_templates import Templates
+from egoactgen_lego.curation.sentence_templates import PHRASES, Templates
 from egoactgen_lego.toy import tower_training
 from egoactgen_lego.toy.frame_facts import ABSENT, CHOICES, POSITIONS, facts_of
 from egoactgen_lego.toy.untrained_llava import write_untrained
@@ -46,6 +49,15 @@ def test_templates_cover_every_narration_of_the_world():
             assert "middle" in describe(
                 make_query(label.replace("pushe ", "push "), action.noun)
             ), label
+
+
+def test_templates_describe_rare_narrations_like_common_ones():
+    def phrases(narration):
+        label = ego4d_label(f"#C C {narration}")
+        return next(number for number, (p, _) in enumerate(PHRASES) if re.match(p, label))
+
+    for name, action in ACTIONS.items():
+        assert len({*map(phrases, action.narrations), *map(phrases, TAIL[name])}) == 1, name
 
 
 @pytest.mark.parametrize(
@@ -104,7 +116,8 @@ def test_the_untrained_llava_knows_its_words_and_its_tower_trains(tmp_path):
     frames = torch.randn(len(clips), 3, 64, 64, generator=torch.Generator().manual_seed(0))
     model = vllm.model.model.vision_tower
     before = {name: weight.clone() for name, weight in model.named_parameters()}
-    tower_training.train_tower(model, frames, facts, seed=0, steps=2)
+    covered = torch.zeros(len(clips), 13, 8, 8)
+    tower_training.train_tower(model, frames, facts, covered, seed=0, steps=2)
     changed = [name for name, weight in model.named_parameters() if (weight != before[name]).any()]
     assert any("layers.0" in name for name in changed)
     assert not model.training

@@ -109,7 +109,7 @@ def _each(
     progress: bool,
 ) -> None:
     """Call `do` for each video number, with `workers` > 1 in parallel processes."""
-    with report_progress("film", len(numbers), "video", shown=progress, first=10.0) as bar:
+    with report_progress("film", len(numbers), "video", shown=progress, first=4.0) as bar:
         if workers <= 1 or len(numbers) <= 1:
             for number in numbers:
                 do(folder, subset, number)

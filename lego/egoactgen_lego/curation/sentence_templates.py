@@ -19,16 +19,43 @@ Edges = tuple[float, ...]
 
 # A pattern of labels, and phrases for how the action is done; {} is replaced by the place.
 PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (r"(open|pull).*drawer", ("pulls out the drawer {}", "draws the drawer {} open by its grip")),
-    (r"(close|push).*drawer", ("pushes the drawer {} shut", "slides the drawer {} back in")),
-    (r"(turn on|open).*tap", ("turns on the tap {}", "lifts the lever of the tap {}")),
-    (r"(turn off|close).*tap", ("turns off the tap {}", "lowers the lever of the tap {}")),
-    (r"(put|place).*pan", ("sets the pan down on the hob {}", "lowers the pan onto the hob {}")),
-    (r"(put down|place|drop)", ("sets the {thing} down {}", "lowers the {thing} to a place {}")),
-    (r"(take|pick)", ("lifts the {thing} {}", "grasps the {thing} {} and raises it")),
-    (r"(cut|slice)", ("holds the onion {} and cuts it", "steadies the onion {} for the knife")),
-    (r"pour", ("pours water into the mug {}", "tilts the jug over the mug {}")),
-    (r"(wash|rinse)", ("holds the plate under the tap {}", "rinses the plate at the tap {}")),
+    (
+        r"(open|pull).*drawer|slide.*drawer open",
+        ("pulls out the drawer {}", "draws the drawer {} open by its grip"),
+    ),
+    (
+        r"(close|push|shut).*drawer|slide.*drawer shut",
+        ("pushes the drawer {} shut", "slides the drawer {} back in"),
+    ),
+    (
+        r"(turn on|open).*tap|(turn on|switch on).*faucet|run.*water",
+        ("turns on the tap {}", "lifts the lever of the tap {}"),
+    ),
+    (
+        r"(turn off|close).*tap|(turn off|switch off).*faucet|stop.*water",
+        ("turns off the tap {}", "lowers the lever of the tap {}"),
+    ),
+    (
+        r"(put|place|set).*(pan|skillet)",
+        ("sets the pan down on the hob {}", "lowers the pan onto the hob {}"),
+    ),
+    (
+        r"(put|place|drop|set|leave|release|return|lay|position|deposit)",
+        ("sets the {thing} down {}", "lowers the {thing} to a place {}"),
+    ),
+    (
+        r"(take|pick|grab|get|lift|grasp|collect|fetch|seize|obtain|retrieve|remove)",
+        ("lifts the {thing} {}", "grasps the {thing} {} and raises it"),
+    ),
+    (
+        r"(cut|slice|chop|dice|halve)",
+        ("holds the onion {} and cuts it", "steadies the onion {} for the knife"),
+    ),
+    (r"(pour|fill|tip)", ("pours water into the mug {}", "tilts the jug over the mug {}")),
+    (
+        r"(wash|rinse|clean|scrub)",
+        ("holds the plate under the tap {}", "rinses the plate at the tap {}"),
+    ),
 )
 PLACES = ("at the far left", "on the left", "in the middle", "on the right", "at the far right")
 OPENINGS = (
