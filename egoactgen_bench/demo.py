@@ -21,6 +21,7 @@ from egoactgen_bench.stages.score import scoring_job
 from egoactgen_bench.stages.study.example_sampling import choose_examples
 from egoactgen_bench.stages.study.export_study import export
 from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.support.waiting import report_waiting
 
 DATASET = "toy-kitchen"
 METHODS = ("lego", "ip2p", "sdedit", "proxedit")
@@ -102,16 +103,17 @@ def prepare(demo: Demo) -> StepResult:
 
 def run(method: str, demo: Demo) -> StepResult:
     """Generate a method's images with its default options."""
-    job = running.prepare(
-        method,
-        demo.split,
-        demo.place.run(demo.name, method),
-        models=demo.place.models,
-        cache=demo.place.cache,
-        options={} if demo.steps is None else {"steps": demo.steps},
-        seed=demo.seed,
-        device=demo.device,
-    )
+    with report_waiting(f"Loading {method}"):
+        job = running.prepare(
+            method,
+            demo.split,
+            demo.place.run(demo.name, method),
+            models=demo.place.models,
+            cache=demo.place.cache,
+            options={} if demo.steps is None else {"steps": demo.steps},
+            seed=demo.seed,
+            device=demo.device,
+        )
     done = running.execute(job, demo.overwrite, progress=True)
     failed = [f"failed: {row.sample_id}: {row.status}" for row in done.failed.itertuples()]
     return StepResult([*failed, *job.method.notices()], complete=not failed)
@@ -119,16 +121,17 @@ def run(method: str, demo: Demo) -> StepResult:
 
 def score(demo: Demo) -> StepResult:
     """Score the methods' runs by all metrics that can be computed."""
-    job = scoring_job.prepare(
-        demo.split,
-        [load_run(demo.place.run(demo.name, method)) for method in METHODS],
-        demo.place.scores(demo.name, PROTOCOL),
-        workspace=demo.place.root,
-        protocol=PROTOCOL,
-        references=[REFERENCE],
-        device=demo.device,
-        overwrite=demo.overwrite,
-    )
+    with report_waiting("Loading metrics"):
+        job = scoring_job.prepare(
+            demo.split,
+            [load_run(demo.place.run(demo.name, method)) for method in METHODS],
+            demo.place.scores(demo.name, PROTOCOL),
+            workspace=demo.place.root,
+            protocol=PROTOCOL,
+            references=[REFERENCE],
+            device=demo.device,
+            overwrite=demo.overwrite,
+        )
     scores = scoring.execute(job, progress=True)
     return StepResult(complete=scores is not None and scores.complete)
 
@@ -159,9 +162,10 @@ def judge(demo: Demo) -> StepResult:
 def export_study(demo: Demo) -> StepResult:
     """Write the batch of a best-of study; a quarter of the clips is reserved for instructions."""
     options = StudyOptions(examples=demo.clips - demo.clips // 4, seed=demo.seed)
-    _, plan = export(
-        demo.place, demo.split, options, METHODS, out=demo.study, overwrite=demo.overwrite
-    )
+    with report_waiting("Writing the study"):
+        _, plan = export(
+            demo.place, demo.split, options, METHODS, out=demo.study, overwrite=demo.overwrite
+        )
     return StepResult(plan.notices())
 
 

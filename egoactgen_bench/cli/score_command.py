@@ -18,6 +18,7 @@ from egoactgen_bench.support.waiting import report_waiting
 if TYPE_CHECKING:
     from egoactgen_bench.artifacts.scores import Scores
     from egoactgen_bench.stages.score.scoring_job import ScoringJob
+    from egoactgen_bench.support.process_groups import Processes
 
 
 class ScoreArguments(ScoreOptions):
@@ -49,6 +50,14 @@ def register(app: typer.Typer) -> None:
 
 def score(arguments: ScoreArguments) -> int:
     """Score runs against the split's target frames; an interrupted call resumes."""
+    from egoactgen_bench.support.process_groups import connected
+    from egoactgen_bench.support.sharding import ProcessShard
+
+    with connected(ProcessShard.of_process()) as processes:
+        return _score(arguments, processes)
+
+
+def _score(arguments: ScoreArguments, processes: "Processes") -> int:
     from egoactgen_bench.artifacts.runs import load_run
     from egoactgen_bench.artifacts.splits import load_split
     from egoactgen_bench.stages.score.score_runs import execute
@@ -70,7 +79,7 @@ def score(arguments: ScoreArguments) -> int:
         return EXIT_DONE
     if nothing := nothing_to_measure(job):
         return _report_nothing(job, nothing)
-    scores = execute(job, progress=True)
+    scores = execute(job, progress=True, processes=processes)
     return EXIT_DONE if scores is None else _report(scores)
 
 

@@ -30,9 +30,9 @@ from egoactgen_bench.measurement.sources import (
     Source,
     content,
 )
+from egoactgen_bench.support.process_groups import Processes
 from egoactgen_bench.support.progress import Progress
 from egoactgen_bench.support.row_store import ABSENT, FeatureCache, RowStore, StoredRows, short_keys
-from egoactgen_bench.support.sharding import ProcessShard
 
 Rows = NDArray[np.floating]
 Positions = NDArray[np.intp]
@@ -283,17 +283,8 @@ class Measurer:
             outcome.measured += len(rows)
 
 
-def gather(outcome: Measurements, shard: ProcessShard, group: Any) -> Measurements:
-    """Collect the measurements of all processes on rank 0; other ranks get their own back.
-
-    `group` is that of `process_group`.
-    """
-    if group is None:
-        return outcome
-    from torch import distributed
-
-    found: list[Any] | None = [None] * shard.ranks if shard.rank == 0 else None
-    distributed.gather_object(outcome, found, group=group)
-    for other in (found or [])[1:]:
+def gather(outcome: Measurements, processes: Processes) -> Measurements:
+    """Collect the measurements of all processes on rank 0; other ranks get their own back."""
+    for other in (processes.gather(outcome) or [])[1:]:
         outcome.merge(other)
     return outcome

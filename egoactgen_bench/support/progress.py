@@ -8,12 +8,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from egoactgen_bench.support.byte_counts import byte_text
-from egoactgen_bench.support.waiting import is_innermost, nested
+from egoactgen_bench.support.waiting import is_innermost, longer, nested
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-FIRST, LONGEST = 1.0, 30.0  # seconds until the first line, and at most between two lines
+FIRST = 1.0  # seconds until the first line
 REDRAW = 1.0  # seconds between two drawings of a bar whose count does not change
 BYTES = "B"  # the unit whose counts are printed as sizes
 
@@ -126,13 +126,14 @@ class ProgressLines:
         self.postfix = text
 
     def print_until_ended(self, interval: float) -> None:
-        """Print a line after `interval` seconds, and then at doubled ones up to `LONGEST`."""
+        """Print a line after `interval` seconds, and then at growing intervals up to 30 s."""
         while not self.ended.wait(interval):
+            elapsed = time.monotonic() - self._start
+            interval = longer(interval, elapsed)
             if not is_innermost(self):
                 continue
             with suppress(OSError, ValueError):  # stderr may have been closed by its reader
-                print(self.line(time.monotonic() - self._start), file=sys.stderr, flush=True)
-            interval = min(2 * interval, LONGEST)
+                print(self.line(elapsed), file=sys.stderr, flush=True)
 
     def line(self, seconds: float) -> str:
         """`train: 400 of 1,000 steps, loss 0.0123, 3.3 steps/s, about 3 min left`."""
@@ -144,6 +145,8 @@ class ProgressLines:
             if self.total:
                 left = seconds * max(self.total - self.done, 0) / new
                 parts.append(f"about {_duration(left)} left")
+        elif seconds > 2 * FIRST:  # the same line as before would look like a standstill
+            parts.append(f"{_duration(seconds)} so far")
         return ", ".join(parts)
 
     def _counts(self) -> str:
@@ -151,7 +154,8 @@ class ProgressLines:
             done = byte_text(self.done)
             return f"{done} of {byte_text(self.total)}" if self.total else done
         of = f" of {self.total:,}" if self.total else ""
-        return f"{self.done:,}{of} {_plural(self.unit)}"
+        unit = self.unit if of == "" and self.done == 1 else _plural(self.unit)
+        return f"{self.done:,}{of} {unit}"
 
     def _rate(self, per_second: float) -> str:
         if self.unit == BYTES:

@@ -11,9 +11,14 @@ from egoactgen_bench.support.sharding import ProcessShard
 
 # Seconds until the first report. Refusals come earlier than lines in a log file, and stand alone.
 FIRST_DRAWN, FIRST_LINE = 1.0, 4.0
-REDRAW, LONGEST = 1.0, 30.0  # seconds between two reports
+REDRAW, LONGEST = 1.0, 30.0  # seconds between two drawings, and at most between two lines
 
 _nested: list[object] = []  # what reports progress now, the innermost last
+
+
+def longer(interval: float, elapsed: float) -> float:
+    """The seconds until the next line in a log file: up to 4, later a tenth of what has passed."""
+    return min(max(min(2 * interval, 4.0), interval, elapsed / 10), LONGEST)
 
 
 def is_innermost(progress: object) -> bool:
@@ -78,13 +83,13 @@ class WaitingLine:
         self._lock = threading.Lock()
 
     def print_until_ended(self) -> None:
-        """Print at intervals; without a terminal, at doubled ones up to `LONGEST`."""
+        """Print at intervals; without a terminal, at growing ones up to `LONGEST`."""
         interval = FIRST_DRAWN if self._terminal else FIRST_LINE
         while not self.ended.wait(interval):
             with self._lock:
                 if is_innermost(self):
                     self._print()
-            interval = REDRAW if self._terminal else min(2 * interval, LONGEST)
+            interval = REDRAW if self._terminal else longer(interval, self._elapsed)
 
     def clear(self) -> None:
         """Remove the line from the terminal."""
@@ -93,8 +98,12 @@ class WaitingLine:
                 self._write("\r" + " " * self._drawn + "\r")
             self._drawn = 0
 
+    @property
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._start
+
     def _print(self) -> None:
-        text = f"{self.description} … {time.monotonic() - self._start:.0f} s"
+        text = f"{self.description} … {self._elapsed:.0f} s"
         if self._terminal:
             text = text[: shutil.get_terminal_size().columns - 1]
             self._write("\r" + text.ljust(self._drawn))

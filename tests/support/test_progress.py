@@ -2,11 +2,13 @@
 
 import re
 import time
+from itertools import pairwise
 
 import pytest
 
 from egoactgen_bench.support import progress
 from egoactgen_bench.support.progress import ProgressLines, report_progress
+from egoactgen_bench.support.waiting import longer
 
 
 def test_lines_without_a_terminal(capsys, monkeypatch):
@@ -42,11 +44,16 @@ def test_an_error_ends_the_lines(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "left"), [(1, "about 9 s left"), (20, "about 3 min left"), (2000, "5.0 h left")]
+    ("seconds", "passed", "left"),
+    [
+        (1, "", "about 9 s left"),
+        (20, ", 20 s so far", "about 3 min left"),
+        (2000, ", 33 min so far", "5.0 h left"),
+    ],
 )
-def test_the_time_left(seconds, left):
+def test_the_time_left(seconds, passed, left):
     lines = ProgressLines("", 100, "image")
-    assert lines.line(seconds) == "0 of 100 images"
+    assert lines.line(seconds) == f"0 of 100 images{passed}"
     lines.update(10)
     assert lines.line(seconds).endswith(left)
 
@@ -62,3 +69,22 @@ def test_the_loss_the_rate_and_sizes():
     assert sizes.line(50) == "file.pth: 500 MB of 2.0 GB, 10 MB/s, about 2 min left"
     sizes.total = 0  # unknown
     assert sizes.line(50) == "file.pth: 500 MB, 10 MB/s"
+
+
+def test_counts_without_a_total():
+    figures = ProgressLines("figures", 0, "figure")
+    assert figures.line(1) == "figures: 0 figures"
+    figures.update()
+    assert figures.line(2) == "figures: 1 figure, 2.0 s/figure"
+
+
+def test_lines_are_at_most_4_s_apart_at_first_and_30_s_later():
+    elapsed, interval, places = 0.0, progress.FIRST, []
+    while elapsed < 2000:
+        elapsed += interval
+        places.append(elapsed)
+        interval = longer(interval, elapsed)
+    gaps = [after - before for before, after in pairwise(places)]
+    assert max(gap for gap, place in zip(gaps, places, strict=False) if place < 40) <= 4
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == 30

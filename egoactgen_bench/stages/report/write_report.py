@@ -1,6 +1,6 @@
 """Write a report: figures, thumbnails and, last, the page."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from egoactgen_bench.stages.report.example_figure import example_figure
 from egoactgen_bench.stages.report.gallery import frames, gallery
 from egoactgen_bench.stages.report.gallery_selection import select
 from egoactgen_bench.stages.report.report_contents import Contents, gather, gather_submissions
+from egoactgen_bench.stages.report.report_figures import Figure
 from egoactgen_bench.stages.report.thumbnails import Thumbnails, height_for, name_of
 from egoactgen_bench.support.files import write_text
 from egoactgen_bench.support.outside_links import refuse_outside_links
@@ -73,11 +74,9 @@ def build(
     refuse_outside_links(folder)
     drawn = []
     with report_progress("figures", 0, "figure", shown=progress) as bar:
-        if ids:
-            drawn.append(("examples", 0, example_figure(contents, ids)))
-        drawn += report_figures.all_figures(contents)
-        for _, _, figure in drawn:
+        for kind, number, figure in _figures(contents, ids):
             charts.save(figure.drawing, folder / "figures" / figure.name)
+            drawn.append((kind, number, figure))
             bar.update()
     selection = select(contents)
     wanted = frames(contents, selection.positions)
@@ -94,3 +93,10 @@ def build(
     write_text(folder / "index.html", text)
     thumbnails.remove_others(wanted)
     return Report(folder / "index.html", contents.notices)
+
+
+def _figures(contents: Contents, ids: Sequence[str]) -> Iterator[tuple[str, int, Figure]]:
+    """(kind, index of the protocol or study, figure), each drawn when it is requested."""
+    if ids:
+        yield "examples", 0, example_figure(contents, ids)
+    yield from report_figures.all_figures(contents)

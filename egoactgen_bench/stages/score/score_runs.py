@@ -34,9 +34,10 @@ from egoactgen_bench.stages.score.score_options import ScoreOptions
 from egoactgen_bench.stages.score.scoring_job import ScoringJob, nothing_to_measure, prepare
 from egoactgen_bench.stages.score.summarising import Tables, tabulate
 from egoactgen_bench.support import provenance
-from egoactgen_bench.support.process_groups import process_group
+from egoactgen_bench.support.process_groups import Processes, connected
 from egoactgen_bench.support.progress import report_progress
 from egoactgen_bench.support.replacing import exclusive
+from egoactgen_bench.support.sharding import ProcessShard
 from egoactgen_bench.support.waiting import report_waiting
 
 
@@ -54,24 +55,32 @@ def score(
     `settings` and `choices` are fields of `ScoreOptions`; `choices` override `settings`.
     Of several processes (torchrun), the first one writes and returns; the others return None.
     """
-    return execute(prepare(split, runs, Path(folder), settings, **choices), progress)
+    with connected(ProcessShard.of_process()) as processes:
+        job = prepare(split, runs, Path(folder), settings, **choices)
+        return execute(job, progress, processes)
 
 
-def execute(job: ScoringJob, progress: bool = False) -> Scores | None:
+def execute(
+    job: ScoringJob, progress: bool = False, processes: Processes | None = None
+) -> Scores | None:
     """Measure, summarise and write; returns None in all processes but the first.
 
+    `processes` are those of the launcher, if they were connected before the job was prepared.
     Raises `BenchError` if no metric can be computed; older tables are then kept.
     """
+    if processes is None:
+        with connected(job.shard) as found:
+            return execute(job, progress, found)
+    processes.wait()  # notice at once if another has failed to prepare the job
     if nothing := nothing_to_measure(job):
         raise BenchError(" ".join([nothing, *job.selection.failed.values()]))
     start = time.monotonic()
     own = job.shard.of_rank(job.measurer.batches)
     shown = progress and job.shard.rank == 0
-    with process_group(job.shard) as group:
-        with report_progress("score", job.measurer.values_of(own), "value", shown=shown) as bar:
-            outcome = job.measurer.measure(own, bar)
-        with report_waiting("Waiting for the other processes", shown=shown):
-            outcome = gather(outcome, job.shard, group)
+    with report_progress("score", job.measurer.values_of(own), "value", shown=shown) as bar:
+        outcome = job.measurer.measure(own, bar)
+    with report_waiting("Waiting for the other processes", shown=shown):
+        outcome = gather(outcome, processes)
     if job.shard.rank != 0:
         return None
     for candidate in job.candidates:
