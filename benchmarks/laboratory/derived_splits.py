@@ -11,7 +11,7 @@ frames. Sets of descriptions are taken over.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -86,7 +86,8 @@ def write(split: Split, rows: pd.DataFrame, folder: Path, grey: bool = False) ->
             found = pd.read_csv(path, dtype=str, keep_default_na=False)
             write_csv(new / "descriptions" / path.name, found[found["sample_id"].isin(kept)])
         manifest = read_json(split.folder / "split.json")
-        del manifest["checksum"], manifest["boxes"]
+        manifest.pop("checksum", None)
+        manifest.pop("boxes", None)
         files = ("samples.csv", "rejected.csv", "truth.json")
         manifest |= {
             "name": folder.name,
@@ -99,7 +100,7 @@ def write(split: Split, rows: pd.DataFrame, folder: Path, grey: bool = False) ->
     load_split(folder)
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,7 +109,7 @@ def main() -> None:
     parser.add_argument("new", type=Path)
     parser.add_argument("--samples", type=int, default=0)
     parser.add_argument("--descriptions", default="curated")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(words)
     split = load_split(chosen.split)
     rows: dict[str, Callable[[], pd.DataFrame]] = {
         "first": lambda: first(split, chosen.samples),

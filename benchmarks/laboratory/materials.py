@@ -203,6 +203,12 @@ def _said(lab: Laboratory, shipped: bool) -> Iterator[Step]:
         words = [*call, str(lab.features("tuned", split)), str(out)]
         needs = (f"enrich tuned {split}",)
         yield Step(f"same label {split}", tuple(words), out / "enrich.json", needs)
+    for source in ("tuned", "off-the-shelf"):  # for the accuracy on all test clips
+        done = lab.split(ALL) / "descriptions" / f"{source}.json"
+        words = ["lego", "enrich", "--weights", str(WEIGHTS / f"vllm-{source}"), "--split", ALL]
+        words += ["--name", source, "--batch-size", "32", "--max-new-tokens", "48"]
+        needs = [f"draw {ALL}"] if shipped else [f"draw {ALL}", "keep weights"]
+        yield _bench(lab, f"enrich {source} {ALL}", done, words, *needs)
     for count in lab.sizes.pairs:
         if lab.pairs(count) == lab.most:
             continue

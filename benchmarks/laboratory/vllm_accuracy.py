@@ -1,0 +1,121 @@
+"""How often the VLLMs' sentences name the right hand and place on held-out clips.
+
+    python -m benchmarks.laboratory.vllm_accuracy --workspace DIR --csv FILE
+
+Next to them, in the same clips: the label's prior (the most frequent hand and place of the action
+in the training clips), and what a rule finds that reads the world's own state in the input frame,
+the best that frame and label allow. Intervals are over videos.
+"""
+
+import argparse
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.laboratory.ceiling import Words, best_guess, true_words
+from benchmarks.laboratory.materials import ALL, TRAIN, VLLMS, Laboratory
+from egoactgen_bench.analysis.mean_intervals import mean_intervals
+from egoactgen_bench.artifacts.descriptions import load_descriptions
+from egoactgen_bench.artifacts.splits import load_split
+from egoactgen_bench.support.files import write_csv
+from egoactgen_bench.toy.world.actions import possible
+from egoactgen_bench.toy.world.motion import Clip
+from egoactgen_bench.toy.world.relations import is_open
+from egoactgen_bench.toy.world.variants import Variant
+from egoactgen_lego.curation.sentence_templates import PLACES
+from egoactgen_lego.toy.split_clips import split_clips
+
+WORLD = Variant("relation")
+Guess = Callable[[int], Words | None]  # of the clip with this number
+
+
+def named(text: str) -> tuple[str | None, int | None]:
+    """The hand and the place that a sentence names."""
+    hand = re.search(r"(left|right) hand", text)
+    place = next((number for number, each in enumerate(PLACES) if each in text), None)
+    return hand and hand[1], place
+
+
+def prior(clips: Sequence[Clip]) -> Mapping[str, Words]:
+    """Action → its most frequent hand and its most frequent place."""
+    counts: dict[str, list[Words]] = defaultdict(list)
+    for clip in clips:
+        if words := true_words(clip):
+            counts[clip.action].append(words)
+    return {
+        action: (
+            Counter(hand for hand, _ in words).most_common(1)[0][0],
+            Counter(place for _, place in words).most_common(1)[0][0],
+        )
+        for action, words in counts.items()
+    }
+
+
+def measure(lab: Laboratory, trained: int = 4096) -> pd.DataFrame:
+    """One row per kind of clips, word and guess."""
+    split = load_split(lab.split(ALL))
+    clips = split_clips(split)
+    truth = [true_words(clip) for clip in clips]
+    videos = pd.factorize(split.samples["video_id"])[0]
+    usual = prior(split_clips(load_split(lab.split(TRAIN)))[:trained])
+    guesses: dict[str, Guess] = {
+        "world's state": lambda number: best_guess(clips[number], WORLD),
+        "label's prior": lambda number: usual.get(clips[number].action),
+    }
+    for source in VLLMS:
+        if (split.folder / "descriptions" / f"{source}.csv").is_file():
+            texts = load_descriptions(split.folder, source).texts
+            said = [named(texts.get(name, "")) for name in split.samples["sample_id"]]
+            guesses[f"VLLM: {source}"] = lambda number, said=said: said[number]  # type: ignore[misc]
+    kinds = {"all": np.array([each is not None for each in truth])}
+    kinds["label leaves the goal open"] = kinds["all"] & [
+        is_open(clip.scene, clip.action, possible(clip.scene, Random(0))[clip.action])
+        for clip in clips
+    ]
+    rows = []
+    for kind, chosen in kinds.items():
+        numbers = np.flatnonzero(chosen)
+        for name, guess in guesses.items():
+            made = [guess(number) or (None, None) for number in numbers]
+            for part, word in enumerate(("hand", "place")):
+                right = np.array(
+                    [
+                        float(each[part] == truth[number][part])  # type: ignore[index]
+                        for each, number in zip(made, numbers, strict=True)
+                    ]
+                )
+                found = mean_intervals(right[:, None], videos[numbers], (0.0, 1.0))
+                rows.append(
+                    {
+                        "clips": kind,
+                        "n": len(numbers),
+                        "word": word,
+                        "guess": name,
+                        "correct": round(100 * right.mean(), 1),
+                        "lo": round(100 * float(found.low[0]), 1),
+                        "hi": round(100 * float(found.high[0]), 1),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--csv", type=Path)
+    chosen = parser.parse_args()
+    table = measure(Laboratory(chosen.workspace))
+    print(table.to_string(index=False))
+    if chosen.csv:
+        write_csv(chosen.csv, table)
+
+
+if __name__ == "__main__":
+    main()
