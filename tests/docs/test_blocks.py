@@ -23,6 +23,22 @@ def test_every_block_runs_or_says_what_it_needs():
     assert all((ROOT / test).is_file() for test in RUN_BY.values())
 
 
+def test_the_readme_has_two_commands_to_try():
+    """.ci/run calls them; each sets up its own environment."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    start, end = (
+        text[: text.index(heading)].count("\n") for heading in ("## Try it", "## Results")
+    )
+    tried = [each for each in blocks(ROOT / "README.md") if start < each.line < end]
+    commands = [line for each in tried for line in each.commands]
+    assert [line.rpartition(" && ")[2] for line in commands] == [
+        ".venv/bin/bench demo",
+        ".venv/bin/pytest -n auto",
+    ]
+    assert all(line.startswith("python3 -m venv .venv && .venv/bin/pip ") for line in commands)
+    assert text.count("\n") <= 120
+
+
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_commands_are_in_fenced_blocks(page):
     """Indented blocks have no title; they are for output, layouts and formulas."""

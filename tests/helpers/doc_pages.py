@@ -1,7 +1,7 @@
 """The documentation's pages: their blocks of code, and running a page as it stands.
 
 A block either has a title that begins with "Needs" and says what it needs, or a test runs it: the
-test of its page in `RUN_BY`.
+test of its page in `RUN_BY`. Some of the former run in tests/docs/test_prepared_blocks.py.
 """
 
 import re
@@ -75,23 +75,33 @@ def blocks(page: Path) -> Iterator[Block]:
     assert opening is None, f"{name}:{start}: the block has no end"
 
 
-def run_page(name: str, bench: Callable[..., Any], folder: Path, **replaced: str) -> list[Any]:
+def run_page(name: str, bench: Callable[..., Any], folder: Path) -> list[Any]:
     """Run the blocks of a page that need nothing, in the current folder; the results in order.
 
-    Python blocks whose title is a file's name are written to `folder`. `replaced` changes words of
-    the commands.
+    Python blocks whose title is a file's name are written to `folder`.
     """
     results = []
     for block in blocks(DOCS / name):
-        if block.needs or not block.language:
-            continue
-        if block.language == "python":
+        if block.language == "python" and not block.needs:
             (folder / block.title).write_text(block.text, encoding="utf-8")
-            continue
-        for command in block.commands:
-            program, *words = shlex.split(command, comments=True)
-            assert program == "bench", f"{block.place}: {command}"
-            result = bench(*(replaced.get(word, word) for word in words))
-            assert result.status == 0, f"{block.place}: {command}\n{result.err}"
-            results.append(result)
+        elif block.language == "bash" and not block.needs:
+            results += run_block(block, bench, {})
+    return results
+
+
+def block_of(name: str, command: str) -> Block:
+    """The block of a page that contains a command or the beginning of one."""
+    (block,) = (each for each in blocks(DOCS / name) if command in each.text)
+    return block
+
+
+def run_block(block: Block, bench: Callable[..., Any], replaced: dict[str, str]) -> list[Any]:
+    """The results of a block's `bench` commands, with some of their words replaced."""
+    results = []
+    for command in block.commands:
+        program, *words = shlex.split(command, comments=True)
+        assert program == "bench", f"{block.place}: {command}"
+        result = bench(*(replaced.get(word, word) for word in words))
+        assert result.status == 0, f"{block.place}: {command}\n{result.err}"
+        results.append(result)
     return results
