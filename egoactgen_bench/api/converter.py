@@ -10,8 +10,10 @@ from egoactgen_bench.api.published_weights import PublishedWeights
 class Converter(ABC):
     """A converter of one format of released weights, named in its first docstring line."""
 
-    packages: ClassVar[tuple[str, ...]] = ()  # whose versions conversion.json records
-    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may need or convert
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions conversion.json records."""
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()
+    """Published weights that it may need or convert."""
 
     @classmethod
     @abstractmethod

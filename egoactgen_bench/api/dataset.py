@@ -20,15 +20,22 @@ class Dataset(ABC):
     """
 
     Options: type[Options] = Options
-
+    """The class of its own options, `-o KEY=VALUE`."""
     name: ClassVar[str]
-    keeps_frames: ClassVar[bool] = False  # frames are stored without resizing
-    draws: ClassVar[bool] = False  # synthetic: generates its own annotations and videos
-    packages: ClassVar[tuple[str, ...]] = ()  # that affect its frames; recorded in split.json
-    toy: ClassVar[bool] = False  # scored with the toy weights included in the package
-    # Of its frames and annotations, such as "Ego4D license agreement"; they are then sent to other
-    # machines only with --allow-upload.
+    """The name in samples.csv and in the names of splits."""
+    keeps_frames: ClassVar[bool] = False
+    """Whether frames are stored without resizing."""
+    draws: ClassVar[bool] = False
+    """Whether it is synthetic, and generates its own annotations and videos."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions that affect its frames, whose versions split.json records."""
+    toy: ClassVar[bool] = False
+    """Whether it is scored with the toy weights that come with the package."""
     licence: ClassVar[str | None] = None
+    """The licence of its frames and annotations, such as "Ego4D license agreement".
+
+    They are then sent to other machines only with `--allow-upload`.
+    """
 
     def __init_subclass__(cls) -> None:
         # An attribute of version 0.1.0; ignoring it would silently select another checkpoint.

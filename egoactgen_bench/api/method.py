@@ -62,19 +62,27 @@ class Method(ABC, Generic[OptionsT]):
     """
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
+    """The class of its own options, `-o KEY=VALUE`."""
     takes_argument: ClassVar[bool] = False
+    """Whether it is named with an argument, as in `images:DIR`."""
     uses_weights: ClassVar[bool] = False
-    uses_device: ClassVar[bool] = True  # False: `--device` and `--dtype` have no effect
+    """Whether it takes `--weights`."""
+    uses_device: ClassVar[bool] = True
+    """False: `--device` and `--dtype` have no effect."""
     default_weights: ClassVar[str | None] = None
+    """The weights without `--weights`: a name in the folder of weights."""
     default_batch_size: ClassVar[Annotated[int, Field(ge=1)]] = 1
-    packages: ClassVar[tuple[str, ...]] = ()  # whose versions run.json records
-    # Whether the same seed gives the same images; run.json records it, and tables say if not.
+    """Requests per call of `generate` without `--batch-size`."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions run.json records."""
     reproducible: ClassVar[bool] = True
-    # Options that affect no image: another value resumes a run.
+    """Whether the same seed gives the same images; in run.json, and tables say if not."""
     non_semantic_options: ClassVar[frozenset[str]] = frozenset()
-    # Whether a run stops when its first samples all fail alike: a broken model would fail for all.
+    """Options that affect no image: another value resumes a run."""
     stops_early: ClassVar[bool] = True
-    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may need
+    """Whether a run stops if its first samples all fail alike, as with a broken model."""
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()
+    """Published weights that it may need."""
 
     def __init__(self, options: OptionsT, context: MethodContext) -> None:
         self.options = options

@@ -76,36 +76,59 @@ class Metric(ABC, Generic[OptionsT]):
     """
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
-    name: str  # an instance may have its own
-    label: ClassVar[Annotated[str, Field(min_length=1, max_length=128)]]  # its name in tables
+    """The class of its own options, `-o KEY=VALUE`."""
+    name: str
+    """The name in commands and columns; an instance may have its own."""
+    label: ClassVar[Annotated[str, Field(min_length=1, max_length=128)]]
+    """The name in tables."""
     unit: ClassVar[Annotated[str, Field(max_length=32)]] = ""
+    """The unit in tables, such as dB."""
     factor: ClassVar[Annotated[float, Field(allow_inf_nan=False)]] = 1.0
+    """From a raw value to the paper's unit."""
     decimals: ClassVar[Annotated[int, Field(ge=0, le=8)]] = 2
+    """Decimals in tables."""
     higher_is_better: ClassVar[bool]
+    """Whether a higher value is better."""
     primary: ClassVar[bool] = False
-    # The title of a table of their own, for metrics that are not in the main one.
+    """Whether tables mark it with ★."""
     group: ClassVar[Annotated[str, Field(max_length=128)]] = ""
-    # Codes of samples that the metric does not apply to: without a value, but not failed.
+    """The title of a table of their own, for metrics that are not in the main one."""
     inapplicable: ClassVar[frozenset[str]] = frozenset()
-    position: ClassVar[int] = 100  # in tables, from the left
-    # Increase it with every change of code that changes a value: rows measured by another revision
-    # are not used again. A release of the toolkit alone invalidates nothing.
+    """Codes of samples that it does not apply to: without a value, but not failed."""
+    position: ClassVar[int] = 100
+    """The position in tables, from the left."""
     revision: ClassVar[int] = 1
-    needs: frozenset[Role] = frozenset({"output", "target"})  # an instance may have its own
-    packages: ClassVar[tuple[str, ...]] = ()  # whose versions the signature names
-    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that `weights` may ask for
-    # Another metric whose defaults, as declared by a data set, apply to this one as well.
+    """Increase it with every change of code that changes a value.
+
+    Rows measured by another revision are not used again. A release of the toolkit alone invalidates
+    nothing.
+    """
+    needs: frozenset[Role] = frozenset({"output", "target"})
+    """The roles that `measure` reads; an instance may have its own."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions the signature names."""
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()
+    """Published weights that `weights` may ask for."""
     shares_defaults_of: ClassVar[str | None] = None
-    unsigned: ClassVar[frozenset[str]] = frozenset()  # options that `facts` or weights state
-    per_sample: ClassVar[bool] = True  # False: only a set of samples has a value (FID)
-    minimum_samples: ClassVar[int] = 1  # below: refused
-    advised_samples: ClassVar[int] = 1  # below: a warning
-    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)  # of a raw value
-    # References that the target must beat, copies of these frames: tables warn where it does not.
+    """Another metric whose defaults, as declared by a data set, apply to this one too."""
+    unsigned: ClassVar[frozenset[str]] = frozenset()
+    """Options that `facts` or the weights already state in the signature."""
+    per_sample: ClassVar[bool] = True
+    """False: only a set of samples has a value (FID)."""
+    minimum_samples: ClassVar[int] = 1
+    """With fewer samples, it is refused."""
+    advised_samples: ClassVar[int] = 1
+    """With fewer samples, a warning says so, and nothing is ranked."""
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    """The range of a raw value."""
     controls: ClassVar[tuple[CopiedRole, ...]] = ()
-    questions_per_sample: ClassVar[int] = 1  # to the judge, for estimates
-    against: str | None = None  # the run or reference whose images are the role "against"
-    may_be_infinite: bool = False  # False: a value that is not finite is a failed sample
+    """References that the target must beat, copies of these frames: tables warn if not."""
+    questions_per_sample: ClassVar[int] = 1
+    """Requests to the judge, for estimates."""
+    against: str | None = None
+    """The run or reference whose images are the role "against"."""
+    may_be_infinite: bool = False
+    """False: a value that is not finite is a failed sample."""
 
     def __init__(self, options: OptionsT, context: MetricContext) -> None:
         self.options = options

@@ -54,14 +54,17 @@ class Trainer(ABC, Generic[OptionsT]):
     """
 
     Options: type[OptionsT] = options.Options  # type: ignore[assignment]
-    # Named values of options, selected with `--preset`, whose default is `toy`.
+    """The class of its own options, `-o KEY=VALUE`."""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"toy": {}}
-    # Options that do not affect the weights.
+    """Named values of options, selected with `--preset`, whose default is `toy`."""
     non_semantic_options: ClassVar[frozenset[str]] = frozenset()
-    packages: ClassVar[tuple[str, ...]] = ()  # whose versions train.json records
-    # Whether `context.split` may be a `JointSplit`, whose `folder` contains no files of its own.
+    """Options that do not affect the weights."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions train.json records."""
     takes_several_splits: ClassVar[bool] = False
-    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()  # that it may start from
+    """Whether `context.split` may be a `JointSplit`, whose `folder` has no files of its own."""
+    published_weights: ClassVar[tuple[PublishedWeights, ...]] = ()
+    """Published weights that it may start from."""
 
     def __init__(self, options: OptionsT, context: TrainingContext) -> None:
         self.options = options
