@@ -1,13 +1,11 @@
 """Scoring, reporting, verifying and packing from Python."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.api.metric import Metric
-from egoactgen_bench.artifacts.batch_journal import POLL_SECONDS
-from egoactgen_bench.artifacts.manifests import SCORE, SPLIT
+from egoactgen_bench.artifacts.manifests import SPLIT
 from egoactgen_bench.artifacts.runs import Run
 from egoactgen_bench.artifacts.scores import Scores
 from egoactgen_bench.artifacts.splits import Split
@@ -73,8 +71,8 @@ def score(
         when the first has written them.
 
     Raises:
-        BenchError: an option is invalid, a run belongs to another split, or no metric can be
-            computed.
+        BenchError: an option is invalid, a run belongs to another split, no metric can be
+            computed, or another process has failed.
     """
     place = workspace_of(workspace, split)
     on = split_of(split, place)
@@ -85,24 +83,13 @@ def score(
     protocol = choices.get("protocol", settings.protocol if settings else "standard")
     out = path_or_none(folder) or place.scores(on.name, protocol)
     root = out if folder and workspace is None else place.root
-    before = _identity(out / SCORE)
     scores = score_runs.score(
         on, found, out, settings, progress=progress, **({"workspace": root} | choices)
     )
     if scores is None:  # not the first of several processes
-        while _identity(out / SCORE) == before:
-            time.sleep(POLL_SECONDS)
         scores = load_scores(out)
     warn([*scores.manifest.notices, *filter(None, [scores.replaced])])
     return scores
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What changes when a file is written again."""
-    if not path.is_file():
-        return None
-    state = path.stat()
-    return state.st_ino, state.st_mtime_ns
 
 
 @accepts(DiagnoseOptions)
