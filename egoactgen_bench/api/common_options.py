@@ -9,6 +9,7 @@ from egoactgen_bench.api.options import Cli, Options, Pairs, Words
 from egoactgen_bench.support.devices import DTYPES
 
 PROTOCOLS = ("standard", "lego-release")
+REFERENCE_NAMES = ("target", "copy-input", "other-target")
 CAPTIONERS = ("transformers", "lavis")
 
 # The data.

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
+from egoactgen_bench.api.option_errors import in_words
 from egoactgen_bench.errors import BenchError, did_you_mean
 
 
@@ -131,7 +132,7 @@ def validated(options: type[T], values: dict[str, Any], named: Callable[[str, An
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         option = named(".".join(map(str, first["loc"])), first["input"])
-        raise BenchError(f"{option}: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise BenchError(f"{option}: {in_words(first['msg'])}.") from None
 
 
 def describe(options: type[Options]) -> list[tuple[str, str, str, str]]:

@@ -106,7 +106,7 @@ def main() -> None:
     except TyperException as error:
         if not error.format_message():  # a plug-in's group without a command: its help is printed
             sys.exit(EXIT_DONE)
-        _fail(error.format_message(), error)
+        _fail(error_sentences.usage_sentence(error), error)
     except BenchError as error:
         _fail(str(error), error)
     except OSError as error:

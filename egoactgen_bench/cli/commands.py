@@ -58,7 +58,7 @@ def expanded(function: Command) -> Callable[..., int | None]:
     def call(**values: Any) -> int | None:
         given = {key: _value(key, field, values) for key, field in fields.items()}
         given = {key: value for key, value in given.items() if value is not None}
-        return function(validated(options, given, lambda key, _: _named(options, key)))
+        return function(validated(options, given, lambda key, word: _named(options, key, word)))
 
     shown = [each for key, field in fields.items() for each in parameters(key, field)]
     shown += [keyword("workspace", WorkspaceOption, None), keyword("debug", DebugOption, False)]
@@ -101,7 +101,8 @@ def _words(value: Any) -> list[str]:
     return [word.strip() for each in given for word in each.split(",") if word.strip()]
 
 
-def _named(options: type[Options], key: str) -> str:
-    """The name of an invalid field on the command line: `--ids`, `IMAGE|SAMPLE_ID`."""
+def _named(options: type[Options], key: str, value: Any) -> str:
+    """An invalid value as it was given: `--limit 0`, `IMAGE|SAMPLE_ID`."""
     name, *_ = key.split(".")
-    return given_as(name, options.model_fields[name])
+    shown = given_as(name, options.model_fields[name])
+    return f"{shown} {value}" if isinstance(value, int | float) else shown

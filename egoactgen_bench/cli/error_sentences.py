@@ -7,6 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from typer.exceptions import TyperException
+
+from egoactgen_bench.api.option_errors import in_words
+
 LONGEST = 300  # characters of an error's own text
 REPORT = (
     "please report it in an issue of its repository, with the output of the same command "
@@ -43,6 +47,15 @@ def one_line(sentence: str) -> str:
     further lines of ours.
     """
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], sentence)
+
+
+def usage_sentence(error: TyperException) -> str:
+    """What is wrong with the words of a call, and which help to read."""
+    text = f"{in_words(error.format_message())}."
+    context = getattr(error, "ctx", None)
+    if context is None or "?" in text:  # it suggests a word
+        return text.replace("?.", "?")
+    return f"{text} See `{context.command_path} --help`."
 
 
 def os_sentence(error: OSError) -> str:

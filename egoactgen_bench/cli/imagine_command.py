@@ -69,17 +69,17 @@ def imagine(arguments: ImagineArguments) -> int:
         built = stage.method_for(arguments, seen, place.models, place.cache)
     name = default_name(arguments.method)
     folder = arguments.out or place.imagined(seen.name, arguments.name or name)
-    made = stage.imagine(
-        name,
-        built,
-        seen,
-        arguments.action,
-        folder,
-        arguments.description,
-        arguments.seed,
-        arguments.overwrite,
-        progress=True,
-    )
+    with report_waiting("Generating images"):
+        made = stage.imagine(
+            name,
+            built,
+            seen,
+            arguments.action,
+            folder,
+            arguments.description,
+            arguments.seed,
+            arguments.overwrite,
+        )
     if made.already_complete:
         typer.echo("These images are already complete; --overwrite would start over.")
     for frame in made.manifest.frames:

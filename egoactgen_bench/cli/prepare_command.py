@@ -13,7 +13,7 @@ from egoactgen_bench.api.options import Cli
 from egoactgen_bench.api.plugin_calls import call
 from egoactgen_bench.cli.commands import add_command
 from egoactgen_bench.cli.help_pages import DAILY
-from egoactgen_bench.cli.shared_options import current_workspace
+from egoactgen_bench.cli.shared_options import check_name, current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL
 from egoactgen_bench.stages.prepare.prepare_options import PrepareOptions
 from egoactgen_bench.support.devices import default_workers
@@ -76,6 +76,7 @@ def prepare_splits(arguments: PrepareArguments) -> int:
     """
     from egoactgen_bench.stages.prepare.dataset_plan import plan_dataset
 
+    check_name(arguments.name)
     only_count = arguments.list_videos or (arguments.dry_run and arguments.videos is None)
     with report_waiting("Reading annotations"):
         plan = plan_dataset(

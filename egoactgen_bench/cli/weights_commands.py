@@ -18,6 +18,7 @@ from egoactgen_bench.support.waiting import report_waiting
 
 if TYPE_CHECKING:
     from egoactgen_bench.api.published_weights import PublishedWeights
+    from egoactgen_bench.weights.weights_registry import Declared
 
 Plugins = Annotated[
     Words,
@@ -120,11 +121,17 @@ def register(app: typer.Typer) -> None:
     app.add_typer(models, name="models", rich_help_panel=WEIGHTS)
 
 
-def list_weights(arguments: WeightsOptions) -> None:
-    """List all published weights: size, licence, whether they are here, and what uses them."""
+def _registry(arguments: WeightsOptions) -> "list[Declared]":
+    """The weights that all plug-ins declare, whose import may take seconds."""
     from egoactgen_bench.weights.weights_registry import registry
 
-    declared = registry(arguments.plugin)
+    with report_waiting("Reading the registry"):
+        return registry(arguments.plugin)
+
+
+def list_weights(arguments: WeightsOptions) -> None:
+    """List all published weights: size, licence, whether they are here, and what uses them."""
+    declared = _registry(arguments)
     rows = [["NAME", "SIZE", "LICENCE", "HERE", ""]]
     for each in declared:
         weights = each.weights
@@ -144,9 +151,9 @@ def list_weights(arguments: WeightsOptions) -> None:
 
 def show(arguments: ShowArguments) -> None:
     """Show what weights are, with source, revision, licence and hashes (default: all)."""
-    from egoactgen_bench.weights.weights_registry import find, locked, registry
+    from egoactgen_bench.weights.weights_registry import find, locked
 
-    declared = registry(arguments.plugin)
+    declared = _registry(arguments)
     names = arguments.names or dict.fromkeys(each.weights.name for each in declared)
     for place, name in enumerate(names):
         weights = find(name, declared)
@@ -182,13 +189,13 @@ def fetch(arguments: FetchArguments) -> None:
     """Download weights and check their hashes; an interrupted download resumes."""
     from egoactgen_bench.measurement.weight_purposes import weights_for
     from egoactgen_bench.weights.fetching import fetch as fetch_one
-    from egoactgen_bench.weights.weights_registry import find, registry
+    from egoactgen_bench.weights.weights_registry import find
 
     if not arguments.names and not arguments.purposes:
         raise BenchError(
             "Name weights of `bench models list`, or what they are for: `--for epic-kitchens`."
         )
-    folder, declared = arguments.folder, registry(arguments.plugin)
+    folder, declared = arguments.folder, _registry(arguments)
     chosen = {name: find(name, declared) for name in arguments.names}
     for purpose in arguments.purposes:
         needed = weights_for(purpose, declared)
@@ -224,12 +231,12 @@ def _announce(chosen: "Sequence[PublishedWeights]", folder: Path) -> None:
 
 def verify(arguments: VerifyWeightsArguments) -> int:
     """Check that weights are complete and have the published or locked sha256."""
-    from egoactgen_bench.weights.weights_registry import find, has_known_hash, registry
+    from egoactgen_bench.weights.weights_registry import find, has_known_hash
     from egoactgen_bench.weights.whole_files import problems_of
 
     folder = arguments.folder
     wrong = False
-    declared = registry(arguments.plugin)
+    declared = _registry(arguments)
     names = arguments.names or dict.fromkeys(each.weights.name for each in declared)
     for weights in [find(name, declared) for name in names]:
         with report_waiting(f"Computing the hash of {weights.name}"):

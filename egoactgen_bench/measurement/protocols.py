@@ -20,6 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RESERVED = ("run", "n")  # columns of summary.csv, next to those of the metrics
 ENDINGS = ("_lo", "_hi", "_n")
 PUBLISHED_PROTOCOL = "lego-release"  # the one that reproduces the paper's numbers
+MOST_NAMED = 3  # metrics that lack the same, in a notice
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,19 @@ def select(
     return selection
 
 
+def check_options(values: Mapping[str, str], names: Sequence[str] | None) -> None:
+    """Refuse options of metrics that are unknown or not in `names`; needs no PyTorch."""
+    if not values:
+        return
+    classes = _classes(names, Selection())
+    given = _by_metric(values, [metric.name for metric in classes])
+    for metric in classes:
+        if metric.name in given:
+            default = next(iter(call(metric, "variants").values())).model_dump()
+            resolved = default | given[metric.name]
+            options.resolve(metric.Options, resolved, f"Metric {metric.name}")
+
+
 def _classes(names: Sequence[str] | None, selection: Selection) -> list[type[Metric[Any]]]:
     """The metrics in `names`, or all registered ones; broken ones of those are skipped."""
     classes: list[type[Metric[Any]]] = []
@@ -137,8 +151,20 @@ def _check_names(metrics: Sequence[type[Metric[Any]]]) -> None:
 
 def left_out(skipped: Mapping[str, Sequence[str]]) -> str:
     """One line about the metrics that were skipped; empty if there are none."""
-    groups = [f"{', '.join(names)} ({lacking})" for lacking, names in skipped.items()]
-    return f"left out: {'; '.join(groups)}" if groups else ""
+    groups = [f"{_some(names)} ({lacking})" for lacking, names in skipped.items()]
+    more = "; `bench metrics` lists all" if any(map(_abridged, skipped.values())) else ""
+    return f"left out: {'; '.join(groups)}{more}" if groups else ""
+
+
+def _some(names: Sequence[str]) -> str:
+    """All names, or the first and how many there are."""
+    if _abridged(names):
+        return f"{names[0]} and {len(names) - 1} more"
+    return ", ".join(names)
+
+
+def _abridged(names: Sequence[str]) -> bool:
+    return len(names) > MOST_NAMED
 
 
 def _by_metric(values: Mapping[str, str], metrics: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -215,5 +241,5 @@ def _lacking(metric: Metric[Any], roles: frozenset[Role]) -> str:
     if metric.missing_weights() and metric.context.weights_folder.label:
         return NO_TOY
     if metric.missing_weights():
-        return "no weights: `bench models list` lists them, `bench models fetch NAME…` fetches them"
+        return "no weights: `bench models fetch --for METRIC` fetches them"
     return call(metric, "obstacle") or ""

@@ -30,9 +30,7 @@ from egoactgen_bench.support.images import (
     png_bytes,
     write_png,
 )
-from egoactgen_bench.support.progress import report_progress
 from egoactgen_bench.support.seeds import derive_seed
-from egoactgen_bench.support.waiting import report_waiting
 
 GRID, INPUT = "grid.png", "input.png"
 IMAGE_NAME = re.compile(r"[0-9]{2,}-[a-z0-9-]+\.png")  # of an action's image
@@ -95,8 +93,6 @@ def imagine(
     descriptions: Sequence[str] = (),
     seed: int = 0,
     overwrite: bool = False,
-    *,
-    progress: bool = False,
 ) -> Imagined:
     """Generate an image of each action in `context` with `method`; write images, grid, manifest.
 
@@ -139,7 +135,10 @@ def imagine(
             return Imagined(folder, work.read(), already_complete=True)
     work.begin(overwrite, lambda: _forget(folder))
     write_png(folder / INPUT, context.frame)
-    found = _answers(method, requests, progress)
+    call(method, "load")
+    size = method.default_batch_size
+    batches = [requests[start : start + size] for start in range(0, len(requests), size)]
+    found = [answer for batch in batches for answer in answers.ask(method, batch)]
     pairs = list(zip(requests, found, strict=True))
     frames = [_frame(folder, number, *pair) for number, pair in enumerate(pairs, start=1)]
     toy = method_factory.uses_toy_weights(method, context.dataset)
@@ -157,20 +156,6 @@ def imagine(
     }
     recorded = call(method, "run_record", [call(method, "batch_record")])
     return Imagined(folder, work.finish(content | recorded))
-
-
-def _answers(
-    method: Method[Any], requests: Sequence[Request], progress: bool
-) -> list[answers.Answer]:
-    with report_waiting("Loading networks", shown=progress):
-        call(method, "load")
-    found = []
-    size = method.default_batch_size
-    with report_progress("", len(requests), "image", shown=progress) as bar:
-        for start in range(0, len(requests), size):
-            found += answers.ask(method, requests[start : start + size])
-            bar.update(len(found) - start)
-    return found
 
 
 def check_actions(actions: Sequence[str], descriptions: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from egoactgen_bench.api.common_options import (
+    REFERENCE_NAMES,
     BatchSize,
     CaptionerName,
     Device,
@@ -28,8 +29,8 @@ class ScoreOptions(JudgeOptions):
     protocol: Protocol = "standard"
     references: Annotated[
         Words,
-        Field(description="Rows to add: target, copy-input, other-target."),
-        Cli(("--reference",), "A,B"),
+        Field(description="Rows to add."),
+        Cli(("--reference",), choices=REFERENCE_NAMES),
     ] = ()
     weights: WeightsDir = None
     captioner: CaptionerName = "transformers"

@@ -29,6 +29,7 @@ from egoactgen_bench.measurement.measuring import Measurer
 from egoactgen_bench.measurement.protocols import (
     Defaults,
     Selection,
+    check_options,
     select,
 )
 from egoactgen_bench.measurement.sources import Candidate, Samples
@@ -78,6 +79,12 @@ def prepare(
             f"Unknown captioner '{resolved.captioner}'."
             + did_you_mean(resolved.captioner, CAPTIONERS)
         )
+    # Before PyTorch is imported, which takes seconds.
+    check_options(resolved.options, resolved.metrics)
+    # Of named metrics, each says what it lacks there.
+    absent = resolved.weights is not None and not resolved.weights.is_dir()
+    if absent and resolved.metrics is None:
+        raise BenchError(f"--weights-dir {resolved.weights} does not exist, or is not a folder.")
     shard = ProcessShard.of_process()
     root = resolved.workspace or folder
     kept_hashes.keep_in(resolved.workspace and resolved.workspace / "cache")

@@ -79,9 +79,6 @@ def _enrich_here(asked: EnrichArguments, weights: str) -> int:
 
 
 def _enrich_served(asked: EnrichArguments) -> int:
-    from egoactgen_bench.artifacts.splits import load_split
-    from egoactgen_lego.stages.enrich_served import ServedEnriching
-
     if asked.model is None:
         raise BenchError("Give --weights DIR, or --model NAME for a model behind an API.")
     if asked.features is not None or asked.shard != "1/1":
@@ -89,6 +86,9 @@ def _enrich_served(asked: EnrichArguments) -> int:
             "--features and --shard need --weights: a server gives texts only, and one process "
             "sends all requests. Compute the features with `bench lego embed` afterwards."
         )
+    from egoactgen_bench.artifacts.splits import load_split
+    from egoactgen_lego.stages.enrich_served import ServedEnriching
+
     split = load_split(current_workspace().find_split(asked.split))
     stage = ServedEnriching(
         split,

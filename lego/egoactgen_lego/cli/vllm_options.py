@@ -17,6 +17,7 @@ from egoactgen_bench.api.common_options import (
 from egoactgen_bench.api.options import Cli, Options
 from egoactgen_bench.cli.shared_options import current_workspace
 from egoactgen_bench.errors import EXIT_DONE, EXIT_PARTIAL, BenchError
+from egoactgen_bench.support.waiting import report_waiting
 from egoactgen_lego.options.vllm_limit import VllmLimit
 
 if TYPE_CHECKING:
@@ -62,13 +63,16 @@ class VllmArguments(Options):
 def make_engine(asked: VllmArguments, weights: str) -> "Engine":
     """The engine for a VLLM, and the split that the options name."""
     from egoactgen_bench.artifacts.splits import load_split
-    from egoactgen_lego.vllm.engine import Engine, EngineOptions
     from egoactgen_lego.vllm_weights import find_weights
 
     place = current_workspace()
     split = load_split(place.find_split(asked.split))
-    options = EngineOptions(**asked.model_dump(include=set(EngineOptions.model_fields)))
-    return Engine(split, find_weights(weights, place.models), options)
+    found = find_weights(weights, place.models)
+    with report_waiting("Loading PyTorch"):
+        from egoactgen_lego.vllm.engine import Engine, EngineOptions
+
+        options = EngineOptions(**asked.model_dump(include=set(EngineOptions.model_fields)))
+        return Engine(split, found, options)
 
 
 def make_writer(asked: VllmArguments, folder: Path) -> "FeatureWriter":

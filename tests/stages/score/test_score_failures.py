@@ -88,7 +88,7 @@ def test_missing_weights(bench, drawn_split, runs, monkeypatch):
     )
     result = bench("score")
     assert result.status == 0
-    assert result.err.startswith("left out: weighty (no weights: `bench models list`")
+    assert result.err.startswith("left out: weighty (no weights: `bench models fetch")
     assert result.err.count("\n") == 1
     assert "weighty" not in pd.read_csv(folder / "summary.csv")
 
