@@ -35,7 +35,8 @@ esac
 
 def script(name: str) -> str:
     """The script of docs/cluster.md whose first comment names it."""
-    blocks = re.findall(r"^```bash[^\n]*\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    block = re.compile(r"^```bash[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    blocks = block.findall(PAGE.read_text("utf-8"))
     (found,) = (block for block in blocks if f"# {name}:" in block)
     return found
 
