@@ -45,7 +45,9 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="only print what is missing")
     chosen = parser.parse_args(words)
     sizes = QUICK if chosen.quick else materials.Sizes()
-    lab = Laboratory(chosen.workspace.resolve(), sizes, max(sizes.pairs))
+    workspace = chosen.workspace.resolve()
+    weights = workspace / "weights" if chosen.quick else materials.WEIGHTS
+    lab = Laboratory(workspace, sizes, max(sizes.pairs), weights)
     todo = list(materials.steps(lab, shipped=not chosen.train))
     clips = ("python", "-m", "benchmarks.laboratory.known_clips", str(lab.split(materials.TEST)))
     known = chosen.results / "clips.csv"

@@ -60,7 +60,7 @@ def outcomes(lab: Laboratory, cell: Cell) -> pd.DataFrame:
     words += ["--seed", str(cell.seed), "-o", f"steps={STEPS}", *inputs(lab, cell, TEST)]
     bench(lab, *words)
     out = lab.workspace / "judged" / cell.name
-    bench(lab, "score", "--split", TEST, "--runs", cell.name, "--metrics", ",".join(METRICS),
+    bench(lab, "score", "--split", TEST, "--run", cell.name, "--metrics", ",".join(METRICS),
           "--out", str(out))  # fmt: skip
     scores = pd.read_csv(out / "scores.csv")
     table = scores.pivot(index="sample_id", columns="metric", values="value")[list(METRICS)]

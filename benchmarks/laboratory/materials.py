@@ -54,6 +54,7 @@ class Laboratory:
     workspace: Path
     sizes: Sizes = Sizes()
     most_pairs: int = max(design.PAIRS)
+    weights: Path = WEIGHTS  # the shared ones, in 16 bits
 
     def split(self, name: str) -> Path:
         return self.workspace / "splits" / name
@@ -93,7 +94,7 @@ def _kept(lab: Laboratory) -> Iterator[Step]:
     """The weights in 16 bits, as they are used and kept."""
     words = ("python", "-m", "benchmarks.laboratory.keep_weights", str(lab.workspace / "models"))
     needs = ("base", *(f"tune {name}" for name in VLLMS))
-    yield Step("keep weights", (*words, str(WEIGHTS)), WEIGHTS / "weights.json", needs)
+    yield Step("keep weights", (*words, str(lab.weights)), lab.weights / "weights.json", needs)
 
 
 def _bench(lab: Laboratory, name: str, output: Path, words: Sequence[str], *needs: str) -> Step:
@@ -179,7 +180,7 @@ def _base(lab: Laboratory) -> Iterator[Step]:
 
 
 def _ready(lab: Laboratory, shipped: bool) -> Step:
-    words = ("python", "-m", "benchmarks.laboratory.keep_weights", "--ready", str(WEIGHTS))
+    words = ("python", "-m", "benchmarks.laboratory.keep_weights", "--ready", str(lab.weights))
     needs = () if shipped else ("keep weights",)
     return Step("ready base", (*words, str(lab.base)), lab.base / "train.json", needs)
 
@@ -189,7 +190,7 @@ def _said(lab: Laboratory, shipped: bool) -> Iterator[Step]:
     for split in (lab.most, TEST):
         made = "first" if split == lab.most else "open"
         for source in VLLMS:
-            weights = WEIGHTS / f"vllm-{source}"
+            weights = lab.weights / f"vllm-{source}"
             seen = f"{split}-grey" if source == "blind" else split
             out = lab.features(source, split)
             words = ["lego", "enrich", "--weights", str(weights), "--split", seen]
@@ -198,20 +199,24 @@ def _said(lab: Laboratory, shipped: bool) -> Iterator[Step]:
             needs = [f"grey {seen}" if source == "blind" else f"{made} {split}"]
             needs += [] if shipped else ["keep weights"]
             yield _bench(lab, f"enrich {source} {split}", out / "enrich.json", words, *needs)
+        program = ("python", "-m", "benchmarks.laboratory.control_inputs")
         out = lab.features("same-label", split)
-        call = ("python", "-m", "benchmarks.laboratory.same_label", str(lab.split(split)))
-        words = [*call, str(lab.features("tuned", split)), str(out)]
-        needs = (f"enrich tuned {split}",)
-        yield Step(f"same label {split}", tuple(words), out / "enrich.json", needs)
+        words = [*program, "same-label", str(lab.split(split)), str(lab.features("tuned", split))]
+        done, needs = out / "enrich.json", (f"enrich tuned {split}",)
+        yield Step(f"same label {split}", (*words, str(out)), done, needs)
+        words = [*program, "blind", str(lab.split(split)), str(lab.split(f"{split}-grey"))]
+        done, needs = lab.split(split) / "descriptions" / "blind.csv", (f"enrich blind {split}",)
+        yield Step(f"blind {split}", tuple(words), done, needs)
     for source in ("tuned", "off-the-shelf"):  # for the accuracy on all test clips
         done = lab.split(ALL) / "descriptions" / f"{source}.json"
-        words = ["lego", "enrich", "--weights", str(WEIGHTS / f"vllm-{source}"), "--split", ALL]
+        words = ["lego", "enrich", "--weights", str(lab.weights / f"vllm-{source}"), "--split", ALL]
         words += ["--name", source, "--batch-size", "32", "--max-new-tokens", "48"]
         needs = [f"draw {ALL}"] if shipped else [f"draw {ALL}", "keep weights"]
         yield _bench(lab, f"enrich {source} {ALL}", done, words, *needs)
     for count in lab.sizes.pairs:
         if lab.pairs(count) == lab.most:
             continue
-        after = [f"enrich {source} {lab.most}" for source in VLLMS] + [f"same label {lab.most}"]
+        after = [f"enrich {source} {lab.most}" for source in VLLMS]
+        after += [f"same label {lab.most}", f"blind {lab.most}"]
         samples = ("--samples", str(count))
         yield _derived(lab, "first", lab.most, lab.pairs(count), after, *samples)

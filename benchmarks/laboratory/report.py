@@ -25,8 +25,8 @@ from egoactgen_bench.support.files import write_csv, write_text
 
 RESULTS = Path(__file__).parents[2] / "results" / "toy-kitchen" / "laboratory"
 NOTE = (
-    "Brackets: 95 % intervals over seeds and videos. p: over both; a test is confirmed if it and all "
-    "tests before it have p < 0.05 and the predicted sign."
+    "Brackets: 95 % intervals over seeds and videos. p: over both; a test is confirmed if it and "
+    "all tests before it have p < 0.05 and the predicted sign."
 )
 FEWEST = 3  # complete seeds, for any claim
 LEVEL = 0.05

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 import egoactgen_bench as bench
-from benchmarks.laboratory import derived_splits, design, materials, report, same_label
+from benchmarks.laboratory import control_inputs, derived_splits, design, materials, report
 from benchmarks.laboratory.design import ARMS, PAIRS, Cell
 from benchmarks.laboratory.materials import Laboratory
 from benchmarks.laboratory.vllm_accuracy import named
@@ -92,7 +92,7 @@ def test_hand_and_place_are_read_from_sentences(sentence, words):
 def test_another_sample_has_the_same_action(monkeypatch):
     facts = {f"s{number}": {"action": "ab"[number % 2]} for number in range(7)}
     split = type("Split", (), {"truth": lambda self: facts})()
-    found = same_label.others(split)
+    found = control_inputs.others(split)
     assert sorted(found.values()) == sorted(facts)
     for name, other in found.items():
         assert name != other
