@@ -21,6 +21,7 @@ from egoactgen_bench.stages.score import scoring_job
 from egoactgen_bench.stages.study.example_sampling import choose_examples
 from egoactgen_bench.stages.study.export_study import export
 from egoactgen_bench.stages.study.study_options import StudyOptions
+from egoactgen_bench.support.progress import report_progress
 from egoactgen_bench.support.waiting import report_waiting
 
 DATASET = "toy-kitchen"
@@ -91,12 +92,15 @@ def prepare(demo: Demo) -> StepResult:
     source = open_dataset(DATASET)
     world = demo.place.dataset(source.split_name)
     source.materialise(world, demo.clips, demo.workers, with_videos=True, progress=True)
-    done = preparing.prepare(
-        plan_split(source, name=demo.name, limit=demo.clips),
-        demo.place.split(demo.name),
-        workers=demo.workers,
-        overwrite=demo.overwrite,
-    )
+    plan = plan_split(source, name=demo.name, limit=demo.clips)
+    with report_progress("frames", len(plan.clips), "sample") as bar:
+        done = preparing.prepare(
+            plan,
+            demo.place.split(demo.name),
+            workers=demo.workers,
+            overwrite=demo.overwrite,
+            on_sample=bar.update,
+        )
     lost = [f"{count} samples without frames: {code}" for code, count in done.failures.items()]
     return StepResult(lost, complete=not lost)
 

@@ -106,7 +106,7 @@ def _small_samples(columns: Sequence[Column]) -> list[str]:
             labels.setdefault(advised, []).append(column.about.label)
             counts.setdefault(advised, []).extend(column.counts[small].tolist())
     return [
-        f"warning: {', '.join(names)} {'are' if len(names) > 1 else 'is'} biased and noisy below "
+        f"{', '.join(names)} {'are' if len(names) > 1 else 'is'} biased and noisy below "
         f"{advised:,} samples, and there are only {_range(counts[advised])}: not ranked here; "
         "score a larger split to compare by them."
         for advised, names in labels.items()

@@ -115,7 +115,7 @@ def test_too_few_samples_are_one_sentence_for_all_metrics_and_runs(drawn_split, 
     scores = in_process(drawn_split, tmp_path / "out", metrics=[named(Spread), named(Width)])
     (few,) = [note for note in scores.manifest.notices if "noisy" in note]
     assert few == (
-        f"warning: {Spread.label}, {Width.label} are biased and noisy below 100 samples, and there "
+        f"{Spread.label}, {Width.label} are biased and noisy below 100 samples, and there "
         "are only 6: not ranked here; score a larger split to compare by them."
     )
     assert text(scores).count("noisy") == 1
