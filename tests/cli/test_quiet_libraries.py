@@ -29,11 +29,21 @@ LOOP = (
     "lego enrich --weights toy",
     "score --metrics psnr,lpips,blip_b",
     "report",
+    "verify workspace/scores/toy-kitchen/standard",
+    "doctor",
+    "doctor lego --metric psnr --value 20",
+    "models list",
+    "metrics",
+    "methods lego",
+    "datasets",
+    "pack",
     "export-amt",
     "prepare-splits --limit 2 --subset train",
     "train ip2p -o init=toy-ip2p -o iterations=2 -o batch_size=2",
 )
-OURS = re.compile(r"Generating the videos of |note: |(\w+: )?\d+ of \d+ \w+")
+OURS = re.compile(
+    r"Generating the videos of |note: |([\w ]+: )?[\d,]+( of [\d,]+)? \w+|[A-Z][\w -]+ … \d+ s$"
+)
 
 
 def test_only_our_own_lines_are_on_stderr(tmp_path):
