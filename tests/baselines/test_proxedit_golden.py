@@ -1,12 +1,13 @@
 """ProxEdit compared with its authors' public code on a tiny Stable Diffusion."""
 
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from egoactgen_baselines.proxedit import controlled_attention
+from egoactgen_baselines.proxedit import controlled_attention, inversion
 from egoactgen_baselines.proxedit.alignment import align, common_tokens, new_tokens
 from egoactgen_baselines.proxedit.controlled_attention import (
     ControlledAttention,
@@ -30,6 +31,10 @@ SOURCE = "a person at a kitchen counter"
 TARGET = "a person opens the drawer"
 SWAPPED = "a person at a kitchen drawer"  # as many words as SOURCE
 STEPS = 10
+# √ᾱ and √(1 − ᾱ) of the golden values, time → distance from the correctly rounded float32, in units
+# of the last place: the power function of their processor is inexact. Found by solving for the thresholds of
+# one run, which then agree to 1e-14; all others with them.
+LAST_PLACES = {901: (1, 1), 801: (0, -1), 701: (-1, 0), 601: (0, 1), 401: (0, -1)}
 NAMES = {"l0": "soft", "l1": "released-l1", None: "none"}
 
 # One run of each kind is checked in single precision. All are checked in double precision, since in
@@ -181,14 +186,20 @@ def test_inversion_and_text_embeddings(double, single, exact, golden):
         np.testing.assert_allclose(found.numpy(), exact[f"uncond_interp{share}"], atol=1e-9)
 
 
-def test_every_run_in_double_precision(double, exact, runs):
+def inexact_roots(roots, time):
+    rounded = torch.stack(roots(time)).view(torch.int32)
+    return (
+        (rounded + torch.tensor(LAST_PLACES.get(time, (0, 0)))).int().view(torch.float32).unbind()
+    )
+
+
+def test_every_run_in_double_precision(double, exact, runs, monkeypatch):
+    monkeypatch.setattr(inversion, "roots", partial(inexact_roots, inversion.roots))
     for name, recorded in runs.items():
         trajectory, thresholds, masks = double.run(name, recorded)
         rows = len(recorded["prompts"])
         final = exact[f"run/{name}/final"]
-        # Both schedules are in float32, whose last bit depends on the processor; the guided loop
-        # amplifies it (3.4e-6 on a processor other than the one of the golden values).
-        np.testing.assert_allclose(trajectory[-1][:rows], final, atol=1e-5, err_msg=name)
+        np.testing.assert_allclose(trajectory[-1][:rows], final, atol=1e-6, err_msg=name)
         if f"run/{name}/threshold" in exact:
             expected = exact[f"run/{name}/threshold"]
             np.testing.assert_allclose(thresholds, expected, atol=1e-6, err_msg=name)

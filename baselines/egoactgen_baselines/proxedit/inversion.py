@@ -35,24 +35,33 @@ class Times:
 
     def clean(self, latent: Tensor, noise: Tensor, time: int) -> Tensor:
         """The predicted x_0 of a latent at `time`: DDIM (arXiv 2010.02502), equation 9."""
-        kept = _kept(time)
-        return (latent - (1 - kept).sqrt() * noise) / kept.sqrt()
+        kept, noisy = roots(time)
+        return (latent - noisy * noise) / kept
 
     def noisy(self, clean: Tensor, noise: Tensor, time: int) -> Tensor:
         """The latent at `time` from x_0 and ε: equation 12 with σ = 0."""
-        kept = _kept(time)
-        return kept.sqrt() * clean + (1 - kept).sqrt() * noise
+        kept, noisy = roots(time)
+        return kept * clean + noisy * noise
 
 
 @cache
 def _alphas() -> Tensor:
     """(1000,) ᾱ in float32 as in Stable Diffusion's code, since its 1 − ᾱ is imprecise."""
-    betas = torch.linspace(BETA_START**0.5, BETA_END**0.5, STEPS) ** 2
-    return torch.cumprod(1 - betas, dim=0)
+    # In float64, rounded where that code rounds: the last bit of torch.linspace and torch.sqrt in
+    # float32 depends on the processor.
+    ends = torch.tensor([BETA_START**0.5, BETA_END**0.5])
+    step = ((ends[1] - ends[0]) / (STEPS - 1)).double()
+    first, last = ends.double()
+    number = torch.arange(STEPS, dtype=torch.float64)
+    from_end = last - step * (STEPS - 1 - number)
+    betas = torch.where(number < STEPS // 2, first + step * number, from_end).float().square()
+    return (1 - betas).double().cumprod(dim=0).float()
 
 
-def _kept(time: int) -> Tensor:
-    return _alphas()[max(time, 0)]
+def roots(time: int) -> tuple[Tensor, Tensor]:
+    """√ᾱ and √(1 − ᾱ) at `time`, float32; before the first time, those of step 0."""
+    kept = _alphas()[max(time, 0)]
+    return kept.double().sqrt().float(), (1 - kept).double().sqrt().float()
 
 
 @dataclass(frozen=True)
