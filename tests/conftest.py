@@ -99,6 +99,9 @@ def bench(
     from egoactgen_bench.cli import main
 
     monkeypatch.setenv("BENCH_WORKSPACE", str(tmp_path / "workspace"))
+    # stderr must not depend on how busy the machine is.
+    monkeypatch.setattr("egoactgen_bench.support.progress.FIRST", 600.0)
+    monkeypatch.setattr("egoactgen_bench.support.waiting.FIRST_LINE", 600.0)
 
     def call(*arguments: object) -> Result:
         capfd.readouterr()

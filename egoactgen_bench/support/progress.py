@@ -145,7 +145,7 @@ class ProgressLines:
             if self.total:
                 left = seconds * max(self.total - self.done, 0) / new
                 parts.append(f"about {_duration(left)} left")
-        elif seconds > 2 * FIRST:  # the same line as before would look like a standstill
+        elif seconds > 2:  # the same line as before would look like a standstill
             parts.append(f"{_duration(seconds)} so far")
         return ", ".join(parts)
 

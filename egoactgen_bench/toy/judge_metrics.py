@@ -28,7 +28,7 @@ NEAR = 0.065  # of the frame's side: half the smallest distance between two item
 class Judge(Metric[Options]):
     """Fraction of outputs in which the toy kitchen's judge sees the requested action."""
 
-    name, label, position = "judge", "Judge: action", 5
+    name, label, position = "judge", "Judge: action", 21
     unit, factor, decimals = "%", 100, 1
     higher_is_better = True
     bounds = (0.0, 1.0)
@@ -56,14 +56,14 @@ class Judge(Metric[Options]):
 class JudgeSide(Judge):
     """Fraction of outputs in which the judge sees the correct hand (left or right) act."""
 
-    name, label, position = "judge_side", "Judge: side", 6
+    name, label, position = "judge_side", "Judge: side", 22
     asks = "hand"
 
 
 class JudgeTarget(Judge):
     """Fraction of outputs in which the judge sees an action at the correct place."""
 
-    name, label, position = "judge_target", "Judge: target", 7
+    name, label, position = "judge_target", "Judge: target", 23
     asks = "place"
 
 
