@@ -1,6 +1,6 @@
 """The experiment of docs/laboratory.md, in pieces that can be stopped and resumed.
 
-    python -m benchmarks.laboratory --workspace DIR            # all that is missing
+    python -m benchmarks.laboratory --workspace DIR            # what is missing
     python -m benchmarks.laboratory --workspace DIR --seeds 0  # the cells of one seed
     python -m benchmarks.laboratory --workspace DIR --train    # also train the shared weights
 

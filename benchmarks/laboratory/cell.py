@@ -57,7 +57,8 @@ def outcomes(lab: Laboratory, cell: Cell) -> pd.DataFrame:
     """One row per test clip: what the judge finds, as 0 or 1, and PSNR in dB."""
     method = "lego" if ARMS[cell.arm].conditioning else "ip2p"
     words = ["run", method, "--split", TEST, "--name", cell.name, "--weights", cell.name]
-    words += ["--seed", str(cell.seed), "-o", f"steps={STEPS}", *inputs(lab, cell, TEST)]
+    words += ["--seed", str(cell.seed), "--batch-size", "32", "-o", f"steps={STEPS}"]
+    words += inputs(lab, cell, TEST)
     bench(lab, *words)
     out = lab.workspace / "judged" / cell.name
     bench(lab, "score", "--split", TEST, "--run", cell.name, "--metrics", ",".join(METRICS),

@@ -22,9 +22,9 @@ VLLMS = ("tuned", "blind", "off-the-shelf")
 
 def keep(models: Path, kept: Path) -> None:
     for part in BASE:
-        copy_halved(models / "lab-base" / part, kept / "base" / part)
+        copy_halved(models / "lab-editor" / part, kept / "base" / part)
     for name in ("sampling.json", TRAIN):
-        write_json(kept / "base" / name, without_paths(read_json(models / "lab-base" / name)))
+        write_json(kept / "base" / name, without_paths(read_json(models / "lab-editor" / name)))
     for name in VLLMS:
         copy_halved(models / f"vllm-lab-{name}", kept / f"vllm-{name}")
         for path in (kept / f"vllm-{name}").glob("*.csv"):

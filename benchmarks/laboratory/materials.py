@@ -13,8 +13,8 @@ from benchmarks.toy_kitchen.plan import Step
 from egoactgen_bench.toy import DENOISER_WEIGHTS
 
 WEIGHTS = Path(__file__).parent / "weights"
-WORLD = ("-o", "cue=relation", "-o", "size=64", "--size", "64", "--workers", "1")
-TRAIN, THIRD = "laboratory-train", "laboratory-third"
+WORLD = ("-o", "size=64", "--size", "64", "--workers", "1")
+TRAIN, THIRD, PRETRAINING = "laboratory-train", "laboratory-third", "laboratory-pretraining"
 ALL, TEST = "laboratory-test", "laboratory-open"
 TUNING = {
     "batch_size": 32,
@@ -27,6 +27,7 @@ TUNING = {
 DRAWN = {  # the folders of their data sets
     TRAIN: "toy-kitchen-train-cue-relation-size-64",
     THIRD: "toy-kitchen-train-cue-relation-view-third-size-64",
+    PRETRAINING: "toy-kitchen-train-cue-none-view-third-size-64",
 }
 VLLMS = ("tuned", "blind", "off-the-shelf")
 
@@ -41,10 +42,11 @@ class Sizes:
     tower: int = 3000
     epochs: tuple[int, int, int] = (4, 8, 2)  # off-the-shelf, tuned, blind
     base: int = 6000
+    editor: int = 8000
     pairs: Sequence[int] = design.PAIRS
 
 
-QUICK = Sizes(24, 16, 24, 2, (1, 1, 1), 4, (8, 16))
+QUICK = Sizes(24, 16, 24, 2, (1, 1, 1), 4, 4, (8, 16))
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def steps(lab: Laboratory, shipped: bool = False) -> Iterator[Step]:
 def _kept(lab: Laboratory) -> Iterator[Step]:
     """The weights in 16 bits, as they are used and kept."""
     words = ("python", "-m", "benchmarks.laboratory.keep_weights", str(lab.workspace / "models"))
-    needs = ("base", *(f"tune {name}" for name in VLLMS))
+    needs = ("editor", *(f"tune {name}" for name in VLLMS))
     yield Step("keep weights", (*words, str(lab.weights)), lab.weights / "weights.json", needs)
 
 
@@ -117,12 +119,13 @@ def _frames(lab: Laboratory, shipped: bool) -> Iterator[Step]:
     sizes = lab.sizes
     # With the weights at hand, only the frames of the pairs are needed.
     train = max(sizes.pairs) if shipped else sizes.train
-    subsets = [(TRAIN, train, "train", ()), (ALL, sizes.test, "val", ())]
+    subsets = [(TRAIN, train, "train", "first"), (ALL, sizes.test, "val", "first")]
     if not shipped:
-        subsets.append((THIRD, sizes.third, "train", ("-o", "view=third")))
+        subsets += [(name, sizes.third, "train", "third") for name in (THIRD, PRETRAINING)]
     for name, count, subset, view in subsets:
-        words = ["prepare-splits", "toy-kitchen", "--subset", subset, *WORLD, *view]
-        words += ["--limit", str(count), "--name", name]
+        cue = "none" if name == PRETRAINING else "relation"
+        words = ["prepare-splits", "toy-kitchen", "--subset", subset, "-o", f"cue={cue}", *WORLD]
+        words += ["-o", f"view={view}", "--limit", str(count), "--name", name]
         yield _bench(lab, f"draw {name}", lab.split(name) / "split.json", words)
     yield _derived(lab, "open", ALL, TEST, [f"draw {ALL}"])
     count = str(max(sizes.pairs))
@@ -138,7 +141,7 @@ def _curated(lab: Laboratory, split: str) -> Path:
 
 def _vllms(lab: Laboratory) -> Iterator[Step]:
     sizes = lab.sizes
-    for split in (TRAIN, THIRD):
+    for split in (TRAIN, THIRD, PRETRAINING):
         boxes = lab.workspace / "datasets" / DRAWN[split] / "annotations" / "fho_main.json"
         words = ["lego", "curate", "--templates", "--split", split, "--boxes", str(boxes)]
         words += ["--descriptions", "curated"]
@@ -170,13 +173,24 @@ def _vllms(lab: Laboratory) -> Iterator[Step]:
 
 
 def _base(lab: Laboratory) -> Iterator[Step]:
-    """The denoiser that all arms start from knows the third-person view and its captions."""
+    """The denoiser that all arms start from: it knows the third-person view and its captions.
+
+    First it learns to draw stills, then to edit them. Nothing in those input frames tells what a
+    label leaves open, so that it cannot learn the rules from them.
+    """
+    for split in (THIRD, PRETRAINING):
+        yield _derived(lab, "captioned", split, f"{split}-captioned", [f"curate {split}"])
     captioned = f"{THIRD}-captioned"
-    yield _derived(lab, "captioned", THIRD, captioned, [f"curate {THIRD}"])
     words = ["train", "sd", "--split", captioned, "--name", "lab-base"]
     words += _options({"iterations": lab.sizes.base, "autoencoder": DENOISER_WEIGHTS})
     output = lab.model("lab-base") / "train.json"
     yield _bench(lab, "base", output, words, f"captioned {captioned}")
+    captioned = f"{PRETRAINING}-captioned"
+    words = ["train", "ip2p", "--split", captioned, "--name", "lab-editor"]
+    options = {"init": "lab-base", "iterations": lab.sizes.editor, "batch_size": 16}
+    output = lab.model("lab-editor") / "train.json"
+    needs = ("base", f"captioned {captioned}")
+    yield _bench(lab, "editor", output, [*words, *_options(options)], *needs)
 
 
 def _ready(lab: Laboratory, shipped: bool) -> Step:

@@ -70,8 +70,8 @@ def measure(lab: Laboratory, trained: int = 4096) -> pd.DataFrame:
     for source in VLLMS:
         if (split.folder / "descriptions" / f"{source}.csv").is_file():
             texts = load_descriptions(split.folder, source).texts
-            said = [named(texts.get(name, "")) for name in split.samples["sample_id"]]
-            guesses[f"VLLM: {source}"] = lambda number, said=said: said[number]  # type: ignore[misc]
+            words = [named(texts.get(name, "")) for name in split.samples["sample_id"]]
+            guesses[f"VLLM: {source}"] = lambda number, words=words: words[number]  # type: ignore[misc]
     kinds = {"all": np.array([each is not None for each in truth])}
     kinds["label leaves the goal open"] = kinds["all"] & [
         is_open(clip.scene, clip.action, possible(clip.scene, Random(0))[clip.action])

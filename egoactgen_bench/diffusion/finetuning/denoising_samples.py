@@ -58,8 +58,8 @@ def stacked(tensors: Sequence[Tensor]) -> Tensor:
         tensors = [tensor.float() for tensor in tensors]
     first = tensors[0]
     together = torch.empty(len(tensors), *first.shape, dtype=first.dtype)
-    if parent_process() is not None:
-        together.share_memory_()  # a worker's, which is then sent without another copy
+    if parent_process() is not None:  # a worker's, which is then sent without another copy
+        together.share_memory_()  # type: ignore[no-untyped-call]
     return torch.stack(list(tensors), out=together)
 
 
