@@ -31,9 +31,9 @@ SOURCE = "a person at a kitchen counter"
 TARGET = "a person opens the drawer"
 SWAPPED = "a person at a kitchen drawer"  # as many words as SOURCE
 STEPS = 10
-# √ᾱ and √(1 − ᾱ) of the golden values, time → distance from the correctly rounded float32, in units
-# of the last place: the power function of their processor is inexact. Found by solving for the thresholds of
-# one run, which then agree to 1e-14; all others with them.
+# √ᾱ and √(1 − ᾱ) of the golden values, time → distance from the right float32 numbers, in units
+# of the last place: their power function is inexact. Found by solving for one run's thresholds,
+# which then agree to 1e-14; so do its latents, to 1e-12.
 LAST_PLACES = {901: (1, 1), 801: (0, -1), 701: (-1, 0), 601: (0, 1), 401: (0, -1)}
 NAMES = {"l0": "soft", "l1": "released-l1", None: "none"}
 

@@ -3,12 +3,13 @@
 import gc
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from accelerate import PartialState
 
-from egoactgen_baselines.lora import adapter
+from egoactgen_baselines.lora import adapter, lora_costs
 from egoactgen_baselines.lora.editor_families import family_of
 from egoactgen_baselines.lora.encoded_samples import EncodedSamples
 from egoactgen_baselines.lora.flow_matching import FlowMatching
@@ -20,6 +21,7 @@ from egoactgen_baselines.pipelines.pipeline_folder import (
     check_folder,
     components,
     load_components,
+    network_class,
     pipeline_class,
     saved_class,
 )
@@ -32,6 +34,8 @@ from egoactgen_bench.diffusion.finetuning.frame_latents import Pair, frames_of
 from egoactgen_bench.diffusion.finetuning.split_mixture import mixture_of, shares
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.errors import BenchError
+from egoactgen_bench.support.sharding import ProcessShard
+from egoactgen_bench.support.training_costs import TrainingPlan
 from egoactgen_bench.weights.pretrained import refusing
 
 TRANSFORMER = "transformer"
@@ -52,13 +56,7 @@ class LoraTrainer(Trainer[LoraOptions]):
 
     def __init__(self, options: LoraOptions, context: TrainingContext) -> None:
         super().__init__(options, context)
-        if options.init is None:
-            raise BenchError(
-                "This training needs an editor to start from: give -o init=PATH, a folder written "
-                "by diffusers' save_pretrained."
-            )
-        self.folder = locate(options.init, context.models)
-        check_folder(self.folder)
+        self.folder = _editor(options, context)
         name = saved_class(self.folder)
         self.family = family_of(name)
         self.kind = pipeline_class(self.folder, name)
@@ -79,6 +77,19 @@ class LoraTrainer(Trainer[LoraOptions]):
             raise BenchError(
                 "a prompt with the description needs descriptions: give --descriptions NAME."
             )
+
+    @classmethod
+    def costs(cls, options: LoraOptions, context: TrainingContext) -> TrainingPlan:
+        folder = _editor(options, context)
+        family = family_of(saved_class(folder))
+        return lora_costs.plan(
+            folder / TRANSFORMER,
+            network_class(folder, TRANSFORMER),
+            family,
+            options,
+            len(context.split.samples),
+            ProcessShard.of_process().ranks,
+        )
 
     def sources(self) -> dict[str, str]:
         return {"init": self._base.digest()}
@@ -163,3 +174,15 @@ class LoraTrainer(Trainer[LoraOptions]):
     def _load(self, names: Sequence[str]) -> dict[str, Any]:
         """Components of the pipeline, loaded strictly."""
         return load_components(self.folder, names, self._dtype, NONE_SAVED, networks_only=False)
+
+
+def _editor(options: LoraOptions, context: TrainingContext) -> Path:
+    """The folder of the editor to start from."""
+    if options.init is None:
+        raise BenchError(
+            "This training needs an editor to start from: give -o init=PATH, a folder written "
+            "by diffusers' save_pretrained."
+        )
+    folder = locate(options.init, context.models)
+    check_folder(folder)
+    return folder

@@ -174,6 +174,14 @@ def load_components(
     return found
 
 
+def network_class(folder: Path, name: str) -> Any:
+    """The class of the network that is the component `name`. Raises `BenchError` for another."""
+    kind = _component_class(*components(folder)[name]) if name in components(folder) else None
+    if not isinstance(kind, type) or not issubclass(kind, torch.nn.Module):
+        raise BenchError(f"diffusers:{folder}: the component '{name}' is no known network.")
+    return kind
+
+
 def _component_class(library: str, name: str) -> Any:
     """The class; None if the installed version has none of this name, which diffusers may know."""
     place = library if library in LIBRARIES else f"diffusers.pipelines.{library}"

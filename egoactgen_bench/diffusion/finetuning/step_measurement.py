@@ -21,13 +21,16 @@ NORMS = ("group_norm", "layer_norm")
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """The bytes of all tensors made within this block that still exist, and their maximum."""
+    """The bytes of all tensors made within this block that still exist, and their maximum.
 
-    def __init__(self) -> None:
+    Views of the tensors `apart`, such as a layer's transposed weight, do not count.
+    """
+
+    def __init__(self, apart: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.now: int = 0
         self.peak: int = 0
-        self._known: set[int] = set()
+        self._known: set[int] = {tensor.untyped_storage()._cdata for tensor in apart}
 
     def __torch_dispatch__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
@@ -77,10 +80,11 @@ def activation_bytes(
     loss: Callable[[], Any], weights: Iterable[Any], half: torch.dtype | None
 ) -> int:
     """The peak of a forward and backward pass of `loss`, apart from the gradients of `weights`."""
+    weights = list(weights)
     for weight in weights:
         if weight.requires_grad:
             weight.register_post_accumulate_grad_hook(_free)
-    with LiveBytes() as live, norms_in_float32():
+    with LiveBytes(weights) as live, norms_in_float32():
         with torch.autocast("cpu", half, enabled=half is not None):
             value = loss()
         value.backward()
