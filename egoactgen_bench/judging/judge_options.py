@@ -104,4 +104,4 @@ class JudgeOptions(Options):
         Field(ge=1, description="Stop after this call has sent so many requests."),
         Cli(panel=PANEL),
     ] = None
-    allow_upload: AllowUpload = False
+    allow_upload: Annotated[AllowUpload, Cli(("--allow-upload",), panel=PANEL)] = False

@@ -147,7 +147,8 @@ def _changed_runs(scores: Sequence[Scores], candidates: Sequence[Candidate]) -> 
         f"{each.protocol}: score it again with `bench score`."
         for each in scores
         for run in each.manifest.runs
-        if digests.get(run.run, run.images) != run.images
+        # Scores of an early version do not record the digest.
+        if run.images and digests.get(run.run, run.images) != run.images
     ]
 
 
