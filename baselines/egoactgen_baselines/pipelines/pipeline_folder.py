@@ -178,7 +178,7 @@ def network_class(folder: Path, name: str) -> Any:
     """The class of the network that is the component `name`. Raises `BenchError` for another."""
     kind = _component_class(*components(folder)[name]) if name in components(folder) else None
     if not isinstance(kind, type) or not issubclass(kind, torch.nn.Module):
-        raise BenchError(f"diffusers:{folder}: the component '{name}' is no known network.")
+        raise BenchError(f"diffusers:{folder}: the component '{name}' is not a known network.")
     return kind
 
 
