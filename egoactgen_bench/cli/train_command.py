@@ -89,7 +89,7 @@ def train(arguments: TrainArguments) -> int:
 
 
 def _plan(arguments: TrainArguments, split: "Split", place: "Workspace") -> int:
-    from egoactgen_bench.stages.train.train_weights import costs
+    from egoactgen_bench.stages.train.training_estimate import costs
     from egoactgen_bench.support.sharding import ProcessShard
 
     lines = costs(arguments.method, split, arguments, models=place.models, cache=place.cache)

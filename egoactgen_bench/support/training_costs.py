@@ -3,7 +3,7 @@
 A GB is 10⁹ bytes. Nothing here has been measured on a GPU.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 from egoactgen_bench.errors import BenchError
@@ -106,38 +106,62 @@ class TrainingPlan:
 
         With a `limit` in GB, the last line states whether the plan fits it.
         """
-        memory = self.memory
-        rounds = self.batch_size // (self.micro_batch * self.processes)
-        parts = {name: value for name, value in memory.parts.items() if value}
+        parts = {name: value for name, value in self.memory.parts.items() if value}
         return [
-            f"Networks: {self.networks}; {self.trainable / 1e6:,.1f} million trainable parameters, "
-            f"{self.frozen / 1e6:,.1f} million frozen",
+            self._networks,
             f"Memory of each device, calculated, not measured ({self.precision}):",
             *(f"  {name:<12}{value / GB:8.2f} GB" for name, value in parts.items()),
-            f"  {'total':<12}{memory.total / GB:8.2f} GB",
+            f"  {'total':<12}{self.memory.total / GB:8.2f} GB",
+            *self._work(device),
+            *([] if limit is None else [f"It {self._fits(limit)} {limit:g} GB."]),
+        ]
+
+    def brief(self, device: str | None = None, limit: float | None = None) -> list[str]:
+        """`lines` without the parts of the memory."""
+        fits = "" if limit is None else f"; it {self._fits(limit)} {limit:g} GB"
+        memory = f"{self.memory.total / GB:.2f} GB ({self.precision}){fits}"
+        return [
+            self._networks,
+            f"Memory of each device, calculated, not measured: {memory}",
+            *self._work(device),
+        ]
+
+    @property
+    def _networks(self) -> str:
+        return (
+            f"Networks: {self.networks}; {self.trainable / 1e6:,.1f} million trainable parameters, "
+            f"{self.frozen / 1e6:,.1f} million frozen"
+        )
+
+    def _work(self, device: str | None) -> list[str]:
+        rounds = self.batch_size // (self.micro_batch * self.processes)
+        return [
             f"Steps: {self.steps:,} of {self.batch_size:,} samples ({self.micro_batch} at a time × "
             f"{rounds} rounds × {self.processes} devices)",
             f"Samples seen: {self.seen:,}, {self.epochs:,.1f} epochs of {self.samples:,}",
-            self._hours(device),
+            estimated_hours([self], device),
             *self.notes,
-            *([] if limit is None else [f"It {self._fits(limit)} {limit:g} GB."]),
         ]
 
     def _fits(self, limit: float) -> str:
         return "fits" if self.memory.total <= limit * GB else "DOES NOT FIT"
 
-    def _hours(self, device: str | None) -> str:
-        """The estimated hours on the devices together."""
-        known = device and card_of(device)
-        names = (known,) if known else EXAMPLES
-        hours = [self.gpu_hours(CARDS[name]) / self.processes for name in names]
-        if max(hours) < SHORT:
-            return f"Time: below {SHORT} hours on a GPU (estimated)"
-        listed = ", ".join(
-            f"{time:,.1f} on {self.processes} × {name}"
-            for time, name in zip(hours, names, strict=True)
-        )
-        return f"Hours, estimated at {UTILISATION:.0%} of the data sheets' rates: {listed}"
+
+def estimated_hours(plans: Sequence[TrainingPlan], device: str | None = None) -> str:
+    """The hours of trainings one after the other, each on all its devices together.
+
+    `device` is the name of the GPU, None without one.
+    """
+    known = device and card_of(device)
+    names = (known,) if known else EXAMPLES
+    hours = [sum(plan.gpu_hours(CARDS[name]) / plan.processes for plan in plans) for name in names]
+    if max(hours) < SHORT:
+        return f"Time: below {SHORT} hours on a GPU (estimated)"
+    processes = max(plan.processes for plan in plans)
+    listed = ", ".join(
+        f"{time:,.1f} on {processes} × {name}" for time, name in zip(hours, names, strict=True)
+    )
+    return f"Hours, estimated at {UTILISATION:.0%} of the data sheets' rates: {listed}"
 
 
 def require_memory(plan: TrainingPlan, device: str, asked: float | None, otherwise: str) -> None:

@@ -1,5 +1,7 @@
 """The plan of a training: parameters, memory and time, by arithmetic and without weights."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -19,6 +21,7 @@ from egoactgen_bench.support.training_costs import (
     Memory,
     TrainingPlan,
     card_of,
+    estimated_hours,
     largest_fitting,
 )
 from egoactgen_lego.generator.vllm_conditioning import Conditioner
@@ -137,6 +140,9 @@ def test_arithmetic():
     plan = TrainingPlan("", 1, 0, memory, 10, 8, 2, 2, 40, 1e12, "float32")
     assert (plan.seen, plan.epochs) == (80, 2)
     assert plan.gpu_hours(100) == pytest.approx(80 * 4 / (100 / 3) / 3600)
+    long = replace(plan, steps=10_000_000_000)
+    each = long.gpu_hours(CARDS["H200"]) / 2
+    assert f": {4 * each:,.1f} on 2 × H200" in estimated_hours([long] * 4, "NVIDIA H200")
     plan.require(18, "", "")
     with pytest.raises(BenchError):
         plan.require(17.9, "", "")

@@ -1,7 +1,6 @@
 """docs/lego.md: bash expands its scripts, and the program's parser reads each command."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,9 @@ from egoactgen_bench.cli.app import build
 from egoactgen_bench.weights.weights_registry import find, registry
 from egoactgen_lego.ablation.ablation_rows import ROWS, TABLES, TRAININGS
 from egoactgen_lego.ablation.option_choices import Choices
-from guide_blocks import read
+from guide_blocks import calls, read
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "lego.md").read_text(encoding="utf-8")
-# Replaces the programs: prints the words of each call, each followed by a null, the call by two.
-PRINT_CALLS = """
-print_call() { printf '%s\\0' "$@"; printf '\\0'; }
-for program in bench torchrun accelerate cat; do
-    eval "$program() { print_call $program \\"\\$@\\"; }"
-done
-"""
-
-
-def calls(data):
-    """The words of each call in the guide's scripts, in order, for one data set."""
-    blocks = re.findall(r"^```bash[^\n]*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
-    script = PRINT_CALLS + "\n".join(blocks).replace("D=ego4d ", f"D={data} ")
-    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    return [call.split("\0") for call in done.stdout.removesuffix("\0\0").split("\0\0")]
 
 
 @pytest.fixture(scope="module", params=["ego4d", "epic-kitchens"])
@@ -39,7 +22,7 @@ def commands(request):
     """Each `bench` call, with or without a launcher: its path and its values as parsed."""
     found = []
     program = typer.main.get_command(build())
-    for name, *words in calls(request.param):
+    for name, *words in calls(GUIDE.replace("D=ego4d ", f"D={request.param} ")):
         if name == "torchrun":
             assert words[:3] == ["--nproc-per-node", "8", "--no-python"]
         if name == "accelerate":

@@ -1,6 +1,7 @@
 """`bench lego ablate`: training, runs, scores and tables of each row; resuming; errors."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -172,6 +173,45 @@ def check_pooled(folder):
     assert needed["sd"] == pytest.approx(leads.std(ddof=1))
     assert needed["seeds"] == seeds_needed(leads.mean(), leads.std(ddof=1))
     assert "Seeds that a claim needs" in (folder / "conditioning" / "table.md").read_text()
+
+
+def hours(printed):
+    """Of one A100, by training; `in all` has their sum."""
+    found = {}
+    for line in printed.splitlines():
+        if line.startswith(("Training ", "These ")):
+            name = line.split()[1].strip(",") if line.startswith("Training ") else "in all"
+        if estimated := re.search(r"rates: ([\d,.]+) on 1 × A100", line):
+            found[name] = float(estimated[1].replace(",", ""))
+    return found
+
+
+def test_a_dry_run_states_what_unfinished_trainings_take(bench, root):
+    done = root / "models" / "ablation-joint-drawn-train-s0" / "train.json"
+    done.parent.mkdir()
+    done.write_text("{}", encoding="utf-8")
+    words = ["--tables", "methods,controls", "--rows", "sdedit,ip2p,joint,random"]
+    long = "iterations=10000000000"
+    small = [word.replace("iterations=1", long) for word in SMALL]
+    words += ["--seeds", "0,1", "--dry-run"]
+    result = bench("lego", "ablate", *SETS, *small, *words)
+    assert result.status == 0, result.err
+    found = hours(result.out)
+    assert found.keys() == {"ip2p", "sd", "joint", "random", "in all"}
+    assert found["joint"] == found["random"]
+    total = 2 * (found["ip2p"] + found["sd"] + found["random"]) + found["joint"]
+    assert found["in all"] == pytest.approx(total, abs=0.5)
+    assert "Training joint, to do for 1 of 2 seeds:" in result.out
+    assert "These 7 trainings in all, without runs and scores: Hours, estimated" in result.out
+    assert "seeds:\n  the costs of this trainer are not known in advance.\n" in result.out
+    assert not (root / "features" / "own-random").exists()
+    same = ("-o", f"init={untrained_weights.NAME}", "-o", "size=16", "-o", "batch_size=2")
+    words = ("--split", "drawn-train", "--device", "cpu", "-o", long, *same)
+    alone = bench("train", "ip2p", *words, "--dry-run").out
+    for line in alone.splitlines()[-4:-1]:
+        assert f"\n  {line}\n" in result.out
+    total = re.search(r"total +([\d.]+ GB)", alone)[1]
+    assert f"  Memory of each device, calculated, not measured: {total} (float32)\n" in result.out
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,15 @@
 """The plan of a tuning at full size, from the published configurations, without weights."""
 
 import pytest
-from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig
 
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support import training_costs
 from egoactgen_bench.support.training_costs import GB, require_memory
 from egoactgen_lego.vllm.tuning_costs import SMALLER, Launch, plan_of
 from egoactgen_lego.vllm.tuning_loop import TuningOptions
+from full_size_llava import config
 
 COUNT = 10_000
-SIZES = {"7B": (4096, 11008, 32), "13B": (5120, 13824, 40)}  # width, feed-forward, layers
-
-
-def config(size):
-    """LLaVA on Llama 2 with CLIP ViT-L/14 of 224 pixels, as the paper's."""
-    width, inner, layers = SIZES[size]
-    text = LlamaConfig(
-        hidden_size=width,
-        intermediate_size=inner,
-        num_hidden_layers=layers,
-        num_attention_heads=width // 128,
-        vocab_size=32_000,
-    )
-    vision = CLIPVisionConfig(
-        hidden_size=1024,
-        intermediate_size=4096,
-        num_hidden_layers=24,
-        num_attention_heads=16,
-        patch_size=14,
-        image_size=224,
-    )
-    return LlavaConfig(text_config=text, vision_config=vision)
 
 
 def plan(size, processes, sharded, **options):

@@ -69,7 +69,7 @@ def prepare(
     split.require_frames()
     resolved = chosen(TrainOptions, settings, choices, "train")
     kept_hashes.keep_in(resolved.cache, verify=resolved.verify_hashes)
-    found, given = _trainer(name, resolved)
+    found, given = find_trainer(name, resolved)
     shard = ProcessShard.of_process()
     if isinstance(split, JointSplit) and not found.takes_several_splits:
         raise BenchError(f"{name} is trained on one split: give one --split.")
@@ -110,7 +110,7 @@ def prepare(
     return TrainingJob(trainer, work, dict(resolved.options), shard.rank)
 
 
-def _trainer(name: str, settings: TrainOptions) -> tuple[type[Trainer[Any]], Any]:
+def find_trainer(name: str, settings: TrainOptions) -> tuple[type[Trainer[Any]], Any]:
     """The trainer of this name and its options, of the preset and as passed."""
     found = require_subclass(plugins.find("trainers", name), Trainer, name)
     if settings.preset not in found.presets:
@@ -122,30 +122,6 @@ def _trainer(name: str, settings: TrainOptions) -> tuple[type[Trainer[Any]], Any
         )
     values = {**found.presets[settings.preset], **settings.options}
     return found, resolve(found.Options, values, f"train {name}")
-
-
-def costs(
-    name: str, split: Split, settings: TrainOptions | None = None, **choices: Any
-) -> list[str]:
-    """What a training would take, as lines; nothing is written, and no weights are read.
-
-    Without a GPU, `precision=auto` is taken as bfloat16.
-    """
-    resolved = chosen(TrainOptions, settings, choices, "train")
-    found, own = _trainer(name, resolved)
-    device = resolve_device(resolved.device, ProcessShard.of_process().local_rank)
-    on_gpu = device.startswith("cuda")
-    if on_gpu:
-        own = call(found, "on_device", own, device)
-    context = TrainingContext(
-        split, Path(), resolved.models, resolved.cache, seed=resolved.seed, device=device
-    )
-    plan = call(found, "costs", own, context)
-    if plan is None:
-        return [f"{name}: the costs of this trainer are not known in advance."]
-    named = provenance.device_name(device) if on_gpu else None
-    lines: list[str] = plan.lines(named, getattr(own, "memory", None))
-    return lines
 
 
 def execute(

@@ -65,13 +65,19 @@ def ablate(asked: AblateArguments) -> int:
 
 
 def _plan(asked: "Ablation", folder: Path) -> int:
+    from egoactgen_bench.support.sharding import ProcessShard
+    from egoactgen_lego.ablation import expected_costs
     from egoactgen_lego.ablation.experiment import check, steps
 
     check(asked, folder)
+    if ProcessShard.of_process().rank != 0:
+        return EXIT_DONE
+    with report_waiting("Estimating the costs"):
+        costs = expected_costs.lines(asked)
     typer.echo(f"Rows: {', '.join(asked.chosen)}")
     for step, done in steps(asked).items():
         typer.echo(f"{'done' if done else 'to do'}: {step}")
-    typer.echo("Nothing was done (--dry-run).")
+    typer.echo("\n".join([*costs, "Nothing was done (--dry-run)."]))
     return EXIT_DONE
 
 
