@@ -147,14 +147,15 @@ def test_the_box_of_the_acting_hand_surrounds_it():
 
 
 def test_filming_is_deterministic_and_extensible(tmp_path, monkeypatch):
-    monkeypatch.setattr(filming, "SIZE", 32)
+    small = Variant(size=32)
     monkeypatch.setattr(filming, "CLIPS_PER_VIDEO", 2)
-    filming.film(tmp_path / "a", "val", 1)
-    filming.film(tmp_path / "b", "val", 2)
-    filming.annotate(tmp_path / "b", "val", 2)
+    filming.film(tmp_path / "a", "val", 1, variant=small)
+    filming.film(tmp_path / "b", "val", 2, variant=small)
+    filming.annotate(tmp_path / "b", "val", 2, small)
     first = f"full_scale/{filming.video_uid('val', 0)}.mp4"
     assert (tmp_path / "a" / first).read_bytes() == (tmp_path / "b" / first).read_bytes()
     annotations = json.loads((tmp_path / "b/annotations/fho_main.json").read_text())
+    assert {video["video_metadata"]["width"] for video in annotations["videos"]} == {32}
     uids = [video["video_uid"] for video in annotations["videos"]]
     assert uids == [filming.video_uid("val", 0), filming.video_uid("val", 1)]
     actions_ = annotations["videos"][0]["annotated_intervals"][0]["narrated_actions"]
