@@ -39,6 +39,12 @@ def write_page(folder: Path, page: str, study: str, candidates: int, size: tuple
     return path.as_uri()
 
 
+def show(page, url: str) -> None:
+    """Open a page and wait for its images, which move what is below them."""
+    page.goto(url, wait_until="domcontentloaded")
+    page.wait_for_function("[...document.images].every(i => i.complete && i.naturalWidth)")
+
+
 def boxes(page, selector: str) -> list[dict[str, float]]:
     return [box for each in page.locator(selector).all() if (box := each.bounding_box())]
 
@@ -71,7 +77,7 @@ def test_a_task_fits_the_window(page, tmp_path, name, window):
             ("description", 1),
         ):
             url = write_page(tmp_path, name, study, candidates, size)
-            page.goto(url, wait_until="domcontentloaded")
+            show(page, url)
             assert outside(page, width, height, LAST[name]) == [], (study, candidates, size)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -79,9 +85,7 @@ def test_a_task_fits_the_window(page, tmp_path, name, window):
 @pytest.mark.parametrize("name", LAST)
 def test_the_action_precedes_four_candidates_in_one_row(page, tmp_path, name):
     page.set_viewport_size({"width": 1440, "height": 900})
-    page.goto(
-        write_page(tmp_path, name, "best-of", 4, SIZES["square"]), wait_until="domcontentloaded"
-    )
+    show(page, write_page(tmp_path, name, "best-of", 4, SIZES["square"]))
     (action,) = boxes(page, ".action")
     images = boxes(page, ".frame img, .choice img")
     assert all(action["y"] + action["height"] <= image["y"] for image in images)
