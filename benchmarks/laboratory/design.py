@@ -35,7 +35,7 @@ ARMS = {
 REFERENCE = "labels"
 PAIRS = (256, 1024, 4096)
 SEEDS = (0, 1, 2, 3, 4, 5)
-ITERATIONS = 1500
+ITERATIONS = 2400
 STEPS = 4  # of generation
 OUTCOMES = ("target", "side", "action")  # the first one is the primary outcome
 
