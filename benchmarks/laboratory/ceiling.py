@@ -18,6 +18,7 @@ from random import Random
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from egoactgen_bench.analysis.mean_intervals import mean_intervals
 from egoactgen_bench.support.files import write_csv
@@ -31,6 +32,7 @@ from egoactgen_bench.toy.world.variants import Cue, Variant
 from egoactgen_lego.curation.sentence_templates import PLACES
 
 WORLDS: tuple[Cue, ...] = ("relation", "weak", "strong")  # without a cue, chance decides
+CLIPS = ("all", "label leaves the goal open")
 LEAN = 0.06  # the middle of the range of the head's lean
 SIDE = 256
 
@@ -99,20 +101,16 @@ def measure(cue: Cue, videos: int) -> pd.DataFrame:
                         for each, (_, _, words) in zip(made, chosen, strict=True)
                     ]
                 )
-                found = mean_intervals(right[:, None], clusters, (0.0, 1.0))
-                rows.append(
-                    {
-                        "cue": cue,
-                        "clips": "label leaves the goal open" if only_open else "all",
-                        "n": len(chosen),
-                        "word": word,
-                        "guess": name,
-                        "correct": round(100 * right.mean(), 1),
-                        "lo": round(100 * float(found.low[0]), 1),
-                        "hi": round(100 * float(found.high[0]), 1),
-                    }
-                )
+                about = {"cue": cue, "clips": CLIPS[only_open], "n": len(chosen), "word": word}
+                rows.append(about | {"guess": name} | share(right, clusters))
     return pd.DataFrame(rows)
+
+
+def share(right: NDArray[np.float64], clusters: NDArray[np.int64]) -> dict[str, float]:
+    """The percentage of correct words, and its 95 % interval over videos."""
+    found = mean_intervals(right[:, None], clusters, (0.0, 1.0))
+    ends = {"correct": right.mean(), "lo": found.low[0], "hi": found.high[0]}
+    return {name: round(100 * float(value), 1) for name, value in ends.items()}
 
 
 def _is_open(clip: Clip) -> bool:

@@ -17,9 +17,8 @@ from random import Random
 import numpy as np
 import pandas as pd
 
-from benchmarks.laboratory.ceiling import Words, best_guess, true_words
+from benchmarks.laboratory.ceiling import CLIPS, Words, best_guess, share, true_words
 from benchmarks.laboratory.materials import ALL, TRAIN, VLLMS, Laboratory
-from egoactgen_bench.analysis.mean_intervals import mean_intervals
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import write_csv
@@ -72,8 +71,8 @@ def measure(lab: Laboratory, trained: int = 4096) -> pd.DataFrame:
             texts = load_descriptions(split.folder, source).texts
             words = [named(texts.get(name, "")) for name in split.samples["sample_id"]]
             guesses[f"VLLM: {source}"] = lambda number, words=words: words[number]  # type: ignore[misc]
-    kinds = {"all": np.array([each is not None for each in truth])}
-    kinds["label leaves the goal open"] = kinds["all"] & [
+    kinds = {CLIPS[0]: np.array([each is not None for each in truth])}
+    kinds[CLIPS[1]] = kinds[CLIPS[0]] & [
         is_open(clip.scene, clip.action, possible(clip.scene, Random(0))[clip.action])
         for clip in clips
     ]
@@ -89,18 +88,8 @@ def measure(lab: Laboratory, trained: int = 4096) -> pd.DataFrame:
                         for each, number in zip(made, numbers, strict=True)
                     ]
                 )
-                found = mean_intervals(right[:, None], videos[numbers], (0.0, 1.0))
-                rows.append(
-                    {
-                        "clips": kind,
-                        "n": len(numbers),
-                        "word": word,
-                        "guess": name,
-                        "correct": round(100 * right.mean(), 1),
-                        "lo": round(100 * float(found.low[0]), 1),
-                        "hi": round(100 * float(found.high[0]), 1),
-                    }
-                )
+                about = {"clips": kind, "n": len(numbers), "word": word, "guess": name}
+                rows.append(about | share(right, videos[numbers]))
     return pd.DataFrame(rows)
 
 

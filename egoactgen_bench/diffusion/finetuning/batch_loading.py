@@ -59,7 +59,7 @@ def in_workers(
                 return thread.submit(_received, pool.submit(_in_worker, each), pinned)
 
             yield from _ahead(submit, draws, workers * AHEAD)
-    except (BrokenProcessPool, RuntimeError) as error:
+    except RuntimeError as error:
         # Without shared memory, PyTorch raises an error, or the process ends as it writes to it.
         if not isinstance(error, BrokenProcessPool) and "shared memory" not in str(error):
             raise
@@ -85,12 +85,15 @@ def _ahead(
 
 
 def _made(make: MakeBatch, draws: Draws, pinned: bool) -> Batch:
-    batch = make(draws)
-    return {key: tensor.pin_memory() for key, tensor in batch.items()} if pinned else batch
+    return _placed(make(draws), pinned)
 
 
 def _received(made: Future[Batch], pinned: bool) -> Batch:
-    return _made(lambda _: made.result(), (), pinned)
+    return _placed(made.result(), pinned)
+
+
+def _placed(batch: Batch, pinned: bool) -> Batch:
+    return {key: tensor.pin_memory() for key, tensor in batch.items()} if pinned else batch
 
 
 def _prepare(make: MakeBatch) -> None:
