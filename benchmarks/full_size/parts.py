@@ -111,7 +111,7 @@ PARTS: dict[str, Callable[[Path, Size], Iterator[Command]]] = {
 
 def _alone(write: Callable[..., object], *arguments: Any, **settings: Any) -> None:
     """Write weights in a process of its own, whose memory is free when a command is measured."""
-    with worker_pool(1) as pool:
+    with worker_pool(1, "The process that writes weights died: is there enough memory?") as pool:
         pool.submit(write, *arguments, **settings).result()
 
 

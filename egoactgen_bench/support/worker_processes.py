@@ -7,20 +7,24 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any
 
+from egoactgen_bench.errors import BenchError
+
 
 @contextmanager
 def worker_pool(
-    workers: int, prepare: Callable[..., None] | None = None, *arguments: Any
+    workers: int, died: str, prepare: Callable[..., None] | None = None, *arguments: Any
 ) -> Iterator[ProcessPoolExecutor]:
     """A pool of `workers` processes, for functions and arguments of importable modules only.
 
     Each process first calls `prepare(*arguments)`. At the end of the block the processes are ended,
-    whatever they are doing; if this process is killed, they end, too.
+    whatever they are doing; if this process is killed, they end, too. If one of them dies, raises
+    `BenchError` with the sentence `died`.
     """
     # Not "fork": it copies locks that threads of FFmpeg may hold at that moment, and hangs.
     context = _Context()
@@ -29,6 +33,8 @@ def worker_pool(
     )
     try:
         yield pool
+    except BrokenProcessPool:
+        raise BenchError(died) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in context.started:

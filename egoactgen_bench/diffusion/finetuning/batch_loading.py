@@ -7,7 +7,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
 import torch
@@ -53,15 +52,18 @@ def in_workers(
     # Not PyTorch's DataLoader: the death of its worker is one of many errors, anywhere in the main
     # thread, and an error of a worker has its traceback as message.
     try:
-        with ThreadPoolExecutor(1) as thread, worker_pool(workers, _prepare, make) as pool:
+        with (
+            ThreadPoolExecutor(1) as thread,
+            worker_pool(workers, NOT_LOADED, _prepare, make) as pool,
+        ):
 
             def submit(each: Draws) -> Future[Batch]:
                 return thread.submit(_received, pool.submit(_in_worker, each), pinned)
 
             yield from _ahead(submit, draws, workers * AHEAD)
     except RuntimeError as error:
-        # Without shared memory, PyTorch raises an error, or the process ends as it writes to it.
-        if not isinstance(error, BrokenProcessPool) and "shared memory" not in str(error):
+        # Without shared memory the process ends as it writes to it, or PyTorch raises this.
+        if "shared memory" not in str(error):
             raise
         raise BenchError(NOT_LOADED) from error
 

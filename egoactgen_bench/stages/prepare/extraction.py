@@ -8,13 +8,12 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from egoactgen_bench.api.records import FrameSource
-from egoactgen_bench.errors import BenchError, SampleError
+from egoactgen_bench.errors import SampleError
 from egoactgen_bench.stages.prepare.sample_filters import (
     NO_FILTERS,
     FrameTraits,
@@ -115,15 +114,13 @@ def extract_all(jobs: Sequence[ExtractionJob], workers: int) -> Iterator[Extract
         for job in jobs:
             yield from extract(job)
         return
-    try:
-        with worker_pool(min(workers, len(jobs))) as pool:
-            for future in as_completed([pool.submit(_extract_whole, job) for job in jobs]):
-                yield from future.result()
-    except BrokenProcessPool:
-        raise BenchError(
-            "A worker process died while decoding (out of memory, or a crash in a decoder): run "
-            "the same command again to resume, with --workers 1 to see at which video it fails."
-        ) from None
+    died = (
+        "A worker process died while decoding (out of memory, or a crash in a decoder): run "
+        "the same command again to resume, with --workers 1 to see at which video it fails."
+    )
+    with worker_pool(min(workers, len(jobs)), died) as pool:
+        for future in as_completed([pool.submit(_extract_whole, job) for job in jobs]):
+            yield from future.result()
 
 
 def extract(job: ExtractionJob) -> Iterator[ExtractionResult]:

@@ -115,7 +115,11 @@ def _each(
                 do(folder, subset, number)
                 bar.update()
             return
-        with worker_pool(workers) as pool:
+        died = (
+            "A worker process died while rendering (out of memory?): run the same command again to "
+            "resume, with fewer --workers."
+        )
+        with worker_pool(workers, died) as pool:
             jobs = [pool.submit(do, folder, subset, number) for number in numbers]
             for job in as_completed(jobs):
                 job.result()
