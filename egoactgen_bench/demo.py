@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from egoactgen_bench.artifacts.runs import load_run
 from egoactgen_bench.artifacts.scores import Scores, load_scores
@@ -125,19 +126,7 @@ def run(method: str, demo: Demo) -> StepResult:
 
 def score(demo: Demo) -> StepResult:
     """Score the methods' runs by all metrics that can be computed."""
-    with report_waiting("Loading metrics"):
-        job = scoring_job.prepare(
-            demo.split,
-            [load_run(demo.place.run(demo.name, method)) for method in METHODS],
-            demo.place.scores(demo.name, PROTOCOL),
-            workspace=demo.place.root,
-            protocol=PROTOCOL,
-            references=[REFERENCE],
-            device=demo.device,
-            overwrite=demo.overwrite,
-        )
-    scores = scoring.execute(job, progress=True)
-    return StepResult(complete=scores is not None and scores.complete)
+    return _scored(demo, references=[REFERENCE])
 
 
 def judge(demo: Demo) -> StepResult:
@@ -145,21 +134,27 @@ def judge(demo: Demo) -> StepResult:
     from egoactgen_bench.toy.judge_server import MODEL, serving_judge  # needs PyTorch
 
     several = demo.split.samples["video_id"].nunique() > 1
+    references = CONTROLS if several else CONTROLS[:-1]
     with serving_judge() as url:
+        return _scored(
+            demo, metrics=JUDGED, references=references, judge_url=url, judge_model=MODEL
+        )
+
+
+def _scored(demo: Demo, **settings: Any) -> StepResult:
+    """Score the methods' runs, with these arguments of `scoring_job.prepare`."""
+    with report_waiting("Loading metrics"):
         job = scoring_job.prepare(
             demo.split,
             [load_run(demo.place.run(demo.name, method)) for method in METHODS],
             demo.place.scores(demo.name, PROTOCOL),
             workspace=demo.place.root,
             protocol=PROTOCOL,
-            metrics=JUDGED,
-            references=CONTROLS if several else CONTROLS[:-1],
-            judge_url=url,
-            judge_model=MODEL,
             device=demo.device,
             overwrite=demo.overwrite,
+            **settings,
         )
-        scores = scoring.execute(job, progress=True)
+    scores = scoring.execute(job, progress=True)
     return StepResult(complete=scores is not None and scores.complete)
 
 
