@@ -18,7 +18,7 @@ import pandas as pd
 
 from benchmarks.laboratory.design import ARMS, ITERATIONS, STEPS, Cell
 from benchmarks.laboratory.known_clips import SHOWN, write_strip
-from benchmarks.laboratory.materials import TEST, Laboratory
+from benchmarks.laboratory.materials import SIDE, TEST, Laboratory
 from egoactgen_bench.artifacts.runs import load_run
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import write_csv
@@ -48,7 +48,7 @@ def train(lab: Laboratory, cell: Cell, iterations: int) -> None:
     trainer = "lego" if arm.conditioning else "ip2p"
     words = ["train", trainer, "--split", lab.pairs(cell.pairs), "--name", cell.name]
     words += ["--seed", str(cell.seed), "-o", f"init={lab.base}"]
-    words += ["-o", f"iterations={iterations}", *inputs(lab, cell, lab.most)]
+    words += ["-o", f"iterations={iterations}", "-o", f"size={SIDE}", *inputs(lab, cell, lab.most)]
     words += ["-o", f"conditioning={arm.conditioning}"] if arm.conditioning else []
     bench(lab, *words)
 

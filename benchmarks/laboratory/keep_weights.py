@@ -1,9 +1,9 @@
-"""Keep the shared weights of a workspace in 16 bits, or make a base of kept weights ready for use.
+"""Keep the shared weights of a workspace in 16 bits, or make the kept VLLMs ready for use.
 
     python -m benchmarks.laboratory.keep_weights MODELS KEPT
-    python -m benchmarks.laboratory.keep_weights --ready KEPT BASE
+    python -m benchmarks.laboratory.keep_weights --ready KEPT MODELS
 
-The base shares its autoencoder and its tokenizer with the weights that come with the package.
+The VLLMs share one frozen vision tower, which is kept once, with the first of them.
 """
 
 import argparse
@@ -13,11 +13,11 @@ from pathlib import Path
 from benchmarks.toy_kitchen.ship_weights import copy_halved, without_paths
 from egoactgen_bench.artifacts.manifests import TRAIN
 from egoactgen_bench.support.files import read_json, sha256_file, write_json
-from egoactgen_bench.support.replacing import replacing_folder
-from egoactgen_bench.toy import DENOISER_WEIGHTS
+from egoactgen_bench.support.replacing import replacing, replacing_folder
 
-BASE = ("unet", "text_encoder", "scheduler")
+BASE = ("unet", "text_encoder", "scheduler", "vae", "tokenizer")
 VLLMS = ("tuned", "blind", "off-the-shelf")
+TENSORS, TOWER = "model.safetensors", "vision_tower."
 
 
 def keep(models: Path, kept: Path) -> None:
@@ -26,9 +26,12 @@ def keep(models: Path, kept: Path) -> None:
     for name in ("sampling.json", TRAIN):
         write_json(kept / "base" / name, without_paths(read_json(models / "lab-editor" / name)))
     for name in VLLMS:
-        copy_halved(models / f"vllm-lab-{name}", kept / f"vllm-{name}")
-        for path in (kept / f"vllm-{name}").glob("*.csv"):
+        folder = kept / f"vllm-{name}"
+        copy_halved(models / f"vllm-lab-{name}", folder)
+        for path in folder.glob("*.csv"):
             path.unlink()
+        if name != VLLMS[0]:
+            _exchange_tower(folder / TENSORS, kept / f"vllm-{VLLMS[0]}" / TENSORS, keep=False)
     hashes = {
         str(path.relative_to(kept)): sha256_file(path)
         for path in sorted(kept.rglob("*.safetensors"))
@@ -36,12 +39,26 @@ def keep(models: Path, kept: Path) -> None:
     write_json(kept / "weights.json", hashes)
 
 
-def ready(kept: Path, base: Path) -> None:
-    with replacing_folder(base) as new:
-        shutil.copytree(kept / "base", new, dirs_exist_ok=True)
-        for part in DENOISER_WEIGHTS.iterdir():
-            if part.is_dir():
-                shutil.copytree(part, new / part.name)
+def ready(kept: Path, models: Path) -> None:
+    for name in VLLMS:
+        with replacing_folder(models / f"lab-kept-{name}") as new:
+            shutil.copytree(kept / f"vllm-{name}", new, dirs_exist_ok=True)
+            if name != VLLMS[0]:
+                _exchange_tower(new / TENSORS, kept / f"vllm-{VLLMS[0]}" / TENSORS, keep=True)
+
+
+def _exchange_tower(path: Path, owner: Path, keep: bool) -> None:
+    """Give a file of tensors the vision tower of another one, or leave it out as it is the same."""
+    from safetensors.torch import load_file, save_file
+
+    tensors, whole = load_file(path), load_file(owner)
+    tower = {name: tensor for name, tensor in whole.items() if TOWER in name}
+    if keep:
+        tensors |= tower
+    elif any(not tensors.pop(name).equal(tensor) for name, tensor in tower.items()):
+        raise SystemExit(f"{path.parent.name} has another vision tower than {owner.parent.name}.")
+    with replacing(path) as new:
+        save_file(tensors, new, metadata={"format": "pt"})
 
 
 def main() -> None:

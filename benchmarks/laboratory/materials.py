@@ -10,10 +10,10 @@ from pathlib import Path
 
 from benchmarks.laboratory import design
 from benchmarks.toy_kitchen.plan import Step
-from egoactgen_bench.toy import DENOISER_WEIGHTS
-
 WEIGHTS = Path(__file__).parent / "weights"
-WORLD = ("-o", "size=64", "--size", "64", "--workers", "1")
+AUTOENCODER = WEIGHTS / "base"  # has the one of version 0.1, for frames of 64 pixels
+SIDE = 64  # of all frames, in pixels
+WORLD = ("-o", f"size={SIDE}", "--size", str(SIDE), "--workers", "1")
 TRAIN, THIRD, PRETRAINING = "laboratory-train", "laboratory-third", "laboratory-pretraining"
 ALL, TEST = "laboratory-test", "laboratory-open"
 TUNING = {
@@ -36,11 +36,11 @@ VLLMS = ("tuned", "blind", "off-the-shelf")
 class Sizes:
     """Numbers of clips and steps; `quick` ones test the program."""
 
-    train: int = 16384
+    train: int = 49152
     third: int = 8192
     test: int = 1024
     tower: int = 3000
-    epochs: tuple[int, int, int] = (4, 8, 2)  # off-the-shelf, tuned, blind
+    epochs: tuple[int, int, int] = (4, 4, 1)  # off-the-shelf, tuned, blind
     base: int = 6000
     editor: int = 8000
     pairs: Sequence[int] = design.PAIRS
@@ -73,7 +73,11 @@ class Laboratory:
     @property
     def base(self) -> Path:
         """The denoiser that all trainings start from."""
-        return self.model("lab-base-kept")
+        return self.weights / "base"
+
+    def vllm(self, name: str) -> Path:
+        """A VLLM in its kept form, made ready."""
+        return self.model(f"lab-kept-{name}")
 
     @property
     def most(self) -> str:
@@ -89,7 +93,7 @@ def steps(lab: Laboratory, shipped: bool = False) -> Iterator[Step]:
         yield from _base(lab)
         yield from _kept(lab)
     yield _ready(lab, shipped)
-    yield from _said(lab, shipped)
+    yield from _said(lab)
 
 
 def _kept(lab: Laboratory) -> Iterator[Step]:
@@ -182,12 +186,12 @@ def _base(lab: Laboratory) -> Iterator[Step]:
         yield _derived(lab, "captioned", split, f"{split}-captioned", [f"curate {split}"])
     captioned = f"{THIRD}-captioned"
     words = ["train", "sd", "--split", captioned, "--name", "lab-base"]
-    words += _options({"iterations": lab.sizes.base, "autoencoder": DENOISER_WEIGHTS})
+    words += _options({"iterations": lab.sizes.base, "autoencoder": AUTOENCODER, "size": SIDE})
     output = lab.model("lab-base") / "train.json"
     yield _bench(lab, "base", output, words, f"captioned {captioned}")
     captioned = f"{PRETRAINING}-captioned"
     words = ["train", "ip2p", "--split", captioned, "--name", "lab-editor"]
-    options = {"init": "lab-base", "iterations": lab.sizes.editor, "batch_size": 16}
+    options = {"init": "lab-base", "iterations": lab.sizes.editor, "batch_size": 16, "size": SIDE}
     output = lab.model("lab-editor") / "train.json"
     needs = ("base", f"captioned {captioned}")
     yield _bench(lab, "editor", output, [*words, *_options(options)], *needs)
@@ -196,22 +200,21 @@ def _base(lab: Laboratory) -> Iterator[Step]:
 def _ready(lab: Laboratory, shipped: bool) -> Step:
     words = ("python", "-m", "benchmarks.laboratory.keep_weights", "--ready", str(lab.weights))
     needs = () if shipped else ("keep weights",)
-    return Step("ready base", (*words, str(lab.base)), lab.base / "train.json", needs)
+    output = lab.vllm(VLLMS[-1]) / "config.json"
+    return Step("ready", (*words, str(lab.workspace / "models")), output, needs)
 
 
-def _said(lab: Laboratory, shipped: bool) -> Iterator[Step]:
+def _said(lab: Laboratory) -> Iterator[Step]:
     """Descriptions and features of both splits by each VLLM, and those of the same label."""
     for split in (lab.most, TEST):
         made = "first" if split == lab.most else "open"
         for source in VLLMS:
-            weights = lab.weights / f"vllm-{source}"
             seen = f"{split}-grey" if source == "blind" else split
             out = lab.features(source, split)
-            words = ["lego", "enrich", "--weights", str(weights), "--split", seen]
+            words = ["lego", "enrich", "--weights", lab.vllm(source).name, "--split", seen]
             words += ["--name", source, "--features", str(out), "--batch-size", "32"]
             words += ["--max-new-tokens", "48"]
-            needs = [f"grey {seen}" if source == "blind" else f"{made} {split}"]
-            needs += [] if shipped else ["keep weights"]
+            needs = [f"grey {seen}" if source == "blind" else f"{made} {split}", "ready"]
             yield _bench(lab, f"enrich {source} {split}", out / "enrich.json", words, *needs)
         program = ("python", "-m", "benchmarks.laboratory.control_inputs")
         out = lab.features("same-label", split)
@@ -223,9 +226,9 @@ def _said(lab: Laboratory, shipped: bool) -> Iterator[Step]:
         yield Step(f"blind {split}", tuple(words), done, needs)
     for source in ("tuned", "off-the-shelf"):  # for the accuracy on all test clips
         done = lab.split(ALL) / "descriptions" / f"{source}.json"
-        words = ["lego", "enrich", "--weights", str(lab.weights / f"vllm-{source}"), "--split", ALL]
+        words = ["lego", "enrich", "--weights", lab.vllm(source).name, "--split", ALL]
         words += ["--name", source, "--batch-size", "32", "--max-new-tokens", "48"]
-        needs = [f"draw {ALL}"] if shipped else [f"draw {ALL}", "keep weights"]
+        needs = (f"draw {ALL}", "ready")
         yield _bench(lab, f"enrich {source} {ALL}", done, words, *needs)
     for count in lab.sizes.pairs:
         if lab.pairs(count) == lab.most:

@@ -169,12 +169,21 @@ class DenoiserTrainer(Trainer[OptionsT]):
         for name in ("unet", "vae", "text_encoder", "tokenizer"):
             getattr(model, name).save_pretrained(folder / name)
         save_scheduler(folder / "scheduler", model.prediction)
-        # Not the VLLM of the weights to start from: this training may use another one's features.
-        known = self.sampling if self.scratch else read_sampling(self.init)
-        if sampling := {key: value for key, value in known.items() if key in self.sampling}:
+        if sampling := self._recommended():
             write_json(folder / SAMPLING, sampling)
         if self.pipeline is not None:
             write_json(folder / "model_index.json", _model_index(self.pipeline))
+
+    def _recommended(self) -> dict[str, Any]:
+        """Sampling options for the trained weights: none for networks of the published size.
+
+        Those of the weights to start from are kept if they are this method's; without their VLLM,
+        as this training may use another one's features.
+        """
+        known = self.sampling if self.scratch else read_sampling(self.init)
+        if known and not self.sampling.keys() <= known.keys():
+            return self.sampling  # small networks of another method
+        return {key: value for key, value in known.items() if key in self.sampling}
 
     @property
     def _own_autoencoder(self) -> Path:

@@ -57,9 +57,8 @@ def train_tower(
 
 
 def patches(tower: Any, frames: Tensor) -> Tensor:
-    """(n, 3, S, S) normalised frames → (n, patches, width), of the last layer but one."""
-    found = tower(pixel_values=frames, output_hidden_states=True).hidden_states
-    kept: Tensor = found[-2][:, 1:]
+    """(n, 3, S, S) normalised frames → (n, patches, width), of the last layer."""
+    kept: Tensor = tower(pixel_values=frames).last_hidden_state[:, 1:]
     return kept
 
 

@@ -12,7 +12,7 @@ SPECIAL = ("<unk>", "<s>", "</s>")
 TOWER = {
     "hidden_size": WIDTH,
     "intermediate_size": 4 * WIDTH,
-    "num_hidden_layers": 5,  # LLaVA uses the last but one
+    "num_hidden_layers": 4,
     "num_attention_heads": 4,
     "image_size": SIDE,
     "patch_size": PATCH,
@@ -65,6 +65,7 @@ def write_untrained(folder: Path, texts: Iterable[str], seed: int) -> None:
         vision_config=CLIPVisionConfig(**TOWER),
         image_token_index=words,
         image_seq_length=(SIDE // PATCH) ** 2,
+        vision_feature_layer=-1,  # of CLIP, LLaVA uses the last but one; here it would be idle
     )
     with seeded(derive_seed(seed, "networks")):
         model = LlavaForConditionalGeneration(config)

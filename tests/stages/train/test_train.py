@@ -12,14 +12,18 @@ import torch
 from safetensors.torch import load_file
 
 from drawn_split import write_drawn_split
+from egoactgen_baselines.ip2p import InstructPix2PixTrainer
+from egoactgen_baselines.stable_diffusion import StableDiffusionTrainer
 from egoactgen_bench.api import plugins
 from egoactgen_bench.api.trainer import TrainingContext
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.diffusion.denoiser import untrained_weights
+from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING, read_sampling
 from egoactgen_bench.diffusion.finetuning.denoising_loss import Denoising
 from egoactgen_bench.diffusion.finetuning.training_loop import TrainingLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.stages.train import train_weights as training
+from egoactgen_bench.support.files import write_json
 from egoactgen_bench.support.training_costs import GB
 
 VLLM, COUNT = 12, 6
@@ -235,6 +239,18 @@ def test_stable_diffusion_sees_no_input_frame_and_opens_in_diffusers(root, tmp_p
         assert pipeline.unet.config.in_channels == channels
     with pytest.raises(BenchError, match=r"takes 8 input channels instead of 4"):
         train(root, tmp_path / "wide", "sd")
+
+
+def test_small_networks_of_another_method_keep_none_of_its_sampling_options(root, tmp_path):
+    train(root, tmp_path / "sd", "sd", init=untrained_weights.TEXT_TO_IMAGE, iterations=1)
+    assert read_sampling(tmp_path / "sd") == {}  # nothing is known for weights of this kind
+    write_json(tmp_path / "sd" / SAMPLING, StableDiffusionTrainer.sampling)
+    train(root, tmp_path / "ip2p", init=str(tmp_path / "sd"), iterations=1)
+    assert read_sampling(tmp_path / "ip2p") == InstructPix2PixTrainer.sampling
+    changed = InstructPix2PixTrainer.sampling | {"steps": 7}
+    write_json(tmp_path / "ip2p" / SAMPLING, changed | {"vllm": "x"})
+    lego(root, tmp_path / "lego", init=str(tmp_path / "ip2p"), iterations=1)
+    assert read_sampling(tmp_path / "lego") == changed
 
 
 def test_a_missing_optimiser_package_is_reported(root, tmp_path, monkeypatch):
