@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.laboratory import design
-from benchmarks.laboratory.one_wording import PLAIN
 from benchmarks.toy_kitchen.plan import Step
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -153,9 +152,6 @@ def _vllms(lab: Laboratory) -> Iterator[Step]:
         words += ["--descriptions", "curated"]
         done = _curated(lab, split).with_name("curation.json")
         yield _bench(lab, f"curate {split}", done, words, f"draw {split}")
-        words = ["python", "-m", "benchmarks.laboratory.one_wording", str(lab.split(split))]
-        done = lab.split(split) / "instructions" / PLAIN / "instructions.json"
-        yield Step(f"plain {split}", tuple(words), done, (f"curate {split}",))
     start = lab.model("vllm-lab-start")
     splits = [str(lab.split(THIRD)), str(_curated(lab, THIRD)), str(start)]
     words = ["python", "-m", "egoactgen_lego.toy", *splits, "--frames-of", str(lab.split(TRAIN))]
@@ -166,15 +162,15 @@ def _vllms(lab: Laboratory) -> Iterator[Step]:
     grey = lab.split(f"{TRAIN}-grey")
     for (name, split, images, before, needs), epochs in zip(
         (
-            ("off-the-shelf", THIRD, lab.split(THIRD), "start", ("start", f"plain {THIRD}")),
-            ("tuned", TRAIN, lab.split(TRAIN), "off-the-shelf", (f"plain {TRAIN}",)),
-            ("blind", TRAIN, grey, "off-the-shelf", (f"plain {TRAIN}", f"grey {TRAIN}-grey")),
+            ("off-the-shelf", THIRD, lab.split(THIRD), "start", ("start",)),
+            ("tuned", TRAIN, lab.split(TRAIN), "off-the-shelf", (f"curate {TRAIN}",)),
+            ("blind", TRAIN, grey, "off-the-shelf", (f"curate {TRAIN}", f"grey {TRAIN}-grey")),
         ),
         sizes.epochs,
         strict=True,
     ):
         words = ["lego", "tune", "--weights", f"vllm-lab-{before}", "--split", split]
-        words += ["--images", str(images), "--name", f"lab-{name}", "--data", PLAIN]
+        words += ["--images", str(images), "--name", f"lab-{name}"]
         words += _options({**TUNING, "epochs": epochs})
         after = needs if before == "start" else (*needs, "tune off-the-shelf")
         output = lab.model(f"vllm-lab-{name}") / "train.json"

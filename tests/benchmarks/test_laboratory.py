@@ -12,7 +12,6 @@ import egoactgen_bench as bench
 from benchmarks.laboratory import control_inputs, derived_splits, design, materials, report
 from benchmarks.laboratory.design import ARMS, PAIRS, Cell
 from benchmarks.laboratory.materials import Laboratory
-from benchmarks.laboratory.one_wording import plain
 from benchmarks.laboratory.vllm_accuracy import named
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.cli.app import build
@@ -88,36 +87,6 @@ def test_cells_run_seed_by_seed_with_all_arms():
 )
 def test_hand_and_place_are_read_from_sentences(sentence, words):
     assert named(sentence) == words
-
-
-@pytest.mark.parametrize(
-    ("label", "sentence", "expected"),
-    [
-        (
-            "pick up the plate",
-            "The person uses the left hand and grasps the plate on the left and raises it.",
-            "With the left hand the person lifts the plate on the left.",
-        ),
-        (
-            "slide the drawer open",
-            "The person's right hand reaches out and draws the drawer at the far right open by "
-            "its grip.",
-            "With the right hand the person pulls out the drawer at the far right.",
-        ),
-        (
-            "turn on the tap",
-            "With the right hand the person turns on the tap in the middle.",
-            "With the right hand the person turns on the tap in the middle.",
-        ),
-    ],
-)
-def test_one_wording_keeps_hand_place_and_object(label, sentence, expected):
-    assert plain(label, sentence) == expected
-
-
-def test_a_sentence_of_no_template_is_refused():
-    with pytest.raises(ValueError, match="no template of 'take the mug' gives: The person leaves"):
-        plain("take the mug", "The person leaves.")
 
 
 def test_another_sample_has_the_same_action(monkeypatch):
