@@ -11,6 +11,7 @@ from egoactgen_bench.diffusion.finetuning import training_checkpoints
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.weights.conversion import convert
 from egoactgen_lego.stages.tune import tune
+from egoactgen_lego.toy.untrained_llava import write_untrained
 from egoactgen_lego.vllm.instructions import read_instructions
 from egoactgen_lego.vllm.prompting import QUESTION, QUESTIONS
 from egoactgen_lego.vllm.tuning_loop import Tuning
@@ -230,6 +231,20 @@ def test_invalid_data_are_refused(vllm_weights, drawn_split, tmp_path, entries, 
     with pytest.raises(BenchError, match=named):
         tune(vllm_weights, path, drawn_split, tmp_path / "out", device="cpu")
     assert not (tmp_path / "out").exists()
+
+
+def test_answers_with_words_that_the_tokenizer_does_not_know_are_refused(drawn_split, tmp_path):
+    write_untrained(tmp_path / "vllm", ["The hand lifts the mug.", *QUESTIONS], seed=0)
+    data = tmp_path / "data.json"
+    answer = {"from": "gpt", "value": "The hand lifts the far mug."}
+    entries = [
+        ENTRY | {"action": "lift mug", "conversations": [ENTRY["conversations"][0], each]}
+        for each in (answer, answer | {"value": "The hand lifts the mug."})
+    ]
+    data.write_text(json.dumps(entries))
+    named = "1 of 2 answers have words that the VLLM's tokenizer does not know, such as 'far'"
+    with pytest.raises(BenchError, match=named):
+        tune(tmp_path / "vllm", data, drawn_split, tmp_path / "out", device="cpu")
 
 
 @pytest.mark.parametrize(
