@@ -41,7 +41,7 @@ class Sizes:
     third: int = 8192
     test: int = 1024
     tower: int = 6000
-    epochs: tuple[int, int, int] = (4, 4, 1)  # off-the-shelf, tuned, blind
+    epochs: tuple[int, int, int] = (4, 5, 1)  # off-the-shelf, tuned, blind
     base: int = 6000
     editor: int = 8000
     pairs: Sequence[int] = design.PAIRS
