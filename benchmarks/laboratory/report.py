@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.laboratory.design import ARMS, OUTCOMES, PAIRS, REFERENCE, SEEDS, Cell
 from egoactgen_bench.analysis.cluster_means import Clusters, Floats, means
@@ -30,6 +30,7 @@ NOTE = (
 )
 FEWEST = 3  # complete seeds, for any claim
 LEVEL = 0.05
+MARGIN, HEAD = 170, 24  # pixels left of and above the frames, for their titles
 
 
 @dataclass(frozen=True)
@@ -228,15 +229,24 @@ def _line(
 
 def sheet(results: Path, pairs: int) -> Image.Image | None:
     """The first test clips of seed 0: a row each for the input, all arms and the target."""
-    names = ["input", *(Cell(arm, pairs, 0).name for arm in ARMS), "target"]
-    paths = [results / "frames" / f"{name}.png" for name in names]
+    rows = {"input": "input"}
+    rows |= {Cell(name, pairs, 0).name: arm.title for name, arm in ARMS.items()}
+    rows["target"] = "target"
+    paths = [results / "frames" / f"{name}.png" for name in rows]
     if not all(path.is_file() for path in paths):
         return None
     strips = [Image.open(path) for path in paths]
-    height = strips[0].height
-    whole = Image.new("RGB", (strips[0].width, height * len(strips)), "white")
-    for number, strip in enumerate(strips):
-        whole.paste(strip, (0, number * height))
+    width, height = strips[0].size
+    whole = Image.new("RGB", (MARGIN + width, HEAD + height * len(strips)), "white")
+    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(13)
+    actions = pd.read_csv(results / "clips.csv")["action"]
+    for number, action in zip(range(width // height), actions, strict=False):
+        at = (MARGIN + (number + 0.5) * height, HEAD / 2)
+        pen.text(at, action, charts.INK, font, anchor="mm")
+    for number, (strip, title) in enumerate(zip(strips, rows.values(), strict=True)):
+        top = HEAD + number * height
+        pen.text((MARGIN - 8, top + height / 2), title, charts.INK, font, anchor="rm")
+        whole.paste(strip, (MARGIN, top))
     return whole
 
 
