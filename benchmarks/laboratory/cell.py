@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.laboratory.clip_facts import SHOWN, write_strip
 from benchmarks.laboratory.design import ARMS, ITERATIONS, STEPS, Cell
-from benchmarks.laboratory.known_clips import SHOWN, write_strip
-from benchmarks.laboratory.materials import SIDE, TEST, Laboratory
+from benchmarks.laboratory.materials import SIDE, TEST, WEIGHTS, Laboratory
 from egoactgen_bench.artifacts.runs import load_run
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import write_csv
@@ -79,6 +79,7 @@ def main(words: Sequence[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--workspace", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder with the base")
     parser.add_argument("--arm", choices=ARMS, required=True)
     parser.add_argument("--pairs", type=int, required=True)
     parser.add_argument("--most", type=int, default=4096, help="the largest number of pairs")
@@ -87,7 +88,9 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args(words)
     os.environ["OMP_NUM_THREADS"] = "1"
-    lab = Laboratory(chosen.workspace.resolve(), most_pairs=chosen.most)
+    lab = Laboratory(
+        chosen.workspace.resolve(), most_pairs=chosen.most, weights=chosen.weights.resolve()
+    )
     cell = Cell(chosen.arm, chosen.pairs, chosen.seed)
     train(lab, cell, chosen.iterations)
     table = outcomes(lab, cell)

@@ -1,13 +1,14 @@
 """Splits that are made from other splits: fewer samples, other texts, or grey input frames.
 
     python -m benchmarks.laboratory.derived_splits first SPLIT NEW --samples 256
+    python -m benchmarks.laboratory.derived_splits after SPLIT NEW --samples 256
     python -m benchmarks.laboratory.derived_splits open SPLIT NEW
     python -m benchmarks.laboratory.derived_splits captioned SPLIT NEW --descriptions curated
     python -m benchmarks.laboratory.derived_splits grey SPLIT NEW
 
-`first` keeps the first samples, `open` those whose label leaves the goal open, `captioned` has the
-description instead of the label for every other sample, and `grey` shows nothing in the input
-frames. Sets of descriptions are taken over.
+`first` keeps the first samples, `after` those after them, `open` those whose label leaves the goal
+open, `captioned` has the description instead of the label for every other sample, and `grey` shows
+nothing in the input frames. Sets of descriptions are taken over.
 """
 
 import argparse
@@ -38,6 +39,10 @@ GREY = (128, 128, 128)
 
 def first(split: Split, count: int) -> pd.DataFrame:
     return split.samples.iloc[:count]
+
+
+def after(split: Split, count: int) -> pd.DataFrame:
+    return split.samples.iloc[count:]
 
 
 def with_open_labels(split: Split) -> pd.DataFrame:
@@ -104,7 +109,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("how", choices=("first", "open", "captioned", "grey"))
+    parser.add_argument("how", choices=("first", "after", "open", "captioned", "grey"))
     parser.add_argument("split", type=Path)
     parser.add_argument("new", type=Path)
     parser.add_argument("--samples", type=int, default=0)
@@ -113,6 +118,7 @@ def main(words: Sequence[str] | None = None) -> None:
     split = load_split(chosen.split)
     rows: dict[str, Callable[[], pd.DataFrame]] = {
         "first": lambda: first(split, chosen.samples),
+        "after": lambda: after(split, chosen.samples),
         "open": lambda: with_open_labels(split),
         "captioned": lambda: captioned(split, chosen.descriptions),
         "grey": lambda: split.samples,

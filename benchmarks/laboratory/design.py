@@ -1,7 +1,7 @@
 """The design of the experiment: arms, numbers of pairs, seeds, and the order of its cells.
 
-results/toy-kitchen/plan.md states it in words, with the predictions; it was written before any cell
-was run.
+results/toy-kitchen/plan.md states it in words, with the predictions, which were written before any
+cell was run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,13 +28,14 @@ ARMS = {
     "labels": Arm("InstructPix2Pix"),
     "joint": Arm("joint (LEGO)", "joint"),
     "descriptions": Arm("descriptions", "descriptions"),
-    "same-label": Arm("joint, of the same label", "joint", "same-label"),
+    "same-label": Arm("joint, of the same action", "joint", "same-label"),
     "blind": Arm("joint, blind VLLM", "joint", "blind"),
     "off-the-shelf": Arm("joint, VLLM not tuned", "joint", "off-the-shelf"),
 }
 REFERENCE = "labels"
 PAIRS = (256, 1024, 4096)
 SEEDS = (0, 1, 2, 3, 4, 5)
+TESTED = (SEEDS[:3], SEEDS)  # the tests are made with these seeds, and repeated with all
 ITERATIONS = 2400
 STEPS = 4  # of generation
 OUTCOMES = ("target", "side", "action")  # the first one is the primary outcome

@@ -10,14 +10,17 @@ import argparse
 import shutil
 from pathlib import Path
 
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from benchmarks.laboratory.materials import VLLMS
 from benchmarks.toy_kitchen.ship_weights import copy_halved, without_paths
 from egoactgen_bench.artifacts.manifests import TRAIN
 from egoactgen_bench.support.files import read_json, sha256_file, write_json
 from egoactgen_bench.support.replacing import replacing, replacing_folder
 
 BASE = ("unet", "text_encoder", "scheduler", "vae", "tokenizer")
-VLLMS = ("tuned", "blind", "off-the-shelf")
-TENSORS, TOWER = "model.safetensors", "vision_tower."
+TENSORS, TOWER, HASHES = "model.safetensors", "vision_tower.", "weights.json"
 
 
 def keep(models: Path, kept: Path) -> None:
@@ -31,32 +34,42 @@ def keep(models: Path, kept: Path) -> None:
         for path in folder.glob("*.csv"):
             path.unlink()
         if name != VLLMS[0]:
-            _exchange_tower(folder / TENSORS, kept / f"vllm-{VLLMS[0]}" / TENSORS, keep=False)
+            _remove_tower(folder / TENSORS, kept / f"vllm-{VLLMS[0]}" / TENSORS)
     hashes = {
         str(path.relative_to(kept)): sha256_file(path)
         for path in sorted(kept.rglob("*.safetensors"))
     }
-    write_json(kept / "weights.json", hashes)
+    write_json(kept / HASHES, hashes)
 
 
 def ready(kept: Path, models: Path) -> None:
+    for path, digest in read_json(kept / HASHES).items():
+        if sha256_file(kept / path) != digest:
+            raise SystemExit(f"{kept / path} has changed: restore it.")
     for name in VLLMS:
         with replacing_folder(models / f"lab-kept-{name}") as new:
             shutil.copytree(kept / f"vllm-{name}", new, dirs_exist_ok=True)
             if name != VLLMS[0]:
-                _exchange_tower(new / TENSORS, kept / f"vllm-{VLLMS[0]}" / TENSORS, keep=True)
+                _add_tower(new / TENSORS, kept / f"vllm-{VLLMS[0]}" / TENSORS)
 
 
-def _exchange_tower(path: Path, owner: Path, keep: bool) -> None:
-    """Give a file of tensors the vision tower of another one, or leave it out as it is the same."""
-    from safetensors.torch import load_file, save_file
-
-    tensors, whole = load_file(path), load_file(owner)
-    tower = {name: tensor for name, tensor in whole.items() if TOWER in name}
-    if keep:
-        tensors |= tower
-    elif any(not tensors.pop(name).equal(tensor) for name, tensor in tower.items()):
+def _remove_tower(path: Path, owner: Path) -> None:
+    """Leave the vision tower out of a file of tensors, as it is that of `owner`."""
+    tensors = load_file(path)
+    if any(not tensors.pop(name).equal(tensor) for name, tensor in _tower(owner).items()):
         raise SystemExit(f"{path.parent.name} has another vision tower than {owner.parent.name}.")
+    _write(tensors, path)
+
+
+def _add_tower(path: Path, owner: Path) -> None:
+    _write(load_file(path) | _tower(owner), path)
+
+
+def _tower(path: Path) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in load_file(path).items() if TOWER in name}
+
+
+def _write(tensors: dict[str, Tensor], path: Path) -> None:
     with replacing(path) as new:
         save_file(tensors, new, metadata={"format": "pt"})
 

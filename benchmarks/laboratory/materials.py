@@ -1,7 +1,8 @@
 """What all cells share: splits, the base denoiser, three VLLMs, and what these say.
 
-The weights in benchmarks/laboratory/weights were made by these steps; `--from-shipped` begins with
-them, so that only frames, descriptions and features are made again.
+The weights in benchmarks/laboratory/weights were made by these steps, apart from what
+docs/laboratory.md states ("Running it"). With them, only frames, descriptions and features are made
+again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ SIDE = 64  # of all frames, in pixels
 WORLD = ("-o", f"size={SIDE}", "--size", str(SIDE), "--workers", "1")
 TRAIN, THIRD, PRETRAINING = "laboratory-train", "laboratory-third", "laboratory-pretraining"
 ALL, TEST = "laboratory-test", "laboratory-open"
+VAL, FRESH = "laboratory-val", "laboratory-fresh"  # clips after those of ALL
 TUNING = {
     "batch_size": 32,
     "micro_batch": 32,
@@ -31,6 +33,8 @@ DRAWN = {  # the folders of their data sets
     PRETRAINING: "toy-kitchen-train-cue-none-view-third-size-64",
 }
 VLLMS = ("tuned", "blind", "off-the-shelf")
+# Splits that the VLLMs describe, and how each is made; the empty name is that of the pairs.
+MADE = {"": "first", TEST: "open", ALL: "draw", FRESH: "after"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def steps(lab: Laboratory, shipped: bool = False) -> Iterator[Step]:
         yield from _base(lab)
         yield from _kept(lab)
     yield _ready(lab, shipped)
-    yield from _said(lab)
+    yield from _descriptions(lab)
 
 
 def _kept(lab: Laboratory) -> Iterator[Step]:
@@ -125,6 +129,7 @@ def _frames(lab: Laboratory, shipped: bool) -> Iterator[Step]:
     # With the weights at hand, only the frames of the pairs are needed.
     train = max(sizes.pairs) if shipped else sizes.train
     subsets = [(TRAIN, train, "train", "first"), (ALL, sizes.test, "val", "first")]
+    subsets += [(VAL, 2 * sizes.test, "val", "first")]
     if not shipped:
         subsets += [(name, sizes.third, "train", "third") for name in (THIRD, PRETRAINING)]
     for name, count, subset, view in subsets:
@@ -135,8 +140,9 @@ def _frames(lab: Laboratory, shipped: bool) -> Iterator[Step]:
     yield _derived(lab, "open", ALL, TEST, [f"draw {ALL}"])
     count = str(max(sizes.pairs))
     yield _derived(lab, "first", TRAIN, lab.most, [f"draw {TRAIN}"], "--samples", count)
-    for split in (lab.most, TEST):
-        made = "first" if split == lab.most else "open"
+    yield _derived(lab, "after", VAL, FRESH, [f"draw {VAL}"], "--samples", str(sizes.test))
+    for split, made in MADE.items():
+        split = split or lab.most
         yield _derived(lab, "grey", split, f"{split}-grey", [f"{made} {split}"])
 
 
@@ -205,32 +211,30 @@ def _ready(lab: Laboratory, shipped: bool) -> Step:
     return Step("ready", (*words, str(lab.workspace / "models")), output, needs)
 
 
-def _said(lab: Laboratory) -> Iterator[Step]:
-    """Descriptions and features of both splits by each VLLM, and those of the same label."""
-    for split in (lab.most, TEST):
-        made = "first" if split == lab.most else "open"
+def _descriptions(lab: Laboratory) -> Iterator[Step]:
+    """Descriptions by each VLLM, and for the cells also features and those of the same label."""
+    for split, made in MADE.items():
+        split = split or lab.most
         for source in VLLMS:
             seen = f"{split}-grey" if source == "blind" else split
-            out = lab.features(source, split)
             words = ["lego", "enrich", "--weights", lab.vllm(source).name, "--split", seen]
-            words += ["--name", source, "--features", str(out), "--batch-size", "32"]
-            words += ["--max-new-tokens", "48"]
+            words += ["--name", source, "--batch-size", "32", "--max-new-tokens", "48"]
+            done = lab.split(seen) / "descriptions" / f"{source}.json"
+            if split in (lab.most, TEST):
+                out = lab.features(source, split)
+                words, done = [*words, "--features", str(out)], out / "enrich.json"
             needs = [f"grey {seen}" if source == "blind" else f"{made} {split}", "ready"]
-            yield _bench(lab, f"enrich {source} {split}", out / "enrich.json", words, *needs)
+            yield _bench(lab, f"enrich {source} {split}", done, words, *needs)
         program = ("python", "-m", "benchmarks.laboratory.control_inputs")
-        out = lab.features("same-label", split)
-        words = [*program, "same-label", str(lab.split(split)), str(lab.features("tuned", split))]
-        done, needs = out / "enrich.json", (f"enrich tuned {split}",)
-        yield Step(f"same label {split}", (*words, str(out)), done, needs)
+        if split in (lab.most, TEST):
+            out = lab.features("same-label", split)
+            tuned = lab.features("tuned", split)
+            words = [*program, "same-label", str(lab.split(split)), str(tuned), str(out)]
+            done, needs = out / "enrich.json", (f"enrich tuned {split}",)
+            yield Step(f"same label {split}", tuple(words), done, needs)
         words = [*program, "blind", str(lab.split(split)), str(lab.split(f"{split}-grey"))]
         done, needs = lab.split(split) / "descriptions" / "blind.csv", (f"enrich blind {split}",)
         yield Step(f"blind {split}", tuple(words), done, needs)
-    for source in ("tuned", "off-the-shelf"):  # for the accuracy on all test clips
-        done = lab.split(ALL) / "descriptions" / f"{source}.json"
-        words = ["lego", "enrich", "--weights", lab.vllm(source).name, "--split", ALL]
-        words += ["--name", source, "--batch-size", "32", "--max-new-tokens", "48"]
-        needs = (f"draw {ALL}", "ready")
-        yield _bench(lab, f"enrich {source} {ALL}", done, words, *needs)
     for count in lab.sizes.pairs:
         if lab.pairs(count) == lab.most:
             continue

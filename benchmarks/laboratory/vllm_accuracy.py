@@ -1,10 +1,12 @@
-"""How often the VLLMs' sentences name the right hand and place on held-out clips.
+"""How often the VLLMs' sentences name the right hand and place.
 
     python -m benchmarks.laboratory.vllm_accuracy --workspace DIR --csv FILE
 
-Next to them, in the same clips: the label's prior (the most frequent hand and place of the action
-in the training clips), and what a rule finds that reads the world's own state in the input frame,
-the best that frame and label allow. Intervals are over videos.
+On three sets of clips: those of the gate, on which faults were also looked for; fresh ones, which
+nothing was decided on; and the pairs of the finetuning, which the VLLM was tuned on. Next to them,
+in the same clips: the label's prior (the most frequent hand and place of the action in the training
+clips), and what a rule finds that reads the world's own state in the input frame, the best that
+frame and label allow. Intervals are over videos.
 """
 
 import argparse
@@ -17,8 +19,8 @@ from random import Random
 import numpy as np
 import pandas as pd
 
-from benchmarks.laboratory.ceiling import CLIPS, Words, best_guess, share, true_words
-from benchmarks.laboratory.materials import ALL, TRAIN, VLLMS, Laboratory
+from benchmarks.laboratory.ceiling import Words, best_guess, share, true_words
+from benchmarks.laboratory.materials import ALL, FRESH, TRAIN, VLLMS, Laboratory
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import write_csv
@@ -56,30 +58,35 @@ def prior(clips: Sequence[Clip]) -> Mapping[str, Words]:
 
 
 def measure(lab: Laboratory, trained: int = 4096) -> pd.DataFrame:
-    """One row per kind of clips, word and guess."""
-    split = load_split(lab.split(ALL))
+    """One row per set of clips, word and guess."""
+    usual = prior(split_clips(load_split(lab.split(TRAIN)))[:trained])
+    sets = {"gate": ALL, "fresh": FRESH, "pairs": lab.most}
+    tables = [_measure(lab, name, split, usual) for name, split in sets.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _measure(lab: Laboratory, about: str, name: str, usual: Mapping[str, Words]) -> pd.DataFrame:
+    split = load_split(lab.split(name))
     clips = split_clips(split)
     truth = [true_words(clip) for clip in clips]
     videos = pd.factorize(split.samples["video_id"])[0]
-    usual = prior(split_clips(load_split(lab.split(TRAIN)))[:trained])
     guesses: dict[str, Guess] = {
         "world's state": lambda number: best_guess(clips[number], WORLD),
         "label's prior": lambda number: usual.get(clips[number].action),
     }
     for source in VLLMS:
-        if (split.folder / "descriptions" / f"{source}.csv").is_file():
-            texts = load_descriptions(split.folder, source).texts
-            words = [named(texts.get(name, "")) for name in split.samples["sample_id"]]
-            guesses[f"VLLM: {source}"] = lambda number, words=words: words[number]  # type: ignore[misc]
-    kinds = {CLIPS[0]: np.array([each is not None for each in truth])}
-    kinds[CLIPS[1]] = kinds[CLIPS[0]] & [
+        texts = load_descriptions(split.folder, source).texts
+        words = [named(texts.get(sample_id, "")) for sample_id in split.samples["sample_id"]]
+        guesses[f"VLLM: {source}"] = words.__getitem__  # type: ignore[assignment]
+    known = np.array([each is not None for each in truth])
+    left_open = [
         is_open(clip.scene, clip.action, possible(clip.scene, Random(0))[clip.action])
         for clip in clips
     ]
     rows = []
-    for kind, chosen in kinds.items():
+    for kind, chosen in (("all", known), ("goal left open", known & left_open)):
         numbers = np.flatnonzero(chosen)
-        for name, guess in guesses.items():
+        for guess_name, guess in guesses.items():
             made = [guess(number) or (None, None) for number in numbers]
             for part, word in enumerate(("hand", "place")):
                 right = np.array(
@@ -88,8 +95,8 @@ def measure(lab: Laboratory, trained: int = 4096) -> pd.DataFrame:
                         for each, number in zip(made, numbers, strict=True)
                     ]
                 )
-                about = {"clips": kind, "n": len(numbers), "word": word, "guess": name}
-                rows.append(about | share(right, videos[numbers]))
+                row = {"set": about, "clips": kind, "n": len(numbers), "word": word}
+                rows.append(row | {"guess": guess_name} | share(right, videos[numbers]))
     return pd.DataFrame(rows)
 
 

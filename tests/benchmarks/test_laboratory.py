@@ -133,13 +133,26 @@ def test_the_report_finds_an_effect_where_it_is(tmp_path, capsys):
     assert (tmp_path / "target.png").is_file()
 
 
+def test_later_seeds_do_not_change_the_tests(tmp_path, capsys):
+    outcomes(tmp_path, effect=0.3, seeds=3)
+    report.main(["--results", str(tmp_path)])
+    tested = (tmp_path / "tests.csv").read_text()
+    outcomes(tmp_path, effect=0.3, seeds=5)
+    report.main(["--results", str(tmp_path)])
+    assert "5 complete seeds" in (tmp_path / "outcomes.md").read_text()
+    assert (tmp_path / "tests.csv").read_text() == tested
+    outcomes(tmp_path, effect=0.3, seeds=6)
+    report.main(["--results", str(tmp_path)])
+    assert sorted({*pd.read_csv(tmp_path / "tests.csv")["seeds"]}) == [3, 6]
+
+
 def test_unfinished_seeds_do_not_count(tmp_path, capsys):
     outcomes(tmp_path, effect=0.0, seeds=3)
     (tmp_path / "cells" / f"{Cell('blind', 1024, 1).name}.csv").unlink()
     assert report.complete_seeds(tmp_path / "cells") == [0, 2]
     assert report.main(["--results", str(tmp_path)]) == 0
     assert "nothing is claimed" in (tmp_path / "outcomes.md").read_text()
-    assert not pd.read_csv(tmp_path / "tests.csv")["confirmed"].any()
+    assert not (tmp_path / "tests.csv").exists()
     shutil.rmtree(tmp_path / "cells")
     (tmp_path / "cells").mkdir()
     assert report.main(["--results", str(tmp_path)]) == 1

@@ -233,8 +233,9 @@ def test_invalid_data_are_refused(vllm_weights, drawn_split, tmp_path, entries, 
     assert not (tmp_path / "out").exists()
 
 
-def test_answers_with_words_that_the_tokenizer_does_not_know_are_refused(drawn_split, tmp_path):
-    write_untrained(tmp_path / "vllm", ["The hand lifts the mug.", *QUESTIONS], seed=0)
+def test_data_with_words_that_the_tokenizer_does_not_know_are_refused(drawn_split, tmp_path):
+    known = ["lift mug", "The hand lifts the mug.", *QUESTIONS]
+    write_untrained(tmp_path / "vllm", known, seed=0)
     data = tmp_path / "data.json"
     answer = {"from": "gpt", "value": "The hand lifts the far mug."}
     entries = [
@@ -242,9 +243,13 @@ def test_answers_with_words_that_the_tokenizer_does_not_know_are_refused(drawn_s
         for each in (answer, answer | {"value": "The hand lifts the mug."})
     ]
     data.write_text(json.dumps(entries))
-    named = "1 of 2 answers have words that the VLLM's tokenizer does not know, such as 'far'"
+    named = r"data.json: 1 of 2 instructions have words .* tokenizer does not know, such as 'far'"
     with pytest.raises(BenchError, match=named):
         tune(tmp_path / "vllm", data, drawn_split, tmp_path / "out", device="cpu")
+    data.write_text(json.dumps([entries[1] | {"action": "seize mug"}]))
+    with pytest.raises(BenchError, match="such as 'seize'"):
+        tune(tmp_path / "vllm", data, drawn_split, tmp_path / "out", device="cpu")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from accelerate import PartialState
 
+from egoactgen_bench.api.toy_weights import are_toy
 from egoactgen_bench.api.trainer import Prerequisite, Trainer, TrainingContext
 from egoactgen_bench.diffusion.denoiser import latent_model, shipped_weights
 from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING, read_sampling
@@ -175,14 +176,15 @@ class DenoiserTrainer(Trainer[OptionsT]):
             write_json(folder / "model_index.json", _model_index(self.pipeline))
 
     def _recommended(self) -> dict[str, Any]:
-        """Sampling options for the trained weights: none for networks of the published size.
+        """Sampling options for the trained weights.
 
-        Those of the weights to start from are kept if they are this method's; without their VLLM,
-        as this training may use another one's features.
+        Those of the weights to start from that this method has, too; without their VLLM, as this
+        training may use another one's features. Toy weights of another method lack some, and get
+        this method's defaults.
         """
         known = self.sampling if self.scratch else read_sampling(self.init)
-        if known and not self.sampling.keys() <= known.keys():
-            return self.sampling  # small networks of another method
+        if not self.sampling.keys() <= known.keys() and are_toy(self.init):
+            return self.sampling
         return {key: value for key, value in known.items() if key in self.sampling}
 
     @property

@@ -19,9 +19,9 @@ from egoactgen_bench.support.training_costs import require_memory
 from egoactgen_lego.lego_manifests import TuneManifest
 from egoactgen_lego.options.tune_options import TuneOptions
 from egoactgen_lego.vllm import tuning_costs
-from egoactgen_lego.vllm.instructions import read_instructions
+from egoactgen_lego.vllm.instructions import check_words, read_instructions
 from egoactgen_lego.vllm.tuning_loop import Tuning, TuningOptions
-from egoactgen_lego.vllm.vllm_model import check_folder
+from egoactgen_lego.vllm.vllm_model import check_folder, tokenizer_of
 
 # Options that do not affect the result; a tuning may be resumed with other values.
 NOT_COMPARED = frozenset({"checkpoint_every", "gradient_checkpointing", "memory", "micro_batch"})
@@ -52,6 +52,8 @@ def tune(
     instructions = read_instructions(data, images)
     parts = out.with_name(f"{out.name}.parts")
     finished = (out / TRAIN).is_file() and not settled.overwrite
+    if not finished:
+        check_words(data, instructions, tokenizer_of(weights))
     fitted = own if finished else _fitted(weights, own, len(instructions), settled.device)
     tuning = Tuning(weights, instructions, fitted, parts, settled.seed, settled.device, log)
     main = tuning.accelerator.is_main_process

@@ -65,7 +65,7 @@ def write_untrained(folder: Path, texts: Iterable[str], seed: int) -> None:
         vision_config=CLIPVisionConfig(**TOWER),
         image_token_index=words,
         image_seq_length=(SIDE // PATCH) ** 2,
-        vision_feature_layer=-1,  # of CLIP, LLaVA uses the last but one; here it would be idle
+        vision_feature_layer=-1,  # LLaVA uses CLIP's last but one: the last would be idle
     )
     with seeded(derive_seed(seed, "networks")):
         model = LlavaForConditionalGeneration(config)

@@ -31,31 +31,6 @@ def tokens_and_labels(vllm: VLLM, question: str, answer: str) -> tuple[list[int]
     return ids, [IGNORED] * first + ids[first:]
 
 
-def check_words(vllm: VLLM, instructions: Sequence[Instruction]) -> None:
-    """Raise `BenchError` for answers with words that the tokenizer does not know.
-
-    All of them would be learnt as the same unknown word, and later be left out.
-    """
-    unknown = vllm.tokenizer.unk_token_id
-    if unknown is None:
-        return
-
-    def has_unknown(texts: Sequence[str]) -> list[bool]:
-        return [unknown in ids for ids in vllm.tokenizer(texts, add_special_tokens=False).input_ids]
-
-    answers = [one.answer for one in instructions]
-    found = [answer for answer, lacks in zip(answers, has_unknown(answers), strict=True) if lacks]
-    if found:
-        words = found[0].split()
-        word = next(
-            (word for word, is_it in zip(words, has_unknown(words), strict=True) if is_it), ""
-        )
-        raise BenchError(
-            f"{len(found)} of {len(answers)} answers have words that the VLLM's tokenizer does not "
-            f"know, such as '{word}': choose other --weights, or change these answers."
-        )
-
-
 def batch_of(
     vllm: VLLM, instructions: Sequence[Instruction], questions: Sequence[str], max_length: int
 ) -> Batch:

@@ -56,6 +56,31 @@ def check_actions(instructions: Sequence[Instruction]) -> None:
         )
 
 
+def check_words(data: Path, instructions: Sequence[Instruction], tokenizer: Any) -> None:
+    """Raise `BenchError` for actions and answers with words that the tokenizer does not know.
+
+    All of them would be learnt as the same unknown word, and be missing in what the model writes.
+    """
+    unknown = tokenizer.unk_token_id
+    if unknown is None:
+        return
+
+    def has_unknown(texts: Sequence[str]) -> list[bool]:
+        found = tokenizer(list(texts), add_special_tokens=False).input_ids
+        return [unknown in ids for ids in found]
+
+    texts = [f"{one.action or ''} {one.answer}" for one in instructions]
+    found = [text for text, lacks in zip(texts, has_unknown(texts), strict=True) if lacks]
+    if found:
+        words = found[0].split()
+        named = [word for word, lacks in zip(words, has_unknown(words), strict=True) if lacks]
+        raise BenchError(
+            f"{data}: {len(found)} of {len(texts)} instructions have words that the VLLM's "
+            f"tokenizer does not know, such as '{(named or found)[0]}': choose other --weights, or "
+            "change the data."
+        )
+
+
 def shuffled(instructions: Sequence[Instruction], seed: int, epoch: int) -> list[Instruction]:
     """The instructions in the order of an epoch."""
     return sorted(instructions, key=lambda one: derive_seed(seed, "epoch", str(epoch), one.name))

@@ -16,13 +16,7 @@ from egoactgen_bench.api.tracker_log import TrackerLog
 from egoactgen_bench.diffusion.finetuning.resumable_loop import ResumableLoop
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.devices import resolve_device
-from egoactgen_lego.vllm.answer_supervision import (
-    Batch,
-    answer_loss,
-    batch_of,
-    check_words,
-    supervised,
-)
+from egoactgen_lego.vllm.answer_supervision import Batch, answer_loss, batch_of, supervised
 from egoactgen_lego.vllm.instructions import Instruction, check_actions, shuffled
 from egoactgen_lego.vllm.trainable_weights import open_weights, save, trainable
 from egoactgen_lego.vllm.vllm_model import load
@@ -111,7 +105,6 @@ class Tuning(ResumableLoop):
         small = options.lora_rank and options.precision == "bfloat16" and not self.sharded
         with _without_zero3(accelerator.state.deepspeed_plugin):
             self.vllm = load(self.weights, "cpu", torch.bfloat16 if small else torch.float32)
-        check_words(self.vllm, self.instructions)
         network = self.vllm.model
         if options.gradient_checkpointing:
             # The reentrant kind passes no gradients through a layer whose inputs need none, as

@@ -158,6 +158,13 @@ def _check_template(vllm: VLLM, folder: Path) -> None:
         )
 
 
+def tokenizer_of(folder: Path) -> Any:
+    """The tokenizer of a LLaVA, without loading the model."""
+    from transformers import AutoTokenizer
+
+    return load_processor(AutoTokenizer, folder)
+
+
 def sizes_of(folder: Path) -> dict[str, int]:
     """The width of a LLaVA's features and the number of tokens per image, without loading it."""
     from transformers import LlavaConfig

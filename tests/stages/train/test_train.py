@@ -1,6 +1,7 @@
 """Trainings: learning, resuming, several processes, and errors."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -241,16 +242,25 @@ def test_stable_diffusion_sees_no_input_frame_and_opens_in_diffusers(root, tmp_p
         train(root, tmp_path / "wide", "sd")
 
 
-def test_small_networks_of_another_method_keep_none_of_its_sampling_options(root, tmp_path):
+def test_toy_weights_of_another_method_keep_none_of_its_sampling_options(root, tmp_path):
+    def start(name, sampling, dataset):
+        """The folder of `sd` as if it had been trained on this data set."""
+        shutil.copytree(tmp_path / "sd", tmp_path / name)
+        write_json(tmp_path / name / SAMPLING, sampling)
+        about = json.loads((tmp_path / name / "train.json").read_text()) | {"dataset": dataset}
+        (tmp_path / name / "train.json").write_text(json.dumps(about))
+        return {"init": str(tmp_path / name), "iterations": 1}
+
     train(root, tmp_path / "sd", "sd", init=untrained_weights.TEXT_TO_IMAGE, iterations=1)
-    assert read_sampling(tmp_path / "sd") == {}  # nothing is known for weights of this kind
-    write_json(tmp_path / "sd" / SAMPLING, StableDiffusionTrainer.sampling)
-    train(root, tmp_path / "ip2p", init=str(tmp_path / "sd"), iterations=1)
+    toy = start("toy", StableDiffusionTrainer.sampling, "toy-kitchen")
+    train(root, tmp_path / "ip2p", **toy)
     assert read_sampling(tmp_path / "ip2p") == InstructPix2PixTrainer.sampling
     changed = InstructPix2PixTrainer.sampling | {"steps": 7}
-    write_json(tmp_path / "ip2p" / SAMPLING, changed | {"vllm": "x"})
-    lego(root, tmp_path / "lego", init=str(tmp_path / "ip2p"), iterations=1)
+    lego(root, tmp_path / "lego", **start("editor", changed | {"vllm": "x"}, "toy-kitchen"))
     assert read_sampling(tmp_path / "lego") == changed
+    # Weights of the published size need other options than small ones.
+    train(root, tmp_path / "own", **start("full", {"steps": 50, "guidance": 7}, "ego4d"))
+    assert read_sampling(tmp_path / "own") == {"steps": 50}
 
 
 def test_a_missing_optimiser_package_is_reported(root, tmp_path, monkeypatch):

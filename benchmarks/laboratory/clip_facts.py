@@ -1,6 +1,6 @@
 """What the report needs to know of the test clips, apart from the outcomes.
 
-    python -m benchmarks.laboratory.known_clips SPLIT RESULTS
+    python -m benchmarks.laboratory.clip_facts SPLIT RESULTS
 
 Writes RESULTS/clips.csv with the video, action, hand and place of each clip, and strips of the
 input and target frames of the first clips.
