@@ -148,7 +148,8 @@ def _lead(a: Floats, b: Floats, found: Outcomes) -> dict[str, object]:
 def markdown(
     found: Outcomes, table: pd.DataFrame, tested: pd.DataFrame, differences: pd.DataFrame
 ) -> str:
-    lines = [f"# Outcomes of {len(found.seeds)} complete seeds", ""]
+    count = len(found.seeds)
+    lines = [f"# Outcomes of {count} complete seed{'s' * (count > 1)}", ""]
     for outcome, title in TITLES.items():
         rows = table[table["outcome"] == outcome].set_index(["arm", "pairs"])
         head = ["arm", *(f"{pairs:,} pairs" for pairs in PAIRS)]
@@ -208,9 +209,9 @@ def draw(table: pd.DataFrame, differences: pd.DataFrame, stem: Path) -> None:
             axes.set_xticks(places, [f"{pairs:,}" for pairs in PAIRS])
             axes.set_xlabel("pairs in the finetuning", color=charts.INK)
             charts.plain(axes, "y")
-        left.legend(
-            frameon=False, fontsize=7, ncols=3, loc="upper center", bbox_to_anchor=(1.05, -0.2)
-        )
+        left.set_ylim(0)
+        lines, labels = left.get_legend_handles_labels()
+        figure.legend(lines, labels, frameon=False, ncols=3, loc="outside lower center")
     charts.save(figure, stem, ("png",))
 
 
