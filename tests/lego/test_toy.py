@@ -90,11 +90,12 @@ def test_curate_fills_in_templates_from_boxes_of_the_toy_kitchen(bench, tmp_path
         assert f"{hand} hand" in entry["conversations"][1]["value"], entry
 
 
+@pytest.mark.parametrize("view", ["first", "third"])
 @pytest.mark.parametrize("cue", ["weak", "none", "strong", "relation"])
-def test_templates_name_the_hand_that_acts(cue):
+def test_templates_name_the_hand_that_acts(cue, view):
     """Also where the other hand moves more: the one with the knife, or while a drawer opens."""
     seen = set()
-    for clip in (clip for n in range(300) for clip in video_clips("train", n, Variant(cue))):
+    for clip in (clip for n in range(300) for clip in video_clips("train", n, Variant(cue, view))):
         moments = ((clip.pre15, clip.camera(clip.pre15)), (PNR, clip.camera(PNR)))
         before, during = (
             tuple(

@@ -31,9 +31,8 @@ def _least_moved(moved: Mapping[str, float], _: Mapping[str, float]) -> str:
 
 
 def _at_lower_edge(moved: Mapping[str, float], away: Mapping[str, float]) -> str:
-    return min(
-        away, key=lambda hand: away[hand] - moved[hand]
-    )  # if both are near, the one that moved more
+    # If both are near, the one that moved more.
+    return min(away, key=lambda hand: away[hand] - moved[hand])
 
 
 # A pattern of labels, how the action is done ({} is replaced by the place), and which hand does it:
