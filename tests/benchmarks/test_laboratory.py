@@ -15,8 +15,12 @@ from benchmarks.laboratory.materials import Laboratory
 from benchmarks.laboratory.vllm_accuracy import named
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.cli.app import build
-from egoactgen_bench.support.files import write_csv
+from egoactgen_bench.support.files import write_csv, write_json
 from egoactgen_bench.support.images import read_rgb
+from egoactgen_bench.toy.world.actions import ACTIONS
+from egoactgen_lego.curation.sentence_templates import every_sentence
+from egoactgen_lego.toy import make_llava
+from egoactgen_lego.vllm.vllm_model import tokenizer_of
 from guide_blocks import read
 
 
@@ -55,6 +59,16 @@ def test_derived_splits_are_whole_splits(relation):
     assert read_rgb(grey.frame_path(row["input_frame"])).getcolors() == [(64 * 64, (128, 128, 128))]
     target = relation.samples.iloc[3]["target_sha256"]
     assert row["target_sha256"] == target != relation.samples.iloc[3]["input_sha256"]
+
+
+def test_the_llava_knows_the_words_of_clips_that_it_was_not_built_from(relation, tmp_path):
+    question, answer = {"from": "human", "value": "?"}, {"from": "gpt", "value": "Nothing."}
+    data = tmp_path / "instructions.json"
+    write_json(data, [{"conversations": [question, answer]}])
+    make_llava.make([relation.folder], data, tmp_path / "vllm", steps=1)
+    tokenizer = tokenizer_of(tmp_path / "vllm")
+    for sentence in every_sentence(action.noun for action in ACTIONS.values()):
+        assert tokenizer.unk_token_id not in tokenizer(sentence).input_ids, sentence
 
 
 def test_every_bench_command_is_accepted_by_the_program():

@@ -16,7 +16,7 @@ from egoactgen_bench.toy.world.motion import PNR
 from egoactgen_bench.toy.world.narrations import TAIL
 from egoactgen_bench.toy.world.variants import Variant
 from egoactgen_lego.curation.asking import Query, description_in
-from egoactgen_lego.curation.sentence_templates import PHRASES, Templates
+from egoactgen_lego.curation.sentence_templates import PHRASES, Templates, every_sentence
 from egoactgen_lego.toy import tower_training
 from egoactgen_lego.toy.frame_facts import ABSENT, CHOICES, POSITIONS, facts_of
 from egoactgen_lego.toy.untrained_llava import write_untrained
@@ -112,6 +112,7 @@ def test_templates_name_the_hand_that_acts(cue, view):
             label = ego4d_label(f"#C C {ACTIONS[clip.action].narrations[0]}")
             sentence = describe(Query(label, Boxes(before, during)))
             assert f"{clip.plan.hand} hand" in sentence, (clip.action, sentence)
+            assert sentence in every_sentence([ACTIONS[clip.action].noun])
             seen.add(clip.action)
     assert {"cut onion", "open drawer"} <= seen
 

@@ -5,7 +5,8 @@ Like the model that it replaces, it sees nothing else. It needs no internet and 
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from math import hypot
 
 from egoactgen_bench.endpoints.chat_endpoint import ChatReply
@@ -66,6 +67,15 @@ PHRASES: tuple[tuple[str, str, HandRule], ...] = (
     (r"(pour|fill|tip)", "pours water into the mug {}", _most_moved),
     (r"(wash|rinse|clean|scrub)", "holds the plate under the tap {}", _most_moved),
 )
+
+
+def every_sentence(things: Iterable[str]) -> list[str]:
+    """All sentences that the templates can give for these objects."""
+    hands, known = ("left", "right"), sorted(set(things))
+    return [
+        SENTENCE.format(hand=hand, way=way.format(place, thing=thing))
+        for (_, way, _), place, thing, hand in product(PHRASES, PLACES, known, hands)
+    ]
 
 
 class Templates(Chat):

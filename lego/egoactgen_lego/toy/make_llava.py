@@ -12,7 +12,8 @@ from egoactgen_bench.support.files import read_json, write_json
 from egoactgen_bench.support.images import read_rgb
 from egoactgen_bench.support.provenance import versions
 from egoactgen_bench.toy.networks.object_maps import object_map
-from egoactgen_lego.curation.sentence_templates import PLACES
+from egoactgen_bench.toy.world.actions import ACTIONS
+from egoactgen_lego.curation.sentence_templates import every_sentence
 from egoactgen_lego.toy import tower_training
 from egoactgen_lego.toy.frame_facts import facts_of
 from egoactgen_lego.toy.split_clips import split_clips
@@ -31,15 +32,16 @@ def make(
     """Write the model's folder, and return the content of its `card.json`.
 
     The vision tower is trained on the input frames of `splits`. The vocabulary are the words of
-    their labels, of the answers in `instructions`, and of all places: another world's answers may
-    have places that these do not have.
+    their labels, of the answers in `instructions`, and of all sentences that the templates can
+    give: another world's answers may have words that these do not have.
     """
     import torch
 
     loaded = [_training_split(path) for path in splits]
     answers = [entry["conversations"][1]["value"] for entry in read_json(instructions)]
     labels = [str(action) for split in loaded for action in split.samples["action"]]
-    write_untrained(folder, [*answers, *labels, *PLACES, *QUESTIONS], seed)
+    possible = every_sentence(action.noun for action in ACTIONS.values())
+    write_untrained(folder, [*answers, *labels, *possible, *QUESTIONS], seed)
     vllm = load(folder, "cpu", torch.float32)
     frames = [
         read_rgb(split.frame_path(path))
