@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from egoactgen_bench.artifacts.manifests import TOY_MARK
 from egoactgen_bench.presentation.figure_files import small_png, small_svg
+from egoactgen_bench.support.chart_fonts import register_chart_fonts
 from egoactgen_bench.support.files import write_bytes
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def drawing() -> Iterator[None]:
     """Context for figures: names are not parsed as formulas, equal figures give equal bytes."""
     from matplotlib import rc_context
 
+    register_chart_fonts()
     rules: dict[Any, Any] = {"text.parse_math": False, "svg.hashsalt": "egoactgen_bench"}
     with rc_context(rules), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")

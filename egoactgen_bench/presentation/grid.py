@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from egoactgen_bench.support.chart_fonts import chart_font
 from egoactgen_bench.support.images import resize
 
 PAPER, INK, FAINT, ACCENT, EMPTY = "#ffffff", "#1d2433", "#5b6577", "#1f5fd6", "#eef1f6"
@@ -101,9 +101,4 @@ def _wrapped(text: str, font: Font, width: int) -> list[str]:
 
 
 def _font(size: int, bold: bool = False) -> Font:
-    """DejaVu Sans from matplotlib, so that the output is the same on every machine."""
-    import matplotlib
-
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(folder / name, size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(chart_font(bold), size, layout_engine=ImageFont.Layout.BASIC)

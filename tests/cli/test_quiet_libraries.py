@@ -1,5 +1,6 @@
 """No library writes to the terminal during the daily loop."""
 
+import json
 import os
 import re
 import subprocess
@@ -46,13 +47,35 @@ OURS = re.compile(
 )
 
 
+def _without_fonts(folder):
+    """The settings of a matplotlib whose list of fonts lacks all of its own, and any other."""
+    from matplotlib.font_manager import FontManager
+
+    fonts = FontManager.__new__(FontManager)  # without a search in the machine's folders
+    lists = {"ttflist": [], "afmlist": [], "default_size": None, "_version": fonts.__version__}
+    folder.mkdir()
+    (folder / f"fontlist-v{fonts.__version__}.json").write_text(
+        json.dumps(
+            lists
+            | {
+                "_FontManager__default_weight": "normal",
+                "defaultFamily": {"ttf": "DejaVu Sans", "afm": "Helvetica"},
+                "__class__": "FontManager",
+            }
+        )
+    )
+    return {"MPLCONFIGDIR": str(folder)}
+
+
 def test_only_our_own_lines_are_on_stderr(tmp_path):
-    # Once, transformers warned of `past_key_values` in five commands.
+    # Once, transformers warned of `past_key_values` in five commands; and once an environment was
+    # removed while matplotlib listed its fonts in the home folder.
     hidden = {"HF_HUB_OFFLINE", "PYTHONWARNINGS", "BENCH_WORKSPACE"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *LOOP],
         cwd=tmp_path,
-        env={name: value for name, value in os.environ.items() if name not in hidden},
+        env={name: value for name, value in os.environ.items() if name not in hidden}
+        | _without_fonts(tmp_path / "matplotlib"),
         capture_output=True,
         text=True,
         check=False,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from egoactgen_bench.support.chart_fonts import register_chart_fonts
 from egoactgen_bench.support.files import write_csv
 from egoactgen_bench.support.replacing import replacing
 
@@ -41,7 +42,9 @@ class Curve:
         """Write loss.csv and loss.png."""
         import pandas as pd
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogFormatter
 
+        register_chart_fonts()
         table = pd.DataFrame(self.rows, columns=["loss", "seconds"])
         table.insert(0, "step", np.arange(1, len(self) + 1))
         write_csv(folder / "loss.csv", table)
@@ -50,5 +53,8 @@ class Curve:
         axes.plot(table["step"], table["loss"], color="0.8", linewidth=0.6)
         axes.plot(*zip(*self.points(100), strict=True), linewidth=1.2)
         axes.set(xlabel="step", ylabel="loss", yscale="log")
+        # The default writes powers as formulas, for which it wants fonts that may be missing.
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(LogFormatter())
         with replacing(folder / "loss.png") as path:
             figure.savefig(path, format="png", metadata={"Software": None})
