@@ -73,6 +73,7 @@ def run_steps(steps: Sequence[Step], logs: Path, workers: int) -> list[str]:
     """
     runner = StepRunner(logs, {step.name for step in steps if step.output.is_file()})
     waiting = [step for step in steps if step.name not in runner.done]
+    print(f"{len(runner.done)} of {len(steps)} steps are finished", flush=True)
     try:
         while True:
             runner.finish()

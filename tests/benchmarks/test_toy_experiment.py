@@ -87,14 +87,16 @@ def writing_step(folder, name, *needs, code="pass"):
     return Step(name, ("python", "-c", source), folder / name, needs)
 
 
-def test_steps_run_once_and_in_order(tmp_path):
+def test_steps_run_once_and_in_order(tmp_path, capsys):
     todo = [
         writing_step(tmp_path, "a"),
         writing_step(tmp_path, "b", "a"),
         writing_step(tmp_path, "c", "b"),
     ]
     assert run_steps(todo, tmp_path / "logs", 2) == []
+    capsys.readouterr()
     assert run_steps(todo, tmp_path / "logs", 2) == []
+    assert capsys.readouterr().out == f"{len(todo)} of {len(todo)} steps are finished\n"
     assert (tmp_path / "order").read_text() == "a b c "
     assert len((tmp_path / "logs/times.csv").read_text().splitlines()) == 3
 
