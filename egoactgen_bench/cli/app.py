@@ -1,6 +1,7 @@
 """The `bench` program: its commands, the options they share, and how errors reach the user."""
 
 import errno
+import logging
 import os
 import sys
 import traceback
@@ -101,6 +102,8 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the program; an expected error becomes one sentence on stderr and an exit status."""
     shared.workspace, shared.debug = None, False
+    # matplotlib warns where it cannot write to the home folder, as in containers; we need no cache.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         status = build()(standalone_mode=False)
     except TyperException as error:
