@@ -80,6 +80,7 @@ class TuneManifest(Manifest):
     seed: int
     data: InstructionData
     base: BaseWeights
+    dataset: str | None = None  # of the split; toy VLLMs are recognised by it
     weights: dict[str, str]
     steps: int
     loss: list[list[float]]

@@ -54,6 +54,8 @@ def test_from_the_command_line_to_descriptions(bench, instructions_file, vllm_we
     assert manifest["options"]["resolved"]["templates"] == "drawn"
     assert manifest["options"]["passed"] == {key: str(value) for key, value in SMALL.items()}
     assert manifest["split"] == "drawn-val"
+    split = json.loads((instructions_file.parents[2] / "split.json").read_text())
+    assert manifest["dataset"] == split["dataset"]  # toy VLLMs are recognised by it
     before, after = weights_of(vllm_weights), weights_of(folder)
     assert before.keys() == after.keys()
     for name, tensor in before.items():

@@ -53,10 +53,12 @@ def tune(asked: TuneArguments) -> int:
 
     place = current_workspace()
     about: dict[str, str | None] = {}
+    dataset = None
     file, images, name = Path(asked.data), asked.images, asked.name
     if images is None or name is None or file.suffix != ".json":
         split = load_split(place.find_split(asked.split))
         about = {"split": split.name, "frames_fingerprint": split.frames_fingerprint}
+        dataset = split.manifest.dataset
         images, name = images or split.folder, name or split.name
         if file.suffix != ".json":
             file = split.folder / "instructions" / asked.data / "instructions.json"
@@ -69,7 +71,9 @@ def tune(asked: TuneArguments) -> int:
         return _plan(weights, file, images, asked)
     asked = asked.model_copy(update={"logs": place.logs})
     with report_waiting("Loading the VLLM"):
-        manifest = tune_vllm(weights, file, images, out, asked, about=about, progress=True)
+        manifest = tune_vllm(
+            weights, file, images, out, asked, about=about, dataset=dataset, progress=True
+        )
     if ProcessShard.of_process().rank != 0:  # only rank 0 reports
         return EXIT_DONE
     curve = manifest.loss

@@ -36,13 +36,15 @@ def tune(
     asked: TuneOptions | None = None,
     *,
     about: Mapping[str, Any] | None = None,
+    dataset: str | None = None,
     progress: bool = False,
     **choices: Any,
 ) -> TuneManifest:
     """Tune the LLaVA in `weights` on the instructions of `data`; returns the manifest of `out`.
 
     `out`, a folder for `enrich` and `embed`, appears when it is complete. Until then, checkpoints
-    are in `<out>.parts/`, from which the same call resumes. `about` is added to the manifest.
+    are in `<out>.parts/`, from which the same call resumes. `about` and the `dataset` of the images
+    are added to the manifest, of which only `about` must not change between calls.
     `asked` and `choices` are fields of `TuneOptions`; `choices` override `asked`.
     """
     settled = chosen(TuneOptions, asked, choices, "tune")
@@ -91,7 +93,7 @@ def tune(
         values = tuning.result()
         if main:
             passed = {"passed": dict(settled.options), "resolved": own.model_dump()}
-            _finish(tuning, values, work, {"options": passed})
+            _finish(tuning, values, work, {"options": passed, "dataset": dataset})
             shutil.rmtree(parts)
         tuning.accelerator.wait_for_everyone()
     return read_manifest(out / TRAIN, TuneManifest)
@@ -124,7 +126,7 @@ def _finish(
     tuning: Tuning,
     values: dict[str, Any],
     work: WorkFolder[TuneManifest],
-    options: dict[str, Any],
+    facts: dict[str, Any],
 ) -> None:
     """Write the folder under a temporary name, the manifest last, and rename it."""
     with replacing_folder(work.folder) as new:
@@ -133,7 +135,7 @@ def _finish(
                 shutil.copyfile(path, new / path.name)
         tuning.save(values, new)
         device = provenance.device_name(str(tuning.accelerator.device))
-        content = options | {
+        content = facts | {
             "weights": provenance.hashes(sorted(new.glob("*.safetensors"))),
             "steps": tuning.steps,
             **tuning.curve.summary(),
