@@ -11,8 +11,9 @@ import typer
 import egoactgen_bench as bench
 from benchmarks.laboratory import control_inputs, derived_splits, design, materials, report
 from benchmarks.laboratory.design import ARMS, PAIRS, Cell
-from benchmarks.laboratory.materials import Laboratory
+from benchmarks.laboratory.materials import VLLMS, WEIGHTS, Laboratory
 from benchmarks.laboratory.vllm_accuracy import named
+from egoactgen_bench.api.toy_weights import are_toy
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.cli.app import build
 from egoactgen_bench.support.files import write_csv, write_json
@@ -66,6 +67,7 @@ def test_the_llava_knows_the_words_of_clips_that_it_was_not_built_from(relation,
     data = tmp_path / "instructions.json"
     write_json(data, [{"conversations": [question, answer]}])
     make_llava.make([relation.folder], data, tmp_path / "vllm", steps=1)
+    assert are_toy(tmp_path / "vllm")
     tokenizer = tokenizer_of(tmp_path / "vllm")
     for sentence in every_sentence(action.noun for action in ACTIONS.values()):
         assert tokenizer.unk_token_id not in tokenizer(sentence).input_ids, sentence
@@ -170,3 +172,8 @@ def test_unfinished_seeds_do_not_count(tmp_path, capsys):
     shutil.rmtree(tmp_path / "cells")
     (tmp_path / "cells").mkdir()
     assert report.main(["--results", str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize("name", ["base", *(f"vllm-{each}" for each in VLLMS)])
+def test_kept_weights_are_recognised_as_toy_weights(name):
+    assert are_toy(WEIGHTS / name)

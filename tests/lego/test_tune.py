@@ -1,6 +1,7 @@
 """`bench lego tune`: independence of kills and accumulation; frozen weights; errors."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -76,6 +77,27 @@ def test_from_the_command_line_to_descriptions(bench, instructions_file, vllm_we
         *("--device", "cpu"),
     )
     assert described.status == 0, described.err
+
+
+@pytest.mark.parametrize("are_a_split", [True, False])
+def test_the_data_set_is_that_of_the_images(
+    bench, instructions_file, vllm_weights, drawn_split, tmp_path, are_a_split
+):
+    """The workspace's split only gives the name if data and images are elsewhere."""
+    images = tmp_path / "images"
+    shutil.copytree(drawn_split, images)
+    if not are_a_split:
+        (images / "split.json").unlink()
+    options = [part for key, value in SMALL.items() for part in ("-o", f"{key}={value}")]
+    named = ("--weights", vllm_weights, "--images", images, "--device", "cpu")
+    data = images / "instructions" / "curated" / "instructions.json"
+    result = bench("lego", "tune", "--data", data, *named, *options)
+    assert result.status == 0, result.err
+    folder = drawn_split.parents[1] / "models" / "vllm-drawn-val"
+    manifest = json.loads((folder / "train.json").read_text())
+    split = json.loads((drawn_split / "split.json").read_text())
+    assert manifest["dataset"] == (split["dataset"] if are_a_split else None)
+    assert "split" not in manifest
 
 
 class Killed(BaseException):

@@ -57,8 +57,9 @@ def tune(asked: TuneArguments) -> int:
     file, images, name = Path(asked.data), asked.images, asked.name
     if images is None or name is None or file.suffix != ".json":
         split = load_split(place.find_split(asked.split))
-        about = {"split": split.name, "frames_fingerprint": split.frames_fingerprint}
-        dataset = split.manifest.dataset
+        if images is None or file.suffix != ".json":  # otherwise it only gives its name
+            about = {"split": split.name, "frames_fingerprint": split.frames_fingerprint}
+            dataset = split.manifest.dataset
         images, name = images or split.folder, name or split.name
         if file.suffix != ".json":
             file = split.folder / "instructions" / asked.data / "instructions.json"

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from egoactgen_bench.api.options import chosen, resolve
+from egoactgen_bench.api.toy_weights import UNTRAINED
 from egoactgen_bench.api.tracker_log import open_log
 from egoactgen_bench.artifacts.manifest_base import read_manifest
-from egoactgen_bench.artifacts.manifests import CONVERSION, TRAIN
+from egoactgen_bench.artifacts.manifests import CONVERSION, SPLIT, TRAIN
+from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.artifacts.work_folder import PLAN, WorkFolder
 from egoactgen_bench.support import provenance
 from egoactgen_bench.support.devices import resolve_device
@@ -43,12 +45,15 @@ def tune(
     """Tune the LLaVA in `weights` on the instructions of `data`; returns the manifest of `out`.
 
     `out`, a folder for `enrich` and `embed`, appears when it is complete. Until then, checkpoints
-    are in `<out>.parts/`, from which the same call resumes. `about` and the `dataset` of the images
-    are added to the manifest, of which only `about` must not change between calls.
-    `asked` and `choices` are fields of `TuneOptions`; `choices` override `asked`.
+    are in `<out>.parts/`, from which the same call resumes. `about` and `dataset`, by default
+    that of `images` if they are a split, are added to the manifest; only `about` is compared with
+    that of an earlier call. `asked` and `choices` are fields of `TuneOptions`; `choices` override
+    `asked`.
     """
     settled = chosen(TuneOptions, asked, choices, "tune")
     own = resolve(TuningOptions, settled.options, "tune")
+    if dataset is None and (images / SPLIT).is_file():
+        dataset = load_split(images).manifest.dataset
     log = open_log(settled.log_to, settled.log_project, settled.logs)
     check_folder(weights)
     instructions = read_instructions(data, images)
@@ -148,7 +153,7 @@ def _finish(
 def _replaced(name: str) -> bool:
     """Whether a file of the initial model does not apply to the tuned one."""
     weights = (".safetensors", ".bin", ".index.json")
-    return name.endswith(weights) or name in (TRAIN, CONVERSION)
+    return name.endswith(weights) or name in (TRAIN, CONVERSION, UNTRAINED)
 
 
 def _hashes(folder: Path) -> dict[str, str]:

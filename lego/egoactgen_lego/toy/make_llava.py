@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from egoactgen_bench.api.toy_weights import UNTRAINED
 from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.errors import BenchError
 from egoactgen_bench.support.files import read_json, write_json
@@ -68,6 +69,7 @@ def make(
         "seed": seed,
         "versions": versions(["torch", "transformers"]),
     }
+    write_json(folder / UNTRAINED, {})  # marks it as toy weights
     write_json(folder / "card.json", card)
     return card
 
