@@ -1,5 +1,6 @@
 """The components of training, compared with their formulas and sources."""
 
+import copy
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from egoactgen_bench.diffusion.finetuning.frame_latents import (
     Frame,
     Latents,
     Pair,
+    digest_of,
     frames_of,
     pixels,
 )
@@ -235,7 +237,7 @@ def test_a_trained_weight_is_its_moving_average(tmp_path, decay):
 def test_latents_on_disk_are_the_encoder_s(model, tmp_path):
     split = load_split(write_drawn_split(tmp_path / "split", 3))
     frames = frames_of(split, "input")
-    latents = Latents(tmp_path / "cache", model.vae, "digest", 32)
+    latents = Latents(tmp_path / "cache", model.vae, 32)
     asked = [(frame, mirrored) for frame in frames for mirrored in (False, True)]
     latents.encode(asked, "cpu", slice(0, None, 2), progress=False)
     assert all(latents.holds(*one) for one in asked)
@@ -248,8 +250,21 @@ def test_latents_on_disk_are_the_encoder_s(model, tmp_path):
         assert torch.allclose(mean, posterior.mode()[0], rtol=1e-3, atol=1e-4)
         assert torch.allclose(deviation, posterior.std[0], rtol=1e-3, atol=1e-4)
     model.vae.encode = None  # a second call finds all of them on disk
-    Latents(tmp_path / "cache", model.vae, "digest", 32).encode(asked, "cpu", slice(None), False)
+    Latents(tmp_path / "cache", model.vae, 32).encode(asked, "cpu", slice(None), False)
     del model.vae.encode
+
+
+def test_copies_of_an_autoencoder_share_their_latents(model, tmp_path):
+    model.vae.save_pretrained(tmp_path / "one")
+    model.vae.from_pretrained(tmp_path / "one").save_pretrained(tmp_path / "two")
+    configs = {(tmp_path / name / "config.json").read_text() for name in ("one", "two")}
+    assert len(configs) == 2  # diffusers notes where it was loaded from
+    first, second = (model.vae.from_pretrained(tmp_path / name) for name in ("one", "two"))
+    assert digest_of(first) == digest_of(second)
+    assert digest_of(first) != digest_of(copy.deepcopy(first).to(torch.bfloat16))
+    with torch.no_grad():
+        second.encoder.conv_in.bias[0] += 1e-3
+    assert digest_of(first) != digest_of(second)
 
 
 def test_micro_batches_split_a_batch_evenly():

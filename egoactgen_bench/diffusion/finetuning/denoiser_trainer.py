@@ -136,9 +136,8 @@ class DenoiserTrainer(Trainer[OptionsT]):
 
     def train(self) -> dict[str, Any]:
         state = PartialState(cpu=self.context.device == "cpu")
-        vae_folder = self._vae_folder()
-        model = self._start(vae_folder)
-        latents = self._encoded(model, vae_folder, state)
+        model = self._start(self._vae_folder())
+        latents = self._encoded(model, state)
         pairs, left_out = self._pairs(latents)
         conditioner = self.conditioner(int(model.text_encoder.config.hidden_size))
         training_task = Denoising(
@@ -213,10 +212,9 @@ class DenoiserTrainer(Trainer[OptionsT]):
         vae, prediction = starting_networks.load_vae(vae_folder), self.options.prediction
         return starting_networks.from_scratch(vae, self.channels, size, seed, prediction)
 
-    def _encoded(self, model: LatentModel, vae_folder: Path, state: PartialState) -> Latents:
+    def _encoded(self, model: LatentModel, state: PartialState) -> Latents:
         """The latents of all readable frames, on disk."""
-        digest = provenance.content_digest(vae_folder)
-        latents = Latents(self.context.cache, model.vae, digest, self.options.size)
+        latents = Latents(self.context.cache, model.vae, self.options.size)
         roles = ("input", "target")[2 - self.channels :]
         probabilities = {False: 1 - self.options.flip, True: self.options.flip}
         sides = [mirrored for mirrored, probability in probabilities.items() if probability]

@@ -1,6 +1,7 @@
 """The frames of a split as pixels, and as latents stored by content, optionally mirrored."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,13 +93,28 @@ class StoredLatents:
         return self.store.find(short_keys(keys))
 
 
+def digest_of(vae: Any) -> str:
+    """sha256 of weights and configuration, which is the same for every copy of an autoencoder.
+
+    Trained weights contain a copy of the autoencoder that they started from, in whose configuration
+    diffusers notes where it was loaded from.
+    """
+    public = {key: value for key, value in vae.config.items() if not key.startswith("_")}
+    digest = hashlib.sha256(json.dumps(public, sort_keys=True).encode())
+    for name, tensor in sorted(vae.state_dict().items()):
+        digest.update(name.encode())
+        flat = tensor.detach().cpu().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy())  # NumPy has no bfloat16
+    return digest.hexdigest()
+
+
 class Latents(StoredLatents):
     """The posteriors by hash of frame and VAE, and their computation."""
 
-    def __init__(self, folder: Path, vae: Any, vae_digest: str, size: int) -> None:
+    def __init__(self, folder: Path, vae: Any, size: int) -> None:
         self.vae, self.size = vae, size
         side = size // 2 ** (len(vae.config.block_out_channels) - 1)
-        signature = with_revision(f"{vae_digest} {size}", REVISION)
+        signature = with_revision(f"{digest_of(vae)} {size}", REVISION)
         store = FeatureCache(folder / "latents").store(signature)
         super().__init__(store, (int(vae.config.latent_channels), side, side))
 

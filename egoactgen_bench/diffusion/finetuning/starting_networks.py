@@ -17,13 +17,14 @@ from egoactgen_bench.weights.pretrained import load_model
 
 SCRATCH = "scratch"
 
-# The toy's networks: the architectures of Stable Diffusion 1.5, 1.4 million weights.
+# The toy's networks: the architectures of Stable Diffusion 1.5, 1.5 million weights. The last two
+# levels attend; latents of more than 8 × 8 positions get one more before them, which does not.
 WIDTH, WORDS = 64, 1024
+ATTENDED = 8
+LEVELS = (40, 64)
+WIDE_LEVELS = (64, 48, 40)
 UNET = {
-    "block_out_channels": (40, 64),
     "layers_per_block": 1,
-    "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-    "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
     "cross_attention_dim": WIDTH,
     "attention_head_dim": 4,
     "norm_num_groups": 8,
@@ -102,9 +103,28 @@ def from_scratch(
     with seeded(derive_seed(seed, "networks")):
         text = CLIPTextModel(CLIPTextConfig(**TEXT, **ids))
         unet = UNet2DConditionModel(
-            **UNET, sample_size=side, in_channels=channels * latent, out_channels=latent
+            **UNET,
+            **_levels(side),
+            sample_size=side,
+            in_channels=channels * latent,
+            out_channels=latent,
         )
     return latent_model.LatentModel(unet, vae, text, tokenizer, "cpu", prediction)
+
+
+def _levels(side: int) -> dict[str, Any]:
+    """The levels of a UNet for latents of side × side positions."""
+    channels = WIDE_LEVELS if side > ATTENDED else LEVELS
+    attending = [level >= len(channels) - len(LEVELS) for level in range(len(channels))]
+    return {
+        "block_out_channels": channels,
+        "down_block_types": tuple(
+            "CrossAttnDownBlock2D" if each else "DownBlock2D" for each in attending
+        ),
+        "up_block_types": tuple(
+            "CrossAttnUpBlock2D" if each else "UpBlock2D" for each in reversed(attending)
+        ),
+    }
 
 
 def load_vae(folder: Path) -> Any:

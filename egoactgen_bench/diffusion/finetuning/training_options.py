@@ -153,7 +153,7 @@ TOY = {
     "shift": 3.0,
     "ema_decay": 0.999,
     "flip": 0.0,
-    "size": 64,
+    "size": 128,
     "train_text": True,
 }
 # LEGO's released configuration, which accumulates 4 micro-batches and recomputes activations, in
