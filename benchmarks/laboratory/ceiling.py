@@ -18,9 +18,8 @@ from random import Random
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from egoactgen_bench.analysis.mean_intervals import mean_intervals
+from benchmarks.toy_kitchen.shares import share
 from egoactgen_bench.support.files import write_csv
 from egoactgen_bench.toy.world.actions import possible
 from egoactgen_bench.toy.world.drawn_boxes import boxes
@@ -104,13 +103,6 @@ def measure(cue: Cue, videos: int) -> pd.DataFrame:
                 about = {"cue": cue, "clips": CLIPS[only_open], "n": len(chosen), "word": word}
                 rows.append(about | {"guess": name} | share(right, clusters))
     return pd.DataFrame(rows)
-
-
-def share(right: NDArray[np.float64], clusters: NDArray[np.int64]) -> dict[str, float]:
-    """The percentage of correct words, and its 95 % interval over videos."""
-    found = mean_intervals(right[:, None], clusters, (0.0, 1.0))
-    ends = {"correct": right.mean(), "lo": found.low[0], "hi": found.high[0]}
-    return {name: round(100 * float(value), 1) for name, value in ends.items()}
 
 
 def _is_open(clip: Clip) -> bool:

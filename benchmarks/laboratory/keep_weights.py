@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmarks.laboratory.materials import VLLMS
-from benchmarks.toy_kitchen.ship_weights import copy_halved, without_paths
-from egoactgen_bench.artifacts.manifests import TRAIN
+from benchmarks.toy_kitchen.ship_weights import copy_card, copy_halved
+from egoactgen_bench.diffusion.denoiser.latent_method import SAMPLING
 from egoactgen_bench.support.files import read_json, sha256_file, write_json
 from egoactgen_bench.support.replacing import replacing, replacing_folder
 
@@ -26,8 +26,8 @@ TENSORS, TOWER, HASHES = "model.safetensors", "vision_tower.", "weights.json"
 def keep(models: Path, kept: Path) -> None:
     for part in BASE:
         copy_halved(models / "lab-editor" / part, kept / "base" / part)
-    for name in ("sampling.json", TRAIN):
-        write_json(kept / "base" / name, without_paths(read_json(models / "lab-editor" / name)))
+    copy_card(models / "lab-editor", kept / "base")
+    shutil.copyfile(models / "lab-editor" / SAMPLING, kept / "base" / SAMPLING)
     for name in VLLMS:
         folder = kept / f"vllm-{name}"
         copy_halved(models / f"vllm-lab-{name}", folder)

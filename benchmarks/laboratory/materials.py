@@ -115,7 +115,7 @@ def _bench(lab: Laboratory, name: str, output: Path, words: Sequence[str], *need
 def _derived(
     lab: Laboratory, how: str, split: str, new: str, needs: Sequence[str], *more: str
 ) -> Step:
-    program = ("python", "-m", "benchmarks.laboratory.derived_splits")
+    program = ("python", "-m", "benchmarks.toy_kitchen.derived_splits")
     words = (*program, how, str(lab.split(split)), str(lab.split(new)), *more)
     return Step(f"{how} {new}", words, lab.split(new) / "split.json", tuple(needs))
 

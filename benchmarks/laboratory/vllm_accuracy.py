@@ -19,8 +19,9 @@ from random import Random
 import numpy as np
 import pandas as pd
 
-from benchmarks.laboratory.ceiling import Words, best_guess, share, true_words
+from benchmarks.laboratory.ceiling import Words, best_guess, true_words
 from benchmarks.laboratory.materials import ALL, FRESH, TRAIN, VLLMS, Laboratory
+from benchmarks.toy_kitchen.shares import share
 from egoactgen_bench.artifacts.descriptions import load_descriptions
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.support.files import write_csv

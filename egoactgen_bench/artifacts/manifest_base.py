@@ -41,7 +41,7 @@ class Manifest(Record):
     def save(self, path: Path) -> None:
         """Write the manifest atomically, with its checksum."""
         content = self.model_dump(mode="json", exclude_unset=False)
-        write_json(path, content | {"checksum": _checksum(content)})
+        write_json(path, content | {"checksum": checksum_of(content)})
 
 
 ManifestT = TypeVar("ManifestT", bound=Manifest)
@@ -53,10 +53,11 @@ def is_unchanged(path: Path) -> bool:
     Only `bench verify` asks: a manifest that was edited by hand can be used like any other.
     """
     content = _read_object(path, "result")
-    return not content.get("checksum") or content["checksum"] == _checksum(content)
+    return not content.get("checksum") or content["checksum"] == checksum_of(content)
 
 
-def _checksum(content: Mapping[str, Any]) -> str:
+def checksum_of(content: Mapping[str, Any]) -> str:
+    """The sha256 of a manifest's content without its checksum."""
     rest = {key: value for key, value in content.items() if key != "checksum"}
     return sha256_bytes(json_bytes(rest))
 

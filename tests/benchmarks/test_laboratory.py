@@ -9,15 +9,18 @@ import pytest
 import typer
 
 import egoactgen_bench as bench
-from benchmarks.laboratory import control_inputs, derived_splits, design, materials, report
+from benchmarks.laboratory import control_inputs, design, materials, report
 from benchmarks.laboratory.design import ARMS, PAIRS, Cell
 from benchmarks.laboratory.materials import VLLMS, WEIGHTS, Laboratory
+from benchmarks.laboratory.outcomes import complete_seeds
 from benchmarks.laboratory.vllm_accuracy import named
+from benchmarks.toy_kitchen import derived_splits
 from egoactgen_bench.api.toy_weights import are_toy
 from egoactgen_bench.artifacts.splits import load_split
 from egoactgen_bench.cli.app import build
 from egoactgen_bench.support.files import write_csv, write_json
 from egoactgen_bench.support.images import read_rgb
+from egoactgen_bench.toy.judge_network import load_judge
 from egoactgen_bench.toy.world.actions import ACTIONS
 from egoactgen_lego.curation.sentence_templates import every_sentence
 from egoactgen_lego.toy import make_llava
@@ -44,6 +47,29 @@ def derived(split, how, *more):
     derived_splits.main([how, str(split.folder), str(folder), "--descriptions", "said", *more])
     assert not bench.verify(folder)
     return load_split(folder)
+
+
+def test_swapped_splits_show_another_action_in_the_same_scene(relation):
+    swapped = derived(relation, "swapped", "--samples", "12")
+    before = relation.samples.set_index("sample_id")
+    judge, right = load_judge(), 0
+    assert 0 < len(swapped.samples) <= 12
+    labels = {}
+    for name, facts in relation.truth().items():
+        labels.setdefault(facts["action"], set()).add(before.loc[name, "action"])
+    for row in swapped.samples.to_dict("records"):
+        name, frames = row["sample_id"].removesuffix("-swapped"), {}
+        action = swapped.truth()[row["sample_id"]]["action"]
+        assert action != relation.truth()[name]["action"] and row["action"] in labels[action]
+        for role in ("input", "target"):
+            frames[role] = read_rgb(swapped.frame_path(row[f"{role}_frame"]))
+            same = row[f"{role}_sha256"] == before.loc[name, f"{role}_sha256"]
+            assert same == (role == "input")
+        (seen,) = judge.read([frames["input"]], [frames["target"]])
+        right += seen.action == action
+    assert right >= 0.8 * len(swapped.samples)
+    assert not {*swapped.samples["sample_id"]} & {*before.index}  # both can be trained on
+    assert not list(swapped.folder.glob("descriptions/*"))  # they describe the other target
 
 
 def test_derived_splits_are_whole_splits(relation):
@@ -165,7 +191,7 @@ def test_later_seeds_do_not_change_the_tests(tmp_path, capsys):
 def test_unfinished_seeds_do_not_count(tmp_path, capsys):
     outcomes(tmp_path, effect=0.0, seeds=3)
     (tmp_path / "cells" / f"{Cell('blind', 1024, 1).name}.csv").unlink()
-    assert report.complete_seeds(tmp_path / "cells") == [0, 2]
+    assert complete_seeds(tmp_path / "cells") == [0, 2]
     assert report.main(["--results", str(tmp_path)]) == 0
     assert "nothing is claimed" in (tmp_path / "outcomes.md").read_text()
     assert not (tmp_path / "tests.csv").exists()
