@@ -123,7 +123,7 @@ class Start:
         vae = weights / "vae"
         model = trainer._start(vae)
         state = PartialState(cpu=True)
-        latents = self._timed("frames", lambda: trainer._encoded(model, vae, state))
+        latents = self._timed("frames", lambda: trainer._encoded(model, state))
         pairs, _ = self._timed("samples", lambda: trainer._pairs(latents))
         conditioner = trainer.conditioner(int(model.text_encoder.config.hidden_size))
         source = latents.complete(), trainer.feature_source(), trainer.options, SEED

@@ -56,8 +56,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--test", metavar="SPLIT", help="test split (default: toy-kitchen-CLIPS)")
     parser.add_argument("--clips", type=int, default=256, help="number of test clips")
     parser.add_argument("--parts", default=",".join(EXPERIMENT), metavar=",".join(PARTS),
-                        help="parts to run, in this order; weights: those that come with the "
-                        "package, not part of the experiment (default: %(default)s)")  # fmt: skip
+                        help="parts to run, in this order; weights, shown: to train the weights "
+                        "that come with the package, and to show what they do, not part of "
+                        "the experiment (default: %(default)s)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=2, help="number of parallel processes")
     parser.add_argument("-o", action="append", default=[], metavar="KEY=VALUE",
                         help="of `bench lego ablate`: train.learning_rate=5e-4")  # fmt: skip

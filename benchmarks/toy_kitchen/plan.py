@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 EXPERIMENT = ("tables", "steps", "cues")
-PARTS = (*EXPERIMENT, "weights")
+PARTS = (*EXPERIMENT, "weights", "shown")
+DEMO, SHOWN, LARGE = "demo", "toy-kitchen-256", "toy-kitchen-1024"  # splits of the part `shown`
 CUES = ("weak", "none", "strong")
 
 

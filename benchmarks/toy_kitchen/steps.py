@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks.toy_kitchen.networks import networks, splits
 from benchmarks.toy_kitchen.plan import CUES, Plan, Step, World, bench, pairs
 from benchmarks.toy_kitchen.shipped import shipped
+from benchmarks.toy_kitchen.shown_weights import shown
 
 TABLES = "methods,conditioning,tuning,controls"
 # Rows that share a training are one step; the most informative rows come first.
@@ -35,7 +36,13 @@ QUICK = {
 
 def steps(plan: Plan) -> list[Step]:
     """All steps, each after its prerequisites, the most important results first."""
-    makers = {"tables": _tables, "steps": _curve, "cues": _cues, "weights": _weights}
+    makers = {
+        "tables": _tables,
+        "steps": _curve,
+        "cues": _cues,
+        "weights": shipped,
+        "shown": shown,
+    }
     found: dict[str, Step] = {}
     for part in plan.parts:
         for step in makers[part](plan):
@@ -68,10 +75,6 @@ def _curve(plan: Plan) -> Iterator[Step]:
 def _cues(plan: Plan) -> Iterator[Step]:
     for cue in CUES:
         yield from _gap(World(plan, cue), plan.iterations, plan.seeds)
-
-
-def _weights(plan: Plan) -> Iterator[Step]:
-    yield from shipped(World(plan))
 
 
 def _gap(world: World, iterations: int, seeds: Sequence[int]) -> Iterator[Step]:

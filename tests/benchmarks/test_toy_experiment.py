@@ -12,6 +12,17 @@ import typer
 
 from benchmarks.toy_kitchen import gaps
 from benchmarks.toy_kitchen.plan import CUES, PARTS, Plan, Step, World
+from benchmarks.toy_kitchen.shown_weights import (
+    HEADING,
+    PAGE,
+    README,
+    REGION_HEADING,
+    REGIONS,
+    ROOT,
+    fill,
+    region_rows,
+    rows,
+)
 from benchmarks.toy_kitchen.steps import GROUPS, steps
 from benchmarks.toy_kitchen.working import run_steps
 from egoactgen_bench.api.options import parse_pairs
@@ -38,14 +49,13 @@ def test_every_bench_command_is_accepted_by_the_program():
                 used = {"train": trainers | {"sdedit"}, "run": {"lego", "sdedit"}}
                 Choices(parse_pairs(values["options"])).check(used)
     assert named == {
-        "prepare-splits",
-        "train",
+        *("prepare-splits", "train", "demo", "run", "score"),
         *(f"lego {name}" for name in ("curate", "tune", "enrich", "embed", "ablate")),
     }
 
 
 def test_the_untuned_vllm_is_built_from_the_training_split(monkeypatch):
-    (step,) = (step for step in steps(PLAN) if step.words[0] == "python")
+    (step,) = (step for step in steps(PLAN) if step.name == "vllm-untuned")
     assert step.words[:3] == ("python", "-m", "egoactgen_lego.toy")
     calls = []
     monkeypatch.setattr(build_llava.make_llava, "make", lambda *call: calls.append(call))
@@ -58,12 +68,62 @@ def test_the_untuned_vllm_is_built_from_the_training_split(monkeypatch):
     assert out == step.output.parent
 
 
-@pytest.mark.parametrize("parts", [PARTS, ("cues",), ("steps", "tables"), ("weights",)])
+@pytest.mark.parametrize("parts", [PARTS, ("cues",), ("steps", "tables"), ("weights", "shown")])
 def test_prerequisites_come_first(parts):
     before = set()
     for step in steps(Plan(Path("w"), parts=parts)):
         assert before.issuperset(step.needs), step
         before.add(step.name)
+
+
+def test_all_shipped_denoisers_have_the_same_text_encoder():
+    found = {step.name: step.words for step in steps(Plan(Path("w"), parts=("weights",)))}
+    starts = {"editor": "sd", "ip2p": "editor", "lego": "editor"}
+    for name, start in starts.items():
+        assert {f"init=shipped-{start}", "train_text=false"} <= set(found[f"shipped-{name}"])
+
+
+def test_tables_of_shipped_weights_are_made_from_scores():
+    values = {"lego": 93.75, "ip2p": 96.875, "sdedit": 21.9, "proxedit": 6.2, "copy-input": 99.0}
+    table = pd.DataFrame({"run": list(values)})
+    for metric in README | PAGE:
+        table[metric] = list(values.values())
+        table[f"{metric}_lo"], table[f"{metric}_hi"] = table[metric] - 1, table[metric] + 1
+    table["fid_lo"] = table["fid_hi"] = np.nan
+    found = rows(table, README)
+    assert found[0].startswith("| Judge: action ↑ | 93.8 [92.8, 94.8] | **96.9** [95.9, 97.9] |")
+    assert found[0].endswith("| 99.0 [98.0, 100.0] |")  # a reference is not the best method
+    lpips = found[list(README).index("lpips")]
+    assert "**6.2**" in lpips and lpips.count("**") == 2
+    assert rows(table, PAGE)[-1] == "| FID ↓ | 93.8 | 96.9 | 21.9 | **6.2** | 99.0 |"
+    for metric in REGIONS:
+        table[metric] = table["judge"]
+    found = region_rows(table)
+    assert found[0] == f"| lego |{' 93.8 |' * len(REGIONS)}" and found[-1].startswith(
+        "| copy-input "
+    )
+
+
+@pytest.mark.parametrize(
+    "name, heading, count",
+    [
+        ("README.md", HEADING, len(README)),
+        ("docs/toy-kitchen.md", HEADING, len(PAGE)),
+        ("docs/metrics.md", REGION_HEADING, 5),
+    ],
+)
+def test_only_the_rows_of_a_pages_table_are_written(name, heading, count, tmp_path):
+    page = tmp_path / "page.md"
+    text = (ROOT / name).read_text("utf-8")
+    page.write_text(text, "utf-8")
+    lines = [f"| row {index} |" for index in range(count)]
+    fill(page, heading, lines)
+    before, after = text.split(heading)
+    rest = after.split("\n", count)[-1]
+    assert page.read_text("utf-8") == f"{before}{heading}{chr(10).join(lines)}\n{rest}"
+    page.write_text(before, "utf-8")
+    with pytest.raises(SystemExit, match="table once"):
+        fill(page, heading, lines)
 
 
 def test_all_rows_are_trained_and_no_two_steps_have_the_same_output():
