@@ -18,11 +18,14 @@ TOY_SPLIT = "toy-kitchen"  # begins the names of splits that a train.json withou
 # written by an older version, does not say that their weights are toy weights.
 UNETS = frozenset(
     {
-        "575c4847352c458ad65e9ca4d567e0aa7eaedb44d76766ee3f011b0a907791f8",  # lego
-        "b5d859f7617b3e2c9fbb6fb92627dcffbdf92e560391650473af3be970cc0708",  # ip2p
+        "9288f6eb9803c3a595e776501b43a15ba6faac3b241eeba71dd04dbfe1214236",  # lego
+        "42f16fbcb65d27da1f50406527eb0a57ecfc482b3226e6ddeb6c02a2935b5e2d",  # ip2p
+        "b21928e3cba194912e0aaa8c7e33b7d76d745bfca561d1a46c1c81f4e7e74d9a",  # sd
+        "575c4847352c458ad65e9ca4d567e0aa7eaedb44d76766ee3f011b0a907791f8",  # lego, before
+        "b5d859f7617b3e2c9fbb6fb92627dcffbdf92e560391650473af3be970cc0708",  # ip2p, before
         "965d08f4524b2eacfb67837e2571617588fe81a205d34141443731af86b31e87",  # lego, before
         "d8c7b8860db8605e36c70735194d5787deb059d97605ab94acce64921b897234",  # ip2p, before
-        "c735fd0a36cad59ac9f32ccbc0503cb529a4a9cd775100d0907c78d3d32d2fa6",  # sd
+        "c735fd0a36cad59ac9f32ccbc0503cb529a4a9cd775100d0907c78d3d32d2fa6",  # sd, before
     }
 )
 

@@ -2,5 +2,5 @@
 
 from pathlib import Path
 
-# The autoencoder and the tokenizer that the toy weights of all denoisers share.
+# Autoencoder, text encoder and tokenizer, which the toy weights of all denoisers share.
 DENOISER_WEIGHTS = Path(__file__).parent / "denoiser_weights"
