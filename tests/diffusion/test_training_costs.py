@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from torch import nn
 
 from egoactgen_bench.diffusion.denoiser.text_conditioning import TextConditioner
+from egoactgen_bench.diffusion.finetuning import autoencoder_training, starting_networks
 from egoactgen_bench.diffusion.finetuning.denoiser_costs import SMALLER, measure, planned
 from egoactgen_bench.diffusion.finetuning.full_size_networks import (
     STABLE_DIFFUSION,
@@ -148,8 +150,18 @@ def test_arithmetic():
         plan.require(17.9, "", "")
 
 
+@pytest.mark.parametrize("size", [64, 128])
+def test_small_networks_are_planned_as_they_are_built(tmp_path, size):
+    vae = AutoencoderKL(**autoencoder_training.VAE, sample_size=size)
+    built = starting_networks.from_scratch(vae, 2, size, 0, "sample")
+    unet, text = configurations("scratch", tmp_path, None, size).build(2, size)
+    assert unet.num_parameters() == built.unet.num_parameters()
+    assert unet.config.block_out_channels == built.unet.config.block_out_channels
+    assert text.num_parameters() == built.text_encoder.num_parameters()
+
+
 def test_a_text_encoder_and_low_rank_updates_count_as_trained(tmp_path):
-    small = configurations("scratch", tmp_path, None)
+    small = configurations("scratch", tmp_path, None, 64)
     found = {}
     for name, change in {"unet": {}, "text": {"train_text": True}, "lora": {"lora": 2}}.items():
         options = FinetuningOptions(size=64, **change)

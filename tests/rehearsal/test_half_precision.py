@@ -19,8 +19,11 @@ from plugin_calls import METHODS
 
 HALF = ("bfloat16", "float16")
 NETWORKS = ("diffusers", "ip2p", "lego", "proxedit", "sdedit")
-# Twice the largest mean difference of a method's images, in levels of 255: 1.95 and 0.72.
-NEAR = {"bfloat16": 3.9, "float16": 1.5}
+# Twice the largest mean difference of a method's images, in levels of 255: 1.33 and 0.22.
+NEAR = {"bfloat16": 2.7, "float16": 0.45}
+# ProxEdit's inversion divides the rounding errors of the x_0 that toy weights predict by the noise
+# level of its first step, 0.03: 4.56 and 1.61.
+INVERTED = {"bfloat16": 9.2, "float16": 3.3}
 
 
 def images(folder):
@@ -38,8 +41,9 @@ def test_a_method(name, split, workspace, tmp_path):
         folder = tmp_path / dtype
         run_method.run(split=split, folder=folder, dtype=dtype, limit=2, **arguments)
         found[dtype] = images(folder)
+    near = INVERTED if name == "proxedit" else NEAR
     for dtype in HALF:
-        assert 0 < np.abs(found[dtype] - found["float32"]).mean() < NEAR[dtype]
+        assert 0 < np.abs(found[dtype] - found["float32"]).mean() < near[dtype]
 
 
 TRAININGS = {

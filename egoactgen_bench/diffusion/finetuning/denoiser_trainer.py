@@ -87,7 +87,7 @@ class DenoiserTrainer(Trainer[OptionsT]):
     def costs(cls, options: OptionsT, context: TrainingContext) -> TrainingPlan:
         if options.init is None:
             raise BenchError(NO_INIT)
-        found = configurations(options.init, context.models, cls.toy_weights)
+        found = configurations(options.init, context.models, cls.toy_weights, options.size)
         measured = measure(
             found, cls.channels, partial(cls.planned_conditioner, options, context), options
         )

@@ -64,12 +64,15 @@ class Configurations:
 STABLE_DIFFUSION = Configurations("Stable Diffusion 1.5", UNET, TEXT)
 
 
-def configurations(init: str, models: Path, toy_weights: Path | None) -> Configurations:
-    """Those of the weights `init`; Stable Diffusion 1.5's if they are not there yet."""
+def configurations(init: str, models: Path, toy_weights: Path | None, size: int) -> Configurations:
+    """Those of the weights `init`; Stable Diffusion 1.5's if they are not there yet.
+
+    Small networks have more levels for larger frames, of `size` pixels.
+    """
     if init == starting_networks.SCRATCH:
         latent = autoencoder_training.CHANNELS
         factor = 2 ** (len(autoencoder_training.LEVELS) - 1)
-        own = {**starting_networks.UNET, "out_channels": latent}
+        own = {**starting_networks.unet_of(size // factor), "out_channels": latent}
         return Configurations("small networks", own, starting_networks.TEXT, latent, factor)
     if init in untrained_weights.NAMES:
         return Configurations(init, untrained_weights.UNET, untrained_weights.TEXT)

@@ -103,20 +103,17 @@ def from_scratch(
     with seeded(derive_seed(seed, "networks")):
         text = CLIPTextModel(CLIPTextConfig(**TEXT, **ids))
         unet = UNet2DConditionModel(
-            **UNET,
-            **_levels(side),
-            sample_size=side,
-            in_channels=channels * latent,
-            out_channels=latent,
+            **unet_of(side), in_channels=channels * latent, out_channels=latent
         )
     return latent_model.LatentModel(unet, vae, text, tokenizer, "cpu", prediction)
 
 
-def _levels(side: int) -> dict[str, Any]:
-    """The levels of a UNet for latents of side × side positions."""
+def unet_of(side: int) -> dict[str, Any]:
+    """The configuration of a UNet for latents of side × side positions."""
     channels = WIDE_LEVELS if side > ATTENDED else LEVELS
     attending = [level >= len(channels) - len(LEVELS) for level in range(len(channels))]
-    return {
+    return UNET | {
+        "sample_size": side,
         "block_out_channels": channels,
         "down_block_types": tuple(
             "CrossAttnDownBlock2D" if each else "DownBlock2D" for each in attending

@@ -91,7 +91,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(bench, tmp_path):
     result = bench("train", "ip2p", "-o", "iterations=10", "-o", "memory=1", "--dry-run")
     assert result.status == 0, result.err
     for line in (
-        r"Networks: small networks; 1\.4 million trainable parameters, 0\.0 million frozen",
+        r"Networks: small networks; 1\.5 million trainable parameters, 0\.0 million frozen",
         r"  gradients +0\.01 GB",
         r"Steps: 10 of 8 samples \(1 at a time × 8 rounds × 1 devices\)",
         r"Samples seen: 80, 20\.0 epochs of 4",
