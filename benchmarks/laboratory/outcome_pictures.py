@@ -1,14 +1,13 @@
 """The figure of the outcomes, and the sheets of frames."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.laboratory.design import ARMS, OUTCOMES, PAIRS, REFERENCE, Cell
-from egoactgen_bench.analysis.cluster_means import Floats
+from benchmarks.toy_kitchen.drawing import line
 from egoactgen_bench.presentation import charts
 
 MARGIN, HEAD = 170, 24  # pixels left of and above the frames, for their titles
@@ -21,11 +20,12 @@ def draw(table: pd.DataFrame, differences: pd.DataFrame, stem: Path) -> None:
         left, right = figure.subplots(1, 2)
         places = np.arange(len(PAIRS))
         for number, arm in enumerate(ARMS):
+            shifted = places + 0.05 * (number - (len(ARMS) - 1) / 2)
             rows = table[(table["outcome"] == OUTCOMES[0]) & (table["arm"] == arm)]
-            _line(left, places, rows, "mean", number, len(ARMS), ARMS[arm].title)
+            line(left, shifted, rows, "mean", number, ARMS[arm].title)
             lead = differences[(differences["first"] == arm) & (differences["second"] == REFERENCE)]
             if len(lead):
-                _line(right, places, lead, "difference", number, len(ARMS), ARMS[arm].title)
+                line(right, shifted, lead, "difference", number, ARMS[arm].title)
         right.axhline(0, color=charts.SOFT, linewidth=1)
         left.set_title("target found, % of clips ↑", loc="left", color=charts.INK, fontsize=9)
         title = "difference to InstructPix2Pix, points"
@@ -38,33 +38,6 @@ def draw(table: pd.DataFrame, differences: pd.DataFrame, stem: Path) -> None:
         lines, labels = left.get_legend_handles_labels()
         figure.legend(lines, labels, frameon=False, ncols=3, loc="outside lower center")
     charts.save(figure, stem, ("png",))
-
-
-def _line(
-    axes: Any,
-    places: Floats,
-    rows: pd.DataFrame,
-    column: str,
-    number: int,
-    lines: int,
-    label: str,
-) -> None:
-    shift = 0.05 * (number - (lines - 1) / 2)
-    found = rows[column].to_numpy(float)
-    bounds = None
-    if "lo" in rows and rows["lo"].notna().all():
-        bounds = np.abs(rows[["lo", "hi"]].to_numpy(float).T - found)
-    axes.errorbar(
-        places + shift,
-        found,
-        bounds,
-        color=charts.COLOURS[number],
-        marker=charts.MARKERS[number],
-        markersize=5,
-        linewidth=1.4,
-        elinewidth=1,
-        label=label,
-    )
 
 
 def sheet(results: Path, pairs: int) -> Image.Image | None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from benchmarks.toy_kitchen.gaps import TITLES
 from benchmarks.toy_kitchen.trust.judge_agreement import EQUAL, JUDGE, TRUTH
+from egoactgen_bench.analysis.cluster_means import Floats
 from egoactgen_bench.artifacts.splits import Split
 from egoactgen_bench.presentation import charts
 from egoactgen_bench.support.images import read_rgb, resize
@@ -53,10 +54,20 @@ def gap(table: pd.DataFrame, name: str, stem: Path) -> None:
 
 def _line(axes: Any, rows: pd.DataFrame, name: str, number: int, lines: int) -> None:
     """One metric: its differences with their bounds, for all settings."""
-    shift = 0.08 * (number - (lines - 1) / 2)
-    places = np.arange(len(rows)) + shift
-    found = rows["difference"].to_numpy(float)
-    bounds = np.abs(rows[["lo", "hi"]].to_numpy(float).T - found)
+    places = np.arange(len(rows)) + 0.08 * (number - (lines - 1) / 2)
+    line(axes, places, rows, "difference", number, rows["label"].iloc[0].removeprefix("Judge: "))
+    axes.set_xticks(range(len(rows)), rows[name].astype(str))
+    axes.set_xlim(-0.4, len(rows) - 0.6)
+
+
+def line(
+    axes: Any, places: Floats, rows: pd.DataFrame, column: str, number: int, label: str
+) -> None:
+    """The values of a column at `places`, with the bounds `lo` and `hi` where they are known."""
+    found = rows[column].to_numpy(float)
+    bounds = None
+    if "lo" in rows:
+        bounds = np.abs(rows[["lo", "hi"]].to_numpy(float).T - found)
     axes.errorbar(
         places,
         found,
@@ -66,10 +77,8 @@ def _line(axes: Any, rows: pd.DataFrame, name: str, number: int, lines: int) -> 
         markersize=5,
         linewidth=1.4,
         elinewidth=1,
-        label=rows["label"].iloc[0].removeprefix("Judge: "),
+        label=label,
     )
-    axes.set_xticks(range(len(rows)), rows[name].astype(str))
-    axes.set_xlim(-0.4, len(rows) - 0.6)
 
 
 def _title(table: pd.DataFrame, metrics: list[str]) -> str:
