@@ -4,7 +4,7 @@
 
 The linear codes are the best ones of 8 × 8 pixels: their principal components in the first half of
 the split. All are measured on the second half, as are the true frames: PSNR, the mean over frames,
-and the share of frames in which the judge sees the action.
+and the percentage of frames in which the judge sees the action, with its 95 % interval over videos.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import fold, unfold
 
+from benchmarks.toy_kitchen.shares import share
 from benchmarks.toy_kitchen.shipped import SIDE
 from egoactgen_bench.artifacts.splits import Split, load_split
 from egoactgen_bench.artifacts.workspace import Workspace
@@ -39,20 +40,23 @@ def measured(split: Split, vae: Path) -> pd.DataFrame:
     frames = _frames(split, "target_frame")
     judge, inputs = load_judge(), _frames(split, "input_frame")[half:]
     actions = [split.truth()[name]["action"] for name in split.samples["sample_id"]][half:]
+    videos = pd.factorize(split.samples["video_id"])[0][half:]
     found = []
     for name, channels, code in _codes(frames[:half], vae):
         shown = code(frames[half:]).clamp(0, 1)
         errors = (shown - frames[half:]).square().mean((1, 2, 3))
         verdicts = judge.read([*map(_image, inputs)], [*map(_image, shown)])
-        right = [each.action == action for each, action in zip(verdicts, actions, strict=True)]
+        right = np.array(
+            [float(each.action == action) for each, action in zip(verdicts, actions, strict=True)]
+        )
         found.append(
             {
                 "code": name,
                 "channels": channels,
                 "clips": len(actions),
                 "psnr": round(float((-10 * errors.log10()).mean()), 2) if errors.all() else None,
-                "judge": round(sum(right) / len(right), 4),
             }
+            | share(right, videos)
         )
     return pd.DataFrame(found)
 

@@ -170,6 +170,8 @@ def test_agreement_with_the_judge_over_runs_and_on_controls(split):
     assert rows.loc[("bad", "equal methods"), "within"] == pytest.approx(-1)
     page = judge_agreement.markdown(found, scores)
     assert page.index("| GOOD |") < page.index("| BAD |") < page.index("| SET |")
+    assert "1.00 [–]" in page
+    assert "nan" not in page
 
 
 def test_own_orders_have_no_pair_that_the_common_order_reverses():

@@ -72,7 +72,7 @@ def _shares(found: pd.DataFrame) -> list[str]:
 
 
 def _share(row: Any) -> str:
-    text = f"{100 * row['value']:.0f} {_ends(100 * row['lo'], 100 * row['hi'], 0)}"
+    text = f"{100 * row['value']:.0f} {ends(100 * row['lo'], 100 * row['hi'], 0)}"
     return text if row["right"] else f"**{text}**"
 
 
@@ -88,10 +88,11 @@ def _values(found: pd.DataFrame, scores: Scores) -> list[str]:
 
 
 def _value(row: Any, decimals: int) -> str:
-    return f"{row['value']:.{decimals}f} {_ends(row['lo'], row['hi'], decimals)}"
+    return f"{row['value']:.{decimals}f} {ends(row['lo'], row['hi'], decimals)}"
 
 
-def _ends(low: float, high: float, decimals: int) -> str:
+def ends(low: float, high: float, decimals: int) -> str:
+    """An interval; [–] if too few samples vary."""
     if np.isnan(low) or np.isnan(high):
         return "[–]"
     return f"[{low:.{decimals}f}, {high:.{decimals}f}]"

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.toy_kitchen.trust.control_images import CONTROLS, RIGHT
+from benchmarks.toy_kitchen.trust.control_page import ends
 from benchmarks.toy_kitchen.trust.control_table import RUN
 from egoactgen_bench.analysis.cluster_means import Clusters, Floats
 from egoactgen_bench.analysis.rank_agreement import agreement, kendall
@@ -128,4 +129,4 @@ def markdown(found: pd.DataFrame, scores: Scores) -> str:
 def _cell(row: pd.Series | None, name: str) -> str:
     if row is None or np.isnan(row[name]):
         return "–"
-    return f"{row[name]:.2f} [{row[f'{name}_lo']:.2f}, {row[f'{name}_hi']:.2f}]"
+    return f"{row[name]:.2f} {ends(row[f'{name}_lo'], row[f'{name}_hi'], 2)}"
