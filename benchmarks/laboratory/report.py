@@ -65,7 +65,7 @@ def markdown(
         for row in rows.to_dict("records"):
             value = "< 0.0001" if row["p_value"] < 1e-4 else f"{row['p_value']:.4f}"
             confirmed = "yes" if row["confirmed"] else "no"
-            cells = [row["test"], _size(row), value, row["by_seed"], confirmed]
+            cells = [row["test"], _size(row), value, _signed(row["by_seed"]), confirmed]
             lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
     lines += [] if len(tested) else [NOTHING, ""]
@@ -73,14 +73,19 @@ def markdown(
     lines += ["| difference | pairs | points | by seed |", "|---|---:|---:|---|"]
     for row in differences.to_dict("records"):
         name = f"{ARMS[row['first']].title} − {ARMS[row['second']].title}"
-        lines.append(f"| {name} | {row['pairs']:,} | {_size(row)} | {row['by_seed']} |")
+        by_seed = _signed(row["by_seed"])
+        lines.append(f"| {name} | {row['pairs']:,} | {_size(row)} | {by_seed} |")
     lines += ["", NOTE]
     return "\n".join(lines) + "\n"
 
 
 def _size(row: Mapping[Any, Any]) -> str:
     bounds = "–" if np.isnan(row["lo"]) else f"{row['lo']:+.1f}, {row['hi']:+.1f}"
-    return f"{row['difference']:+.1f} [{bounds}]"
+    return _signed(f"{row['difference']:+.1f} [{bounds}]")
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", "−")
 
 
 def _cell(row: pd.Series) -> str:

@@ -1,5 +1,6 @@
 """The laboratory's experiment: its commands, its derived splits, and its tables."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -171,7 +172,9 @@ def test_the_report_finds_an_effect_where_it_is(tmp_path, capsys):
     assert (leads.loc[without, "lo"] < 0).all()
     tested = pd.read_csv(tmp_path / "tests.csv")
     assert tested["confirmed"].all() and (tested["p_value"] < 0.05).all()
-    assert "3 complete seeds" in (tmp_path / "outcomes.md").read_text()
+    text = (tmp_path / "outcomes.md").read_text()
+    assert "3 complete seeds" in text
+    assert re.search(r"\[−\d", text) and not re.search(r"(?<![|-])-\d", text)
     assert (tmp_path / "target.png").is_file()
 
 
