@@ -4,9 +4,9 @@
     python -m benchmarks.regenerate --workspace workspace weights shown   # some of them
     python -m benchmarks.regenerate --dry-run
 
-A stopped call resumes: the programs skip what they have finished, but the networks of the metrics,
-which take minutes each. The judge is one of them: whatever it has judged must then be made again,
-too. The laboratory uses the weights and cells that are in the repository.
+A stopped call resumes: the programs skip what they have finished, except for the networks of the
+metrics, which take minutes each. The judge is one of them: what it has judged must then be made
+again, too. The laboratory uses the weights and cells that are in the repository.
 """
 
 import argparse
