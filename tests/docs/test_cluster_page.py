@@ -69,6 +69,7 @@ def test_a_job_is_requeued_before_its_time_ends(tmp_path):
     job.send_signal(signal.SIGUSR1)
     assert job.wait(timeout=20) != 0
     (tmp_path / "started-stop").touch()
+    job.communicate(timeout=20)  # until both stand-ins have ended, as their output ends with them
     assert len((tmp_path / "requeued").read_text().splitlines()) == 1
 
 
