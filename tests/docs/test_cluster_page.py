@@ -63,13 +63,15 @@ def test_a_job_is_requeued_before_its_time_ends(tmp_path):
     torchrun.chmod(0o755)
     started = tmp_path / "started"
     job = submit(tmp_path, "nodes.sbatch", "bench", "score", STARTED=str(started))
-    while not all((tmp_path / f"started-{node}").is_file() for node in (0, 1)):
-        assert job.poll() is None
-        time.sleep(0.02)
-    job.send_signal(signal.SIGUSR1)
-    assert job.wait(timeout=20) != 0
-    (tmp_path / "started-stop").touch()
-    job.communicate(timeout=20)  # until both stand-ins have ended, as their output ends with them
+    try:
+        while not all((tmp_path / f"started-{node}").is_file() for node in (0, 1)):
+            assert job.poll() is None
+            time.sleep(0.02)
+        job.send_signal(signal.SIGUSR1)
+        assert job.wait(timeout=20) != 0
+    finally:
+        (tmp_path / "started-stop").touch()
+        job.communicate(timeout=20)  # until both stand-ins have ended; their output ends with them
     assert len((tmp_path / "requeued").read_text().splitlines()) == 1
 
 
